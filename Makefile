@@ -1,0 +1,112 @@
+# Everything that these targets need is set up in .venv; `make help` lists them.
+# Needed on the machine: GNU make, a POSIX shell and Python >= 3.11 with venv.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+DAGSTER_HOME_DIR := $(CURDIR)/.defender/dagster
+AZURITE_VERSION := 3.37.0
+UI_PORT ?= 3000
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+SETTINGS := AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_ACCOUNT_URL DEFENDER_EXPORT_DIR DEFENDER_LAKE_URI \
+	DEFENDER_LAKE_CONNECTION_STRING DEFENDER_START_DATE DEFENDER_LOOKBACK_DAYS
+
+# The first of these that really runs (a version manager's shim may exist and fail), is new enough and can make a virtual environment.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+
+INSTALLED := $(VENV)/.installed
+EMULATOR := $(VENV)/.azurite-$(AZURITE_VERSION)
+PINNER := $(VENV)/pinner
+INSTANCE := $(DAGSTER_HOME_DIR)/dagster.yaml
+
+# What make or a login shell exports must not reach into the virtual environment.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(INSTALLED) $(INSTANCE) ## Simulate a small tenant, materialize its days, show leads and stories
+	@DAGSTER_HOME="$(DAGSTER_HOME_DIR)" $(BIN)/defender-assets demo
+
+.PHONY: ui
+ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3000 (UI_PORT=…)
+	@echo "Dagster: http://127.0.0.1:$(UI_PORT) (stop with Ctrl-C). Its word about dagster.yaml is no worry: DAGSTER_HOME holds a copy."
+	@$(QUIET) DAGSTER_HOME="$(DAGSTER_HOME_DIR)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+
+.PHONY: test
+test: $(INSTALLED) $(EMULATOR) ## Run the whole test suite, emulator included (PYTEST_ARGS=…)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure speed and memory (BENCH_ARGS=…)
+	@test -d benchmarks || { echo "make bench: there is no benchmarks/ here" >&2; exit 1; }
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check style, types, and that Dagster can load the definitions
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(MAKE) check-definitions
+
+# Dagster prefers its `dg`, which wants a project laid out its way; these two commands are what works without.
+QUIET := PYTHONWARNINGS='ignore:Function `dev_command`,ignore:Function `definitions_validate_command`'
+
+# In an empty directory, so that neither a .env nor the environment's settings reach the definitions.
+.PHONY: check-definitions
+check-definitions: $(INSTALLED)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp dagster.yaml "$$folder" && cd "$$folder" && \
+	env $(SETTINGS:%=-u %) $(QUIET) DAGSTER_HOME="$$folder" $(BIN)/dagster definitions validate --log-level warning -w "$(CURDIR)/workspace.yaml" && \
+	echo "Success: Dagster loads the definitions"
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: setup
+setup: $(INSTALLED) $(EMULATOR) ## Set up .venv: the package, its tools and the Azure emulator
+
+.PHONY: pins
+pins: $(VENV)/bin/python ## Write requirements.txt anew from pyproject.toml
+	@test -x $(PINNER)/bin/uv || { $(BIN)/python -m venv $(PINNER) && $(PINNER)/bin/python -m pip install -qq --disable-pip-version-check uv; }
+	@{ echo "# Every package that make installs, for Python 3.11 and newer, by version and hash."; \
+	echo "# Written by \`make pins\` from pyproject.toml; not edited by hand."; \
+	$(PINNER)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra dev --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml; } > requirements.new
+	@! grep -n '://' requirements.new || { rm requirements.new; echo "make pins: an address got into the pins" >&2; exit 1; }
+	@mv requirements.new requirements.txt
+
+.PHONY: clean
+clean: ## Remove .venv, the demo's data and all caches
+	@rm -rf $(VENV) .defender .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed and none was found: install it, or name one with make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+
+$(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the pinned packages"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(EMULATOR): | $(INSTALLED)
+	@echo "Installing the Azure Storage emulator"
+	@mkdir -p $(VENV)/azurite
+	@PATH="$(BIN):$$PATH" npm install --prefix $(VENV)/azurite --no-package-lock --no-audit --no-fund --loglevel=error azurite@$(AZURITE_VERSION) >/dev/null
+	@touch $@
+
+$(INSTANCE): dagster.yaml
+	@mkdir -p $(@D)
+	@cp dagster.yaml $@

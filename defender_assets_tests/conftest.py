@@ -1,0 +1,47 @@
+"""What every test gets: isolation from the machine's settings, and the emulator for those that ask for it.
+
+Builders of records, exports and lakes do not belong here but beside the tests that use them.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from defender_assets_tests.emulator import Emulator, run_emulator
+
+# A deadline measures the machine's other work; a fixed seed makes a run of the suite the same everywhere.
+settings.register_profile("defender", deadline=None, derandomize=True, database=None)
+settings.load_profile("defender")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the quick ones first: tests without a mark, then those of the emulator, then those with live Dagster."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("live") is not None, item.get_closest_marker("azure") is not None)
+    )
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test, and the working directory (whose `.env` is read) is the test's own."""
+    for name in os.environ:
+        if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """The one emulator of this test session."""
+    with run_emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def account(emulator: Emulator) -> Emulator:
+    """The emulator's account, without any container."""
+    emulator.clear()
+    return emulator
