@@ -1,0 +1,1 @@
+"""The functional core: bytes, frames and Delta tables. Nothing in this folder imports Dagster."""

@@ -1,0 +1,100 @@
+"""Leads and stories as partitions: what each is built from, how far back, and the one way in which both are written.
+
+How a lead or a story comes about stands in `leads` and `stories`.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from defender_assets.core.lake import Commit, Lake, Layout, in_rounds, scan_days, version_of
+from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
+from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
+from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A table that a derived one reads: the partitions D-`days`…D."""
+
+    name: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A table whose partition D is a function of upstream partitions ≤ D and is replaced as a whole."""
+
+    name: str
+    columns: tuple[Column, ...]
+    schema: pl.Schema
+    upstreams: tuple[Upstream, ...]
+    build: Callable[..., pl.DataFrame]
+
+    @property
+    def layout(self) -> Layout:
+        """Return how the table is laid out."""
+        return Layout(self.name, self.schema)
+
+    def target_version(self, day: date, held: Callable[[str, date], int]) -> int:
+        """Return the sum of the upstream versions, look-back included, that partition D would be built from."""
+        return sum(
+            held(upstream.name, day - timedelta(days=back))
+            for upstream in self.upstreams
+            for back in range(upstream.days + 1)
+        )
+
+
+LEADS = Derived(
+    "device_enriched_leads",
+    LEAD_COLUMNS,
+    LEAD_SCHEMA,
+    (
+        Upstream(ALERT_INFO.name, ALERT_LOOKBACK_DAYS),
+        Upstream(ALERT_EVIDENCE.name, ALERT_LOOKBACK_DAYS),
+        Upstream(DEVICE_INFO.name, DEVICE_LOOKBACK_DAYS),
+    ),
+    build_leads,
+)
+STORIES = Derived(
+    "lead_stories", STORY_COLUMNS, STORY_SCHEMA, (Upstream(LEADS.name, STORY_LOOKBACK_DAYS),), build_stories
+)
+DERIVED = (LEADS, STORIES)
+
+
+@dataclass(frozen=True)
+class DerivedReport:
+    """The partition as it stands: its rows, its version, and whether this run wrote it."""
+
+    rows: pl.DataFrame
+    version: int
+    written: bool
+
+
+def rebuild_day(lake: Lake, derived: Derived, day: date, *, force: bool = False) -> DerivedReport:
+    """Bring partition D up to its upstreams: built from one opening of each, replaced as a whole.
+
+    Where nothing upstream has changed since, nothing is written, unless `force`.
+    """
+
+    def one_round() -> DerivedReport:
+        target = lake.fenced(derived.name, day)
+        opened = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
+        version = derived.target_version(day, lambda name, of: version_of(opened[name], name, of))
+        if version <= target.version and not force:
+            return DerivedReport(scan_days(target.table, day, day).collect(), target.version, written=False)
+        spans = [
+            scan_days(opened[upstream.name], day - timedelta(days=upstream.days), day) for upstream in derived.upstreams
+        ]
+        rows = derived.build(day, *spans)
+        version = max(version, target.version)
+        lake.commit(target, Commit([rows], version, replaces=""))
+        logger.info("%s %s: %d rows at version %d", derived.name, day, rows.height, version)
+        return DerivedReport(rows, version, written=True)
+
+    return in_rounds(one_round)

@@ -1,0 +1,140 @@
+"""A line of the export opened: its envelope(s) and the bytes of `properties`. Columns are `values`' business.
+
+Three shapes are taken (source facts, section 2): one record, `{"records": […]}` of Event Hub, and that once more
+wrapped as `{"body": {"records": […]}}`.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Raw
+
+from defender_assets.core.tables import Table
+
+REASONS = {
+    "not_json": "the line is not JSON in UTF-8",
+    "too_deep": "the line nests deeper than the parser goes",
+    "no_envelope": "the line holds no category, tenantId and properties object",
+    "foreign_table": "the record's category is that of another table",
+    "foreign_tenant": "the record claims another tenant than the folder it lies in",
+    "no_key": "the record has no AlertId or DeviceId",
+    "bad_timestamp": "the record has no readable Timestamp",
+    "line_too_long": "the line is longer than 16 MiB",
+}
+"""The closed set of quarantine reasons, with what each means."""
+
+
+class UnreadableLineError(Exception):
+    """The line is not a record; `reason` is one of `REASONS`, `detail` one short line."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The envelope of a record, as Microsoft documents and writes it."""
+
+    category: str
+    tenant_id: str = msgspec.field(name="tenantId")
+    properties: Raw
+    time: str | None = None
+    operation: str | None = msgspec.field(name="operationName", default=None)
+    received: str | None = msgspec.field(name="_TimeReceivedBySvc", default=None)
+    Tenant: str | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One record of a line. `extra` is what the envelope holds beyond the documented keys and types."""
+
+    exported: str | None
+    received: str | None
+    properties: Raw
+    extra: dict[str, Raw] | None = None
+
+
+TOO_DEEP = "nested deeper than the parser's limit"
+_envelope = msgspec.json.Decoder(Envelope)
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_items = msgspec.json.Decoder(list[Raw])
+_text = msgspec.json.Decoder(str)
+_KNOWN = frozenset(known.encode_name for known in msgspec.structs.fields(Envelope))
+
+
+def open_line(table: Table, tenant_id: str, line: bytes) -> list[Opened]:
+    """Return the records of a line that lies in the folder of `tenant_id`.
+
+    Raises:
+        UnreadableLineError: when one of them is no record of this table and tenant.
+    """
+    try:
+        envelope = _envelope.decode(line)
+    except RecursionError:
+        raise UnreadableLineError("too_deep", TOO_DEEP) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return [_opened(table, tenant_id, fields) for fields in _unwrapped(line)]
+    _belongs(table, tenant_id, envelope.category, envelope.tenant_id)
+    return [Opened(envelope.time, envelope.received, envelope.properties)]
+
+
+def read_object(text: bytes) -> dict[str, Raw]:
+    """Return the fields of a JSON object, each as it was written: valid JSON in UTF-8.
+
+    Raises:
+        UnreadableLineError: when the text is no JSON object.
+    """
+    try:
+        text.decode()
+        return _fields.decode(text)
+    except RecursionError:
+        raise UnreadableLineError("too_deep", TOO_DEEP) from None
+    except msgspec.ValidationError:
+        raise UnreadableLineError("no_envelope", "not a JSON object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableLineError("not_json", f"{type(error).__name__}: {error}"[:200]) from None
+
+
+def _unwrapped(line: bytes) -> list[dict[str, Raw]]:
+    fields = read_object(line)
+    around: dict[str, Raw] = {}
+    while "properties" not in fields and ("body" in fields or "records" in fields):
+        if "records" in fields:
+            try:
+                items = _items.decode(fields.pop("records"))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                raise UnreadableLineError("no_envelope", "`records` is no array") from None
+            return [{**around, **fields, **read_object(item)} for item in items]
+        inner = read_object(fields.pop("body"))
+        around |= fields
+        fields = inner
+    return [{**around, **fields}]
+
+
+def _opened(table: Table, tenant_id: str, fields: dict[str, Raw]) -> Opened:
+    category, tenant = _spelt(fields.get("category")), _spelt(fields.get("tenantId"))
+    properties = fields.get("properties")
+    if category is None or tenant is None or properties is None:
+        raise UnreadableLineError("no_envelope", "category, tenantId or properties is missing")
+    _belongs(table, tenant_id, category, tenant)
+    exported, received = _spelt(fields.get("time")), _spelt(fields.get("_TimeReceivedBySvc"))
+    extra = {name: raw for name, raw in fields.items() if name not in _KNOWN}
+    for name, text in (("time", exported), ("_TimeReceivedBySvc", received)):
+        if text is None and name in fields and bytes(fields[name]) != b"null":
+            extra[name] = fields[name]
+    return Opened(exported, received, properties, extra or None)
+
+
+def _spelt(raw: Raw | None) -> str | None:
+    try:
+        return None if raw is None else _text.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _belongs(table: Table, tenant_id: str, category: str, tenant: str) -> None:
+    if category.lower() != table.category.lower():
+        raise UnreadableLineError("foreign_table", f"category {category[:80]!r} instead of {table.category!r}")
+    if tenant.lower() != tenant_id:
+        raise UnreadableLineError("foreign_tenant", f"tenantId {tenant[:80]!r} in the folder of {tenant_id!r}")

@@ -1,0 +1,7 @@
+"""An export as Microsoft writes it: how to list a day's blobs and read ranges of them, in Azure or in a directory."""
+
+from defender_assets.core.export.azure import AzureExport
+from defender_assets.core.export.blobs import Blob, BlobChangedError, Export
+from defender_assets.core.export.directory import DirectoryExport
+
+__all__ = ["AzureExport", "Blob", "BlobChangedError", "DirectoryExport", "Export"]

@@ -1,0 +1,89 @@
+"""An export in a directory that holds the containers as folders. Files change only by growing or being replaced."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from defender_assets.core.export.blobs import TENANT_PREFIX, Blob, BlobChangedError, blob_at, day_prefix
+from defender_assets.core.failures import ExportError
+
+
+@dataclass(frozen=True)
+class DirectoryExport:
+    """The containers as folders of `root`."""
+
+    root: Path
+    fixed_creation: bool = False
+
+    def describe(self) -> str:
+        """Return the directory's path."""
+        return f"directory {self.root}"
+
+    def containers(self) -> list[str]:
+        """Return the folders that hold tenants."""
+        return sorted(name for name in _folders(self.root) if self.tenants(name))
+
+    def tenants(self, container: str) -> list[str]:
+        """Return the tenants' folder names after `tenantId=`."""
+        names = _folders(self.root / container)
+        return sorted(name.removeprefix(TENANT_PREFIX) for name in names if name.startswith(TENANT_PREFIX))
+
+    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
+        """Return the files of one day of all tenants."""
+        found: list[Blob] = []
+        for tenant in self.tenants(container):
+            found += _blobs_below(self.root / container, day_prefix(tenant, day))
+        return sorted(found)
+
+    def all_blobs(self, container: str) -> Iterator[Blob]:
+        """Yield every file of the container that lies where a blob would."""
+        for tenant in self.tenants(container):
+            yield from _blobs_below(self.root / container, f"{TENANT_PREFIX}{tenant}/")
+
+    def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
+        """Return the bytes `[start, end)`; BlobChangedError when the file is gone or shorter."""
+        try:
+            with (self.root / container / blob.path).open("rb") as file:
+                file.seek(start)
+                content = file.read(end - start)
+        except FileNotFoundError:
+            raise BlobChangedError(blob.path) from None
+        except OSError as error:
+            raise _unreadable(self.root / container / blob.path, error) from None
+        if len(content) != end - start:
+            raise BlobChangedError(blob.path)
+        return content
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def _blobs_below(container: Path, prefix: str) -> Iterator[Blob]:
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise _unreadable(container / prefix, error)
+
+    for folder, _, names in os.walk(container / prefix, onerror=refuse):
+        for name in names:
+            file = Path(folder, name)
+            try:
+                state = file.stat()
+            except FileNotFoundError:
+                continue
+            changed_at = datetime.fromtimestamp(state.st_mtime_ns // 1_000_000 / 1000, UTC)
+            blob = blob_at(file.relative_to(container).as_posix(), state.st_size, changed_at)
+            if blob is not None:
+                yield blob
+
+
+def _unreadable(path: Path, error: OSError) -> ExportError:
+    return ExportError(f"{path} cannot be read ({error.strerror}): give this user read permission on the export")

@@ -1,0 +1,39 @@
+"""The errors that a user can act on, and the scrubbing of secrets from what other libraries say.
+
+Nothing is caught here; each room raises what it knows. Errors of single lines are data, not exceptions: see `records`.
+"""
+
+import re
+
+_SIGNED = re.compile(
+    r"(?i)(?P<name>\bsig|signature|accountkey|account_key|sharedaccesskey|sharedaccesssignature|authorization|password)"
+    r"(?P<sep>\s*[=:]\s*)(?P<value>[^\s&;,'\"}\])>]+(?:\s(?<=Bearer\s)\S+)?)"
+)
+
+
+class DefenderAssetsError(Exception):
+    """An error whose text is one line that names the thing, the value and the fix, and holds no secret."""
+
+
+class SettingsError(DefenderAssetsError):
+    """A setting is missing or wrong."""
+
+
+class ExportError(DefenderAssetsError):
+    """The export account or directory could not be read."""
+
+
+class LakeError(DefenderAssetsError):
+    """The lake could not be read or written."""
+
+
+class LakeConflictError(LakeError):
+    """Other writers won every round; nothing was written and a later try will do."""
+
+
+def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return the text on one line, with the secrets and everything that looks like a signature or key taken out."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return _SIGNED.sub(r"\g<name>\g<sep>***", " ".join(text.split()))

@@ -1,0 +1,306 @@
+"""The lake: Delta tables under one URI. Creates them, opens them, commits to a day behind a fence, reads days.
+
+Which rows belong into a table, and which version they stand for, is the business of the rooms above.
+
+The fence: each (table, day) has a version in the Delta transaction log (`app_id`). A writer opens the table, reads the
+version, computes from upstream and commits on that same `DeltaTable` object. delta-rs refuses the commit when another
+one with the same `app_id` landed since the opening; then everything starts again from the opening. Rows computed
+before are never committed on a fresh handle: delta-rs would accept them and they could be stale.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import polars as pl
+from arro3.core import RecordBatchReader, Schema, Table
+from azure.core.exceptions import AzureError
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from defender_assets.core.azure import AzureAccount, explain
+from defender_assets.core.failures import LakeConflictError, LakeError, scrub
+
+Outcome = TypeVar("Outcome")
+logger = logging.getLogger(__name__)
+
+ROUNDS = 20
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a Delta table is laid out: its schema, its partition columns and how its files are written.
+
+    `chunks` names a Binary column of large values: it gets no dictionary and no statistics, otherwise Parquet keeps
+    whole values as minimum and maximum in its footers.
+    """
+
+    name: str
+    schema: pl.Schema
+    partition_by: tuple[str, ...] = ("export_date",)
+    chunks: str | None = None
+
+    def writer(self) -> WriterProperties:
+        """Return how Parquet files of this table are written."""
+        if self.chunks is None:
+            return WriterProperties(compression="ZSTD", compression_level=1)
+        plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+        return WriterProperties(
+            compression="ZSTD",
+            compression_level=1,
+            max_row_group_size=8,
+            # long enough for a blob's whole path: a cut minimum and maximum would not agree
+            statistics_truncate_length=1024,
+            column_properties={self.chunks: plain},
+        )
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Rows of one day and the version that the day's fence then holds; `replaces` is a predicate within the day."""
+
+    frames: Iterable[pl.DataFrame]
+    version: int
+    replaces: str | None = None
+
+
+@dataclass
+class Fenced:
+    """A table opened behind the fence of one day: what `Lake.commit` writes on, and nothing else does."""
+
+    layout: Layout
+    day: date
+    fence: str
+    table: DeltaTable
+    version: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the version that this opening of the table shows."""
+        self.version = self.table.transaction_version(self.fence) or 0
+
+
+def fence_of(name: str, day: date) -> str:
+    """Return the `app_id` of a table's day."""
+    return f"{name}/{day.isoformat()}"
+
+
+def version_of(table: DeltaTable, name: str, day: date) -> int:
+    """Return the version up to which the day stands in this opening of a table; 0 when it was never written."""
+    return table.transaction_version(fence_of(name, day)) or 0
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The Delta tables below `uri`: a local path, or `az://` / `abfss://` in `account`."""
+
+    uri: str
+    layouts: tuple[Layout, ...]
+    account: AzureAccount | None = None
+
+    def describe(self) -> str:
+        """Return where the lake is, without a secret."""
+        return f"{self.uri} ({self.account.way_in})" if self.account else self.uri
+
+    def layout(self, name: str) -> Layout:
+        """Return the layout of a table by its name."""
+        return next(layout for layout in self.layouts if layout.name == name)
+
+    def table_uri(self, name: str) -> str:
+        """Return where a table lies."""
+        return f"{self.uri.rstrip('/')}/{name}"
+
+    def open(self, name: str) -> DeltaTable:
+        """Return a fresh opening of a table; creates it, once, when it is not there.
+
+        Raises:
+            LakeError: when the lake cannot be reached or written.
+        """
+        with self._explained(f"open {name}"):
+            options = self._options()
+            try:
+                return DeltaTable(self.table_uri(name), storage_options=options)
+            except TableNotFoundError:
+                self._create(self.layout(name), options)
+                return DeltaTable(self.table_uri(name), storage_options=options)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a table has been created."""
+        with self._explained(f"open {name}"):
+            return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
+
+    def read(self, name: str) -> pl.LazyFrame:
+        """Return a table of the lake as it stands now, empty when it was never written."""
+        if not self.exists(name):
+            return pl.LazyFrame(schema=self.layout(name).schema)
+        return scan(self.open(name))
+
+    def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
+        """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
+        return Fenced(self.layout(name), day, fence or fence_of(name, day), self.open(name))
+
+    def commit(self, target: Fenced, commit: Commit) -> None:
+        """Write the commit's rows and its version in one Delta commit, on the handle that was opened.
+
+        Raises:
+            CommitFailedError: when another commit got in between; `in_rounds` starts again from the opening.
+            LakeError: for everything else that goes wrong in the lake.
+            ValueError: when the version would fall, or a replacement would leave the day.
+        """
+        if commit.version < target.version:
+            raise ValueError(f"{target.fence}: version {commit.version} is below {target.version}")
+        day = f"export_date = '{target.day.isoformat()}'"
+        predicate = None
+        if commit.replaces is not None:
+            predicate = f"{day} AND ({commit.replaces})" if commit.replaces else day
+        rows = _Stream(target.layout.schema, commit.frames)
+        properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
+        with self._explained(f"write {target.layout.name}"):
+            try:
+                if predicate is None:
+                    write_deltalake(
+                        target.table,
+                        rows,
+                        mode="append",
+                        writer_properties=target.layout.writer(),
+                        commit_properties=properties,
+                    )
+                else:
+                    write_deltalake(
+                        target.table,
+                        rows,
+                        mode="overwrite",
+                        predicate=predicate,
+                        writer_properties=target.layout.writer(),
+                        commit_properties=properties,
+                    )
+            except (DeltaError, OSError):
+                if rows.problem is not None:
+                    raise rows.problem from None
+                raise
+
+    def _options(self) -> dict[str, str]:
+        return self.account.storage_options() if self.account else {}
+
+    def _create(self, layout: Layout, options: dict[str, str]) -> None:
+        if self.account:
+            create_container(self.account, self.uri)
+        else:
+            Path(self.uri).mkdir(parents=True, exist_ok=True)
+        try:
+            DeltaTable.create(
+                self.table_uri(layout.name),
+                schema=_arrow(layout.schema),
+                mode="ignore",
+                partition_by=list(layout.partition_by),
+                storage_options=options,
+            )
+        except DeltaError as error:
+            # two first writers at once: the other one has created it
+            if not DeltaTable.is_deltatable(self.table_uri(layout.name), storage_options=options):
+                raise
+            logger.debug("%s was created by another writer (%s)", layout.name, type(error).__name__)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except CommitFailedError:
+            raise
+        except (DeltaError, OSError) as error:
+            secrets = self.account.secrets if self.account else ()
+            reason = scrub(str(error), secrets)[:400]
+            raise LakeError(
+                f"cannot {what} in {self.describe()}: {reason}; "
+                "check DEFENDER_LAKE_URI, free space and write permission"
+            ) from None
+
+
+def in_rounds(work: Callable[[], Outcome]) -> Outcome:
+    """Return what `work` returns, calling it again from its beginning as long as its commit meets a conflict.
+
+    `work` must open its target itself. Appends conflict with compactions and replacements of other days too
+    (delta-io/delta-rs#3890), hence many rounds with growing, jittered pauses.
+
+    Raises:
+        LakeConflictError: when no round got through.
+    """
+    for attempt in range(ROUNDS):
+        try:
+            return work()
+        except CommitFailedError:
+            pause = min(LONGEST_PAUSE, 0.05 * 2**attempt) * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, no secret)
+            logger.info("another writer committed first; starting again from the opening in %.2f s", pause)
+            time.sleep(pause)
+    raise LakeConflictError(f"{ROUNDS} rounds met commits of other writers; run this day again when they are done")
+
+
+def scan(table: DeltaTable) -> pl.LazyFrame:
+    """Return the rows of exactly this opening of a table."""
+    return pl.scan_delta(table)
+
+
+def scan_days(table: DeltaTable, first: date, last: date) -> pl.LazyFrame:
+    """Return the rows of the days `first`…`last`, both included, of exactly this opening of a table."""
+    return scan(table).filter(pl.col("export_date").is_between(first, last))
+
+
+def row_count(table: DeltaTable, day: date) -> int:
+    """Return how many rows the Delta log counts in a day of this opening of a table."""
+    files = pl.DataFrame(table.get_add_actions(flatten=True))
+    if "partition.export_date" not in files.columns:
+        return 0
+    return int(files.filter(pl.col("partition.export_date") == day)["num_records"].sum())
+
+
+def create_container(account: AzureAccount, uri: str) -> None:
+    """Create the container that a lake URI names, when it is missing and may be created."""
+    address = urlsplit(uri)
+    container = address.username or address.netloc
+    client = account.service().get_container_client(container)
+    try:
+        if not client.exists():
+            client.create_container()
+    except AzureError as error:
+        raise LakeError(explain(account, f"create the lake's container {container}", error)) from None
+
+
+class _Stream:
+    """Frames as an Arrow stream that is pulled as it is written, so that memory holds one frame at a time.
+
+    `problem` is what the frames' own source raised: it says more than the writer that it stopped.
+    """
+
+    def __init__(self, schema: pl.Schema, frames: Iterable[pl.DataFrame]) -> None:
+        self.problem: Exception | None = None
+        self._schema = schema
+        self._frames = frames
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in self._checked())
+        reader = RecordBatchReader.from_batches(_arrow(self._schema), batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _checked(self) -> Iterator[pl.DataFrame]:
+        try:
+            for frame in self._frames:
+                # the Delta writer casts silently: 1.9 into a long column would become 1
+                if frame.schema != self._schema:
+                    wrong = {k: v for k, v in frame.schema.items() if self._schema.get(k) != v}
+                    raise TypeError(f"rows do not have the table's schema; differing columns: {wrong}")  # noqa: TRY301
+                yield frame
+        except Exception as error:
+            self.problem = error
+            raise
+
+
+def _arrow(schema: pl.Schema) -> Schema:
+    return Table.from_arrow(pl.DataFrame(schema=schema)).schema

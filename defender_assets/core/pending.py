@@ -1,0 +1,140 @@
+"""Which days are behind, in bytes or in derived tables. A total function of a listing and the lake; it changes nothing.
+
+Asking for runs, and how often, is the sensor's business.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from defender_assets.core.cursors import Cursors, read_cursors
+from defender_assets.core.derived import DERIVED
+from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.lake import Lake, version_of
+from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.typed import QUARANTINE
+
+Listing = Mapping[date, list[tuple[Table, Blob]]]
+Held = Callable[[str, str, date], int]
+"""Version of (table opened, fence's table, day)."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Bytes that a container holds and raw lacks: of one blob generation, from `cursor` to `size`."""
+
+    table: str
+    blob: str
+    created_at: datetime
+    cursor: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A derived partition whose version is below what its upstream holds."""
+
+    table: str
+    version: int
+    upstream: int
+
+
+@dataclass(frozen=True)
+class DayBehind:
+    """A day that is behind, and in what."""
+
+    day: date
+    missing: tuple[Missing, ...]
+    stale: tuple[Stale, ...]
+
+    @property
+    def missing_bytes(self) -> int:
+        """Return how many bytes raw lacks."""
+        return sum(part.size - part.cursor for part in self.missing)
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of all that is missing: the same until any of it changes."""
+        return hashlib.blake2b(repr((self.day, self.missing, self.stale)).encode(), digest_size=8).hexdigest()
+
+    def describe(self) -> str:
+        """Return one line for the log of the sensor."""
+        parts = [f"{self.missing_bytes} new bytes in {len(self.missing)} blobs"] if self.missing else []
+        parts += [f"{stale.table} at version {stale.version} of {stale.upstream}" for stale in self.stale]
+        return f"{self.day}: " + ", ".join(parts)
+
+
+def days_behind(
+    days: Iterable[date], listing: Listing, cursors: Mapping[str, Cursors], held: Held, *, fixed_creation: bool
+) -> list[DayBehind]:
+    """Return which of the days are behind, oldest first. Days without blobs and without raw bytes never are."""
+    behind = []
+    for day in sorted(days):
+        listed = listing.get(day, [])
+        if not listed and not any(held(table.raw, table.raw, day) for table in TABLES):
+            continue
+        missing = [
+            Missing(table.raw, blob.path, created_at, cursor, blob.size)
+            for table, blob in listed
+            for created_at, cursor in [
+                generation(blob, cursors[table.raw][day].get(blob.path, {}), fixed_creation=fixed_creation)
+            ]
+            if blob.size > cursor
+        ]
+        stale = _stale(day, held)
+        if missing or stale:
+            order = sorted(missing, key=lambda part: (part.table, part.blob, part.created_at))
+            behind.append(DayBehind(day, tuple(order), tuple(stale)))
+    return behind
+
+
+def _stale(day: date, held: Held) -> list[Stale]:
+    stale = []
+    for table in TABLES:
+        raw = held(table.raw, table.raw, day)
+        for opened in (QUARANTINE, table.name):
+            version = held(opened, table.name, day)
+            if version < raw:
+                stale.append(Stale(opened if opened == table.name else f"{QUARANTINE} of {table.name}", version, raw))
+    for derived in DERIVED:
+        upstream = derived.target_version(day, lambda name, of: held(name, name, of))
+        version = held(derived.name, derived.name, day)
+        if version < upstream:
+            stale.append(Stale(derived.name, version, upstream))
+    return stale
+
+
+def list_days(export: Export, days: Iterable[date]) -> Listing:
+    """Return the blobs of the days, listed by prefix: as many list calls as there are days, tables and tenants."""
+    listing: dict[date, list[tuple[Table, Blob]]] = defaultdict(list)
+    for day in days:
+        for table in TABLES:
+            listing[day] += [(table, blob) for blob in export.blobs_of_day(table.container, day)]
+    return listing
+
+
+def list_all(export: Export) -> Listing:
+    """Return every blob of the export by day: for the daily sweep."""
+    listing: dict[date, list[tuple[Table, Blob]]] = defaultdict(list)
+    for table in TABLES:
+        for blob in export.all_blobs(table.container):
+            listing[blob.day].append((table, blob))
+    return listing
+
+
+def survey(lake: Lake, export: Export, days: Iterable[date], listing: Listing | None = None) -> list[DayBehind]:
+    """Return which of the days are behind now. The lake is opened after the listing, so it can only be further."""
+    wanted = sorted(set(days))
+    listed = list_days(export, wanted) if listing is None else listing
+    opened = {layout.name: lake.open(layout.name) for layout in lake.layouts}
+    cursors = {table.raw: read_cursors(opened[table.raw], wanted) for table in TABLES}
+    known: dict[tuple[str, str, date], int] = {}
+
+    def held(name: str, fence: str, day: date) -> int:
+        if (name, fence, day) not in known:
+            known[name, fence, day] = version_of(opened[name], fence, day)
+        return known[name, fence, day]
+
+    return days_behind(wanted, listed, cursors, held, fixed_creation=export.fixed_creation)

@@ -1,0 +1,190 @@
+"""New bytes of a day into the raw table: plan against the cursors, fetch, commit chunks and cursor together.
+
+Lines and their meaning are `records`' business; here bytes stay as Microsoft wrote them.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import chain
+
+import polars as pl
+
+from defender_assets.core.chunks import MEBIBYTE, Chunk, Fetch, Unread
+from defender_assets.core.cursors import read_cursors
+from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.failures import ExportError
+from defender_assets.core.lake import Commit, Lake, Layout, in_rounds
+from defender_assets.core.tables import INSTANT, TABLES, Column, Table
+
+logger = logging.getLogger(__name__)
+
+COMMIT_BYTES = 256 * MEBIBYTE
+CHANGED_ROUNDS = 5
+
+RAW_COLUMNS = (
+    Column("tenant_id", pl.String(), "Entra tenant, lower case"),
+    Column("export_date", pl.Date(), "Day of arrival (UTC): the y=/m=/d= of the blob's path. The partition"),
+    Column("hour", pl.Int32(), "Hour of arrival: the h= of the blob's path. Partition below the day"),
+    Column("blob", pl.String(), "Path of the blob in its container"),
+    Column("blob_created_at", INSTANT, "Creation time of the blob: a new one is a new generation of the blob"),
+    Column("byte_start", pl.Int64(), "Offset in the blob of the chunk's first byte"),
+    Column("byte_end", pl.Int64(), "Offset behind the chunk's last byte; the largest one is the cursor"),
+    Column("batch", pl.Int64(), "Number of the commit within the day: 1, 2, …"),
+    Column("line_part", pl.Int32(), "Number of this part of a line above 16 MiB, from 0; null for whole lines"),
+    Column("fetched_at", INSTANT, "When the bytes were read"),
+    Column("content", pl.Binary(), "The bytes as Microsoft wrote them: whole lines"),
+)
+RAW_SCHEMA = pl.Schema({column.name: column.dtype for column in RAW_COLUMNS})
+RAW_LAYOUTS = tuple(
+    Layout(table.raw, RAW_SCHEMA, partition_by=("export_date", "tenant_id", "hour"), chunks="content")
+    for table in TABLES
+)
+
+
+@dataclass
+class RawReport:
+    """What a run did to one day of a raw table. Sizes in bytes; `total_bytes` is the listed size of all blobs."""
+
+    new_bytes: int = 0
+    chunks: int = 0
+    batch: int = 0
+    blobs: int = 0
+    total_bytes: int = 0
+    pending_bytes: int = 0
+    tenants: set[str] = field(default_factory=set)
+    replaced_blobs: int = 0
+
+
+def unread_parts(blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool) -> list[Unread]:
+    """Return the parts of the listed blobs that raw lacks, in the order of their paths."""
+    parts = []
+    for blob in blobs:
+        created_at, cursor = generation(blob, cursors.get(blob.path, {}), fixed_creation=fixed_creation)
+        if blob.size > cursor:
+            parts.append(Unread(blob, created_at, cursor))
+    return parts
+
+
+def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes: int = COMMIT_BYTES) -> RawReport:
+    """Bring the raw table of a day up to the containers: every byte up to the last newline of each blob, once.
+
+    Each commit takes up to `commit_bytes` and ends at a line's end; a run that is killed goes on behind its last
+    commit.
+
+    Raises:
+        ExportError: after what could be read has been committed, when a blob could not be read.
+    """
+    report = RawReport()
+    changed_rounds = 0
+    while True:
+        fetch = in_rounds(lambda: _one_commit(lake, export, table, day, commit_bytes, report))
+        if fetch.failures:
+            raise fetch.failures[0]
+        changed_rounds += bool(fetch.changed)
+        if changed_rounds > CHANGED_ROUNDS:
+            raise ExportError(
+                f"{table.container}/{fetch.changed[0]} changes each time it is read; nothing is lost, "
+                "the next run lists it again"
+            )
+        if not fetch.changed and not fetch.cut_short:
+            report.pending_bytes = fetch.pending_bytes
+            return report
+
+
+def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport) -> Fetch:
+    target = lake.fenced(table.raw, day)
+    blobs = export.blobs_of_day(table.container, day)
+    cursors = read_cursors(target.table, [day])[day]
+    parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+    fetch = Fetch(export, table.container)
+    report.blobs, report.total_bytes = len(blobs), sum(blob.size for blob in blobs)
+    report.tenants, report.batch = {blob.tenant_id for blob in blobs}, target.version
+    counted = RawReport()
+    rows = _rows(fetch.up_to(commit_bytes, parts), target.version + 1, counted)
+    first = next(rows, None)
+    if first is not None:
+        lake.commit(target, Commit(chain([first], rows), target.version + 1))
+        report.batch = target.version + 1
+        report.new_bytes += counted.new_bytes
+        report.chunks += counted.chunks
+        logger.info(
+            "%s %s: batch %d, %.1f MB in %d chunks",
+            table.raw,
+            day,
+            report.batch,
+            counted.new_bytes / 1e6,
+            counted.chunks,
+        )
+    return fetch
+
+
+def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
+    """Read again what the account still holds of a day, replacing exactly those chunks, then what is new.
+
+    Blob by blob, each as a batch with the next number: the chunks of the held generation go and the freshly read
+    ones come in the same commit. Chunks of vanished blobs and of older generations stay.
+    """
+    replaced = RawReport()
+    for listed in export.blobs_of_day(table.container, day):
+        in_rounds(lambda blob=listed: _replace_blob(lake, export, table, blob, replaced))  # type: ignore[misc]
+    report = ingest(lake, export, table, day)
+    report.new_bytes += replaced.new_bytes
+    report.chunks += replaced.chunks
+    report.replaced_blobs = replaced.replaced_blobs
+    return report
+
+
+def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: RawReport) -> None:
+    target = lake.fenced(table.raw, blob.day)
+    known = read_cursors(target.table, [blob.day])[blob.day].get(blob.path, {})
+    created_at, cursor = generation(blob, known, fixed_creation=export.fixed_creation)
+    if not cursor:
+        return
+    fetch = Fetch(export, table.container)
+    counted = RawReport()
+    rows = _rows(fetch.chunks([Unread(blob, created_at, 0)]), target.version + 1, counted)
+    held = (
+        f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
+        f"AND blob_created_at = '{created_at.isoformat()}'"
+    )
+    lake.commit(target, Commit(_whole(rows, fetch, blob, cursor), target.version + 1, replaces=held))
+    report.new_bytes += counted.new_bytes
+    report.chunks += counted.chunks
+    report.replaced_blobs += 1
+
+
+def _whole(rows: Iterator[pl.DataFrame], fetch: Fetch, blob: Blob, cursor: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows, but raise at their end, before the commit, when less came than raw holds already."""
+    reached = 0
+    for row in rows:
+        reached = row["byte_end"][0]
+        yield row
+    if fetch.failures:
+        raise fetch.failures[0]
+    if fetch.changed or reached < cursor:
+        raise ExportError(f"{blob.path} changed while it was read again; what raw holds of it was kept, try again")
+
+
+def _rows(chunks: Iterator[Chunk], batch: int, counted: RawReport) -> Iterator[pl.DataFrame]:
+    for chunk in chunks:
+        counted.new_bytes += len(chunk.content)
+        counted.chunks += 1
+        blob = chunk.unread.blob
+        yield pl.DataFrame(
+            {
+                "tenant_id": [blob.tenant_id],
+                "export_date": [blob.day],
+                "hour": [blob.hour],
+                "blob": [blob.path],
+                "blob_created_at": [chunk.unread.created_at],
+                "byte_start": [chunk.start],
+                "byte_end": [chunk.start + len(chunk.content)],
+                "batch": [batch],
+                "line_part": [chunk.line_part],
+                "fetched_at": [datetime.now(UTC)],
+                "content": [chunk.content],
+            },
+            schema=RAW_SCHEMA,
+        )

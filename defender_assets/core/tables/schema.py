@@ -1,0 +1,96 @@
+"""What a typed table is: its columns with types and meaning, its source, its key.
+
+The three tables themselves stand beside this file, one module each. Reading records into them is `records.py`'s job.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+INSTANT = pl.Datetime("us", "UTC")
+TEXTS = pl.List(pl.String)
+LOGGED_ON_USERS = pl.List(pl.Struct({"UserName": pl.String, "DomainName": pl.String, "Sid": pl.String}))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name as Microsoft (or we) spell it, its type in the lake and its meaning."""
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+
+
+def text(name: str, meaning: str) -> Column:
+    """Return a String column."""
+    return Column(name, pl.String(), meaning)
+
+
+def integer(name: str, meaning: str) -> Column:
+    """Return an Int64 column."""
+    return Column(name, pl.Int64(), meaning)
+
+
+def flag(name: str, meaning: str) -> Column:
+    """Return a Boolean column."""
+    return Column(name, pl.Boolean(), meaning)
+
+
+def instant(name: str, meaning: str) -> Column:
+    """Return a Datetime column: microseconds, UTC."""
+    return Column(name, INSTANT, meaning)
+
+
+def texts(name: str, meaning: str) -> Column:
+    """Return a List(String) column; on the wire it is text that holds a JSON array."""
+    return Column(name, TEXTS, meaning)
+
+
+PROVENANCE = (
+    text("tenant_id", "Entra tenant that the record belongs to, lower case"),
+    Column("export_date", pl.Date(), "Day of arrival (UTC): the y=/m=/d= of the blob's path. The partition"),
+    instant("exported_at", "When Microsoft wrote the record (envelope `time`)"),
+    instant("received_at", "When Microsoft's service received the record (envelope `_TimeReceivedBySvc`)"),
+    text("blob", "Path of the blob in its container"),
+    integer("byte_offset", "Offset in the blob of the first byte of the record's line"),
+    text("record_id", "Hash of table, tenant and the bytes of `properties`: equal for Azure's re-deliveries"),
+    text("unmapped", "JSON object of what no column could take unchanged; null when there is nothing"),
+)
+"""Columns of ours that every typed table carries."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One advanced-hunting table: where it comes from and what it becomes.
+
+    `name` is the typed Delta table and asset, `raw` the raw one, `hunting_name` Microsoft's own, `container` the
+    storage container, `key` the column without which a record is no record.
+    """
+
+    name: str
+    raw: str
+    hunting_name: str
+    key: str
+    columns: tuple[Column, ...]
+    comma_lists: frozenset[str] = frozenset()
+
+    @property
+    def container(self) -> str:
+        """Return the container that Microsoft exports this table to."""
+        return f"insights-logs-advancedhunting-{self.hunting_name.lower()}"
+
+    @property
+    def category(self) -> str:
+        """Return the envelope's `category` of this table's records."""
+        return f"AdvancedHunting-{self.hunting_name}"
+
+    @cached_property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Return Microsoft's columns, then those of ours."""
+        return (*self.columns, *PROVENANCE)
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """Return the Polars schema of the Delta table: Microsoft's columns, then ours."""
+        return pl.Schema({column.name: column.dtype for column in self.all_columns})

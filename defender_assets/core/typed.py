@@ -1,0 +1,170 @@
+"""Raw batches of a day into quarantine and the typed table: each record once, quarantine committed first.
+
+How a line is read stands in `records`; which batches there are, in `batches`.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+import polars as pl
+from deltalake import DeltaTable
+
+from defender_assets.core.batches import RawBatches
+from defender_assets.core.chunks import MEBIBYTE
+from defender_assets.core.lake import Commit, Lake, Layout, fence_of, in_rounds, row_count, scan_days, version_of
+from defender_assets.core.records import QUARANTINE_SCHEMA, Parsed, Tally, parse_chunk, quarantine_long_line
+from defender_assets.core.tables import TABLES, Table
+
+logger = logging.getLogger(__name__)
+
+QUARANTINE = "quarantined_records"
+SHARE_BYTES = 128 * MEBIBYTE
+TYPED_LAYOUTS = tuple(Layout(table.name, table.schema) for table in TABLES)
+QUARANTINE_LAYOUT = Layout(QUARANTINE, QUARANTINE_SCHEMA, chunks="content")
+
+# a line is the same line whichever batch brought it: a full refresh brings it again
+_LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
+
+
+@dataclass
+class TypedReport:
+    """What a run did to one day of a typed table: `rows` came, `landed` is by how many the Delta log's count grew.
+
+    Lag is arrival behind event time, in seconds, of the last share's rows.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    rows: int = 0
+    duplicates: int = 0
+    landed: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    batch: int = 0
+    lag_median: float | None = None
+    lag_p95: float | None = None
+
+    @property
+    def balanced(self) -> bool:
+        """Return whether every line and every record of this run is accounted for, in the table too."""
+        tally = self.tally
+        return (
+            tally.lines == tally.good + tally.quarantined + tally.blank
+            and tally.records == self.rows + self.duplicates
+            and self.landed == self.rows
+        )
+
+
+class _Share(NamedTuple):
+    rows: pl.DataFrame
+    quarantined: pl.DataFrame
+    tally: Tally
+    copies: int
+
+
+def derive(
+    lake: Lake, table: Table, day: date, *, rebuild: bool = False, share_bytes: int = SHARE_BYTES
+) -> TypedReport:
+    """Bring quarantine and the typed table of a day up to what raw holds; with `rebuild` from raw's first batch.
+
+    Incremental: only batches that neither has parsed are read, besides the day's `record_id`s. Each share of them is
+    a commit of its own; a rebuild is one commit, streamed.
+    """
+    report = TypedReport()
+    if rebuild:
+        in_rounds(lambda: _rebuild(lake, table, day, report, share_bytes))
+        return report
+    while in_rounds(lambda: _one_share(lake, table, day, report, share_bytes)):
+        pass
+    return report
+
+
+def _one_share(lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int) -> bool:
+    """Parse and commit the next share of batches; return whether there may be more."""
+    quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
+    target = lake.fenced(table.name, day)
+    raw = lake.open(table.raw)
+    held = version_of(raw, table.raw, day)
+    parsed = min(quarantine.version, target.version)
+    report.batch = target.version
+    if held <= parsed:
+        return False
+    batches = RawBatches(raw, day, parsed, held).shares(share_bytes)[0]
+    known = _known_ids(target.table, day)
+    share = _parse(table, batches, known, _known_lines(quarantine.table, table, day))
+    fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
+    if batches.upto > quarantine.version:
+        lake.commit(quarantine, Commit([fresh], batches.upto))
+    before = row_count(target.table, day)
+    if batches.upto > target.version:
+        lake.commit(target, Commit([_sorted(table, share.rows)], batches.upto))
+    _account(report, share, batches.upto)
+    report.landed += row_count(target.table, day) - before
+    logger.info("%s %s: up to batch %d, %d rows", table.name, day, batches.upto, share.rows.height)
+    return batches.upto < held
+
+
+def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int) -> None:
+    quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
+    target = lake.fenced(table.name, day)
+    raw = lake.open(table.raw)
+    held = version_of(raw, table.raw, day)
+    shares = RawBatches(raw, day, 0, held).shares(share_bytes)
+    counted = TypedReport()
+    no_ids = pl.DataFrame(schema={"record_id": pl.String})
+    no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
+
+    def rows() -> Iterator[pl.DataFrame]:
+        known = no_ids
+        for batches in shares:
+            share = _parse(table, batches, known, no_lines)
+            known = pl.concat([known, share.rows.select("record_id")])
+            _account(counted, share, batches.upto)
+            yield _sorted(table, share.rows)
+
+    # quarantine goes first, so its lines take a pass of their own
+    bad = [_parse(table, batches, no_ids, no_lines).quarantined for batches in shares]
+    lines = pl.concat(bad).unique(_LINE, keep="first")
+    lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
+    lake.commit(target, Commit(rows(), held, replaces=""))
+    counted.landed = row_count(target.table, day)
+    vars(report).update(vars(counted))
+
+
+def _parse(table: Table, batches: RawBatches, known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
+    """Return what the batches hold that is not known: each record and each bad line once."""
+    parsed: list[Parsed] = [parse_chunk(table, source, content) for source, content in batches.chunks()]
+    parsed += [quarantine_long_line(table, source, head, length) for source, head, length in batches.long_lines()]
+    tally = Tally()
+    for piece in parsed:
+        tally.add(piece.tally)
+    rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)])
+    distinct = rows.unique("record_id", keep="first").join(known, on="record_id", how="anti")
+    lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
+    fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
+    return _Share(distinct, fresh, tally, rows.height - distinct.height)
+
+
+def _account(report: TypedReport, share: _Share, batch: int) -> None:
+    report.tally.add(share.tally)
+    report.rows += share.rows.height
+    report.duplicates += share.copies
+    report.reasons.update(share.quarantined["reason"].to_list())
+    report.batch = batch
+    lag = (share.rows["exported_at"] - share.rows["Timestamp"]).dt.total_milliseconds().drop_nulls() / 1000
+    if lag.len():
+        report.lag_median, report.lag_p95 = lag.quantile(0.5), lag.quantile(0.95)
+
+
+def _sorted(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort(table.key, "Timestamp", "record_id").select(table.schema.names())
+
+
+def _known_ids(typed: DeltaTable, day: date) -> pl.DataFrame:
+    return scan_days(typed, day, day).select("record_id").collect()
+
+
+def _known_lines(quarantine: DeltaTable, table: Table, day: date) -> pl.DataFrame:
+    return scan_days(quarantine, day, day).filter(pl.col("table_name") == table.name).select(_LINE).collect()

@@ -1,0 +1,180 @@
+"""The settings: read once from `.env` and the environment, validated, secrets kept out of every text.
+
+What a setting is used for does not belong here. Nothing is read when this module is imported.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from defender_assets.core.azure import AzureAccount, from_account_url, from_connection_string
+from defender_assets.core.derived import DERIVED
+from defender_assets.core.export import AzureExport, DirectoryExport, Export
+from defender_assets.core.failures import SettingsError
+from defender_assets.core.lake import Lake
+from defender_assets.core.raw import RAW_LAYOUTS
+from defender_assets.core.typed import QUARANTINE_LAYOUT, TYPED_LAYOUTS
+
+CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
+ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"
+EXPORT_DIR = "DEFENDER_EXPORT_DIR"
+LAKE_URI = "DEFENDER_LAKE_URI"
+LAKE_CONNECTION_STRING = "DEFENDER_LAKE_CONNECTION_STRING"
+START_DATE = "DEFENDER_START_DATE"
+LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
+EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
+VARIABLES = (*EXPORT_CHOICES, LAKE_URI, LAKE_CONNECTION_STRING, START_DATE, LOOKBACK_DAYS)
+
+DEFAULT_EXPORT_DIR = ".defender/export"
+DEFAULT_LAKE = ".defender/lake"
+DEFAULT_START = date(2026, 1, 1)
+DEFAULT_LOOKBACK = 3
+LONGEST_LOOKBACK = 366
+
+# in the order of the data's way, so that a reader who opens them in turn sees no table ahead of its upstream
+LAYOUTS = (*RAW_LAYOUTS, QUARANTINE_LAYOUT, *TYPED_LAYOUTS, *(derived.layout for derived in DERIVED))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for. Account keys and signatures stay inside the accounts and are never printed."""
+
+    export_account: AzureAccount | None = None
+    export_dir: Path = Path(DEFAULT_EXPORT_DIR)
+    lake_uri: str = DEFAULT_LAKE
+    lake_account: AzureAccount | None = None
+    start_date: date = DEFAULT_START
+    lookback_days: int = DEFAULT_LOOKBACK
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def export(self) -> Export:
+        """Return the export that is to be read."""
+        if self.export_account is not None:
+            return AzureExport(self.export_account)
+        return DirectoryExport(self.export_dir)
+
+    def lake(self) -> Lake:
+        """Return the lake that is to be written."""
+        return Lake(self.lake_uri, LAYOUTS, self.lake_account)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return every text that must never be shown."""
+        accounts = (self.export_account, self.lake_account)
+        return tuple(secret for account in accounts if account for secret in account.secrets)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Return the settings of a working directory: its `.env` wins over the environment, as it does in Dagster.
+
+    Args:
+        environ: the environment, by default the process's own.
+        folder: the working directory; relative paths are below it.
+
+    Raises:
+        SettingsError: one line that names the variable, what is wrong and what a right value looks like.
+    """
+    folder = (folder or Path.cwd()).resolve()
+    values, origins = _gathered(os.environ if environ is None else environ, folder / ".env")
+    chosen = [name for name in EXPORT_CHOICES if name in values]
+    if len(chosen) > 1:
+        raise SettingsError(f"{' and '.join(chosen)} are set, and each names an export: keep one of them")
+    account = _export_account(values)
+    uri, lake_account = _lake(values, account, folder)
+    return Settings(
+        export_account=account,
+        export_dir=folder / _export_dir(values),
+        lake_uri=uri,
+        lake_account=lake_account,
+        start_date=_start_date(values),
+        lookback_days=_lookback_days(values),
+        origins=origins,
+    )
+
+
+def _gathered(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
+    try:
+        in_file = dotenv_values(dotenv) if dotenv.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
+    values, origins = {}, {}
+    for name in VARIABLES:
+        for source, origin in ((in_file, str(dotenv)), (environ, "environment")):
+            value = (source.get(name) or "").strip()
+            if value:
+                values[name], origins[name] = value, origin
+                break
+    return values, origins
+
+
+def _export_account(values: Mapping[str, str]) -> AzureAccount | None:
+    if CONNECTION_STRING in values:
+        return from_connection_string(CONNECTION_STRING, values[CONNECTION_STRING])
+    if ACCOUNT_URL in values:
+        return from_account_url(ACCOUNT_URL, values[ACCOUNT_URL])
+    return None
+
+
+def _export_dir(values: Mapping[str, str]) -> Path:
+    text = values.get(EXPORT_DIR, DEFAULT_EXPORT_DIR)
+    if "://" in text:
+        raise SettingsError(
+            f"{EXPORT_DIR} is '{text.partition('?')[0]}', an address: it takes a directory such as "
+            f"{DEFAULT_EXPORT_DIR}; an account goes into {CONNECTION_STRING} or {ACCOUNT_URL}"
+        )
+    return Path(text).expanduser()
+
+
+def _lake(
+    values: Mapping[str, str], export_account: AzureAccount | None, folder: Path
+) -> tuple[str, AzureAccount | None]:
+    text = values.get(LAKE_URI, DEFAULT_LAKE).rstrip("/")
+    scheme = text.partition("://")[0] if "://" in text else ""
+    if not scheme:
+        if LAKE_CONNECTION_STRING in values:
+            raise SettingsError(
+                f"{LAKE_CONNECTION_STRING} is set, but {LAKE_URI} is the local path '{text}': "
+                "use az://CONTAINER/PATH, or drop the connection string"
+            )
+        return str(folder / Path(text).expanduser()), None
+    if scheme not in {"az", "abfss"} or not urlsplit(text).netloc or "?" in text:
+        raise SettingsError(
+            f"{LAKE_URI} starts with '{scheme}://': expected a path, az://CONTAINER/PATH or "
+            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+        )
+    if LAKE_CONNECTION_STRING in values:
+        return text, from_connection_string(LAKE_CONNECTION_STRING, values[LAKE_CONNECTION_STRING])
+    address = urlsplit(text)
+    if scheme == "abfss" and address.username:
+        host = address.hostname or ""
+        if export_account and host.split(".")[0] == export_account.name:
+            return text, export_account
+        return text, from_account_url(LAKE_URI, f"https://{host.replace('.dfs.', '.blob.')}")
+    if export_account is None:
+        raise SettingsError(
+            f"{LAKE_URI} is in Azure, but no account is known: set {LAKE_CONNECTION_STRING}, or use "
+            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH with Entra ID"
+        )
+    return text, export_account
+
+
+def _start_date(values: Mapping[str, str]) -> date:
+    text = values.get(START_DATE, DEFAULT_START.isoformat())
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{START_DATE} is '{text}': expected a day such as 2026-01-01") from None
+
+
+def _lookback_days(values: Mapping[str, str]) -> int:
+    text = values.get(LOOKBACK_DAYS, str(DEFAULT_LOOKBACK))
+    if not text.isascii() or not text.isdigit() or int(text) > LONGEST_LOOKBACK:
+        raise SettingsError(
+            f"{LOOKBACK_DAYS} is '{text}': expected a number of days from 0 to {LONGEST_LOOKBACK}, such as 3"
+        )
+    return int(text)
