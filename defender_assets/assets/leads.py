@@ -1,0 +1,53 @@
+"""Leads and stories: what an analyst opens."""
+
+import dagster as dg
+
+from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
+from defender_assets.core.derived import LEADS, STORIES, Derived, rebuild_day
+from defender_assets.core.lake import Lake
+from defender_assets.metadata import derived_metadata, spec_metadata
+from defender_assets.partitions import look_back
+from defender_assets.resources import LakeResource, told_plainly
+
+_PREVIEW = {
+    LEADS.name: ("risk_score", "severity", "product", "title", "device_name", "device_match", "alert_time", "change"),
+    STORIES.name: ("score", "severity", "products", "title", "first_alert_time", "last_alert_time"),
+}
+_DESCRIPTION = {
+    LEADS.name: (
+        "One row per alert that was new or changed on the day, with **the device as it was at the alert**, the "
+        "entities of its evidence, and a risk score with its reasons.\n\nReads the alerts of 30 days back and the "
+        "devices of 7 days back. The current state of a lead is its row in the latest partition."
+    ),
+    STORIES.name: (
+        "Leads of any product, within a tenant, that share a user, device, file, address, mail or app within 24 "
+        "hours.\n\nReads the leads of 7 days back. `story_id` stays with the part that holds the story's first lead."
+    ),
+}
+
+
+def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
+    """Return the leads and the stories."""
+    return [_derived_asset(derived, days, lake) for derived in (LEADS, STORIES)]
+
+
+def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=derived.name,
+        group_name="leads",
+        kinds={"polars", "deltalake"},
+        owners=OWNERS,
+        deps=[dg.AssetDep(upstream.name, partition_mapping=look_back(upstream.days)) for upstream in derived.upstreams],
+        partitions_def=days,
+        retry_policy=RETRIES,
+        metadata=spec_metadata(storage, derived.name, derived.columns),
+        description=_DESCRIPTION[derived.name],
+    )
+    def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> None:
+        for day in days_of(context):
+            with told_plainly(lake):
+                report = rebuild_day(lake, derived, day, force=wants_refresh(context, config))
+            metadata = derived_metadata(report, _PREVIEW[derived.name])
+            context.add_asset_metadata(metadata, partition_key=day.isoformat())
+
+    return derived_asset

@@ -1,0 +1,43 @@
+"""The three raw assets: the bytes of the export's containers, as Microsoft wrote them."""
+
+import dagster as dg
+
+from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
+from defender_assets.core import raw
+from defender_assets.core.lake import Lake
+from defender_assets.core.tables import TABLES, Table
+from defender_assets.metadata import raw_metadata, spec_metadata
+from defender_assets.resources import ExportResource, LakeResource, told_plainly
+
+
+def raw_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
+    """Return an asset for each container."""
+    return [_raw_asset(table, days, lake) for table in TABLES]
+
+
+def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=table.raw,
+        group_name="export",
+        kinds={"azure", "deltalake"},
+        owners=OWNERS,
+        partitions_def=days,
+        retry_policy=RETRIES,
+        metadata=spec_metadata(storage, table.raw, raw.RAW_COLUMNS),
+        description=(
+            f"Every byte of the container `{table.container}` that arrived on the day, in chunks of whole lines.\n\n"
+            "A run lists the day's blobs and reads only what lies behind the last committed byte. Bytes and cursor "
+            "land in one commit, so an interrupted run loses nothing and reads nothing twice. A last line without its "
+            "newline stays pending. With `full_refresh` the blobs that the account still holds are read again."
+        ),
+    )
+    def raw_asset(
+        context: dg.AssetExecutionContext, config: RunConfig, export: ExportResource, lake: LakeResource
+    ) -> None:
+        take = raw.refresh if wants_refresh(context, config) else raw.ingest
+        for day in days_of(context):
+            with told_plainly(lake):
+                report = take(lake, export, table, day)
+            context.add_asset_metadata(raw_metadata(report), partition_key=day.isoformat())
+
+    return raw_asset

@@ -1,0 +1,85 @@
+"""The three typed tables and the quarantine of lines that they refused."""
+
+import dagster as dg
+import polars as pl
+
+from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
+from defender_assets.checks import line_balance, line_balance_spec
+from defender_assets.core.lake import Lake, row_count
+from defender_assets.core.records import QUARANTINE_COLUMNS
+from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.typed import QUARANTINE, derive
+from defender_assets.metadata import spec_metadata, table_preview, typed_metadata
+from defender_assets.resources import LakeResource, told_plainly
+
+
+def typed_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
+    """Return an asset for each advanced-hunting table, with the blocking check of its line balance."""
+    return [_typed_asset(table, days, lake) for table in TABLES]
+
+
+def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=table.name,
+        group_name="tables",
+        kinds={"polars", "deltalake"},
+        owners=OWNERS,
+        deps=[table.raw],
+        partitions_def=days,
+        retry_policy=RETRIES,
+        check_specs=[line_balance_spec(table.name)],
+        metadata=spec_metadata(storage, table.name, table.all_columns),
+        description=(
+            f"Records of advanced hunting's **{table.hunting_name}** that arrived on the day, under Microsoft's column "
+            "names, each once however often Azure delivered it, with blob and byte offset.\n\n"
+            "Only raw batches that were not parsed yet are read. Lines that are no record go to "
+            "`quarantined_records`, values that fit no column to `unmapped`. With `full_refresh` the day is built "
+            "again from all raw bytes."
+        ),
+    )
+    def typed_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
+        reports = []
+        for day in days_of(context):
+            with told_plainly(lake):
+                report = derive(lake, table, day, rebuild=wants_refresh(context, config))
+                rows = row_count(lake.open(table.name), day)
+            context.add_asset_metadata(typed_metadata(report, rows), partition_key=day.isoformat())
+            reports.append(report)
+        return dg.MaterializeResult(check_results=[line_balance(table.name, reports)])
+
+    return typed_asset
+
+
+def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
+    """Return the asset that shows the day's quarantined lines; the typed assets put them there."""
+
+    @dg.asset(
+        name=QUARANTINE,
+        group_name="tables",
+        kinds={"deltalake"},
+        owners=OWNERS,
+        deps=[table.name for table in TABLES],
+        partitions_def=days,
+        retry_policy=RETRIES,
+        metadata=spec_metadata(storage, QUARANTINE, QUARANTINE_COLUMNS),
+        description=(
+            "Lines that are no record, with their exact bytes, blob, offset and a reason: nothing is thrown away.\n\n"
+            "The typed tables put a line here in the moment they refuse it, before their own rows are committed; "
+            "this asset counts and shows them."
+        ),
+    )
+    def quarantined_records(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+        with told_plainly(lake):
+            lines = lake.read(QUARANTINE).filter(pl.col("export_date").is_in(days_of(context)))
+            shown = lines.select("export_date", "table_name", "blob", "byte_offset", "reason", "detail").collect()
+        for day in days_of(context):
+            of_day = shown.filter(pl.col("export_date") == day)
+            reasons = of_day.group_by("reason").len().rows()
+            metadata = {
+                "dagster/partition_row_count": of_day.height,
+                "reasons": dg.MetadataValue.json(dict(reasons)),
+                "preview": table_preview(of_day),
+            }
+            context.add_asset_metadata(metadata, partition_key=day.isoformat())
+
+    return quarantined_records

@@ -1,0 +1,37 @@
+"""What Dagster loads. `build_defs` is the only assembly; importing this reads no environment and no network."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from defender_assets.assets import all_assets
+from defender_assets.jobs import INGEST_DAY
+from defender_assets.schedules import daily_sweep, sweep_job
+from defender_assets.sensors import new_blobs_sensor
+from defender_assets.settings import Settings, load_settings
+
+
+def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Return assets, jobs, sensor and schedule for the settings.
+
+    Args:
+        settings: what `load_settings` returned, or a test's own.
+        resources: replaces `export` or `lake`, for instance by an export that fails on purpose.
+    """
+    lake = settings.lake()
+    handed = {"export": settings.export(), "lake": lake, **(resources or {})}
+    sweep = sweep_job(settings.start_date, handed)
+    return dg.Definitions(
+        assets=all_assets(settings.start_date, lake),
+        jobs=[INGEST_DAY, sweep],
+        sensors=[new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)],
+        schedules=[daily_sweep(sweep)],
+        resources=handed,
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions for the settings of the environment and of `.env` in the working directory."""
+    return build_defs(load_settings())

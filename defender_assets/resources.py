@@ -1,0 +1,31 @@
+"""What runs and sensors are handed: the export and the lake, as plain objects.
+
+Plain, because the UI shows the configuration of configurable resources, and these hold keys. Errors that a user can
+act on are told here as one line; anything else keeps its traceback.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from deltalake.exceptions import DeltaError
+from polars.exceptions import PolarsError
+
+from defender_assets.core.export import Export
+from defender_assets.core.failures import DefenderAssetsError, SettingsError, scrub
+from defender_assets.core.lake import Lake
+
+ExportResource = dg.ResourceParam[Export]
+LakeResource = dg.ResourceParam[Lake]
+
+
+@contextmanager
+def told_plainly(lake: Lake) -> Iterator[None]:
+    """Turn errors of the export and the lake into failures of one line without a secret."""
+    try:
+        yield
+    except DefenderAssetsError as error:
+        raise dg.Failure(str(error), allow_retries=not isinstance(error, SettingsError)) from None
+    except (DeltaError, PolarsError, OSError) as error:
+        secrets = lake.account.secrets if lake.account else ()
+        raise dg.Failure(f"{type(error).__name__}: {scrub(str(error), secrets)[:1000]}") from None
