@@ -105,8 +105,8 @@ def _unwrapped(line: bytes) -> list[dict[str, Raw]]:
                 items = _items.decode(fields.pop("records"))
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise UnreadableLineError("no_envelope", "`records` is no array") from None
-            return [{**around, **fields, **read_object(item)} for item in items]
-        inner = read_object(fields.pop("body"))
+            return [{**around, **fields, **read_object(bytes(item))} for item in items]
+        inner = read_object(bytes(fields.pop("body")))
         around |= fields
         fields = inner
     return [{**around, **fields}]
