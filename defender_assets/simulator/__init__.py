@@ -1,0 +1,22 @@
+"""Simulated tenants that write Microsoft Defender's export as Microsoft does, faults included, and the truth about it.
+
+Everything is a function of the `Scenario`. This package shares no code with the reader: it is an independent witness of
+the format. The command that runs it is in `defender_assets.cli`.
+"""
+
+from defender_assets.simulator.export import simulate
+from defender_assets.simulator.scenario import Append, Scenario
+from defender_assets.simulator.truth import GroundTruth, truth
+from defender_assets.simulator.writers import export_account, export_directory, write_account, write_directory
+
+__all__ = [
+    "Append",
+    "GroundTruth",
+    "Scenario",
+    "export_account",
+    "export_directory",
+    "simulate",
+    "truth",
+    "write_account",
+    "write_directory",
+]

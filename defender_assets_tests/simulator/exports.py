@@ -1,0 +1,89 @@
+"""Simulated exports as tests read them: whole blobs, lines and records, with nothing but `json`.
+
+Nothing of the package's reader and nothing of the simulator's own spelling belongs here.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from typing import Any
+
+from defender_assets.simulator import Append, Scenario, simulate
+
+START = date(2026, 1, 1)
+SCENARIO = Scenario(START, days=4, heartbeat_minutes=120)
+CLEAN = replace(SCENARIO, faults=False, bad_lines=0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a blob."""
+
+    container: str
+    blob: str
+    text: bytes
+
+    @property
+    def table(self) -> str:
+        return self.container.rpartition("-")[2]
+
+    @property
+    def day(self) -> str:
+        return self.blob[self.blob.index("/y=") + 3 :][:14].replace("/m=", "-").replace("/d=", "-")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line that is a record of its container's table."""
+
+    line: Line
+    envelope: dict[str, Any]
+    properties: dict[str, Any]
+    raw: bytes
+    """The bytes of `properties`."""
+
+    @property
+    def table(self) -> str:
+        return self.line.table
+
+
+@cache
+def appends(scenario: Scenario) -> tuple[Append, ...]:
+    return tuple(simulate(scenario))
+
+
+def blobs(of: Iterable[Append]) -> dict[tuple[str, str], bytes]:
+    """The blobs that the appends make."""
+    made: dict[tuple[str, str], bytearray] = {}
+    for append in of:
+        made.setdefault((append.container, append.blob), bytearray()).extend(append.data)
+    return {key: bytes(data) for key, data in made.items()}
+
+
+@cache
+def lines(scenario: Scenario) -> tuple[Line, ...]:
+    """The lines, blank ones too, without their line ends."""
+    return tuple(
+        Line(container, blob, text)
+        for (container, blob), data in blobs(appends(scenario)).items()
+        for text in data.split(b"\r\n")[:-1]
+    )
+
+
+@cache
+def records(scenario: Scenario, table: str = "") -> tuple[Record, ...]:
+    """The records of a scenario without malformed lines, or of one table of it."""
+    found = []
+    for line in lines(scenario):
+        if line.text and table in ("", line.table):
+            envelope = json.loads(line.text)
+            found.append(Record(line, envelope, envelope["properties"], _properties(line.text)))
+    return tuple(found)
+
+
+def _properties(text: bytes) -> bytes:
+    start = text.index(b'"properties":') + len(b'"properties":')
+    decoded = text[start:].decode()
+    return decoded[: json.JSONDecoder().raw_decode(decoded)[1]].encode()
