@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.core.lake import Lake
-from defender_assets.core.pending import DayBehind, survey
+from defender_assets.core.export import Blob
+from defender_assets.core.pending import DayBehind, list_days, survey
+from defender_assets.core.tables import Table
 from defender_assets.jobs import INGEST_DAY
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 from defender_assets.schedules import SWEEP_JOB, days_of_last_sweep
@@ -125,24 +126,26 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         requests = [] if sweep_found.ran else [dg.RunRequest(run_key=f"first-sweep:{start}", job_name=SWEEP_JOB)]
         days = window(now.date(), start, lookback_days, sweep_found.days[:SWEPT_AT_ONCE])
         held = days_in_flight(context.instance, days, now)
-        looked_at = 0
+        listing: dict[date, list[tuple[Table, Blob]]] = {}
         waiting: list[str] = []
-        for day in rotated([day for day in days if day not in held], int(now.timestamp()) // 30):
-            if time.monotonic() > deadline:
-                waiting.append(f"the rest of {len(days)} days is looked at in the next tick")
-                break
-            looked_at += 1
-            for behind in _behind(lake, export, day):
-                earlier = earlier_runs(context.instance, behind)
-                if is_due(earlier, now):
-                    requests.append(request_for(behind, earlier, INGEST_DAY.name))
-                    context.log.info(behind.describe())
-                else:
-                    waiting.append(f"{behind.describe()} (attempt {earlier.attempts}, waiting)")
+        with told_plainly(lake):
+            for day in rotated([day for day in days if day not in held], int(now.timestamp()) // 30):
+                if time.monotonic() > deadline:
+                    waiting.append(f"only {len(listing)} of {len(days)} days listed in time, the others come next")
+                    break
+                listing |= list_days(export, [day])
+            behind_days = survey(lake, export, listing, listing)
+        for behind in behind_days:
+            earlier = earlier_runs(context.instance, behind)
+            if is_due(earlier, now):
+                requests.append(request_for(behind, earlier, INGEST_DAY.name))
+                context.log.info(behind.describe())
+            else:
+                waiting.append(f"{behind.describe()} (attempt {earlier.attempts}, waiting)")
         requests.sort(key=lambda request: request.partition_key or "")
         if requests:
             return dg.SensorResult(run_requests=requests)
-        notes = [f"{looked_at} days looked at, none to run", *waiting]
+        notes = [f"{len(listing)} days looked at, none to run", *waiting]
         if held:
             notes.append(f"{len(held)} in flight")
         if sweep_found.before_start:
@@ -150,11 +153,6 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         return dg.SensorResult(skip_reason="; ".join(notes))
 
     return sensor
-
-
-def _behind(lake: Lake, export: ExportResource, day: date) -> list[DayBehind]:
-    with told_plainly(lake):
-        return survey(lake, export, [day])
 
 
 def _utc(moment: datetime) -> datetime:

@@ -39,9 +39,8 @@ def promised(lake: Lake) -> dict[str, pl.DataFrame]:
     held = {}
     for table in TABLES:
         held[table.name] = lake.read(table.name).drop(NOT_PROMISED, strict=False).sort("export_date", "record_id")
-    held[typed.QUARANTINE] = (
-        lake.read(typed.QUARANTINE).drop("batch", "blob_created_at").sort("table_name", "tenant_id", "blob", "byte_offset")
-    )
+    line = ("table_name", "tenant_id", "blob", "byte_offset")
+    held[typed.QUARANTINE] = lake.read(typed.QUARANTINE).drop("batch", "blob_created_at").sort(line)
     for derived in DERIVED:
         key = "lead_id" if "lead_id" in derived.schema else "story_id"
         held[derived.name] = lake.read(derived.name).drop(NOT_PROMISED, strict=False).sort("export_date", key)
@@ -73,7 +72,8 @@ def start(export: Path, lake: Path, day: date, *die: str) -> subprocess.Popen[by
 
 
 def _die_at(moment: str, number: int) -> None:
-    commit, commits = Lake.commit, 0
+    commit = Lake.commit
+    commits = 0
 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -82,20 +82,20 @@ def _die_at(moment: str, number: int) -> None:
         yield from frames
         die()
 
-    def deadly(self: Lake, target: Fenced, rows: Commit) -> None:
+    def deadly(lake: Lake, target: Fenced, rows: Commit) -> None:
         nonlocal commits
         commits += 1
         if commits < number:
-            commit(self, target, rows)
+            commit(lake, target, rows)
             return
         if moment == "before":
             die()
         if moment == "during":
-            commit(self, target, Commit(dying(rows.frames), rows.version, rows.replaces))
-        commit(self, target, rows)
+            commit(lake, target, Commit(dying(rows.frames), rows.version, rows.replaces))
+        commit(lake, target, rows)
         die()
 
-    Lake.commit = deadly  # type: ignore[method-assign]
+    setattr(Lake, "commit", deadly)  # noqa: B010 (the parameters' names differ, which an assignment would not pass)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import polars as pl
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
 from defender_assets.checks import line_balance, line_balance_spec
 from defender_assets.core.lake import Lake, row_count
-from defender_assets.core.records import QUARANTINE_COLUMNS
+from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import TABLES, Table
 from defender_assets.core.typed import QUARANTINE, derive
 from defender_assets.metadata import spec_metadata, table_preview, typed_metadata

@@ -106,13 +106,11 @@ def _stale(day: date, held: Held) -> list[Stale]:
     return stale
 
 
-def list_days(export: Export, days: Iterable[date]) -> Listing:
+def list_days(export: Export, days: Iterable[date]) -> dict[date, list[tuple[Table, Blob]]]:
     """Return the blobs of the days, listed by prefix: as many list calls as there are days, tables and tenants."""
-    listing: dict[date, list[tuple[Table, Blob]]] = defaultdict(list)
-    for day in days:
-        for table in TABLES:
-            listing[day] += [(table, blob) for blob in export.blobs_of_day(table.container, day)]
-    return listing
+    return {
+        day: [(table, blob) for table in TABLES for blob in export.blobs_of_day(table.container, day)] for day in days
+    }
 
 
 def list_all(export: Export) -> Listing:

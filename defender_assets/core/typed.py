@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.chunks import MEBIBYTE
 from defender_assets.core.lake import Commit, Lake, Layout, fence_of, in_rounds, row_count, scan_days, version_of
-from defender_assets.core.records import QUARANTINE_SCHEMA, Parsed, Tally, parse_chunk, quarantine_long_line
+from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse, quarantine_long_line
 from defender_assets.core.tables import TABLES, Table
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
 
 def _parse(table: Table, batches: RawBatches, known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
     """Return what the batches hold that is not known: each record and each bad line once."""
-    parsed: list[Parsed] = [parse_chunk(table, source, content) for source, content in batches.chunks()]
+    parsed: list[Parsed] = list(parse(table, batches.chunks()))
     parsed += [quarantine_long_line(table, source, head, length) for source, head, length in batches.long_lines()]
     tally = Tally()
     for piece in parsed:

@@ -43,9 +43,7 @@ def test_an_empty_export_has_no_day_behind(lake: Lake, export: DirectoryExport) 
     assert survey(lake, export, [DAY, NEXT]) == []
 
 
-def test_a_day_with_new_bytes_is_behind_until_it_has_run(
-    lake: Lake, export: DirectoryExport, folder: Folder
-) -> None:
+def test_a_day_with_new_bytes_is_behind_until_it_has_run(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
     (behind,) = survey(lake, export, [DAY, NEXT])
     assert behind.day == DAY

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from defender_assets.core import chunks, raw
-from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export import Blob, DirectoryExport
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
@@ -144,7 +144,7 @@ def test_a_failing_blob_does_not_keep_the_others_away(
         folder.append(ALERT_INFO, path, records(ALERT_INFO, 0, 2))
     read = DirectoryExport.read
 
-    def broken(self: DirectoryExport, container: str, blob: chunks.Blob, start: int, end: int) -> bytes:
+    def broken(self: DirectoryExport, container: str, blob: Blob, start: int, end: int) -> bytes:
         if blob.hour == 1:
             raise ExportError("cannot read it")
         return read(self, container, blob, start, end)

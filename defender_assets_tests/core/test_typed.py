@@ -123,7 +123,9 @@ def test_many_shares_end_like_one(setup: Setup) -> None:
     assert setup.quarantined().height == 5
 
 
-def test_a_run_that_died_between_quarantine_and_table_is_taken_up(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_died_between_quarantine_and_table_is_taken_up(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2) + BAD)
     setup.ingest()
     commit = Lake.commit
@@ -190,7 +192,7 @@ def test_a_line_above_16_mib_is_quarantined_by_its_head_and_length(
     assert (report.rows, report.tally.lines, report.balanced) == (1, 3, True)
     bad = setup.quarantined()
     assert bad["reason"].to_list() == ["line_too_long"] * 2
-    assert bad["content"].to_list() == [long[: 30_000]] * 2
+    assert bad["content"].to_list() == [long[:30_000]] * 2
     assert all("250000" in detail for detail in bad["detail"])
     assert bad["byte_offset"][1] - bad["byte_offset"][0] == len(long) + 2
 
