@@ -143,13 +143,29 @@ def read_arrays(column: Column, texts: pl.Series, *, comma_list: bool = False) -
             arrays.append(None)
             misfits.append(True)
     read = pl.DataFrame(
-        {"text": distinct, "array": pl.Series(arrays, dtype=column.dtype), "misfit": misfits},
+        {"text": distinct, "array": _listed(column.dtype, arrays), "misfit": misfits},
         schema={"text": pl.String, "array": column.dtype, "misfit": pl.Boolean},
     )
     joined = pl.DataFrame({"text": texts}, schema={"text": pl.String}).join(
         read, on="text", how="left", maintain_order="left"
     )
     return joined["array"].alias(column.name), joined["misfit"].fill_null(value=False)
+
+
+def _listed(dtype: pl.DataType, arrays: list[list[Any] | None]) -> pl.Series:
+    """Return a list series; made of one flat series, because one of nested lists is slow to build in Python."""
+    items = [item for array in arrays if array for item in array]
+    places = [place for place, array in enumerate(arrays) for _ in array or ()]
+    inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+    flat = pl.DataFrame({"place": pl.Series(places, dtype=pl.UInt32), "item": pl.Series(items, dtype=inner)})
+    grouped = flat.group_by("place", maintain_order=True).agg("item")
+    absent = pl.Series("absent", [array is None for array in arrays], dtype=pl.Boolean)
+    all_places = absent.to_frame().with_row_index("place")
+    return (
+        all_places.join(grouped, on="place", how="left", maintain_order="left")
+        .select(pl.when(~pl.col("absent")).then(pl.col("item").fill_null(pl.lit([], dtype=dtype))))
+        .to_series()
+    )
 
 
 def read_instants(texts: pl.Series) -> pl.Series:

@@ -60,9 +60,9 @@ PROVENANCE = (
 """Columns of ours that every typed table carries."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """One advanced-hunting table: where it comes from and what it becomes.
+    """One advanced-hunting table: where it comes from and what it becomes. There is one object of each.
 
     `name` is the typed Delta table and asset, `raw` the raw one, `hunting_name` Microsoft's own, `container` the
     storage container, `key` the column without which a record is no record.

@@ -1,0 +1,108 @@
+"""A day's leads, put together out of alerts, devices and entities. The parts themselves are made elsewhere."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from defender_assets.core.devices.as_of import devices_as_of
+from defender_assets.core.devices.chosen import distinct_devices, primary_devices
+from defender_assets.core.devices.named import named_devices, names_a_device
+from defender_assets.core.entities.additional_fields import with_fields
+from defender_assets.core.entities.links import egress_addresses, link_entities
+from defender_assets.core.entities.listed import listed_entities
+from defender_assets.core.entities.persons import known_persons
+from defender_assets.core.entities.rows import entity_rows
+from defender_assets.core.entities.verdicts import verdicts
+from defender_assets.core.keys import ALERT_KEY, portal_url, stable_id
+from defender_assets.core.leads.alerts import alert_provenance, alert_values
+from defender_assets.core.leads.issued import alert_history, found_late, touched_alerts
+from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
+from defender_assets.core.scoring import with_score
+from defender_assets.core.spans import days_between, distinct_records
+
+
+def build_leads(
+    day: date, alert_info: pl.LazyFrame, alert_evidence: pl.LazyFrame, device_info: pl.LazyFrame
+) -> pl.DataFrame:
+    """Return the leads of a day: one row per alert that was new or changed, with its device as it was at the time.
+
+    An alert gets a row if a record of it arrived that no earlier day of the look-back holds, or if its device, unknown
+    with what there was the day before, is known with what there is now.
+
+    Args:
+        day: the partition to build.
+        alert_info: the typed table, partitions D-30 … D (others are left out).
+        alert_evidence: the same.
+        device_info: the typed table, partitions D-7 … D (others are left out).
+
+    Returns:
+        LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
+        records it holds, matter to `sources`, `first_seen_at` and `last_updated_at` alone.
+    """
+    alert_span = (day - timedelta(days=ALERT_LOOKBACK_DAYS), day)
+    alert_info = days_between(alert_info, *alert_span)
+    alert_evidence = days_between(alert_evidence, *alert_span)
+    device_info = days_between(device_info, day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
+
+    touched = touched_alerts(day, alert_info, alert_evidence)
+    if touched.is_empty():
+        return LEAD_SCHEMA.to_frame()
+    info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
+    history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
+    fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
+
+    # Alerts of the day before need their device only: where the evidence names it outright, nothing has to be parsed.
+    read = with_fields(_of(evidence, fresh))
+    glanced = with_fields(_of(evidence, eve), where=~names_a_device().any().over(ALERT_KEY))
+    probes = named_devices(pl.concat([read, glanced])).join(history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY)
+    as_of = devices_as_of(device_info, probes)
+    late = _of(eve, found_late(day, _of(probes, eve), as_of, device_info))
+
+    alerts = pl.concat([fresh, late])
+    info, evidence = _of(info, alerts), pl.concat([read, with_fields(_of(evidence, late))])
+    devices = distinct_devices(named_devices(evidence), as_of)
+    persons = known_persons(alert_evidence)
+    rows = entity_rows(evidence, persons)
+    parts = (
+        alert_values(info, evidence),
+        alert_provenance(info, evidence),
+        primary_devices(devices, alerts),
+        listed_entities(rows),
+        link_entities(rows, persons, devices, egress_addresses(device_info)),
+        verdicts(rows),
+    )
+    for part in parts:
+        alerts = alerts.join(part, on=ALERT_KEY, how="left")
+    return _finished(day, alerts)
+
+
+def _finished(day: date, alerts: pl.DataFrame) -> pl.DataFrame:
+    keys = alerts.select(ALERT_KEY).rows()
+    leads = alerts.with_columns(
+        pl.Series("lead_id", [stable_id(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
+        pl.Series("portal_url", [portal_url(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
+        export_date=pl.lit(day, dtype=pl.Date),
+        alert_id="AlertId",
+        change=pl.when("known_before").then(pl.lit("updated")).otherwise(pl.lit("new")),
+        machine_group=pl.coalesce("machine_group", "alert_machine_group"),
+    )
+    leads = leads.with_columns(
+        pl.col(name).fill_null(pl.lit([], dtype=dtype))
+        for name, dtype in LEAD_SCHEMA.items()
+        if isinstance(dtype, pl.List) and name in leads.columns and name not in _MAY_BE_NULL
+    )
+    return with_score(leads).select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA).sort("tenant_id", "lead_id")
+
+
+# Lists of the device say nothing when the device is unknown; the other lists are empty rather than null.
+_MAY_BE_NULL = ("devices", "device_tags", "logged_on_users")
+
+
+def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
+    # The plain filter reaches the reader, which then decodes no more than these alerts; the join adds the tenant.
+    named = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
+    return distinct_records(named.join(alerts.lazy(), on=ALERT_KEY, how="semi")).collect()
+
+
+def _of(rows: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(alerts.select(ALERT_KEY), on=ALERT_KEY, how="semi")

@@ -1,0 +1,6 @@
+"""The stories: leads of any product that share an entity in time."""
+
+from defender_assets.core.stories.build import build_stories
+from defender_assets.core.stories.schema import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA
+
+__all__ = ["STORY_COLUMNS", "STORY_LOOKBACK_DAYS", "STORY_SCHEMA", "build_stories"]

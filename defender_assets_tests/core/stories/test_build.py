@@ -1,0 +1,141 @@
+from typing import Any
+
+import pytest
+
+from defender_assets.core.keys import stable_id
+from defender_assets.core.stories import STORY_COLUMNS, STORY_SCHEMA, build_stories
+from defender_assets_tests.core.alert_rows import DAY, EVE, TENANT, Row, at, lead_frame, lead_row
+
+FILE = ("file", "f")
+
+
+def story(*rows: Row) -> dict[str, Any]:
+    stories = build_stories(DAY, lead_frame(rows))
+    assert stories.height == 1
+    return stories.row(0, named=True)
+
+
+def test_no_leads_are_no_stories_in_the_right_schema() -> None:
+    for rows in ([], [lead_row("1", FILE)]):
+        stories = build_stories(DAY, lead_frame(rows))
+        assert stories.is_empty()
+        assert stories.schema == STORY_SCHEMA
+
+
+def test_stories_come_in_the_order_of_their_ids_in_the_right_schema() -> None:
+    stories = build_stories(DAY, lead_frame(lead_row(f"{n}{m}", ("file", str(n))) for n in range(9) for m in range(2)))
+    assert stories.schema == STORY_SCHEMA
+    assert stories["story_id"].to_list() == sorted(stories["story_id"])
+    assert stories.height == 9
+
+
+def test_leads_products_and_tactics_stand_in_the_order_of_time() -> None:
+    result = story(
+        lead_row("2", FILE, when=at(1), product="identity", category="Discovery", attack_techniques=["T2", "T1"]),
+        lead_row("3", FILE, product="endpoint", category="Execution", attack_techniques=["T3", "T1"]),
+        lead_row("1", FILE, when=at(2), product="endpoint", category=None),
+    )
+    assert result["lead_ids"] == ["3", "2", "1"]
+    assert result["products"] == ["endpoint", "identity"]
+    assert result["tactics"] == ["Execution", "Discovery"]
+    assert result["techniques"] == ["T1", "T2", "T3"]
+    assert (result["first_alert_time"], result["last_alert_time"], result["lead_count"]) == (at(), at(2), 3)
+
+
+@pytest.mark.parametrize(
+    ("severities", "highest"),
+    [
+        (("Low", "High", "Medium"), "High"),
+        (("informational", "Low"), "Low"),
+        ((None, "Informational"), "Informational"),
+        (("Catastrophic", "Low"), "Low"),
+        ((None, None), None),
+    ],
+)
+def test_the_severity_is_the_highest(severities: tuple[str | None, ...], highest: str | None) -> None:
+    rows = [lead_row(str(n), FILE, severity=severity) for n, severity in enumerate(severities)]
+    assert story(*rows)["severity"] == highest
+
+
+def test_the_id_is_that_of_the_first_lead_by_partition_then_time_then_id() -> None:
+    early = lead_row("9", FILE, day=EVE, when=at(1))
+    assert story(lead_row("1", FILE), early)["story_id"] == stable_id(TENANT, "9")
+    assert story(lead_row("1", FILE), lead_row("9", FILE, when=at(-1)))["story_id"] == stable_id(TENANT, "9")
+    assert story(lead_row("1", FILE), lead_row("9", FILE))["story_id"] == stable_id(TENANT, "1")
+
+
+def test_the_first_partition_counts_even_when_a_later_row_tells_the_lead() -> None:
+    rows = [lead_row("9", day=EVE), lead_row("9", FILE), lead_row("1", FILE)]
+    assert story(*rows)["story_id"] == stable_id(TENANT, "9")
+
+
+def test_a_story_that_grows_keeps_its_id() -> None:
+    rows = [lead_row("5", FILE), lead_row("6", FILE)]
+    assert story(*rows)["story_id"] == story(*rows, lead_row("1", FILE, when=at(1)))["story_id"]
+
+
+def reasons(*rows: Row) -> list[tuple[str, int]]:
+    return [tuple(reason.values()) for reason in story(*rows)["score_reasons"]]
+
+
+def test_the_score_begins_with_the_strongest_lead_and_adds_what_the_others_tell() -> None:
+    rows = [
+        lead_row("1", FILE, risk_score=20),
+        lead_row("2", FILE, risk_score=40, product="identity", category="Discovery", device_name="b"),
+        lead_row("3", FILE, risk_score=30, title="Title of 1", device_name="a"),
+    ]
+    assert reasons(*rows) == [
+        ("Its strongest alert: Title of 2", 40),
+        ("2 products see it: endpoint, identity", 8),
+        ("2 different detections", 3),
+        ("It moves through 2 tactics: Execution, Discovery", 4),
+        ("It spans 2 devices", 3),
+    ]
+    assert story(*rows)["score"] == 58
+
+
+def test_a_score_is_cut_at_100_with_a_reason() -> None:
+    rows = [lead_row(str(n), FILE, risk_score=99, product=f"p{n}", category=f"c{n}") for n in range(9)]
+    assert story(*rows)["score"] == 100
+    assert sum(points for _, points in reasons(*rows)) == 100
+    assert reasons(*rows)[-1][1] < 0
+
+
+def test_equal_alerts_add_nothing() -> None:
+    assert reasons(lead_row("1", FILE, title="t"), lead_row("2", FILE, title="t")) == [("Its strongest alert: t", 30)]
+
+
+JANE = (("user", "jane@c", "jane@c"), ("user", "s-1-5-21-1", "jane@c"))
+
+
+def test_the_title_tells_how_many_where_who_and_from_what_to_what() -> None:
+    rows = [
+        lead_row("1", FILE, *JANE, device_name="pc1", title="Phish"),
+        lead_row("2", FILE, *JANE, when=at(1), title="In between"),
+        lead_row("3", FILE, when=at(2), device_name="pc1", title="Ransom"),
+    ]
+    assert story(*rows)["title"] == "3 alerts on pc1 and jane@c: Phish → Ransom"
+    assert (story(*rows)["device_names"], story(*rows)["accounts"]) == (["pc1"], ["jane@c"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "title"),
+    [
+        ({"title": "t"}, {"title": "t"}, "2 alerts: t"),
+        ({"title": None}, {"title": "t"}, "2 alerts: untitled alert → t"),
+        ({"title": "t", "device_name": "b"}, {"title": "t", "device_name": "a"}, "2 alerts on a (+1 device): t"),
+        ({"title": "t", "device_id": "d1"}, {"title": "t"}, "2 alerts on d1: t"),
+    ],
+)
+def test_a_title_does_with_what_there_is(first: dict[str, Any], second: dict[str, Any], title: str) -> None:
+    assert story(lead_row("1", FILE, **first), lead_row("2", FILE, when=at(1), **second))["title"] == title
+
+
+def test_leads_of_nothing_but_nulls_are_a_story_too() -> None:
+    empty: Row = dict.fromkeys(("title", "product", "severity", "category", "risk_score"))
+    result = story(lead_row("1", FILE, **empty), lead_row("2", FILE, **empty))
+    assert (result["score"], result["score_reasons"], result["products"], result["severity"]) == (0, [], [], None)
+
+
+def test_every_column_has_a_meaning() -> None:
+    assert all(column.meaning for column in STORY_COLUMNS)
