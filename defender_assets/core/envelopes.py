@@ -4,7 +4,8 @@ Three shapes are taken (source facts, section 2): one record, `{"records": […]
 wrapped as `{"body": {"records": […]}}`.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import msgspec
 from msgspec import Raw
@@ -47,14 +48,24 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Opened:
-    """One record of a line. `extra` is what the envelope holds beyond the documented keys and types."""
+    """One record of a line. `extra` is what the envelope holds beyond the documented keys and types.
+
+    `properties` can be decoded; `written` are its bytes in the blob. They differ only where a string holds half of a
+    surrogate pair, which stands as U+FFFD in `properties`.
+    """
 
     exported: str | None
     received: str | None
-    properties: Raw
+    properties: bytes
+    written: bytes
     extra: dict[str, Raw] | None = None
 
 
+REPLACEMENT = rb"\ufffd"
+# an escape: a whole surrogate pair, half of one (six bytes, as many as its replacement), or any other
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
+)
 TOO_DEEP = "nested deeper than the parser's limit"
 _envelope = msgspec.json.Decoder(Envelope)
 _fields = msgspec.json.Decoder(dict[str, Raw])
@@ -74,9 +85,24 @@ def open_line(table: Table, tenant_id: str, line: bytes) -> list[Opened]:
     except RecursionError:
         raise UnreadableLineError("too_deep", TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return [_opened(table, tenant_id, fields) for fields in _unwrapped(line)]
+        return _open_slowly(table, tenant_id, line)
     _belongs(table, tenant_id, envelope.category, envelope.tenant_id)
-    return [Opened(envelope.time, envelope.received, envelope.properties)]
+    properties = bytes(envelope.properties)
+    return [Opened(envelope.time, envelope.received, properties, properties)]
+
+
+def _open_slowly(table: Table, tenant_id: str, line: bytes) -> list[Opened]:
+    # half a surrogate pair is legal JSON (RFC 8259, section 8.2), and Windows file names can hold one
+    mended = _ESCAPE.sub(lambda escape: REPLACEMENT if len(escape[0]) == len(REPLACEMENT) else escape[0], line)
+    found = [_opened(table, tenant_id, fields) for fields in _unwrapped(mended)]
+    if mended == line:
+        return found
+    at = 0
+    for number, opened in enumerate(found):
+        at = mended.index(opened.properties, at)
+        found[number] = replace(opened, written=line[at : at + len(opened.properties)])
+        at += len(opened.properties)
+    return found
 
 
 def read_object(text: bytes) -> dict[str, Raw]:
@@ -123,7 +149,8 @@ def _opened(table: Table, tenant_id: str, fields: dict[str, Raw]) -> Opened:
     for name, text in (("time", exported), ("_TimeReceivedBySvc", received)):
         if text is None and name in fields and bytes(fields[name]) != b"null":
             extra[name] = fields[name]
-    return Opened(exported, received, properties, extra or None)
+    text = bytes(properties)
+    return Opened(exported, received, text, text, extra or None)
 
 
 def _spelt(raw: Raw | None) -> str | None:

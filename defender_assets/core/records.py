@@ -92,10 +92,9 @@ def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: 
         raise UnreadableLineError("line_too_long", f"{len(line)} bytes")
     found = []
     for opened in open_line(table, tenant_id, line.removeprefix(BYTE_ORDER_MARK)):
-        written = bytes(opened.properties)
         digest = identity.copy()
-        digest.update(written)
-        found.append((opened, digest.hexdigest(), *_read_properties(table, written)))
+        digest.update(opened.written)
+        found.append((opened, digest.hexdigest(), *_read_properties(table, opened.properties, opened.written)))
     for opened, record_id, record, unmapped in found:
         if opened.extra:
             unmapped[ENVELOPE_KEY] = Raw(msgspec.json.encode(opened.extra))
@@ -107,32 +106,45 @@ def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: 
         into.records.append(record)
 
 
-def _read_properties(table: Table, written: bytes) -> tuple[Any, dict[str, Raw]]:
-    """Return the record in its wire types and what no column takes."""
+def _read_properties(table: Table, text: bytes, written: bytes) -> tuple[Any, dict[str, Raw]]:
+    """Return the record in its wire types and what no column takes, as it was written."""
     record_type, decoder = _wire(table)
     unmapped: dict[str, Raw] = {}
     try:
-        record = decoder.decode(written)
+        record = decoder.decode(text) if text == written else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        if written[:1] == b'"':
-            # tolerated: a string that holds the object
-            return _read_properties(table, _unquoted(written))
-        fields = read_object(written)
-        columns = _columns(table)
-        values: dict[str, Any] = {}
-        for name, raw in fields.items():
-            column = columns.get(name)
-            if column is None:
-                unmapped[name] = raw
-                continue
-            try:
-                values[name] = fit(column, raw)
-            except MisfitError:
-                unmapped[name] = raw
-        record = record_type(**values)
+        record = None
+    if record is None and text[:1] == b'"':
+        # tolerated: a string that holds the object
+        inner = _unquoted(text)
+        return _read_properties(table, inner, inner)
+    if record is None:
+        record = record_type(**_fitting(table, text, written, unmapped))
     if not getattr(record, table.key):
         raise UnreadableLineError("no_key", f"{table.key} is missing or empty")
     return record, unmapped
+
+
+def _fitting(table: Table, text: bytes, written: bytes, unmapped: dict[str, Raw]) -> dict[str, Any]:
+    """Return the values that fit their columns; the others go into `unmapped`."""
+    columns = _columns(table)
+    values: dict[str, Any] = {}
+    at = 0
+    for name, raw in read_object(text).items():
+        column = columns.get(name)
+        original = raw
+        if text != written:
+            value = bytes(raw)
+            at = max(text.find(value, at), 0)
+            original = Raw(written[at : at + len(value)])
+        try:
+            if column is None or bytes(original) != bytes(raw):
+                unmapped[name] = original
+            else:
+                values[name] = fit(column, raw)
+        except MisfitError:
+            unmapped[name] = original
+    return values
 
 
 def _unquoted(written: bytes) -> bytes:

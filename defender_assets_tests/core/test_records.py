@@ -232,6 +232,30 @@ def test_invalid_utf8_in_an_unknown_field_is_quarantined_not_lost() -> None:
     assert parsed.quarantined["reason"].to_list() == ["not_json"]
 
 
+@pytest.mark.parametrize("half", [r"\ud83d", r"\uDE00", r"\ud83d\ud83d\ude00"])
+def test_half_a_surrogate_pair_keeps_its_record_and_its_text(half: str) -> None:
+    props = f'{{"Timestamp":"{MOMENT}","AlertId":"a","Title":"x{half}y","Category":"\\\\ud83d","New":["{half}"]}}'
+    parsed = parse(ALERT_INFO, line(ALERT_INFO, props) + line(ALERT_INFO, props.replace(half, r"\ufffd")))
+    assert parsed.quarantined.is_empty()
+    row, mended = parsed.rows.rows(named=True)
+    assert row["Title"] is None
+    assert row["Category"] == "\\ud83d"
+    assert row["unmapped"] == f'{{"Title":"x{half}y","New":["{half}"]}}'
+    assert row["record_id"] != mended["record_id"]
+    wrapped = parse(ALERT_INFO, wrap_records(line(ALERT_INFO, props), line(ALERT_INFO, props)))
+    assert wrapped.rows["record_id"].to_list() == [row["record_id"]] * 2
+
+
+def test_half_a_surrogate_pair_in_the_key_is_no_key() -> None:
+    parsed = parse(ALERT_INFO, line(ALERT_INFO, f'{{"Timestamp":"{MOMENT}","AlertId":"\\ud800"}}'))
+    assert parsed.quarantined["reason"].to_list() == ["no_key"]
+
+
+def test_a_whole_surrogate_pair_is_one_character() -> None:
+    row = parse(ALERT_INFO, line(ALERT_INFO, f'{{"Timestamp":"{MOMENT}","AlertId":"\\ud83d\\ude00"}}')).rows
+    assert row["AlertId"].to_list() == ["\U0001f600"]
+
+
 def test_a_byte_order_mark_is_tolerated() -> None:
     parsed = parse(ALERT_INFO, b"\xef\xbb\xbf" + line(ALERT_INFO, properties(ALERT_INFO)))
     assert parsed.rows.height == 1
