@@ -15,17 +15,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import polars as pl
-from arro3.core import RecordBatchReader, Schema, Table
 from azure.core.exceptions import AzureError
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from defender_assets.core.arrow import RowStream, arrow_schema
 from defender_assets.core.azure import AzureAccount, explain
 from defender_assets.core.failures import LakeConflictError, LakeError, scrub
 
@@ -161,7 +160,7 @@ class Lake:
         predicate = None
         if commit.replaces is not None:
             predicate = f"{day} AND ({commit.replaces})" if commit.replaces else day
-        rows = _Stream(target.layout.schema, commit.frames)
+        rows = RowStream(target.layout.schema, commit.frames)
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
         with self._explained(f"write {target.layout.name}"):
             try:
@@ -198,7 +197,7 @@ class Lake:
         try:
             DeltaTable.create(
                 self.table_uri(layout.name),
-                schema=_arrow(layout.schema),
+                schema=arrow_schema(layout.schema),
                 mode="ignore",
                 partition_by=list(layout.partition_by),
                 storage_options=options,
@@ -271,36 +270,3 @@ def create_container(account: AzureAccount, uri: str) -> None:
             client.create_container()
     except AzureError as error:
         raise LakeError(explain(account, f"create the lake's container {container}", error)) from None
-
-
-class _Stream:
-    """Frames as an Arrow stream that is pulled as it is written, so that memory holds one frame at a time.
-
-    `problem` is what the frames' own source raised: it says more than the writer that it stopped.
-    """
-
-    def __init__(self, schema: pl.Schema, frames: Iterable[pl.DataFrame]) -> None:
-        self.problem: Exception | None = None
-        self._schema = schema
-        self._frames = frames
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in self._checked())
-        reader = RecordBatchReader.from_batches(_arrow(self._schema), batches)
-        return reader.__arrow_c_stream__(requested_schema)
-
-    def _checked(self) -> Iterator[pl.DataFrame]:
-        try:
-            for frame in self._frames:
-                # the Delta writer casts silently: 1.9 into a long column would become 1
-                if frame.schema != self._schema:
-                    wrong = {k: v for k, v in frame.schema.items() if self._schema.get(k) != v}
-                    raise TypeError(f"rows do not have the table's schema; differing columns: {wrong}")  # noqa: TRY301
-                yield frame
-        except Exception as error:
-            self.problem = error
-            raise
-
-
-def _arrow(schema: pl.Schema) -> Schema:
-    return Table.from_arrow(pl.DataFrame(schema=schema)).schema

@@ -1,0 +1,41 @@
+"""Frames on their way into a Delta commit: as an Arrow stream, with exactly the table's schema. No table is opened here."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import polars as pl
+from arro3.core import RecordBatchReader, Schema, Table
+
+
+class RowStream:
+    """Frames as an Arrow stream that is pulled as it is written, so that memory holds one frame at a time.
+
+    `problem` is what the frames' own source raised: it says more than the writer that it stopped.
+    """
+
+    def __init__(self, schema: pl.Schema, frames: Iterable[pl.DataFrame]) -> None:
+        self.problem: Exception | None = None
+        self._schema = schema
+        self._frames = frames
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        batches = chain.from_iterable(Table.fromarrow_schema(frame).to_batches() for frame in self._checked())
+        reader = RecordBatchReader.from_batches(arrow_schema(self._schema), batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _checked(self) -> Iterator[pl.DataFrame]:
+        try:
+            for frame in self._frames:
+                # the Delta writer casts silently: 1.9 into a long column would become 1
+                if frame.schema != self._schema:
+                    wrong = {k: v for k, v in frame.schema.items() if self._schema.get(k) != v}
+                    raise TypeError(f"rows do not have the table's schema; differing columns: {wrong}")  # noqa: TRY301
+                yield frame
+        except Exception as error:
+            self.problem = error
+            raise
+
+
+def arrow_schema(schema: pl.Schema) -> Schema:
+    """Return the Arrow schema of a Polars schema."""
+    return Table.from_arrow(pl.DataFrame(schema=schema)).schema
