@@ -1,4 +1,4 @@
-"""Frames on their way into a Delta commit: as an Arrow stream, with exactly the table's schema. No table is opened here."""
+"""Frames on their way into a Delta commit: an Arrow stream of exactly the table's schema. No table is opened here."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -19,7 +19,7 @@ class RowStream:
         self._frames = frames
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        batches = chain.from_iterable(Table.fromarrow_schema(frame).to_batches() for frame in self._checked())
+        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in self._checked())
         reader = RecordBatchReader.from_batches(arrow_schema(self._schema), batches)
         return reader.__arrow_c_stream__(requested_schema)
 
