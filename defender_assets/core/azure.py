@@ -58,7 +58,11 @@ class AzureAccount:
         return "account key" if self.key else "shared access signature" if self.sas else "Entra ID"
 
     def service(self) -> BlobServiceClient:
-        """Return a client of the account's blob service; each request carries at most a minute of retries."""
+        """Return a client of the account's blob service.
+
+        A request to an account that cannot be reached is given up after three tries, within half a minute: the sensor
+        has one minute for all of them. (The SDK's own pauses alone would take more than that.)
+        """
         credential: AzureNamedKeyCredential | AzureSasCredential | TokenCredential
         if self.key:
             credential = AzureNamedKeyCredential(self.name, self.key)
@@ -67,7 +71,16 @@ class AzureAccount:
         else:
             credential = entra_credential()
         return BlobServiceClient(
-            self.endpoint, credential=credential, retry_total=4, connection_timeout=10, read_timeout=60
+            self.endpoint,
+            credential=credential,
+            retry_total=4,
+            retry_connect=2,
+            retry_read=2,
+            initial_backoff=1,
+            increment_base=2,
+            random_jitter_range=1,
+            connection_timeout=5,
+            read_timeout=30,
         )
 
     def storage_options(self) -> dict[str, str]:
@@ -162,24 +175,33 @@ def _account(variable: str, endpoint: str, name: str | None, key: str | None, sa
 def explain(account: AzureAccount, what: str, error: AzureError) -> str:
     """Return one line that says what failed at which account and how to mend it, without a secret."""
     status = getattr(error, "status_code", None)
-    code = str(getattr(error, "error_code", None) or status or type(error).__name__)
+    told = getattr(error, "error_code", None)
+    code = str(getattr(told, "value", told) or status or type(error).__name__)
     if isinstance(error, ServiceRequestError):
         advice = "no such account, or no way to it; check the account's name, DNS, firewall and proxy"
     elif isinstance(error, ServiceResponseError | IncompleteReadError):
         advice = "the connection broke; the next try goes on from the last committed byte"
-    elif code in {"AuthenticationFailed", "InvalidAuthenticationInfo"}:
-        advice = (
-            "the SAS is refused; it may be expired or cut short: make a new one with read and list"
-            if account.sas
-            else "the key is refused; copy the connection string again from 'Access keys'"
-        )
     elif isinstance(error, ClientAuthenticationError) and status is None:
         advice = "no Entra identity found; sign in with the Azure CLI or give this machine a managed identity"
     elif status in {401, 403}:
-        advice = (
-            f"permission denied ({code}); grant read and list, as the role 'Storage Blob Data Reader' or as a SAS "
-            "with rl on service, container and object"
-        )
+        advice = _refusal(account, code)
     else:
         advice = scrub(f"{code}: {getattr(error, 'reason', None) or 'the service failed'}", account.secrets)
     return f"cannot {what} at {account.endpoint} ({account.way_in}): {advice}"
+
+
+def _refusal(account: AzureAccount, code: str) -> str:
+    unknown = code in {"AuthenticationFailed", "InvalidAuthenticationInfo"}
+    if account.key and unknown:
+        return "the key is refused; copy the connection string again from 'Access keys'"
+    if account.key:
+        return (
+            f"the key is refused ({code}); copy the connection string again from 'Access keys', and check that the "
+            "account allows keys and that its firewall lets this machine in"
+        )
+    if account.sas and unknown:
+        return "the SAS is refused; it may be expired or cut short: make a new one with read and list"
+    grant = "make a SAS with rl on service, container and object"
+    if not account.sas:
+        grant = "give the identity the role 'Storage Blob Data Reader'"
+    return f"permission denied ({code}); read and list are needed: {grant}, and check the account's firewall"

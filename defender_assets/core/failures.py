@@ -9,6 +9,8 @@ _SIGNED = re.compile(
     r"(?i)(?P<name>\bsig|signature|accountkey|account_key|sharedaccesskey|sharedaccesssignature|authorization|password)"
     r"(?P<sep>\s*[=:]\s*)(?P<value>[^\s&;,'\"}\])>]+(?:\s(?<=Bearer\s)\S+)?)"
 )
+# delta-rs colours its arrows
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class DefenderAssetsError(Exception):
@@ -32,7 +34,8 @@ class LakeConflictError(LakeError):
 
 
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the text on one line, with the secrets and everything that looks like a signature or key taken out."""
+    """Return the text on one line, without colours, secrets and whatever looks like a signature or key."""
+    text = _COLOUR.sub("", text)
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import polars as pl
 from azure.core.exceptions import AzureError
@@ -26,6 +25,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from defender_assets.core.arrow import RowStream, arrow_schema
 from defender_assets.core.azure import AzureAccount, explain
+from defender_assets.core.container import create_container, is_missing
 from defender_assets.core.failures import LakeConflictError, LakeError, scrub
 
 Outcome = TypeVar("Outcome")
@@ -127,14 +127,22 @@ class Lake:
             options = self._options()
             try:
                 return DeltaTable(self.table_uri(name), storage_options=options)
-            except TableNotFoundError:
+            except (DeltaError, OSError) as error:
+                # a missing container is an error of the store, not a missing table
+                if not isinstance(error, TableNotFoundError) and not self._container_is_missing():
+                    raise
                 self._create(self.layout(name), options)
-                return DeltaTable(self.table_uri(name), storage_options=options)
+            return DeltaTable(self.table_uri(name), storage_options=options)
 
     def exists(self, name: str) -> bool:
         """Return whether a table has been created."""
         with self._explained(f"open {name}"):
-            return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
+            try:
+                return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
+            except (DeltaError, OSError):
+                if not self._container_is_missing():
+                    raise
+                return False
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return a table of the lake as it stands now, empty when it was never written."""
@@ -189,6 +197,9 @@ class Lake:
     def _options(self) -> dict[str, str]:
         return self.account.storage_options() if self.account else {}
 
+    def _container_is_missing(self) -> bool:
+        return self.account is not None and is_missing(self.account, self.uri)
+
     def _create(self, layout: Layout, options: dict[str, str]) -> None:
         if self.account:
             create_container(self.account, self.uri)
@@ -214,6 +225,10 @@ class Lake:
             yield
         except CommitFailedError:
             raise
+        except AzureError as error:
+            if self.account is None:
+                raise
+            raise LakeError(explain(self.account, f"{what} of the lake", error)) from None
         except (DeltaError, OSError) as error:
             secrets = self.account.secrets if self.account else ()
             reason = scrub(str(error), secrets)[:400]
@@ -258,15 +273,3 @@ def row_count(table: DeltaTable, day: date) -> int:
     if "partition.export_date" not in files.columns:
         return 0
     return int(files.filter(pl.col("partition.export_date") == day)["num_records"].sum())
-
-
-def create_container(account: AzureAccount, uri: str) -> None:
-    """Create the container that a lake URI names, when it is missing and may be created."""
-    address = urlsplit(uri)
-    container = address.username or address.netloc
-    client = account.service().get_container_client(container)
-    try:
-        if not client.exists():
-            client.create_container()
-    except AzureError as error:
-        raise LakeError(explain(account, f"create the lake's container {container}", error)) from None
