@@ -1,0 +1,29 @@
+"""The commands. One module each, thin; what they tell and do stands in `core`, the simulator and the definitions.
+
+Nothing heavy is imported here: Dagster, Polars and the Azure SDK are loaded by the commands that need them.
+"""
+
+import click
+
+from defender_assets.cli.check import check
+from defender_assets.cli.complaints import Commands
+from defender_assets.cli.demo import demo
+from defender_assets.cli.leads import leads
+from defender_assets.cli.quarantine import quarantine
+from defender_assets.cli.simulate import simulate
+from defender_assets.cli.stories import stories
+
+__all__ = ["main"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="defender-assets")
+def main() -> None:
+    """Microsoft Defender's alert and device exports as Dagster assets.
+
+    Settings come from the environment and from .env in the working directory; `check` says what they amount to.
+    """
+
+
+for command in (check, demo, simulate, leads, stories, quarantine):
+    main.add_command(command)

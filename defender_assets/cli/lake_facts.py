@@ -1,0 +1,136 @@
+"""What `check` finds out about the lake: can it be written and read back, what does it hold, which days are behind.
+
+The trial writes to a table of its own and removes it. Facts only; what follows from them stands in `check`.
+"""
+
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import polars as pl
+from azure.core.exceptions import AzureError
+from deltalake.exceptions import CommitFailedError
+
+from defender_assets.core.azure import explain
+from defender_assets.core.cursors import Cursors
+from defender_assets.core.failures import LakeError, scrub
+from defender_assets.core.lake import Commit, Lake, Layout, scan
+from defender_assets.core.pending import DayBehind, days_behind, survey
+from defender_assets.core.tables import TABLES
+
+if TYPE_CHECKING:
+    from defender_assets.core.export import Export
+    from defender_assets.core.pending import Listing
+    from defender_assets.settings import Settings
+
+# emulators before Azurite 3.37 fail at the third
+COMMITS = 3
+_TRIAL = pl.Schema({"export_date": pl.Date(), "number": pl.Int64()})
+
+
+@dataclass
+class LakeFacts:
+    """The lake: `error` is the line that says why it cannot be written, then nothing else is known."""
+
+    where: str
+    error: str | None = None
+    tables: list[str] = field(default_factory=list)
+    tenants: list[str] = field(default_factory=list)
+    behind: list[DayBehind] = field(default_factory=list)
+    looked_at: list[date] = field(default_factory=list)
+
+
+def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listing", today: date) -> LakeFacts:
+    """Return the facts; which days are behind only where there is an export to compare with."""
+    lake = settings.lake()
+    facts = LakeFacts(lake.describe())
+    try:
+        write_and_read_back(lake, today)
+        facts.tables = [layout.name for layout in lake.layouts if lake.exists(layout.name)]
+        facts.tenants = _tenants(lake, facts.tables)
+        if export is not None:
+            window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
+            facts.looked_at = sorted(day for day in window if day >= settings.start_date)
+            facts.behind = _behind(lake, export, facts, listing)
+    except LakeError as error:
+        facts.error = str(error)
+    except AzureError as error:
+        # no token for the lake's account
+        facts.error = explain(lake.account, "reach the lake", error) if lake.account else str(error)
+    return facts
+
+
+def write_and_read_back(lake: Lake, day: date) -> None:
+    """Commit three times to a throw-away table of the lake, count the rows, and remove it.
+
+    Raises:
+        LakeError: when a commit fails or the rows are not there.
+    """
+    layout = Layout(f"_check_{secrets.token_hex(6)}", _TRIAL)
+    trial = replace(lake, layouts=(layout,))
+    made = [] if lake.account else _missing_folders(Path(lake.uri))
+    number = 0
+    try:
+        for number in range(1, COMMITS + 1):
+            target = trial.fenced(layout.name, day)
+            row = pl.DataFrame({"export_date": [day], "number": [number]}, schema=_TRIAL)
+            trial.commit(target, Commit([row], number))
+        held = scan(trial.open(layout.name)).select(pl.len()).collect().item()
+    except CommitFailedError as error:
+        raise LakeError(f"cannot commit to {lake.describe()}: {scrub(str(error))[:300]}") from None
+    except LakeError as error:
+        hint = " (commit 1 went well: an emulator must be Azurite 3.37 or newer)" if number > 1 else ""
+        raise LakeError(f"{error}{hint}") from None
+    finally:
+        _remove(trial, layout.name)
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+    if held != COMMITS:
+        raise LakeError(f"{lake.describe()} lost rows of a trial table: {held} of {COMMITS} are there; do not use it")
+
+
+def _remove(lake: Lake, name: str) -> None:
+    """Remove a table as far as the credentials allow."""
+    if lake.account is None:
+        shutil.rmtree(lake.table_uri(name), ignore_errors=True)
+        return
+    address = urlsplit(lake.table_uri(name))
+    with suppress(AzureError), lake.account.service() as service:
+        container = service.get_container_client(address.username or address.netloc)
+        names = [str(blob.name) for blob in container.list_blobs(name_starts_with=address.path.strip("/"))]
+        # with a hierarchical namespace folders are listed too, and must be empty when they go
+        for blob in sorted(names, reverse=True):
+            container.delete_blob(blob)
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """Return the folder and those above it that are not there, the deepest first."""
+    missing = []
+    while not folder.exists() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    return missing
+
+
+def _tenants(lake: Lake, tables: list[str]) -> list[str]:
+    held: set[str] = set()
+    for table in TABLES:
+        if table.raw in tables:
+            files = pl.DataFrame(lake.open(table.raw).get_add_actions(flatten=True))
+            if "partition.tenant_id" in files.columns:
+                held |= set(files["partition.tenant_id"].to_list())
+    return sorted(held)
+
+
+def _behind(lake: Lake, export: "Export", facts: LakeFacts, listing: "Listing") -> list[DayBehind]:
+    if len(facts.tables) == len(lake.layouts):
+        return survey(lake, export, facts.looked_at, listing)
+    # a survey would create the tables that are missing, and a check leaves nothing behind
+    nothing: dict[str, Cursors] = {table.raw: {day: {} for day in facts.looked_at} for table in TABLES}
+    return days_behind(facts.looked_at, listing, nothing, lambda *_: 0, fixed_creation=export.fixed_creation)

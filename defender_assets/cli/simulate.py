@@ -1,0 +1,181 @@
+"""`defender-assets simulate`: a tenant's export, written into a directory or into the account of the settings.
+
+What a simulated tenant does stands in `simulator`; here is only what is asked of it and what it tells.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from defender_assets.cli.options import DAY
+from defender_assets.cli.output import console, say, table
+from defender_assets.core.failures import ExportError, SettingsError
+
+if TYPE_CHECKING:
+    from defender_assets.core.azure import AzureAccount
+    from defender_assets.core.export import Export
+    from defender_assets.simulator import GroundTruth, Scenario
+
+TRUTH = "ground_truth.json"
+# bytes for a day may arrive for so long after it: an export that ends earlier is complete and needs no end
+LATE_DAYS = 3
+
+
+@click.command(short_help="Write an export as Microsoft does, faults included.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write into a directory.")
+@click.option("--azure", is_flag=True, help="Write append blobs into the account of AZURE_STORAGE_CONNECTION_STRING.")
+@click.option("--days", type=int, default=3, show_default=True, help="How many days of blobs.")
+@click.option("--start", type=DAY, metavar="YYYY-MM-DD", help="First day. Default: so that today is the last.")
+@click.option("--devices", type=int, default=40, show_default=True, help="Devices of each tenant.")
+@click.option("--tenants", type=int, default=2, show_default=True, help="Tenants that share the account.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Equal seeds and options give equal bytes.")
+@click.option("--alerts-per-day", type=float, default=8.0, show_default=True, help="Unrelated alerts, on average.")
+@click.option("--campaigns", type=int, default=3, show_default=True, help="Attacks across products, in each tenant.")
+@click.option("--bad-lines", type=int, default=1, show_default=True, help="Malformed lines per table, tenant and day.")
+@click.option("--no-faults", is_flag=True, help="No re-deliveries, blank lines, split appends, growth of closed hours.")
+@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where the truth goes.")
+def simulate(  # noqa: PLR0913 (an option each)
+    *,
+    out: Path | None,
+    azure: bool,
+    days: int,
+    start: date | None,
+    devices: int,
+    tenants: int,
+    seed: int,
+    alerts_per_day: float,
+    campaigns: int,
+    bad_lines: int,
+    no_faults: bool,
+    truth: Path | None,
+) -> None:
+    """Write an export as Microsoft does, faults included, and what it holds (the ground truth) as JSON.
+
+    Nothing later than now is written, unless the first day lies in the future. The same command later, or with more
+    days, only appends.
+    """
+    from defender_assets.simulator import GroundTruth, Scenario
+
+    if (out is None) != azure:
+        raise click.UsageError("Say where to: either --out DIR or --azure.")
+    now = datetime.now(UTC)
+    first = start or now.date() - timedelta(days=days - 1)
+    try:
+        scenario = Scenario(
+            start=first,
+            days=days,
+            devices=devices,
+            tenants=tenants,
+            alerts_per_day=alerts_per_day,
+            campaigns_per_tenant=campaigns,
+            seed=seed,
+            faults=not no_faults,
+            bad_lines=bad_lines,
+            until=now if first <= now.date() < first + timedelta(days=days + LATE_DAYS) else None,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    observed = GroundTruth(scenario)
+    if out is not None:
+        new_bytes, where = _into_directory(scenario, observed, out), str(out)
+        truth = truth or out / TRUTH
+    else:
+        account = _account()
+        new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.way_in})"
+    if truth is not None:
+        try:
+            observed.write(truth)
+        except OSError as error:
+            raise ExportError(f"{truth} cannot be written ({error.strerror}): name another --truth") from None
+    _tell(observed.as_dict(), new_bytes, where, truth)
+
+
+def _into_directory(scenario: "Scenario", observed: "GroundTruth", root: Path) -> int:
+    from defender_assets.core.export import DirectoryExport
+    from defender_assets.simulator import simulate as simulated
+    from defender_assets.simulator import write_directory
+
+    _refuse_foreign_tenants(scenario, DirectoryExport(root))
+    try:
+        return write_directory(observed.watch(simulated(scenario)), root)
+    except ValueError as error:
+        raise ExportError(str(error)) from None
+    except OSError as error:
+        raise ExportError(
+            f"{root} cannot be written ({error.strerror}): name another --out, or free space there"
+        ) from None
+
+
+def _account() -> "AzureAccount":
+    from defender_assets.settings import CONNECTION_STRING, load_settings
+
+    account = load_settings().export_account
+    if account is None or not (account.key or account.sas):
+        raise SettingsError(
+            f"--azure writes to the account of {CONNECTION_STRING}, which is not set: set it to an account that may be "
+            "written to, such as the emulator's 'UseDevelopmentStorage=true'"
+        )
+    return account
+
+
+def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "AzureAccount") -> int:
+    from azure.core.exceptions import AzureError
+
+    from defender_assets.core.azure import explain
+    from defender_assets.core.export import AzureExport
+    from defender_assets.simulator import simulate as simulated
+    from defender_assets.simulator import write_account
+
+    _refuse_foreign_tenants(scenario, AzureExport(account))
+    try:
+        with account.service() as service:
+            return write_account(observed.watch(simulated(scenario)), service)
+    except AzureError as error:
+        raise ExportError(explain(account, "write append blobs", error)) from None
+    except ValueError as error:
+        raise ExportError(str(error)) from None
+
+
+def _refuse_foreign_tenants(scenario: "Scenario", export: "Export") -> None:
+    """Raise when the place holds tenants that this scenario does not simulate: it could be a real export."""
+    from defender_assets.core.tables import TABLES
+    from defender_assets.simulator.tenants import build_tenant
+
+    held = {tenant for of in TABLES for tenant in export.tenants(of.container)}
+    foreign = held - {build_tenant(scenario, index).tenant_id for index in range(scenario.tenants)}
+    if foreign:
+        raise ExportError(
+            f"{export.describe()} holds the export of tenant {min(foreign)}, which this command did not simulate: "
+            "made-up alerts do not belong beside it; use an empty place, or the --seed and --tenants of before"
+        )
+
+
+def _tell(held: Mapping[str, Any], new_bytes: int, where: str, truth: Path | None) -> None:
+    totals = list(held["totals"])
+    names = sorted({total["table"] for total in totals})
+    rows = [
+        {"table": name, **{key: sum(of[key] for of in totals if of["table"] == name) for key in _COUNTED}}
+        for name in names
+    ]
+    cells = {"table": lambda row: row["table"], **{key: _count_of(key) for key in _COUNTED}}
+    console().print(table(rows, cells, f"Simulated export in {where}"))
+    days = sorted({total["day"] for total in totals})
+    span = ""
+    if days:
+        span = f"{len(held['alerts'])} tenants, {days[0]} to {days[-1]}, "
+    say(f"{span}{sum(held['alerts'].values())} alerts, {len(held['campaigns'])} campaigns; {new_bytes:,} new bytes.")
+    if truth is not None:
+        with suppress(ValueError):
+            truth = truth.relative_to(Path.cwd())
+        say(f"What it holds, as JSON: {truth}")
+
+
+_COUNTED = ("blobs", "bytes", "lines", "records", "duplicates", "blank", "bad")
+
+
+def _count_of(key: str) -> Any:
+    return lambda row: f"{row[key]:,}"

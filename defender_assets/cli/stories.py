@@ -1,0 +1,68 @@
+"""`defender-assets stories`: the current state of the stories, or a day's. Which row is current: see `core.views`."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import click
+
+from defender_assets.cli.options import DAY, limit, of_day, output_format
+from defender_assets.cli.output import Cells
+from defender_assets.cli.reading import Reading
+
+ROWS_OF_A_TABLE = 25
+
+
+def ties(story: Mapping[str, Any]) -> list[str]:
+    """Return what ties the story's leads together: how many users, files and so on."""
+    kinds = [entity["kind"] for entity in story["shared_entities"] or []]
+    return [f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds))]
+
+
+CELLS: Cells = {
+    "score": lambda story: story["score"],
+    "severity": lambda story: story["severity"],
+    "leads": lambda story: len(story["lead_ids"]),
+    "products": lambda story: story["products"],
+    "title": lambda story: story["title"],
+    "shared": ties,
+    "first alert (UTC)": lambda story: story["first_alert_time"],
+}
+VERSION: Cells = {"day": lambda story: story["export_date"]}
+
+
+@click.command(short_help="Show stories: leads that belong together.")
+@of_day("Only the stories that changed on this day of arrival, as they were then.")
+@click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
+@click.option("--product", help="Only stories with a lead of this product, such as endpoint.")
+@click.option("--severity", help="Only stories of this severity: high, medium, low or informational.")
+@click.option("--all-versions", is_flag=True, help="Every row of a story, not only its latest.")
+@limit(ROWS_OF_A_TABLE)
+@output_format()
+def stories(
+    *,
+    day: date | None,
+    until: date | None,
+    product: str | None,
+    severity: str | None,
+    all_versions: bool,
+    limit: int | None,
+    output_format: str,
+) -> None:
+    """Show stories: leads of any product that share an entity, the highest score first."""
+    import polars as pl
+
+    from defender_assets.core import views
+
+    reading = Reading.of_settings()
+    if day is not None or all_versions:
+        rows = views.story_versions(reading.lake, day=day, until=until)
+    else:
+        rows = views.current_stories(reading.lake, until)
+    if product is not None:
+        rows = rows.filter(pl.col("products").list.contains(product.lower()))
+    if severity is not None:
+        rows = rows.filter(pl.col("severity").str.to_lowercase() == severity.lower())
+    reading.show(
+        rows, {**CELLS, **VERSION} if all_versions else CELLS, "stories", output_format, limit, ROWS_OF_A_TABLE
+    )

@@ -1,0 +1,89 @@
+"""What an analyst asks of the lake: the current state of leads and stories, a day's rows, the quarantined lines.
+
+How rows come about is the business of the rooms above, how they are shown that of the commands. Reads only; a table
+that was never written is empty.
+"""
+
+from datetime import date
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+from polars.exceptions import PolarsError
+
+from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.core.failures import LakeError, scrub
+from defender_assets.core.lake import Lake
+from defender_assets.core.typed import QUARANTINE
+
+_LEAD = ("tenant_id", "lead_id")
+_STORY = ("tenant_id", "story_id")
+
+
+def current_leads(lake: Lake, until: date | None = None) -> pl.LazyFrame:
+    """Return each lead as it stands (at the end of `until`): its row in the latest partition; highest risk first."""
+    return _by_risk(_latest(lead_versions(lake, until=until), _LEAD))
+
+
+def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
+    """Return each story as it stands (at the end of `until`): its row in the latest partition; highest score first."""
+    return _by_score(_latest(story_versions(lake, until=until), _STORY))
+
+
+def lead_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
+    """Return all rows of the leads, or those of a day, or those of the days up to `until`; highest risk first."""
+    return _by_risk(_of_days(lake.read(LEADS.name), day, until))
+
+
+def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
+    """Return all rows of the stories, or those of a day, or those of the days up to `until`; highest score first."""
+    return _by_score(_of_days(lake.read(STORIES.name), day, until))
+
+
+def quarantined_lines(
+    lake: Lake, *, day: date | None = None, table: str | None = None, reason: str | None = None
+) -> pl.LazyFrame:
+    """Return the lines that are no record, of all days or one, of all tables or one; newest day first."""
+    lines = _of_days(lake.read(QUARANTINE), day, None)
+    for column, wanted in (("table_name", table), ("reason", reason)):
+        if wanted is not None:
+            lines = lines.filter(pl.col(column) == wanted)
+    order = ["export_date", "table_name", "tenant_id", "blob", "byte_offset"]
+    return lines.sort(order, descending=[True, False, False, False, False])
+
+
+def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
+    """Return the rows of a view.
+
+    Raises:
+        LakeError: when the lake's files cannot be read; one line without a secret.
+    """
+    try:
+        return rows.collect()
+    except (DeltaError, PolarsError, OSError) as error:
+        secrets = lake.account.secrets if lake.account else ()
+        reason = scrub(str(error), secrets)[:400]
+        raise LakeError(f"cannot read {lake.describe()}: {reason}; check that nobody removed files below it") from None
+
+
+def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.LazyFrame:
+    if day is not None:
+        rows = rows.filter(pl.col("export_date") == day)
+    if until is not None:
+        rows = rows.filter(pl.col("export_date") <= until)
+    return rows
+
+
+def _latest(rows: pl.LazyFrame, key: tuple[str, str]) -> pl.LazyFrame:
+    # the keys alone are compared, so that the wide rows of earlier partitions are never held
+    latest = rows.group_by(key).agg(pl.col("export_date").max())
+    return rows.join(latest, on=[*key, "export_date"], how="semi")
+
+
+def _by_risk(leads: pl.LazyFrame) -> pl.LazyFrame:
+    order = ["risk_score", "alert_time", "tenant_id", "lead_id", "export_date"]
+    return leads.sort(order, descending=[True, True, False, False, True], nulls_last=True)
+
+
+def _by_score(stories: pl.LazyFrame) -> pl.LazyFrame:
+    order = ["score", "last_alert_time", "tenant_id", "story_id", "export_date"]
+    return stories.sort(order, descending=[True, True, False, False, True], nulls_last=True)

@@ -1,0 +1,172 @@
+import json
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets_tests.cli.conftest import Held, Run
+from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, properties, records
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """The default export of the test's working directory."""
+    return Folder(tmp_path / ".defender" / "export")
+
+
+def checked(run: Run, exit_code: int) -> dict[str, Any]:
+    result = run("check", "--format", "json")
+    assert result.exit_code == exit_code, result.output
+    assert result.stdout.isascii()
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def container(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in found["export"]["containers"] if each["container"] == name)
+
+
+def test_nothing_there_is_well_and_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    result = run("check")
+
+    assert result.exit_code == 0
+    for said in ("is missing", "Streaming API", "make demo", "does not exist", "default"):
+        assert said in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_materialized_export_is_well_or_names_its_bad_lines(on_held: Run, held: Held) -> None:
+    found = checked(on_held, 1)
+
+    assert found["status"] == "attention"
+    assert found["export"]["tenants"] == found["lake"]["tenants"]
+    assert len(found["export"]["tenants"]) == 2
+    assert found["lake"]["writable"]
+    assert len(found["lake"]["tables"]) == 9
+    alerts = container(found, ALERT_INFO.container)
+    assert (alerts["exists"], alerts["days"], alerts["days_before_start"]) == (True, 2, 0)
+    assert not list(held.lake_dir.glob("_check_*"))
+
+
+def test_a_last_line_that_cannot_be_read_needs_attention(run: Run, folder: Folder) -> None:
+    good = line(DEVICE_INFO, properties(DEVICE_INFO))
+    folder.append(DEVICE_INFO, blob_path(hour=1), good + b"\x1b[2J{broken\r\n" + b'{"still":"written"')
+
+    found = checked(run, 1)
+
+    sample = container(found, DEVICE_INFO.container)["sample"]
+    assert (sample["good"], sample["quarantined"], sample["reasons"]) == (1, 1, ["not_json"])
+    assert "defender-assets quarantine" in found["attention"][0]
+    assert run("check").exit_code == 1
+
+
+def test_only_the_end_of_a_large_blob_is_read(run: Run, folder: Folder) -> None:
+    folder.append(DEVICE_INFO, blob_path(hour=1), b"not json\r\n" + records(DEVICE_INFO, 0, 500))
+
+    sample = container(checked(run, 0), DEVICE_INFO.container)["sample"]
+
+    assert sample["bytes"] <= 64 * 1024
+    assert 0 < sample["good"] < 500
+
+
+def test_a_line_above_the_sample_is_read_whole(run: Run, folder: Folder) -> None:
+    folder.append(ALERT_INFO, blob_path(hour=1), line(ALERT_INFO, properties(ALERT_INFO, Title="x" * 100_000)))
+
+    assert container(checked(run, 0), ALERT_INFO.container)["sample"]["good"] == 1
+
+
+def test_the_newest_record_tells_the_age(run: Run, folder: Folder) -> None:
+    now = datetime.now(UTC)
+    an_hour_ago = (now - timedelta(hours=1)).isoformat()
+    folder.append(ALERT_INFO, blob_path(now.date(), 0), line(ALERT_INFO, properties(ALERT_INFO), time=an_hour_ago))
+    folder.append(DEVICE_INFO, blob_path(DAY), records(DEVICE_INFO, 0, 1))
+
+    found = checked(run, 0)
+
+    assert 3600 <= container(found, ALERT_INFO.container)["age_seconds"] < 3700
+    assert "is the export still on" in " ".join(found["notes"])
+    assert datetime.combine(DAY, time(8), UTC) < now
+
+
+def test_days_before_the_start_are_counted(run: Run, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day in (DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)):
+        folder.append(ALERT_INFO, blob_path(day), records(ALERT_INFO, 0, 1))
+    monkeypatch.setenv("DEFENDER_START_DATE", str(DAY + timedelta(days=2)))
+
+    found = checked(run, 0)
+
+    assert container(found, ALERT_INFO.container)["days_before_start"] == 2
+    assert f"DEFENDER_START_DATE={DAY}" in " ".join(found["notes"])
+
+
+def test_a_missing_container_is_named_with_the_step_that_enables_it(run: Run, folder: Folder) -> None:
+    folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
+
+    found = checked(run, 0)
+
+    assert [each["exists"] for each in found["export"]["containers"]] == [True, False, False]
+    notes = [note for note in found["notes"] if "is missing" in note]
+    assert len(notes) == 2
+    assert all(
+        "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API" in note for note in notes
+    )
+
+
+def test_days_behind_are_found_without_creating_a_table(run: Run, folder: Folder, tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    content = records(ALERT_INFO, 0, 3)
+    folder.append(ALERT_INFO, blob_path(today, 0), content)
+
+    found = checked(run, 0)
+
+    assert found["lake"]["behind"] == [
+        {"day": today.isoformat(), "missing_bytes": len(content), "blobs": 1, "stale": []}
+    ]
+    assert len(found["lake"]["looked_at"]) == 4
+    assert not (tmp_path / ".defender" / "lake").exists()
+
+
+def test_a_lake_with_other_tenants_is_noted(on_held: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Folder(tmp_path / "other")
+    for table in TABLES:
+        other.append(table, blob_path(), records(table, 0, 1))
+    monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(other.root))
+
+    found = checked(on_held, 0)
+
+    assert found["export"]["tenants"] == [TENANT]
+    assert "DEFENDER_LAKE_URI" in " ".join(found["notes"])
+
+
+def test_a_lake_that_cannot_be_written_is_wrong(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", "file/lake")
+
+    found = checked(run, 2)
+
+    assert found["status"] == "wrong"
+    assert not found["lake"]["writable"]
+    assert found["export"]["reachable"]
+
+
+def test_where_each_setting_came_from(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("DEFENDER_LOOKBACK_DAYS=5\n")
+    monkeypatch.setenv("DEFENDER_LOOKBACK_DAYS", "7")
+    monkeypatch.setenv("DEFENDER_START_DATE", "2026-10-01")
+
+    settings = {each["name"]: (each["value"], each["origin"]) for each in checked(run, 0)["settings"]}
+
+    assert settings["DEFENDER_LOOKBACK_DAYS"] == ("5", str(tmp_path / ".env"))
+    assert settings["DEFENDER_START_DATE"] == ("2026-10-01", "environment")
+    assert settings["DEFENDER_LAKE_URI"] == (str(tmp_path / ".defender" / "lake"), "default")
+
+
+def test_a_wrong_setting_is_told_as_json_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFENDER_START_DATE", "soon")
+
+    found = checked(run, 2)
+
+    assert found["status"] == "wrong"
+    assert "DEFENDER_START_DATE" in found["errors"][0]

@@ -1,0 +1,153 @@
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
+from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.emulator import Emulator
+from defender_assets_tests.exports import blob_path, records
+
+pytestmark = pytest.mark.azure
+
+OTHER_KEY = "b3RoZXIta2V5LW9mLW5vLWFjY291bnQtYXQtYWxs"
+
+
+@pytest.fixture
+def filled(account: Emulator) -> Emulator:
+    """The account with an export of one container, an append blob as Microsoft writes it."""
+    with account.service() as service:
+        container = service.create_container(ALERT_INFO.container)
+        blob = container.get_blob_client(blob_path())
+        blob.create_append_blob()
+        blob.append_block(records(ALERT_INFO, 0, 5))
+    return account
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine on which nobody listens, and nobody else can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        yield port
+
+
+def use(monkeypatch: pytest.MonkeyPatch, connection_string: str, **settings: str) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+
+def checked(run: Run, exit_code: int, *secrets: str) -> dict[str, Any]:
+    result = run("check", "--format", "json")
+    assert result.exit_code == exit_code, result.output
+    for secret in secrets:
+        assert secret not in result.output
+    if exit_code == 2:
+        assert all(text.startswith("error: ") for text in result.stderr.splitlines())
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+@pytest.mark.parametrize("way_in", ["key", "sas"])
+def test_the_right_credentials(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, way_in: str) -> None:
+    use(monkeypatch, filled.connection_string if way_in == "key" else filled.sas_connection_string("rl"))
+
+    found = checked(run, 0, filled.account_key, "sig=")
+
+    containers = {each["container"]: each for each in found["export"]["containers"]}
+    assert containers[ALERT_INFO.container]["sample"]["good"] == 5
+    assert containers[DEVICE_INFO.container]["exists"] is False
+    assert found["settings"][0]["name"] == "AZURE_STORAGE_CONNECTION_STRING"
+
+
+def test_an_account_without_containers_is_merely_empty(
+    account: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, account.connection_string)
+
+    found = checked(run, 0)
+
+    assert [each["exists"] for each in found["export"]["containers"]] == [False, False, False]
+    assert sum("Streaming API" in note for note in found["notes"]) == 3
+
+
+def test_a_wrong_key_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.connection_string.replace(filled.account_key, OTHER_KEY))
+
+    found = checked(run, 2, OTHER_KEY, filled.account_key)
+
+    assert len(found["errors"]) == 1
+    assert "key is refused" in found["errors"][0]
+    assert not found["export"]["reachable"]
+    assert found["lake"]["writable"]
+
+
+def test_a_sas_that_may_not_list_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.sas_connection_string("r"))
+
+    found = checked(run, 2, "sig=")
+
+    assert "permission denied" in found["errors"][0]
+
+
+def test_a_sas_that_may_not_read_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.sas_connection_string("l"))
+
+    assert "permission denied" in checked(run, 2, "sig=")["errors"][0]
+
+
+def test_no_such_account_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+    address = f"http://127.0.0.1:{closed_port}/acme"
+    use(monkeypatch, f"AccountName=acme;AccountKey={OTHER_KEY};BlobEndpoint={address}")
+
+    found = checked(run, 2, OTHER_KEY)
+
+    assert "no such account, or no way to it" in found["errors"][0]
+
+
+def test_a_lake_in_the_account_is_tried_and_left_as_it_was(
+    filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, filled.connection_string, DEFENDER_LAKE_URI="az://lake/tables")
+
+    found = checked(run, 0, filled.account_key)
+
+    assert found["lake"]["writable"]
+    with filled.service() as service:
+        assert list(service.get_container_client("lake").list_blobs()) == []
+
+
+def test_a_lake_that_may_only_be_read_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.sas_connection_string("rl"), DEFENDER_LAKE_URI="az://lake/tables")
+
+    found = checked(run, 2, "sig=")
+
+    assert found["export"]["reachable"]
+    assert not found["lake"]["writable"]
+    assert len(found["errors"]) == 1
+
+
+def test_leads_of_an_empty_lake_in_the_account(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.connection_string, DEFENDER_LAKE_URI="az://lake/tables")
+
+    result = run("leads")
+
+    assert result.exit_code == 0
+    assert "Nothing was materialized yet" in result.stdout
+
+
+def test_leads_of_a_lake_with_a_wrong_key_are_one_line(
+    filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = filled.connection_string.replace(filled.account_key, OTHER_KEY)
+    use(monkeypatch, wrong, DEFENDER_LAKE_URI="az://lake/tables")
+
+    result = run("leads")
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert OTHER_KEY not in result.output

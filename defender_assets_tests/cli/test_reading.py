@@ -1,0 +1,147 @@
+import base64
+import csv
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from defender_assets.cli.demo import campaigns_found
+from defender_assets.core.leads.schema import LEAD_SCHEMA
+from defender_assets.core.stories.schema import STORY_SCHEMA
+from defender_assets.core.views import collected, current_leads, current_stories
+from defender_assets.simulator import truth
+from defender_assets_tests.cli.conftest import SCENARIO, Held, Run
+from defender_assets_tests.cli.hostile import HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.exports import local_lake
+
+READING = ("leads", "stories", "quarantine")
+
+
+def rows_of(run: Run, *arguments: str) -> list[dict[str, Any]]:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def test_leads_as_json_hold_every_column_and_times_in_utc(on_held: Run, held: Held) -> None:
+    leads = rows_of(on_held, "leads")
+
+    lake = local_lake(held.lake_dir)
+    assert [lead["lead_id"] for lead in leads] == collected(lake, current_leads(lake))["lead_id"].to_list()
+    assert set(leads[0]) == set(LEAD_SCHEMA.names())
+    assert leads[0]["export_date"] in {day.isoformat() for day in held.days}
+    assert leads[0]["alert_time"].endswith("Z")
+    assert datetime.fromisoformat(leads[0]["alert_time"]).utcoffset() is not None
+    assert [lead["risk_score"] for lead in leads] == sorted((lead["risk_score"] for lead in leads), reverse=True)
+
+
+def test_stories_as_json_find_the_campaigns(on_held: Run, held: Held) -> None:
+    stories = rows_of(on_held, "stories")
+
+    assert set(stories[0]) == set(STORY_SCHEMA.names())
+    lake = local_lake(held.lake_dir)
+    told = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
+    found = campaigns_found(truth(SCENARIO)["campaigns"], *told)
+    assert found == [True, True]
+
+
+def test_json_is_ascii_and_keeps_the_title_as_it_is(on_held: Run) -> None:
+    result = on_held("leads", "--format", "json")
+
+    assert result.stdout.isascii()
+    assert not dangerous_in(result.stdout)
+    assert HOSTILE_TITLE in [lead["title"] for lead in json.loads(result.stdout)]
+
+
+def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_held: Run) -> None:
+    result = on_held("leads", "--format", "csv")
+
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert len(rows) == len(rows_of(on_held, "leads"))
+    assert list(rows[0]) == LEAD_SCHEMA.names()
+    assert sum(reason["points"] for reason in json.loads(rows[0]["risk_reasons"])) == int(rows[0]["risk_score"])
+    assert {row["has_alert_info"] for row in rows} <= {"true", "false"}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_no_text_of_csv_is_a_formula_and_none_acts_on_a_terminal(on_held: Run, command: str) -> None:
+    result = on_held(command, "--format", "csv")
+
+    assert not dangerous_in(result.stdout)
+    numbers = {"device_age_seconds"}
+    for row in csv.DictReader(io.StringIO(result.stdout)):
+        for name, cell in row.items():
+            assert name in numbers or not cell.lstrip().startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize("command", READING)
+def test_no_text_of_a_table_acts_on_a_terminal(on_held: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "600")
+
+    result = on_held(command, "--limit", "500")
+
+    assert result.exit_code == 0
+    assert not dangerous_in(result.stdout)
+    if command == "leads":
+        assert r"\x1b[31m" in result.stdout
+        assert "[bold red]markup[/]" in result.stdout
+        assert r"\u202egnp.exe" in result.stdout
+    if command == "quarantine":
+        assert r"\x1b[2J\xff[bold]not json[/bold]\x07" in result.stdout
+
+
+def test_a_table_is_cut_and_says_so(on_held: Run) -> None:
+    assert "--limit N shows them" in on_held("leads", "--limit", "1").stdout
+    assert "--limit N shows them" not in on_held("leads", "--limit", "500").stdout
+    assert len(rows_of(on_held, "leads", "--limit", "2")) == 2
+
+
+def test_leads_of_a_product_and_a_severity(on_held: Run) -> None:
+    everything = rows_of(on_held, "leads")
+    endpoint = rows_of(on_held, "leads", "--product", "Endpoint")
+    high = rows_of(on_held, "leads", "--severity", "high")
+
+    assert {lead["product"] for lead in endpoint} == {"endpoint"}
+    assert {lead["severity"] for lead in high} == {"High"}
+    assert 0 < len(endpoint) < len(everything)
+    assert 0 < len(high) < len(everything)
+
+
+def test_stories_of_a_product_and_a_severity(on_held: Run) -> None:
+    assert all("identity" in story["products"] for story in rows_of(on_held, "stories", "--product", "identity"))
+    assert rows_of(on_held, "stories", "--severity", "informational") == []
+
+
+@pytest.mark.parametrize("command", ["leads", "stories"])
+def test_a_days_rows_and_the_state_at_its_end(on_held: Run, held: Held, command: str) -> None:
+    first, second = (day.isoformat() for day in held.days)
+    versions = rows_of(on_held, command, "--all-versions")
+
+    for day in (first, second):
+        of_day = rows_of(on_held, command, "--day", day)
+        assert of_day == [row for row in versions if row["export_date"] == day]
+    assert rows_of(on_held, command, "--until", first) == rows_of(on_held, command, "--day", first)
+
+
+def test_quarantined_lines_keep_their_bytes(on_held: Run, held: Held) -> None:
+    lines = rows_of(on_held, "quarantine", "--table", "microsoft_365_defender_alert_info", "--reason", "not_json")
+
+    assert HOSTILE_LINE.rstrip() in [base64.b64decode(line["content"]) for line in lines]
+    assert rows_of(on_held, "quarantine", "--day", "2026-10-01") == []
+    of_first = rows_of(on_held, "quarantine", "--day", held.days[0].isoformat())
+    assert {line["export_date"] for line in of_first} == {held.days[0].isoformat()}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_an_empty_lake_is_told_kindly_and_stays_empty(run: Run, tmp_path: Path, command: str) -> None:
+    result = run(command)
+
+    assert result.exit_code == 0
+    assert "make demo" in result.stdout
+    assert rows_of(run, command) == []
+    assert len(run(command, "--format", "csv").stdout.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
