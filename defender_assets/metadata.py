@@ -37,12 +37,12 @@ def raw_metadata(report: RawReport) -> Metadata:
     """Return what came in from the containers."""
     return {
         "new_bytes": dg.MetadataValue.int(report.new_bytes),
-        "total_bytes": dg.MetadataValue.int(report.total_bytes),
+        "total_bytes": dg.MetadataValue.int(sum(blob.size for blob in report.listed)),
         "pending_bytes": dg.MetadataValue.int(report.pending_bytes),
         "chunks": dg.MetadataValue.int(report.chunks),
         "batch": dg.MetadataValue.int(report.batch),
-        "blobs": dg.MetadataValue.int(report.blobs),
-        "tenants": dg.MetadataValue.int(len(report.tenants)),
+        "blobs": dg.MetadataValue.int(len(report.listed)),
+        "tenants": dg.MetadataValue.int(len({blob.tenant_id for blob in report.listed})),
         "replaced_blobs": dg.MetadataValue.int(report.replaced_blobs),
     }
 

@@ -133,8 +133,8 @@ def _export_dir(values: Mapping[str, str]) -> Path:
 def _lake(
     values: Mapping[str, str], export_account: AzureAccount | None, folder: Path
 ) -> tuple[str, AzureAccount | None]:
-    text = values.get(LAKE_URI, DEFAULT_LAKE).rstrip("/")
-    scheme = text.partition("://")[0] if "://" in text else ""
+    given = values.get(LAKE_URI, DEFAULT_LAKE)
+    scheme, text = given.partition("://")[0] if "://" in given else "", given.rstrip("/")
     if not scheme:
         if LAKE_CONNECTION_STRING in values:
             raise SettingsError(

@@ -48,14 +48,14 @@ class Fetch:
     """One pass over the unread parts.
 
     Afterwards `changed` and `failures` tell what did not come whole, `cut_short` whether `limit` ended it, and
-    `pending_bytes` how long the unterminated tails are.
+    `pending` how long the unterminated tails are, by the path of their blob.
     """
 
     export: Export
     container: str
     changed: list[str] = field(default_factory=list)
     failures: list[ExportError] = field(default_factory=list)
-    pending_bytes: int = 0
+    pending: dict[str, int] = field(default_factory=dict)
     cut_short: bool = False
 
     def up_to(self, limit: int, parts: list[Unread], slice_bytes: int = SLICE) -> Iterator[Chunk]:
@@ -148,7 +148,7 @@ class Fetch:
             line_start, rest = line_start + end, lines[end:]
             if len(rest) > LONGEST_LINE:
                 rest, passed_over = b"", True
-        self.pending_bytes += part.blob.size - line_start
+        self.pending[part.blob.path] = part.blob.size - line_start
 
     def _long_line(self, part: Unread, start: int, end: int, slice_bytes: int) -> Iterator[Chunk]:
         for number, at in enumerate(range(start, end, slice_bytes)):

@@ -149,8 +149,8 @@ def _opened(table: Table, tenant_id: str, fields: dict[str, Raw]) -> Opened:
     for name, text in (("time", exported), ("_TimeReceivedBySvc", received)):
         if text is None and name in fields and bytes(fields[name]) != b"null":
             extra[name] = fields[name]
-    text = bytes(properties)
-    return Opened(exported, received, text, text, extra or None)
+    written = bytes(properties)
+    return Opened(exported, received, written, written, extra or None)
 
 
 def _spelt(raw: Raw | None) -> str | None:

@@ -45,16 +45,19 @@ RAW_LAYOUTS = tuple(
 
 @dataclass
 class RawReport:
-    """What a run did to one day of a raw table. Sizes in bytes; `total_bytes` is the listed size of all blobs."""
+    """What a run did to a day of a raw table. Sizes in bytes; `listed` and `pending` are those of its last listing."""
 
     new_bytes: int = 0
     chunks: int = 0
     batch: int = 0
-    blobs: int = 0
-    total_bytes: int = 0
-    pending_bytes: int = 0
-    tenants: set[str] = field(default_factory=set)
     replaced_blobs: int = 0
+    listed: list[Blob] = field(default_factory=list, repr=False)
+    pending: dict[str, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Return how long all unterminated tails are."""
+        return sum(self.pending.values())
 
 
 def unread_parts(blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool) -> list[Unread]:
@@ -89,7 +92,7 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
                 "the next run lists it again"
             )
         if not fetch.changed and not fetch.cut_short:
-            report.pending_bytes = fetch.pending_bytes
+            report.pending = fetch.pending
             return report
 
 
@@ -99,8 +102,7 @@ def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_byte
     cursors = read_cursors(target.table, [day])[day]
     parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
     fetch = Fetch(export, table.container)
-    report.blobs, report.total_bytes = len(blobs), sum(blob.size for blob in blobs)
-    report.tenants, report.batch = {blob.tenant_id for blob in blobs}, target.version
+    report.listed, report.batch = blobs, target.version
     counted = RawReport()
     rows = _rows(fetch.up_to(commit_bytes, parts), target.version + 1, counted)
     first = next(rows, None)

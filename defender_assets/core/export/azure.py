@@ -78,7 +78,7 @@ class AzureExport:
         with self._explained(f"list {container}"):
             try:
                 for found in self._container(container).list_blobs(name_starts_with=prefix):
-                    blob = blob_at(str(found.name), int(found.size), found.creation_time)
+                    blob = blob_at(str(found.name), int(found.size), found.creation_time, found.last_modified)
                     if blob is not None:
                         yield blob
             except ResourceNotFoundError:

@@ -5,7 +5,7 @@ The reading itself stands in `azure` and `directory`; which bytes are new is `ra
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -24,7 +24,10 @@ class BlobChangedError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Blob:
-    """One hourly blob as listed. `size` in bytes; `created_at` in whole milliseconds, UTC; `tenant_id` lower case."""
+    """One hourly blob as listed. `size` in bytes; `created_at` in whole milliseconds, UTC; `tenant_id` lower case.
+
+    `changed_at` is the time of the last write.
+    """
 
     tenant_id: str
     path: str
@@ -32,6 +35,7 @@ class Blob:
     hour: int
     size: int
     created_at: datetime
+    changed_at: datetime | None = field(default=None, compare=False)
 
 
 class Export(Protocol):
@@ -75,7 +79,7 @@ class Export(Protocol):
         ...
 
 
-def blob_at(path: str, size: int, changed_at: datetime) -> Blob | None:
+def blob_at(path: str, size: int, created_at: datetime, changed_at: datetime) -> Blob | None:
     """Return the blob at a path of the export's layout, or None for any other path."""
     match = _PATH.fullmatch(path)
     if match is None:
@@ -87,7 +91,7 @@ def blob_at(path: str, size: int, changed_at: datetime) -> Blob | None:
     hour = int(match["h"])
     if hour not in range(24):
         return None
-    return Blob(match["tenant"].lower(), path, day, hour, size, whole_milliseconds(changed_at))
+    return Blob(match["tenant"].lower(), path, day, hour, size, whole_milliseconds(created_at), changed_at)
 
 
 def day_prefix(tenant: str, day: date) -> str:

@@ -80,7 +80,7 @@ def _blobs_below(container: Path, prefix: str) -> Iterator[Blob]:
             except FileNotFoundError:
                 continue
             changed_at = datetime.fromtimestamp(state.st_mtime_ns // 1_000_000 / 1000, UTC)
-            blob = blob_at(file.relative_to(container).as_posix(), state.st_size, changed_at)
+            blob = blob_at(file.relative_to(container).as_posix(), state.st_size, changed_at, changed_at)
             if blob is not None:
                 yield blob
 

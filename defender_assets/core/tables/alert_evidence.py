@@ -1,6 +1,28 @@
 """AlertEvidence: one row per entity of a version of an alert (source facts, section 4)."""
 
-from defender_assets.core.tables.schema import Table, instant, integer, text, texts
+from defender_assets.core.tables.schema import SERVICE_SOURCES, SEVERITIES, Table, instant, integer, text, texts
+
+ENTITY_TYPES = (
+    "Machine",
+    "User",
+    "Process",
+    "File",
+    "Ip",
+    "Url",
+    "MailMessage",
+    "Mailbox",
+    "CloudLogonRequest",
+    "CloudLogonSession",
+    "ServicePrincipal",
+    "Malware",
+    "MailCluster",
+    "CloudApplication",
+    "OAuthApplication",
+    "RegistryKey",
+    "RegistryValue",
+    "SecurityGroup",
+    "AzureResource",
+)
 
 ALERT_EVIDENCE = Table(
     name="microsoft_365_defender_alert_evidence",
@@ -13,11 +35,11 @@ ALERT_EVIDENCE = Table(
         text("Title", "Title of the alert. Text that an attacker can influence"),
         texts("Categories", "Types of threat indicator or breach activity"),
         texts("AttackTechniques", "MITRE ATT&CK techniques, as `Name (T1059.001)`"),
-        text("ServiceSource", "Product that raised the alert"),
+        text("ServiceSource", "Product that raised the alert", *SERVICE_SOURCES),
         text("DetectionSource", "Detection technology or sensor that identified the activity"),
-        text("EntityType", "Kind of object: Machine, User, Process, File, Ip, Url, MailMessage, …"),
-        text("EvidenceRole", "Impacted or Related"),
-        text("EvidenceDirection", "Source or Destination of a network connection"),
+        text("EntityType", "Kind of object: Machine, User, Process, File, Ip, Url, MailMessage, …", *ENTITY_TYPES),
+        text("EvidenceRole", "Impacted or Related", "Impacted", "Related"),
+        text("EvidenceDirection", "Source or Destination of a network connection", "Source", "Destination"),
         text("FileName", "Name of the file"),
         text("FolderPath", "Folder that contains the file"),
         text("SHA1", "SHA-1 of the file"),
@@ -44,7 +66,7 @@ ALERT_EVIDENCE = Table(
         text("RegistryValueName", "Registry value that the activity was applied to"),
         text("RegistryValueData", "Data of the registry value"),
         text("AdditionalFields", "Further facts about the entity, as JSON text"),
-        text("Severity", "High, Medium, Low or Informational: potential impact of the activity"),
+        text("Severity", "High, Medium, Low or Informational: potential impact of the activity", *SEVERITIES),
         text("CloudResource", "Name of the cloud resource"),
         text("CloudPlatform", "Cloud platform of the resource: Azure, AWS, GCP"),
         text("ResourceType", "Type of the cloud resource"),

@@ -15,16 +15,20 @@ LOGGED_ON_USERS = pl.List(pl.Struct({"UserName": pl.String, "DomainName": pl.Str
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name as Microsoft (or we) spell it, its type in the lake and its meaning."""
+    """One column: its name as Microsoft (or we) spell it, its type in the lake and its meaning.
+
+    `known_words` are the words of an enumeration that were seen so far; every enumeration is open.
+    """
 
     name: str
     dtype: pl.DataType
     meaning: str
+    known_words: tuple[str, ...] = ()
 
 
-def text(name: str, meaning: str) -> Column:
+def text(name: str, meaning: str, *known_words: str) -> Column:
     """Return a String column."""
-    return Column(name, pl.String(), meaning)
+    return Column(name, pl.String(), meaning, known_words)
 
 
 def integer(name: str, meaning: str) -> Column:
@@ -46,6 +50,27 @@ def texts(name: str, meaning: str) -> Column:
     """Return a List(String) column; on the wire it is text that holds a JSON array."""
     return Column(name, TEXTS, meaning)
 
+
+SEVERITIES = ("High", "Medium", "Low", "Informational")
+SERVICE_SOURCES = (
+    "Microsoft Defender for Endpoint",
+    "Microsoft Defender for Office 365",
+    "Microsoft Defender for Identity",
+    "Microsoft Defender for Cloud Apps",
+    "Microsoft Defender XDR",
+    "Microsoft 365 Defender",
+    "Microsoft Threat Protection",
+    "AAD Identity Protection",
+    "App Governance",
+    "Microsoft Data Loss Prevention",
+    "Microsoft Defender for Cloud",
+    "Microsoft Sentinel",
+    "Microsoft Defender ATP",
+    "Office 365 ATP",
+    "Azure ATP",
+    "Microsoft Cloud App Security",
+)
+"""Products that raise alerts, older spellings included (source facts, section 3)."""
 
 PROVENANCE = (
     text("tenant_id", "Entra tenant that the record belongs to, lower case"),

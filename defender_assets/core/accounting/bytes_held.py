@@ -1,0 +1,70 @@
+"""The byte balance: what the account holds of each blob is what raw keeps plus the pending tail."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.export import Blob
+from defender_assets.core.lake import Lake, scan_days
+from defender_assets.core.tables import Table
+
+OLD_TAIL = timedelta(days=1)
+
+
+def byte_balance(
+    lake: Lake, table: Table, day: date, listed: list[Blob], pending: Mapping[str, int], now: datetime
+) -> Finding:
+    """Return whether, for each listed blob, size = bytes kept + pending tail, and no byte is missing or there twice.
+
+    Args:
+        lake: the lake, after the run.
+        table: whose raw table.
+        day: which day.
+        listed: the blobs of this run's last listing; raw may have gone further since, through another run.
+        pending: length of the unterminated tail by blob path, as this run met it.
+        now: to tell how old a tail is.
+    """
+    held = (
+        scan_days(lake.open(table.raw), day, day)
+        .group_by("blob", "blob_created_at")
+        .agg(
+            first=pl.col("byte_start").min(),
+            cursor=pl.col("byte_end").max(),
+            kept=(pl.col("byte_end") - pl.col("byte_start")).sum(),
+        )
+        .collect()
+    )
+    torn = held.filter((pl.col("first") != 0) | (pl.col("kept") != pl.col("cursor")))
+    cursors: dict[str, list[int]] = {}
+    for blob, cursor in held.select("blob", "cursor").iter_rows():
+        cursors.setdefault(blob, []).append(cursor)
+    off = [
+        blob.path
+        for blob in listed
+        if not any(cursor >= blob.size - pending.get(blob.path, 0) for cursor in cursors.get(blob.path, [0]))
+    ]
+    old_tails = [path for path in sorted(pending) if pending[path] and _age(listed, path, now) > OLD_TAIL]
+    facts = {
+        "blobs_listed": len(listed),
+        "bytes_listed": sum(blob.size for blob in listed),
+        "bytes_kept": int(held["kept"].sum()),
+        "bytes_pending": sum(pending.values()),
+        "blobs_off_balance": off[:SAMPLES],
+        "blobs_with_holes": torn["blob"].to_list()[:SAMPLES],
+        "tails_older_than_a_day": old_tails[:SAMPLES],
+    }
+    if off or torn.height:
+        return Finding(
+            passed=False,
+            summary=f"{len(off)} blobs are not kept to their last newline, {torn.height} have holes or overlaps. Run "
+            "the day with `full_refresh: true`, and report it: a promise is broken.",
+            facts=facts,
+        )
+    tails = f"; {len(old_tails)} tails have waited for their newline for over a day" if old_tails else ""
+    return Finding(passed=True, summary=f"Every byte of {len(listed)} blobs is kept or pending{tails}.", facts=facts)
+
+
+def _age(listed: list[Blob], path: str, now: datetime) -> timedelta:
+    return next((now - blob.changed_at for blob in listed if blob.path == path and blob.changed_at), timedelta(0))
