@@ -67,7 +67,7 @@ def test_every_whole_line_behind_the_cursor_comes_once(
         assert b"".join(chunk.content for chunk in own) == content[starts[number] : len(content) - len(tail)]
         long = [line for line in content[starts[number] : at].split(b"\n") if len(line) > LONGEST + slice_bytes]
         assert sum(chunk.line_part == 0 for chunk in own) >= len(long)
-    assert fetch.pending_bytes == len(tail) * len(contents)
+    assert sum(fetch.pending.values()) == len(tail) * len(contents)
 
 
 def test_a_part_of_a_long_line_knows_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
