@@ -25,8 +25,16 @@ def current_leads(lake: Lake, until: date | None = None) -> pl.LazyFrame:
 
 
 def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
-    """Return each story as it stands (at the end of `until`): its row in the latest partition; highest score first."""
-    return _by_score(_latest(story_versions(lake, until=until), _STORY))
+    """Return each story as it stands (at the end of `until`): its row in the latest partition; highest score first.
+
+    A story that another one has taken in is left out: each of its leads is in a newer row of that other story.
+    """
+    versions = story_versions(lake, until=until)
+    lead = ["tenant_id", "lead_ids"]
+    newest = versions.explode("lead_ids").group_by(lead).agg(newest=pl.col("export_date").max())
+    latest = _latest(versions, _STORY)
+    standing = latest.explode("lead_ids").join(newest, on=lead).filter(pl.col("export_date") == pl.col("newest"))
+    return _by_score(latest.join(standing, on=_STORY, how="semi"))
 
 
 def lead_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:

@@ -76,13 +76,27 @@ def test_a_days_leads_are_those_of_its_partition(lake: Lake) -> None:
 
 def test_a_story_stands_as_its_latest_partition_says(lake: Lake) -> None:
     put(lake, STORIES.name, FIRST, {"story_id": "s", "score": 50, "lead_ids": ["a", "b"]})
-    put(lake, STORIES.name, SECOND, {"story_id": "s", "score": 70, "lead_ids": ["a", "b", "c"]}, {"story_id": "t"})
+    put(
+        lake,
+        STORIES.name,
+        SECOND,
+        {"story_id": "s", "score": 70, "lead_ids": ["a", "b", "c"]},
+        {"story_id": "t", "lead_ids": ["x", "y"]},
+    )
 
     now = collected(lake, current_stories(lake))
 
-    assert now.select("story_id", "lead_ids").rows() == [("s", ["a", "b", "c"]), ("t", None)]
+    assert now.select("story_id", "lead_ids").rows() == [("s", ["a", "b", "c"]), ("t", ["x", "y"])]
     assert collected(lake, current_stories(lake, FIRST))["score"].to_list() == [50]
     assert collected(lake, story_versions(lake, day=SECOND)).height == 2
+
+
+def test_a_story_that_another_one_took_in_is_not_told_twice(lake: Lake) -> None:
+    put(lake, STORIES.name, FIRST, {"story_id": "s", "lead_ids": ["a", "b"]}, {"story_id": "t", "lead_ids": ["c", "d"]})
+    put(lake, STORIES.name, SECOND, {"story_id": "s", "lead_ids": ["a", "b", "c", "d", "e"]})
+
+    assert collected(lake, current_stories(lake))["story_id"].to_list() == ["s"]
+    assert sorted(collected(lake, current_stories(lake, FIRST))["story_id"]) == ["s", "t"]
 
 
 def test_quarantined_lines_by_day_table_and_reason(lake: Lake) -> None:
