@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from defender_assets.assets import all_assets
-from defender_assets.jobs import INGEST_DAY
+from defender_assets.jobs import DAY_JOBS
 from defender_assets.schedules import daily_sweep, sweep_job
 from defender_assets.sensors import new_blobs_sensor
 from defender_assets.settings import Settings, load_settings
@@ -23,7 +23,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     sweep = sweep_job(settings.start_date, handed)
     return dg.Definitions(
         assets=all_assets(settings.start_date, lake),
-        jobs=[INGEST_DAY, sweep],
+        jobs=[*DAY_JOBS, sweep],
         sensors=[new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)],
         schedules=[daily_sweep(sweep)],
         resources=handed,

@@ -1,6 +1,8 @@
-"""The job that does a day's work. The sweep, which only looks, stands with its schedule."""
+"""The jobs that do a day's work. The sweep, which only looks, stands with its schedule."""
 
 import dagster as dg
+
+FULL_REFRESH_TAG = "full_refresh"
 
 INGEST_DAY = dg.define_asset_job(
     "ingest_day",
@@ -8,3 +10,27 @@ INGEST_DAY = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Materializes all assets of a day: new bytes to raw, typed tables, quarantine, leads, stories.",
 )
+
+REFRESH_DAY = dg.define_asset_job(
+    "refresh_day",
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    tags={FULL_REFRESH_TAG: "true"},
+    description=(
+        "Reads a day again from the account and builds everything anew. Blobs that have vanished from the account stay "
+        "as raw holds them. Run it when raw and the account should disagree."
+    ),
+)
+
+REBUILD_DAY = dg.define_asset_job(
+    "rebuild_day",
+    selection=dg.AssetSelection.groups("tables", "leads"),
+    executor_def=dg.in_process_executor,
+    tags={FULL_REFRESH_TAG: "true"},
+    description=(
+        "Builds a day's tables, leads and stories anew from raw alone, without touching the account: after a fix of "
+        "the reader, and when the export's retention has deleted the blobs."
+    ),
+)
+
+DAY_JOBS = (INGEST_DAY, REFRESH_DAY, REBUILD_DAY)

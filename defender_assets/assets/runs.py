@@ -5,7 +5,8 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
-FULL_REFRESH_TAG = "full_refresh"
+from defender_assets.jobs import FULL_REFRESH_TAG
+
 OWNERS = ["team:security-data"]
 
 # for what a retry can mend: a throttled account, a lake that others write to; the sensor asks again after that

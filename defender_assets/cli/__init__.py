@@ -10,6 +10,7 @@ from defender_assets.cli.complaints import Commands
 from defender_assets.cli.demo import demo
 from defender_assets.cli.leads import leads
 from defender_assets.cli.quarantine import quarantine
+from defender_assets.cli.replay import replay
 from defender_assets.cli.simulate import simulate
 from defender_assets.cli.stories import stories
 
@@ -25,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (check, demo, simulate, leads, stories, quarantine):
+for command in (check, demo, simulate, leads, stories, quarantine, replay):
     main.add_command(command)

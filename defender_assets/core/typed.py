@@ -70,10 +70,12 @@ def derive(
     """Bring quarantine and the typed table of a day up to what raw holds; with `rebuild` from raw's first batch.
 
     Incremental: only batches that neither has parsed are read, besides the day's `record_id`s. Each share of them is
-    a commit of its own; a rebuild is one commit, streamed.
+    a commit of its own; a rebuild is one commit, streamed, and begins with an empty raw batch: its version is higher
+    than before, so that everything downstream sees that it is stale.
     """
     report = TypedReport()
     if rebuild:
+        in_rounds(lambda: _empty_batch(lake, table, day))
         in_rounds(lambda: _rebuild(lake, table, day, report, share_bytes))
         return report
     while in_rounds(lambda: _one_share(lake, table, day, report, share_bytes)):
@@ -104,6 +106,12 @@ def _one_share(lake: Lake, table: Table, day: date, report: TypedReport, share_b
     report.landed += row_count(target.table, day) - before
     logger.info("%s %s: up to batch %d, %d rows", table.name, day, batches.upto, share.rows.height)
     return batches.upto < held
+
+
+def _empty_batch(lake: Lake, table: Table, day: date) -> None:
+    target = lake.fenced(table.raw, day)
+    if target.version:
+        lake.commit(target, Commit([], target.version + 1))
 
 
 def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int) -> None:
