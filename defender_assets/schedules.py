@@ -1,4 +1,4 @@
-"""The daily sweep of older days: looks at every blob once a day and names the days that are behind.
+"""The schedules, and the daily sweep: it looks at every blob once a day and names the days that are behind.
 
 It asks for no runs itself. The sensor looks again at the days that the last sweep named, so a lost sweep costs a day
 of delay and nothing else.
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from defender_assets.core.pending import list_all, survey
+from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 
 SWEEP_JOB = "sweep_older_days"
@@ -73,6 +74,18 @@ def daily_sweep(sweep: dg.JobDefinition) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Sweeps all older days at 03:17 UTC.",
+    )
+
+
+def hourly_check() -> dg.ScheduleDefinition:
+    """Return the schedule of the check that no day stays behind: once an hour, on by default."""
+    return dg.ScheduleDefinition(
+        name="hourly_check",
+        job=CHECK_DAYS,
+        cron_schedule="47 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Looks at minute 47 of each hour whether a day of the look-back stays behind.",
     )
 
 

@@ -14,11 +14,10 @@ import dagster as dg
 from defender_assets.core.export import Blob
 from defender_assets.core.pending import DayBehind, list_days, survey
 from defender_assets.core.tables import Table
-from defender_assets.jobs import INGEST_DAY
+from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 from defender_assets.schedules import SWEEP_JOB, days_of_last_sweep
 
-PARTITION_TAG = "dagster/partition"
 DIGEST_TAG = "defender/digest"
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -78,6 +77,11 @@ def rotated(days: Sequence[date], tick: int) -> list[date]:
     return [*days[cut:], *days[:cut]]
 
 
+def share_of_sweep(swept: Sequence[date], tick: int) -> list[date]:
+    """Return the swept days that a tick looks at: the next ones each time, so that a few ticks see them all."""
+    return rotated(swept, tick * SWEPT_AT_ONCE)[:SWEPT_AT_ONCE]
+
+
 def days_in_flight(instance: dg.DagsterInstance, days: Sequence[date], now: datetime) -> set[date]:
     """Return the days that a run holds. A run older than the instance's maximum does not count: its worker is gone."""
     oldest = now - timedelta(seconds=instance.run_monitoring_max_runtime_seconds or DEFAULT_MAX_RUNTIME)
@@ -124,12 +128,13 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         now = datetime.now(UTC)
         sweep_found = days_of_last_sweep(context.instance)
         requests = [] if sweep_found.ran else [dg.RunRequest(run_key=f"first-sweep:{start}", job_name=SWEEP_JOB)]
-        days = window(now.date(), start, lookback_days, sweep_found.days[:SWEPT_AT_ONCE])
+        tick = int(now.timestamp()) // 30
+        days = window(now.date(), start, lookback_days, share_of_sweep(sweep_found.days, tick))
         held = days_in_flight(context.instance, days, now)
         listing: dict[date, list[tuple[Table, Blob]]] = {}
         waiting: list[str] = []
         with told_plainly(lake):
-            for day in rotated([day for day in days if day not in held], int(now.timestamp()) // 30):
+            for day in rotated([day for day in days if day not in held], tick):
                 if time.monotonic() > deadline:
                     waiting.append(f"only {len(listing)} of {len(days)} days listed in time, the others come next")
                     break

@@ -3,6 +3,8 @@
 import dagster as dg
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
+from defender_assets.checks import COMPLETENESS
+from defender_assets.core.accounting.completeness import completeness
 from defender_assets.core.derived import LEADS, STORIES, Derived, rebuild_day
 from defender_assets.core.lake import Lake
 from defender_assets.metadata import derived_metadata, spec_metadata
@@ -32,6 +34,8 @@ def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.As
 
 
 def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
+    checks = [COMPLETENESS] if derived is LEADS else []
+
     @dg.asset(
         name=derived.name,
         group_name="leads",
@@ -40,14 +44,19 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
         deps=[dg.AssetDep(upstream.name, partition_mapping=look_back(upstream.days)) for upstream in derived.upstreams],
         partitions_def=days,
         retry_policy=RETRIES,
+        check_specs=[check.spec(derived.name) for check in checks],
         metadata=spec_metadata(storage, derived.name, derived.columns),
         description=_DESCRIPTION[derived.name],
     )
-    def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> None:
+    def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
+        found = {}
         for day in days_of(context):
             with told_plainly(lake):
                 report = rebuild_day(lake, derived, day, force=wants_refresh(context, config))
+            if checks:
+                found[day] = completeness(report.rows)
             metadata = derived_metadata(report, _PREVIEW[derived.name])
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
+        return dg.MaterializeResult(check_results=[check.result(derived.name, found) for check in checks])
 
     return derived_asset

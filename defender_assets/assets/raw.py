@@ -1,9 +1,13 @@
 """The three raw assets: the bytes of the export's containers, as Microsoft wrote them."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
+from defender_assets.checks import BYTE_BALANCE
 from defender_assets.core import raw
+from defender_assets.core.accounting.bytes_held import byte_balance
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES, Table
 from defender_assets.metadata import raw_metadata, spec_metadata
@@ -23,6 +27,7 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
         owners=OWNERS,
         partitions_def=days,
         retry_policy=RETRIES,
+        check_specs=[BYTE_BALANCE.spec(table.raw)],
         metadata=spec_metadata(storage, table.raw, raw.RAW_COLUMNS),
         description=(
             f"Every byte of the container `{table.container}` that arrived on the day, in chunks of whole lines.\n\n"
@@ -33,11 +38,14 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
     )
     def raw_asset(
         context: dg.AssetExecutionContext, config: RunConfig, export: ExportResource, lake: LakeResource
-    ) -> None:
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
         take = raw.refresh if wants_refresh(context, config) else raw.ingest
+        balances = {}
         for day in days_of(context):
             with told_plainly(lake):
                 report = take(lake, export, table, day)
+                balances[day] = byte_balance(lake, table, day, report.listed, report.pending, datetime.now(UTC))
             context.add_asset_metadata(raw_metadata(report), partition_key=day.isoformat())
+        return dg.MaterializeResult(check_results=[BYTE_BALANCE.result(table.raw, balances)])
 
     return raw_asset

@@ -1,20 +1,26 @@
 """The three typed tables and the quarantine of lines that they refused."""
 
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
 import dagster as dg
 import polars as pl
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
-from defender_assets.checks import line_balance, line_balance_spec
+from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check, balance_of_lines
+from defender_assets.core.accounting.drift import drift
+from defender_assets.core.accounting.finding import Finding
+from defender_assets.core.accounting.pulse import freshness, quiet_or_broken
 from defender_assets.core.lake import Lake, row_count
 from defender_assets.core.rows import QUARANTINE_COLUMNS
-from defender_assets.core.tables import TABLES, Table
-from defender_assets.core.typed import QUARANTINE, derive
+from defender_assets.core.tables import DEVICE_INFO, TABLES, Table
+from defender_assets.core.typed import QUARANTINE, TypedReport, derive
 from defender_assets.metadata import spec_metadata, table_preview, typed_metadata
 from defender_assets.resources import LakeResource, told_plainly
 
 
 def typed_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
-    """Return an asset for each advanced-hunting table, with the blocking check of its line balance."""
+    """Return an asset for each advanced-hunting table, with its checks."""
     return [_typed_asset(table, days, lake) for table in TABLES]
 
 
@@ -27,7 +33,7 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         deps=[table.raw],
         partitions_def=days,
         retry_policy=RETRIES,
-        check_specs=[line_balance_spec(table.name)],
+        check_specs=[check.spec(table.name) for check in _checks(table)],
         metadata=spec_metadata(storage, table.name, table.all_columns),
         description=(
             f"Records of advanced hunting's **{table.hunting_name}** that arrived on the day, under Microsoft's column "
@@ -38,16 +44,29 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         ),
     )
     def typed_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
-        reports = []
+        found: dict[Check, dict[date, Finding]] = {check: {} for check in _checks(table)}
         for day in days_of(context):
             with told_plainly(lake):
                 report = derive(lake, table, day, rebuild=wants_refresh(context, config))
                 rows = row_count(lake.open(table.name), day)
+                for check, look in _checks(table).items():
+                    found[check][day] = look(lake, table, day, report)
             context.add_asset_metadata(typed_metadata(report, rows), partition_key=day.isoformat())
-            reports.append(report)
-        return dg.MaterializeResult(check_results=[line_balance(table.name, reports)])
+        return dg.MaterializeResult(check_results=[check.result(table.name, days) for check, days in found.items()])
 
     return typed_asset
+
+
+def _checks(table: Table) -> dict[Check, Callable[[Lake, Table, date, TypedReport], Finding]]:
+    """Return the checks of a typed table and how each is answered."""
+    checks: dict[Check, Callable[[Lake, Table, date, TypedReport], Finding]] = {
+        LINE_BALANCE: lambda _lake, _table, _day, report: balance_of_lines(report),
+        FRESHNESS: lambda lake, table, day, _: freshness(lake, table, day, datetime.now(UTC)),
+        DRIFT: lambda lake, table, day, _: drift(lake, table, day),
+    }
+    if table is DEVICE_INFO:
+        checks[QUIET_OR_BROKEN] = lambda lake, _, day, __: quiet_or_broken(lake, day, datetime.now(UTC))
+    return checks
 
 
 def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:

@@ -19,7 +19,8 @@ from deltalake.exceptions import CommitFailedError
 from defender_assets.core.azure import explain
 from defender_assets.core.cursors import Cursors
 from defender_assets.core.failures import LakeError, scrub
-from defender_assets.core.lake import Commit, Lake, Layout, scan
+from defender_assets.core.lake import Commit, Lake, scan
+from defender_assets.core.layouts import Layout
 from defender_assets.core.pending import DayBehind, days_behind, survey
 from defender_assets.core.tables import TABLES
 

@@ -22,12 +22,26 @@ _PARTITION = ("export_date", "tenant_id", "hour")
 def read_cursors(raw: DeltaTable, days: Iterable[date]) -> Cursors:
     """Return the cursors of all generations that raw holds on the days, from exactly this opening of the table."""
     wanted = list(days)
-    files = _statistics(raw).filter(pl.col("export_date").is_in(wanted))
+    ranges = read_ranges(raw, wanted)
+    cursors: Cursors = {day: defaultdict(dict) for day in wanted}
+    furthest = ranges.group_by("export_date", "blob", "blob_created_at").agg(pl.col("byte_end").max())
+    for day, blob, created_at, byte_end in furthest.iter_rows():
+        cursors[day][blob][created_at] = byte_end
+    return cursors
+
+
+def read_ranges(raw: DeltaTable, days: Iterable[date]) -> pl.DataFrame:
+    """Return the ranges of bytes that raw holds on the days: one per file where the log tells it, else one per chunk.
+
+    Columns `export_date`, `blob`, `blob_created_at`, `byte_start`, `byte_end`. The chunks of a file are contiguous, as
+    one commit wrote them.
+    """
+    files = _statistics(raw).filter(pl.col("export_date").is_in(list(days)))
     sure = (
         (pl.col("first_blob") == pl.col("last_blob")) & (pl.col("first_created") == pl.col("last_created"))
     ).fill_null(value=False) & pl.col("byte_end").is_not_null()
     answered = files.filter(sure).select(
-        "export_date", blob="first_blob", blob_created_at="first_created", byte_end="byte_end"
+        "export_date", "byte_start", "byte_end", blob="first_blob", blob_created_at="first_created"
     )
     unsure = files.filter(~sure).select(_PARTITION).unique()
     if unsure.height:
@@ -35,19 +49,16 @@ def read_cursors(raw: DeltaTable, days: Iterable[date]) -> Cursors:
             scan(raw)
             .filter(pl.col("export_date").is_in(unsure["export_date"].unique().to_list()))
             .join(unsure.lazy(), on=_PARTITION, how="semi", nulls_equal=True)
-            .select("export_date", "blob", "blob_created_at", "byte_end")
+            .select(answered.columns)
             .collect()
         )
-        answered = pl.concat([answered, opened])
-    furthest = answered.group_by("export_date", "blob", "blob_created_at").agg(pl.col("byte_end").max())
-    cursors: Cursors = {day: defaultdict(dict) for day in wanted}
-    for day, blob, created_at, byte_end in furthest.iter_rows():
-        cursors[day][blob][created_at] = byte_end
-    return cursors
+        sure_elsewhere = answered.join(opened.select("blob").unique(), on="blob", how="anti")
+        answered = pl.concat([sure_elsewhere, opened])
+    return answered
 
 
 def _statistics(raw: DeltaTable) -> pl.DataFrame:
-    """Return a row per file: its partition values and the bounds of `blob`, `blob_created_at`, `byte_end`."""
+    """Return a row per file: its partition values and the bounds of `blob`, `blob_created_at`, its bytes."""
     actions = pl.DataFrame(raw.get_add_actions(flatten=True))
     expected = {
         "partition.export_date": ("export_date", pl.Date()),
@@ -57,6 +68,7 @@ def _statistics(raw: DeltaTable) -> pl.DataFrame:
         "max.blob": ("last_blob", pl.String()),
         "min.blob_created_at": ("first_created", pl.Datetime("us", "UTC")),
         "max.blob_created_at": ("last_created", pl.Datetime("us", "UTC")),
+        "min.byte_start": ("byte_start", pl.Int64()),
         "max.byte_end": ("byte_end", pl.Int64()),
     }
     return actions.select(

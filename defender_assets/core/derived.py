@@ -10,7 +10,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from defender_assets.core.lake import Commit, Lake, Layout, in_rounds, scan_days, version_of
+from defender_assets.core.lake import Commit, Lake, in_rounds, scan_days, version_of
+from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column
@@ -81,6 +82,8 @@ def rebuild_day(lake: Lake, derived: Derived, day: date, *, force: bool = False)
 
     Where nothing upstream has changed since, nothing is written, unless `force`.
     """
+    if not lake.keeps(day):
+        return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
 
     def one_round() -> DerivedReport:
         target = lake.fenced(derived.name, day)

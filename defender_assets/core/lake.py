@@ -1,6 +1,7 @@
 """The lake: Delta tables under one URI. Creates them, opens them, commits to a day behind a fence, reads days.
 
-Which rows belong into a table, and which version they stand for, is the business of the rooms above.
+Which rows belong into a table, and which version they stand for, is the business of the rooms above; how a table is
+laid out, that of `layouts`.
 
 The fence: each (table, day) has a version in the Delta transaction log (`app_id`). A writer opens the table, reads the
 version, computes from upstream and commits on that same `DeltaTable` object. delta-rs refuses the commit when another
@@ -14,19 +15,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
 from azure.core.exceptions import AzureError
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from defender_assets.core.arrow import RowStream, arrow_schema
 from defender_assets.core.azure import AzureAccount, explain
 from defender_assets.core.container import create_container, is_missing
 from defender_assets.core.failures import LakeConflictError, LakeError, scrub
+from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
 
 Outcome = TypeVar("Outcome")
 logger = logging.getLogger(__name__)
@@ -36,40 +38,16 @@ LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a Delta table is laid out: its schema, its partition columns and how its files are written.
-
-    `chunks` names a Binary column of large values: it gets no dictionary and no statistics, otherwise Parquet keeps
-    whole values as minimum and maximum in its footers.
-    """
-
-    name: str
-    schema: pl.Schema
-    partition_by: tuple[str, ...] = ("export_date",)
-    chunks: str | None = None
-
-    def writer(self) -> WriterProperties:
-        """Return how Parquet files of this table are written."""
-        if self.chunks is None:
-            return WriterProperties(compression="ZSTD", compression_level=1)
-        plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
-        return WriterProperties(
-            compression="ZSTD",
-            compression_level=1,
-            max_row_group_size=8,
-            # long enough for a blob's whole path: a cut minimum and maximum would not agree
-            statistics_truncate_length=1024,
-            column_properties={self.chunks: plain},
-        )
-
-
-@dataclass(frozen=True)
 class Commit:
-    """Rows of one day and the version that the day's fence then holds; `replaces` is a predicate within the day."""
+    """Rows of one day and the version that the day's fence then holds; `replaces` is a predicate within the day.
+
+    `schema` is that of rows that are moved as they are, columns of newer versions included; else the layout's.
+    """
 
     frames: Iterable[pl.DataFrame]
     version: int
     replaces: str | None = None
+    schema: pl.Schema | None = None
 
 
 @dataclass
@@ -99,15 +77,32 @@ def version_of(table: DeltaTable, name: str, day: date) -> int:
 
 @dataclass(frozen=True)
 class Lake:
-    """The Delta tables below `uri`: a local path, or `az://` / `abfss://` in `account`."""
+    """The Delta tables below `uri`: a local path, or `az://` / `abfss://` in `account`.
+
+    `keep_days` is how many past days it keeps; None keeps every day.
+    """
 
     uri: str
     layouts: tuple[Layout, ...]
     account: AzureAccount | None = None
+    keep_days: int | None = None
 
     def describe(self) -> str:
         """Return where the lake is, without a secret."""
         return f"{self.uri} ({self.account.way_in})" if self.account else self.uri
+
+    def first_day(self) -> date:
+        """Return the first day that is kept as of now (UTC). Earlier ones are neither read nor written."""
+        if self.keep_days is None:
+            return date.min
+        return datetime.now(UTC).date() - timedelta(days=self.keep_days)
+
+    def keeps(self, day: date) -> bool:
+        """Return whether the day is kept; says so in the log when it is not."""
+        kept = day >= self.first_day()
+        if not kept:
+            logger.warning("%s is older than DEFENDER_RETENTION_DAYS=%s: nothing to do", day, self.keep_days)
+        return kept
 
     def layout(self, name: str) -> Layout:
         """Return the layout of a table by its name."""
@@ -118,21 +113,20 @@ class Lake:
         return f"{self.uri.rstrip('/')}/{name}"
 
     def open(self, name: str) -> DeltaTable:
-        """Return a fresh opening of a table; creates it, once, when it is not there.
+        """Return a fresh opening of a table; creates it when it is not there, adds the columns that it lacks.
 
         Raises:
-            LakeError: when the lake cannot be reached or written.
+            LakeError: when the lake cannot be reached or written, or the table is not as this version writes it.
         """
+        layout = self.layout(name)
+
+        def opened() -> DeltaTable:
+            table = self._open_or_create(layout)
+            add_columns(table, layout)
+            return table
+
         with self._explained(f"open {name}"):
-            options = self._options()
-            try:
-                return DeltaTable(self.table_uri(name), storage_options=options)
-            except (DeltaError, OSError) as error:
-                # a missing container is an error of the store, not a missing table
-                if not isinstance(error, TableNotFoundError) and not self._container_is_missing():
-                    raise
-                self._create(self.layout(name), options)
-            return DeltaTable(self.table_uri(name), storage_options=options)
+            return in_rounds(opened)
 
     def exists(self, name: str) -> bool:
         """Return whether a table has been created."""
@@ -146,9 +140,13 @@ class Lake:
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return a table of the lake as it stands now, empty when it was never written."""
+        layout = self.layout(name)
         if not self.exists(name):
-            return pl.LazyFrame(schema=self.layout(name).schema)
-        return scan(self.open(name))
+            return pl.LazyFrame(schema=layout.schema)
+        with self._explained(f"open {name}"):
+            # a reader may lack the right to add columns
+            table = DeltaTable(self.table_uri(name), storage_options=self._options())
+        return with_lacking(scan(table), columns_lacking(table, layout))
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
         """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
@@ -168,7 +166,10 @@ class Lake:
         predicate = None
         if commit.replaces is not None:
             predicate = f"{day} AND ({commit.replaces})" if commit.replaces else day
-        rows = RowStream(target.layout.schema, commit.frames)
+        schema = commit.schema or target.layout.schema
+        rows = RowStream(schema, commit.frames)
+        # columns of a newer version become null
+        merge = "merge" if len(schema_of(target.table)) > len(schema) else None
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
         with self._explained(f"write {target.layout.name}"):
             try:
@@ -177,6 +178,7 @@ class Lake:
                         target.table,
                         rows,
                         mode="append",
+                        schema_mode=merge,
                         writer_properties=target.layout.writer(),
                         commit_properties=properties,
                     )
@@ -185,6 +187,7 @@ class Lake:
                         target.table,
                         rows,
                         mode="overwrite",
+                        schema_mode=merge,
                         predicate=predicate,
                         writer_properties=target.layout.writer(),
                         commit_properties=properties,
@@ -200,6 +203,14 @@ class Lake:
     def _container_is_missing(self) -> bool:
         return self.account is not None and is_missing(self.account, self.uri)
 
+    def _open_or_create(self, layout: Layout) -> DeltaTable:
+        options = self._options()
+        try:
+            return DeltaTable(self.table_uri(layout.name), storage_options=options)
+        except TableNotFoundError:
+            self._create(layout, options)
+            return DeltaTable(self.table_uri(layout.name), storage_options=options)
+
     def _create(self, layout: Layout, options: dict[str, str]) -> None:
         if self.account:
             create_container(self.account, self.uri)
@@ -211,6 +222,7 @@ class Lake:
                 schema=arrow_schema(layout.schema),
                 mode="ignore",
                 partition_by=list(layout.partition_by),
+                configuration=dict(PROPERTIES),
                 storage_options=options,
             )
         except DeltaError as error:
@@ -238,7 +250,7 @@ class Lake:
             ) from None
 
 
-def in_rounds(work: Callable[[], Outcome]) -> Outcome:
+def in_rounds(work: Callable[[], Outcome], rounds: int = ROUNDS) -> Outcome:
     """Return what `work` returns, calling it again from its beginning as long as its commit meets a conflict.
 
     `work` must open its target itself. Appends conflict with compactions and replacements of other days too
@@ -247,14 +259,14 @@ def in_rounds(work: Callable[[], Outcome]) -> Outcome:
     Raises:
         LakeConflictError: when no round got through.
     """
-    for attempt in range(ROUNDS):
+    for attempt in range(rounds):
         try:
             return work()
         except CommitFailedError:
             pause = min(LONGEST_PAUSE, 0.05 * 2**attempt) * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, no secret)
             logger.info("another writer committed first; starting again from the opening in %.2f s", pause)
             time.sleep(pause)
-    raise LakeConflictError(f"{ROUNDS} rounds met commits of other writers; run this day again when they are done")
+    raise LakeConflictError(f"{rounds} rounds met commits of other writers; run this day again when they are done")
 
 
 def scan(table: DeltaTable) -> pl.LazyFrame:

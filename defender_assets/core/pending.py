@@ -123,8 +123,12 @@ def list_all(export: Export) -> Listing:
 
 
 def survey(lake: Lake, export: Export, days: Iterable[date], listing: Listing | None = None) -> list[DayBehind]:
-    """Return which of the days are behind now. The lake is opened after the listing, so it can only be further."""
-    wanted = sorted(set(days))
+    """Return which of the days are behind now. The lake is opened after the listing, so it can only be further.
+
+    Days that are older than the lake keeps are never behind, though their blobs may still be there.
+    """
+    first = lake.first_day()
+    wanted = sorted({day for day in days if day >= first})
     listed = list_days(export, wanted) if listing is None else listing
     opened = {layout.name: lake.open(layout.name) for layout in lake.layouts}
     cursors = {table.raw: read_cursors(opened[table.raw], wanted) for table in TABLES}

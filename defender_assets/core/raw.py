@@ -15,7 +15,8 @@ from defender_assets.core.chunks import MEBIBYTE, Chunk, Fetch, Unread
 from defender_assets.core.cursors import read_cursors
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
-from defender_assets.core.lake import Commit, Lake, Layout, in_rounds
+from defender_assets.core.lake import Commit, Lake, in_rounds
+from defender_assets.core.layouts import Layout
 from defender_assets.core.tables import INSTANT, TABLES, Column, Table
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
         ExportError: after what could be read has been committed, when a blob could not be read.
     """
     report = RawReport()
+    if not lake.keeps(day):
+        return report
     changed_rounds = 0
     while True:
         fetch = in_rounds(lambda: _one_commit(lake, export, table, day, commit_bytes, report))
@@ -129,6 +132,8 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     ones come in the same commit. Chunks of vanished blobs and of older generations stay.
     """
     replaced = RawReport()
+    if not lake.keeps(day):
+        return replaced
     for listed in export.blobs_of_day(table.container, day):
         in_rounds(lambda blob=listed: _replace_blob(lake, export, table, blob, replaced))  # type: ignore[misc]
     report = ingest(lake, export, table, day)

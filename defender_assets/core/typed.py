@@ -15,7 +15,8 @@ from deltalake import DeltaTable
 
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.lake import Commit, Lake, Layout, fence_of, in_rounds, row_count, scan_days, version_of
+from defender_assets.core.lake import Commit, Lake, fence_of, in_rounds, row_count, scan_days, version_of
+from defender_assets.core.layouts import Layout
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse, quarantine_long_line
 from defender_assets.core.tables import TABLES, Table
 
@@ -74,6 +75,8 @@ def derive(
     than before, so that everything downstream sees that it is stale.
     """
     report = TypedReport()
+    if not lake.keeps(day):
+        return report
     if rebuild:
         in_rounds(lambda: _empty_batch(lake, table, day))
         in_rounds(lambda: _rebuild(lake, table, day, report, share_bytes))

@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.cursors import read_ranges
 from defender_assets.core.export import Blob
-from defender_assets.core.lake import Lake, scan_days
+from defender_assets.core.lake import Lake
 from defender_assets.core.tables import Table
 
 OLD_TAIL = timedelta(days=1)
@@ -26,19 +27,14 @@ def byte_balance(
         pending: length of the unterminated tail by blob path, as this run met it.
         now: to tell how old a tail is.
     """
-    held = (
-        scan_days(lake.open(table.raw), day, day)
-        .group_by("blob", "blob_created_at")
-        .agg(
-            first=pl.col("byte_start").min(),
-            cursor=pl.col("byte_end").max(),
-            kept=(pl.col("byte_end") - pl.col("byte_start")).sum(),
-        )
-        .collect()
-    )
-    torn = held.filter((pl.col("first") != 0) | (pl.col("kept") != pl.col("cursor")))
+    generation = ["blob", "blob_created_at"]
+    ranges = read_ranges(lake.open(table.raw), [day]).sort(*generation, "byte_start")
+    expected = pl.col("byte_end").shift(1).over(generation).fill_null(0)
+    torn = ranges.filter(pl.col("byte_start") != expected)
     cursors: dict[str, list[int]] = {}
-    for blob, cursor in held.select("blob", "cursor").iter_rows():
+    for blob, cursor in (
+        ranges.group_by(generation).agg(pl.col("byte_end").max()).select("blob", "byte_end").iter_rows()
+    ):
         cursors.setdefault(blob, []).append(cursor)
     off = [
         blob.path
@@ -49,10 +45,10 @@ def byte_balance(
     facts = {
         "blobs_listed": len(listed),
         "bytes_listed": sum(blob.size for blob in listed),
-        "bytes_kept": int(held["kept"].sum()),
+        "bytes_kept": int((ranges["byte_end"] - ranges["byte_start"]).sum()),
         "bytes_pending": sum(pending.values()),
         "blobs_off_balance": off[:SAMPLES],
-        "blobs_with_holes": torn["blob"].to_list()[:SAMPLES],
+        "blobs_with_holes": torn["blob"].unique().sort().head(SAMPLES).to_list(),
         "tails_older_than_a_day": old_tails[:SAMPLES],
     }
     if off or torn.height:

@@ -24,22 +24,27 @@ def drift(lake: Lake, table: Table, day: date) -> Finding:
 
     First seen looks 30 days back.
     """
-    rows = scan_days(lake.open(table.name), day - timedelta(days=LOOKBACK_DAYS), day)
-    found = {**_unmapped(table, rows), **_words(table, rows)}
-    today = {name: days[day] for name, days in found.items() if days[day]}
+    typed = lake.open(table.name)
+    today = _found(table, scan_days(typed, day, day))
+    if not today:
+        return Finding(passed=True, summary="The records hold what the schema knows, and nothing else.")
+    # only what there is to tell pays for looking back
+    earlier = _found(table, scan_days(typed, day - timedelta(days=LOOKBACK_DAYS), day - timedelta(days=1)))
     news = [
-        {"what": name[:CELL], "rows": count, "first_seen": min(found[name]).isoformat()}
-        for name, count in sorted(today.items(), key=lambda item: -item[1])
+        {"what": name[:CELL], "rows": days[day], "first_seen": min(earlier.get(name, days)).isoformat()}
+        for name, days in sorted(today.items(), key=lambda item: -item[1][day])
     ]
     facts: dict[str, Any] = {"found": news[: 3 * SAMPLES], "count": len(news)}
-    if not news:
-        return Finding(passed=True, summary="The records hold what the schema knows, and nothing else.", facts=facts)
     return Finding(
         passed=False,
         summary=f"{len(news)} things are not in the schema. Nothing is lost: fields are in `unmapped`, words in their "
         "columns. If a field is worth a column, add it to the schema and run its days with `full_refresh: true`.",
         facts=facts,
     )
+
+
+def _found(table: Table, rows: pl.LazyFrame) -> dict[str, Counter[date]]:
+    return {**_unmapped(table, rows), **_words(table, rows)}
 
 
 def _unmapped(table: Table, rows: pl.LazyFrame) -> dict[str, Counter[date]]:
