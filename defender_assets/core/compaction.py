@@ -29,24 +29,34 @@ MANY_FILES = 100
 DAYS_AT_ONCE = 8
 PATIENCE = 5
 ROWS_AT_ONCE = 200_000
+LINES_AT_ONCE = 10_000
 BYTES_AT_ONCE = 128 * MEBIBYTE
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one commit rewrites: rows of a day, chosen by a predicate, in an order, behind a fence.
+    """What one commit rewrites: the files of a day behind one fence, shelf by shelf (SQL and the same in Polars).
 
-    `weight` is what a row counts against `limit`, the most that is held in memory.
+    `weight` is what a row counts against `limit`, the most that is held in memory at once.
     """
 
     table: str
     fence: str
     day: date
-    predicate: str
-    rows: pl.Expr
+    shelves: tuple[tuple[str, pl.Expr], ...]
     order: tuple[str, ...]
     weight: pl.Expr
     limit: int
+
+    @property
+    def predicate(self) -> str:
+        """Return which rows of the day the commit replaces."""
+        return " OR ".join(f"({sql})" for sql, _ in self.shelves if sql)
+
+    @property
+    def rows(self) -> pl.Expr:
+        """Return the same for a scan of the table."""
+        return (pl.col("export_date") == self.day) & pl.any_horizontal(expression for _, expression in self.shelves)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def compact_day(lake: Lake, name: str, day: date) -> Compacted | None:
 
 
 def files_of(table: DeltaTable) -> pl.DataFrame:
-    """Return a row per file of this opening: day, rows, and for raw tenant, hour and the bounds of its generation."""
+    """Return a row per file of this opening: day, rows, and for raw tenant, hour, generation and bytes."""
     held = pl.DataFrame(table.get_add_actions(flatten=True))
     columns = {
         "partition.export_date": pl.Date(),
@@ -112,9 +122,13 @@ def files_of(table: DeltaTable) -> pl.DataFrame:
         "max.blob": pl.String(),
         "min.blob_created_at": pl.Datetime("us", "UTC"),
         "max.blob_created_at": pl.Datetime("us", "UTC"),
+        "min.byte_start": pl.Int64(),
+        "max.byte_end": pl.Int64(),
     }
     return held.select(
-        (pl.col(name).cast(dtype) if name in held.columns else pl.lit(None, dtype)).alias(name.removeprefix("partition."))
+        (pl.col(name).cast(dtype) if name in held.columns else pl.lit(None, dtype)).alias(
+            name.removeprefix("partition.")
+        )
         for name, dtype in columns.items()
     )
 
@@ -124,38 +138,32 @@ def _count(table: DeltaTable, day: date) -> int:
 
 
 def _parts(table: DeltaTable, name: str, day: date) -> list[Part]:
-    """Return what is to be rewritten of a day: a typed table's day, quarantine's by table, raw's hours."""
-    of_day = pl.col("export_date") == day
+    """Return what is to be rewritten of a day: of a typed table all, of quarantine by table, of raw whole hours."""
+    everything = pl.lit(value=True)
     for source in TABLES:
         if name == source.name:
             order = (source.key, "Timestamp", "record_id")
-            return [Part(name, name, day, "", of_day, order, pl.lit(1), ROWS_AT_ONCE)]
+            return [Part(name, name, day, (("", everything),), order, pl.lit(1, pl.Int64), ROWS_AT_ONCE)]
         if name == source.raw:
-            size = pl.col("byte_end") - pl.col("byte_start")
-            return [
-                Part(
-                    name,
-                    name,
-                    day,
+            hours = tuple(
+                (
                     f"tenant_id = '{tenant}' AND hour = {hour}",
-                    of_day & (pl.col("tenant_id") == tenant) & (pl.col("hour") == hour),
-                    ("byte_start",),
-                    size,
-                    BYTES_AT_ONCE,
+                    (pl.col("tenant_id") == tenant) & (pl.col("hour") == hour),
                 )
                 for tenant, hour in _hours_of_many_files(table, day)
-            ]
+            )
+            size = pl.col("byte_end") - pl.col("byte_start")
+            return [Part(name, name, day, hours, ("byte_start",), size, BYTES_AT_ONCE)] if hours else []
     if name == QUARANTINE:
         return [
             Part(
                 name,
                 source.name,
                 day,
-                f"table_name = '{source.name}'",
-                of_day & (pl.col("table_name") == source.name),
-                ("blob", "byte_offset"),
-                pl.lit(1),
-                ROWS_AT_ONCE // 10,
+                ((f"table_name = '{source.name}'", pl.col("table_name") == source.name),),
+                ("blob", "byte_offset", "blob_created_at"),
+                pl.lit(1, pl.Int64),
+                LINES_AT_ONCE,
             )
             for source in TABLES
         ]
@@ -167,57 +175,54 @@ def _hours_of_many_files(raw: DeltaTable, day: date) -> list[tuple[str, int]]:
     """Return tenant and hour of the partitions with several files of one generation of one blob.
 
     A file of several generations could no longer answer the cursor from the log, so an hour whose blob was recreated
-    stays as it is.
+    stays as it is. So does one with holes: the byte balance takes a file's bounds for its bytes, and must see them.
     """
-    hours = files_of(raw).filter(pl.col("export_date") == day).group_by("tenant_id", "hour")
-    single = pl.all_horizontal(
-        pl.col(f"min.{column}").n_unique() == 1 for column in ("blob", "blob_created_at")
-    ) & pl.all_horizontal(
-        (pl.col(f"min.{column}") == pl.col(f"max.{column}")).fill_null(value=False).all()
-        for column in ("blob", "blob_created_at")
+    files = files_of(raw).filter(pl.col("export_date") == day).sort("tenant_id", "hour", "min.byte_start")
+    generation = ("blob", "blob_created_at")
+    one_generation = pl.all_horizontal(
+        (pl.col(f"min.{name}") == pl.col(f"max.{name}").first()).all()
+        & (pl.col(f"max.{name}") == pl.col(f"max.{name}").first()).all()
+        for name in generation
     )
-    mergeable = hours.agg(files=pl.len(), single=single).filter(pl.col("single"), pl.col("files") > 1)
+    contiguous = (pl.col("min.byte_start").slice(1) == pl.col("max.byte_end").head(pl.len() - 1)).all()
+    hours = files.group_by("tenant_id", "hour").agg(
+        files=pl.len(), known=pl.col("max.byte_end").is_not_null().all(), mergeable=one_generation & contiguous
+    )
+    mergeable = hours.filter("known", "mergeable", pl.col("files") > 1)
     return mergeable.select("tenant_id", "hour").sort("tenant_id", "hour").rows()
 
 
 def _rewrite(lake: Lake, part: Part) -> int:
     """Replace the rows of a part by themselves, in order, in one commit; return how many they are."""
     target = lake.fenced(part.table, part.day, fence_of(part.fence, part.day))
-    held = scan(target.table).filter(part.rows)
-    keys = held.select(*part.order, weight=part.weight).sort(part.order).collect()
-    if keys.is_empty() or (part.table != part.fence and keys.height == 1):
-        return 0
-    if part.order == ("byte_start",) and not _contiguous(held):
-        logger.warning("%s %s, %s: holes or overlaps, left for the byte balance", part.table, part.day, part.predicate)
-        return 0
     schema = schema_of(target.table)
-    frames = _counted(_in_order(held.select(schema.names()), keys, part), keys.height, part)
-    lake.commit(target, Commit(frames, target.version, replaces=part.predicate, schema=schema))
-    return keys.height
+    held = scan(target.table).select(schema.names()).filter(pl.col("export_date") == part.day)
+    expected = held.filter(part.rows).select(pl.len()).collect().item()
+    if expected <= 1:
+        return 0
+    frames = (
+        frame
+        for _, chosen in part.shelves
+        for frame in in_order(held.filter(chosen), part.order, part.weight, part.limit)
+    )
+    checked = _all_of(frames, expected, part)
+    lake.commit(target, Commit(checked, target.version, replaces=part.predicate, schema=schema))
+    return int(expected)
 
 
-def _contiguous(chunks: pl.LazyFrame) -> bool:
-    ranges = chunks.select("byte_start", "byte_end").sort("byte_start", "byte_end").collect()
-    return bool((ranges["byte_start"][1:] == ranges["byte_end"][:-1]).all())
-
-
-def _in_order(rows: pl.LazyFrame, keys: pl.DataFrame, part: Part) -> Iterator[pl.DataFrame]:
-    """Yield all rows in order, cut at values of the first key so that a frame holds about `limit` of weight."""
-    first = part.order[0]
-    share = keys["weight"].cum_sum() // part.limit
-    cuts = keys[first].filter(share != share.shift(1)).unique().sort().to_list()
+def in_order(rows: pl.LazyFrame, order: tuple[str, ...], weight: pl.Expr, limit: int) -> Iterator[pl.DataFrame]:
+    """Yield all rows sorted, cut at values of the first key so that a frame holds about `limit` of weight."""
+    first = order[0]
+    keys = rows.select(first, weight=weight).sort(first, nulls_last=False).collect()
+    share = keys["weight"].cum_sum() // limit
+    cuts = keys[first].filter(share != share.shift(1)).drop_nulls().unique().sort().to_list()
     for low, high in zip([None, *cuts], [*cuts, None], strict=True):
-        within = pl.lit(value=True)
-        if low is not None:
-            within &= pl.col(first) >= low
-        if high is not None:
-            within &= pl.col(first) < high
-        if low is None and high is not None:
-            within |= pl.col(first).is_null()
-        yield rows.filter(within).collect().sort(part.order)
+        within = pl.lit(value=True) if high is None else pl.col(first) < high
+        within = within | pl.col(first).is_null() if low is None else within & (pl.col(first) >= low)
+        yield rows.filter(within).collect().sort(order)
 
 
-def _counted(frames: Iterator[pl.DataFrame], expected: int, part: Part) -> Iterator[pl.DataFrame]:
+def _all_of(frames: Iterator[pl.DataFrame], expected: int, part: Part) -> Iterator[pl.DataFrame]:
     """Yield the frames, but raise at their end, before the commit, when they are not all rows."""
     moved = 0
     for frame in frames:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import polars as pl
 from azure.core.exceptions import AzureError
@@ -169,7 +169,7 @@ class Lake:
         schema = commit.schema or target.layout.schema
         rows = RowStream(schema, commit.frames)
         # columns of a newer version become null
-        merge = "merge" if len(schema_of(target.table)) > len(schema) else None
+        merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
         with self._explained(f"write {target.layout.name}"):
             try:
@@ -207,7 +207,10 @@ class Lake:
         options = self._options()
         try:
             return DeltaTable(self.table_uri(layout.name), storage_options=options)
-        except TableNotFoundError:
+        except (DeltaError, OSError) as error:
+            # a missing container is an error of the store, not a missing table
+            if not isinstance(error, TableNotFoundError) and not self._container_is_missing():
+                raise
             self._create(layout, options)
             return DeltaTable(self.table_uri(layout.name), storage_options=options)
 

@@ -1,0 +1,57 @@
+"""A day's run, plain or as a full refresh, with sizes so small that a few kilobytes meet every limit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from defender_assets.core import chunks, lake, raw, records, typed
+from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.export import Export
+from defender_assets.core.lake import Lake
+from defender_assets.core.tables import TABLES
+from defender_assets_tests.faults.streams import LONGEST_LINE
+
+SLICE = 512
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a raw commit and a share of batches take, in bytes."""
+
+    commit: int = 3_000
+    share: int = 2_000
+
+
+def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, refresh: bool = False) -> None:
+    """All assets of a day, in the order of the data's way; with `refresh` as a run that asks for `full_refresh`."""
+    for table in TABLES:
+        if refresh:
+            raw.refresh(lake, export, table, day)
+        raw.ingest(lake, export, table, day, commit_bytes=sizes.commit)
+        report = typed.derive(lake, table, day, rebuild=refresh, share_bytes=sizes.share)
+        assert report.balanced, f"{table.name} {day}: {report}"
+    for derived in DERIVED:
+        rebuild_day(lake, derived, day, force=refresh)
+
+
+@contextmanager
+def small_sizes() -> Iterator[None]:
+    """Slices of 512 bytes one after the other, lines of at most 2,000, and no pauses between rounds."""
+    functions: tuple[Any, ...] = (chunks.Fetch.chunks, chunks.Fetch.up_to)
+    defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
+    numbers = [(chunks, "LONGEST_LINE", LONGEST_LINE), (records, "LONGEST_LINE", LONGEST_LINE)]
+    numbers += [(chunks, "IN_FLIGHT", 1), (lake, "LONGEST_PAUSE", 0)]
+    before = [getattr(module, name) for module, name, _ in numbers]
+    try:
+        for function in functions:
+            function.__defaults__ = (SLICE,)
+        for module, name, value in numbers:
+            setattr(module, name, value)
+        yield
+    finally:
+        for function, kept in zip(functions, defaults, strict=True):
+            function.__defaults__ = kept
+        for (module, name, _), kept in zip(numbers, before, strict=True):
+            setattr(module, name, kept)

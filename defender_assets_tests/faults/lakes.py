@@ -1,0 +1,75 @@
+"""A lake whose n-th commit meets an event: before it, while its rows stream, or after it has landed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import polars as pl
+from deltalake.exceptions import CommitFailedError
+
+from defender_assets.core.failures import LakeError
+from defender_assets.core.lake import Commit, Fenced, Lake
+
+Moment = Literal["before", "during", "after"]
+MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
+
+
+class DiedError(Exception):
+    """Stands for the end of the process: nothing in the project catches it."""
+
+
+def died() -> None:
+    """The process ends here."""
+    raise DiedError
+
+
+def conflicted() -> None:
+    """delta-rs says that another writer was first, whether that is so or not."""
+    raise CommitFailedError("a conflict (on purpose)")
+
+
+def broken() -> None:
+    """The lake's storage fails."""
+    raise LakeError("the lake does not answer (on purpose)")
+
+
+@dataclass
+class AtCommit:
+    """At which commit, and when, what happens; `met` counts, `seen` names the tables committed to."""
+
+    number: int
+    moment: Moment
+    event: Callable[[], object]
+    seen: list[str] = field(default_factory=list)
+    met: int = 0
+
+
+@dataclass(frozen=True)
+class FaultyLake(Lake):
+    """A lake in which `fault` happens once."""
+
+    fault: AtCommit = field(default_factory=lambda: AtCommit(0, "before", died))
+
+    @classmethod
+    def over(cls, lake: Lake, number: int, moment: Moment, event: Callable[[], object]) -> "FaultyLake":
+        """The lake given, with the event at its n-th commit."""
+        return cls(lake.uri, lake.layouts, lake.account, lake.keep_days, fault=AtCommit(number, moment, event))
+
+    def commit(self, target: Fenced, commit: Commit) -> None:
+        fault = self.fault
+        fault.seen.append(target.layout.name)
+        if len(fault.seen) != fault.number:
+            super().commit(target, commit)
+            return
+        fault.met += 1
+        if fault.moment == "before":
+            fault.event()
+        frames = _then(commit.frames, fault.event) if fault.moment == "during" else commit.frames
+        super().commit(target, replace(commit, frames=frames))
+        if fault.moment == "after":
+            fault.event()
+
+
+def _then(frames: Iterable[pl.DataFrame], event: Callable[[], object]) -> Iterator[pl.DataFrame]:
+    yield from frames
+    event()

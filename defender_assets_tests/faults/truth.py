@@ -1,0 +1,169 @@
+"""The truth of an export under faults: every byte that was ever visible, blob by blob and generation by generation.
+
+It is kept by whoever writes the export and knows nothing of how raw reads it. A generation begins with a file that is
+shorter than its cursor (guarantee 3), so a blob that was written anew stays below `ceiling` until raw has a line of it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import polars as pl
+
+from defender_assets.core.lake import Lake
+from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.typed import QUARANTINE
+from defender_assets_tests.export.places import Place
+from defender_assets_tests.exports import DAY, OTHER_TENANT, TENANT
+from defender_assets_tests.faults.streams import MARK, Line, Slot
+
+DAYS = (DAY, DAY + timedelta(days=1))
+SLOTS = tuple(
+    Slot(table.name, tenant, day, hour)
+    for table in TABLES
+    for tenant in (TENANT, OTHER_TENANT)
+    for day in DAYS
+    for hour in (8, 9)
+)
+NAMED = {table.name: table for table in TABLES}
+
+
+@dataclass
+class Generation:
+    """A blob from its creation to its end: `planned` lines, of which `written` bytes were visible."""
+
+    ceiling: int | None = None
+    elders: int = 0
+    planned: list[Line] = field(default_factory=list)
+    written: bytes = b""
+
+    @property
+    def whole(self) -> bytes:
+        """What raw must hold of it: up to the last newline."""
+        return self.written[: self.written.rfind(b"\n") + 1]
+
+
+@dataclass
+class Truth:
+    """An export in `place` that is written here and nowhere else, and what a lake must hold of it."""
+
+    place: Place
+    lake: Lake
+    ever: dict[Slot, list[Generation]] = field(default_factory=lambda: defaultdict(list))
+    visible: set[Slot] = field(default_factory=set)
+
+    def append(self, slot: Slot, lines: Iterable[Line], cut: int | None = None) -> int:
+        """Append lines, or only `cut` bytes (what is left over comes first next time); return how many were written."""
+        if slot not in self.visible:
+            held = self.held(slot)
+            self.place.create(NAMED[slot.table_name].container, slot.path)
+            self.visible.add(slot)
+            self.ever[slot].append(Generation(len(held[-1]) if held else None, len(held)))
+        current = self.ever[slot][-1]
+        current.planned += lines
+        piece = b"".join(planned.text for planned in current.planned)[len(current.written) :][:cut]
+        if current.ceiling is not None:
+            if len(self.held(slot)) > current.elders:
+                current.ceiling = None
+            else:
+                piece = piece[: max(current.ceiling - 1 - len(current.written), 0)]
+        if piece:
+            self.place.append(NAMED[slot.table_name].container, slot.path, piece)
+            current.written += piece
+        return len(piece)
+
+    def vanish(self, slot: Slot) -> None:
+        """Delete the blob."""
+        if slot in self.visible:
+            self.place.delete(NAMED[slot.table_name].container, slot.path)
+            self.visible.remove(slot)
+
+    def recreate(self, slot: Slot, lines: Sequence[Line], cut: int | None = None) -> bool:
+        """Delete the blob and write it anew, shorter than its cursor; nothing happens before raw has a line."""
+        if slot not in self.visible or len(self.held(slot)) <= self.ever[slot][-1].elders:
+            return False
+        self.vanish(slot)
+        self.append(slot, lines, cut)
+        return True
+
+    def held(self, slot: Slot) -> list[bytes]:
+        """What raw holds of a blob, by generation; fails when a byte is missing or there twice."""
+        rows = self.lake.read(NAMED[slot.table_name].raw).filter(
+            pl.col("export_date") == slot.day, pl.col("blob") == slot.path
+        )
+        return [content for _, content in _generations(rows)]
+
+    def check_raw(self, table: Table) -> dict[Slot, list[tuple[bytes, Generation]]]:
+        """Each generation in raw is a beginning, in whole lines, of one that was written, in their order."""
+        found: dict[Slot, list[tuple[bytes, Generation]]] = defaultdict(list)
+        slots = {(slot.day, slot.path): slot for slot in self.ever if slot.table_name == table.name}
+        for (day, path), content in _generations(self.lake.read(table.raw)):
+            slot = slots[day, path]
+            after = self.ever[slot].index(found[slot][-1][1]) + 1 if found[slot] else 0
+            written = next((g for g in self.ever[slot][after:] if g.written.startswith(content)), None)
+            assert written is not None, f"{slot}: raw holds bytes that were never there: {content[:80]!r}…"
+            found[slot].append((content, written))
+        return found
+
+    def check(self, lake: Lake | None = None) -> None:
+        """Raw holds every whole line that is visible, and the tables what raw's lines say, once."""
+        lake = lake or self.lake
+        for table in TABLES:
+            raw = self.check_raw(table)
+            for slot in self.visible:
+                current = self.ever[slot][-1]
+                if slot.table_name == table.name and current.whole:
+                    assert raw[slot], f"{slot}: nothing in raw"
+                    assert raw[slot][-1][0] == current.whole, f"{slot}: raw holds {len(raw[slot][-1][0])} bytes"
+            self._check_tables(lake, table, raw)
+
+    def tails(self) -> set[tuple[str, str, int, int]]:
+        """The unterminated tails of visible blobs: raw table, path, cursor, size."""
+        found = set()
+        for slot in self.visible:
+            current = self.ever[slot][-1]
+            if len(current.written) > len(current.whole):
+                raw = NAMED[slot.table_name].raw
+                found.add((raw, slot.path, len(current.whole), len(current.written)))
+        return found
+
+    @staticmethod
+    def _check_tables(lake: Lake, table: Table, raw: dict[Slot, list[tuple[bytes, Generation]]]) -> None:
+        records: set[tuple[date, str, str]] = set()
+        bad: Counter[tuple[str, date, str, int, str, bytes]] = Counter()
+        for slot, generations in raw.items():
+            for content, generation in generations:
+                at = 0
+                for line in generation.planned:
+                    if at + len(line.text) > len(content):
+                        break
+                    records |= {(slot.day, slot.tenant, f"r{number}") for number in line.records}
+                    if line.reason:
+                        bad[slot.tenant, slot.day, slot.path, at, line.reason, _kept(line)] += 1
+                    at += len(line.text)
+                assert at == len(content), f"{slot}: raw ends within a line"
+        mark = MARK[table.name]
+        typed = lake.read(table.name).select("export_date", "tenant_id", mark).collect()
+        assert Counter(typed.rows()) == Counter(records), table.name
+        columns = ("tenant_id", "export_date", "blob", "byte_offset", "reason", "content")
+        quarantined = lake.read(QUARANTINE).filter(pl.col("table_name") == table.name).select(columns).collect()
+        # of a line above the limit quarantine keeps the head alone
+        short = pl.when(pl.col("reason") == "line_too_long").then(pl.lit(b"")).otherwise("content")
+        assert Counter(quarantined.with_columns(content=short).rows()) == bad, f"quarantine of {table.name}"
+
+
+def _kept(line: Line) -> bytes:
+    return b"" if line.reason == "line_too_long" else line.content
+
+
+def _generations(rows: pl.LazyFrame) -> Iterable[tuple[tuple[date, str], bytes]]:
+    """Yield ((day, path), bytes) of each generation, in the order of their creation."""
+    columns = ("export_date", "blob", "blob_created_at", "byte_start", "byte_end", "content")
+    chunks = rows.select(columns).sort(columns[:4]).collect()
+    for (day, path, _), held in chunks.group_by(columns[:3], maintain_order=True):
+        starts, ends = held["byte_start"].to_list(), held["byte_end"].to_list()
+        assert starts == [0, *ends[:-1]], f"{path}: bytes are missing or there twice: {list(zip(starts, ends))}"  # noqa: B905 (shown as they are)
+        content = b"".join(held["content"])
+        assert len(content) == ends[-1], path
+        yield (day, path), content

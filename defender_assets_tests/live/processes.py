@@ -1,0 +1,163 @@
+"""Dagster as it runs in production: a web server and a daemon as processes of their own, and what they say.
+
+Here belongs how they are started, asked and ended. What is written into their export belongs to the tests.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+END_SECONDS = 15
+
+# Intervals are the machine's business; a run that is killed must not hold its day for two hours of test.
+QUICKER = {
+    "poll_interval_seconds: 30": "poll_interval_seconds: 2",
+    "max_runtime_seconds: 7200": "max_runtime_seconds: 50",
+    "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\nretention:",
+}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A working directory with `workspace.yaml`, a DAGSTER_HOME with the repository's `dagster.yaml`, and settings."""
+
+    folder: Path
+    settings: Mapping[str, str]
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "dagster"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The machine's environment without its settings, and with these."""
+        ours = ("AZURE_", "DEFENDER_", "DAGSTER_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {**kept, **self.settings, "DAGSTER_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
+
+    def prepare(self) -> None:
+        """Put the files there, as `make` does."""
+        self.home.mkdir(parents=True)
+        shutil.copy(REPOSITORY / "workspace.yaml", self.folder)
+        configuration = (REPOSITORY / "dagster.yaml").read_text()
+        for slow, quick in QUICKER.items():
+            assert configuration.count(slow) == 1, slow
+            configuration = configuration.replace(slow, quick)
+        (self.home / "dagster.yaml").write_text(configuration)
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a command of the virtual environment in a process group of its own; its words go to a file."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                [str(Path(sys.executable).parent / command[0]), *command[1:]],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        """The last words of all processes."""
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}" for log in sorted(self.folder.glob("*.log"))
+        )
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """The web server's GraphQL."""
+
+    port: int
+
+    def ask(self, query: str) -> dict[str, Any]:
+        """The data that answers a query."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/graphql",
+            data=json.dumps({"query": query}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (always http to this machine)
+            told = json.load(answer)
+        assert "errors" not in told, told["errors"]
+        data: dict[str, Any] = told["data"]
+        return data
+
+    def answers(self) -> bool:
+        """Whether it listens."""
+        try:
+            self.ask("{ version }")
+        except OSError:
+            return False
+        return True
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, newest first, their tags as a mapping."""
+        told = self.ask(
+            "{ runsOrError(limit: 500) { ... on Runs { results { runId jobName status tags { key value } } } } }"
+        )
+        runs: list[dict[str, Any]] = told["runsOrError"]["results"]
+        return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in runs]
+
+
+def wait_for(
+    event: Callable[[], bool], seconds: float, what: str, installation: Installation, pause: float = 0.5
+) -> None:
+    """Wait until the event has come; the processes' last words when it has not."""
+    deadline = time.monotonic() + seconds
+    while not event():
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s\n{installation.said()}"
+        time.sleep(pause)  # other processes' doings have no event to wait for
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(installation: Installation) -> Iterator[WebServer]:
+    """Web server and daemon of an installation; all their processes end with the block."""
+    port = free_port()
+    workspace = ("-w", "workspace.yaml")
+    started = [
+        installation.start("daemon", "dagster-daemon", "run", *workspace),
+        installation.start("webserver", "dagster-webserver", *workspace, "-h", "127.0.0.1", "-p", str(port)),
+    ]
+    try:
+        server = WebServer(port)
+        wait_for(server.answers, 90, "the web server's answer", installation)
+        yield server
+    finally:
+        for process in started:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
+    """End a process group, by force where asking does not help."""
+    for number in (first, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

@@ -1,0 +1,25 @@
+"""An export that fails on purpose."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from defender_assets.core.export import Blob, DirectoryExport
+from defender_assets.core.failures import ExportError
+from defender_assets_tests.shell.workshop import day_before
+
+YESTERDAY = day_before(1)
+OUT_OF_ORDER = ExportError("out of order")
+
+
+@dataclass(frozen=True)
+class FailingExport(DirectoryExport):
+    """A directory whose listing of one day fails as an account's would."""
+
+    fixed_creation: bool = False
+    failing_day: date = YESTERDAY
+    error: Exception = OUT_OF_ORDER
+
+    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
+        if day == self.failing_day:
+            raise self.error
+        return super().blobs_of_day(container, day)

@@ -1,0 +1,132 @@
+"""The graph as a literal: a change of any asset's contract shows in review."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from defender_assets.definitions import build_defs
+from defender_assets.settings import Settings
+
+OWNER = "team:security-data"
+DAYS = "daily from 2026-11-01 UTC, the running day included"
+
+# key: group, kinds, checks (blocking ones with !), and what partition D reads of which table
+EXPECTED = {
+    "raw_alert_info": ("export", "azure deltalake", "byte_balance!", {}),
+    "raw_alert_evidence": ("export", "azure deltalake", "byte_balance!", {}),
+    "raw_device_info": ("export", "azure deltalake", "byte_balance!", {}),
+    "microsoft_365_defender_alert_info": (
+        "tables",
+        "deltalake polars",
+        "drift freshness line_balance!",
+        {"raw_alert_info": "D"},
+    ),
+    "microsoft_365_defender_alert_evidence": (
+        "tables",
+        "deltalake polars",
+        "drift freshness line_balance!",
+        {"raw_alert_evidence": "D"},
+    ),
+    "mdatp_device_info": (
+        "tables",
+        "deltalake polars",
+        "drift freshness line_balance! quiet_or_broken",
+        {"raw_device_info": "D"},
+    ),
+    "quarantined_records": (
+        "tables",
+        "deltalake",
+        "",
+        {
+            "microsoft_365_defender_alert_info": "D",
+            "microsoft_365_defender_alert_evidence": "D",
+            "mdatp_device_info": "D",
+        },
+    ),
+    "device_enriched_leads": (
+        "leads",
+        "deltalake polars",
+        "completeness stale_days",
+        {
+            "microsoft_365_defender_alert_info": "D-30 to D",
+            "microsoft_365_defender_alert_evidence": "D-30 to D",
+            "mdatp_device_info": "D-7 to D",
+        },
+    ),
+    "lead_stories": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D"}),
+}
+
+
+@pytest.fixture
+def definitions() -> dg.Definitions:
+    return build_defs(Settings(lake_uri="/lake", start_date=date(2026, 11, 1)))
+
+
+def span(mapping: dg.PartitionMapping | None) -> str:
+    if mapping is None:
+        return "D"
+    assert isinstance(mapping, dg.TimeWindowPartitionMapping)
+    assert mapping.end_offset == 0
+    return f"D{mapping.start_offset} to D"
+
+
+def days_of(partitions: dg.PartitionsDefinition[str] | None) -> str:
+    assert isinstance(partitions, dg.DailyPartitionsDefinition)
+    assert partitions.end_offset == 1
+    return f"daily from {partitions.start:%Y-%m-%d} {partitions.timezone}, the running day included"
+
+
+def test_the_graph_is_the_one_that_is_written_here(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = {}
+    for spec in definitions.resolve_all_asset_specs():
+        checks = [graph.get_check_spec(key) for key in graph.get_check_keys_for_assets({spec.key})]
+        found[spec.key.to_user_string()] = (
+            spec.group_name,
+            " ".join(sorted(spec.kinds)),
+            " ".join(sorted(f"{check.name}{'!' if check.blocking else ''}" for check in checks)),
+            {dep.asset_key.to_user_string(): span(dep.partition_mapping) for dep in spec.deps},
+        )
+        assert days_of(spec.partitions_def) == DAYS
+        assert list(spec.owners) == [OWNER]
+        assert spec.description
+    assert found == EXPECTED
+
+
+def test_every_table_shows_its_columns_with_meanings_and_its_place(definitions: dg.Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        key = spec.key.to_user_string()
+        schema = spec.metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchema)
+        assert {"tenant_id", "export_date"} <= {column.name for column in schema.columns}
+        assert all(column.description for column in schema.columns)
+        assert spec.metadata["dagster/table_name"] == key
+        assert spec.metadata["location"].value == f"/lake/{key}"
+
+
+def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    (sensor,) = repository.sensor_defs
+    jobs = {job.name: job for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    assert set(jobs) == {"ingest_day", "refresh_day", "rebuild_day", "check_days", "sweep_older_days"}
+    assert all(job.executor_def is dg.in_process_executor for job in jobs.values())
+    assert (sensor.name, sensor.minimum_interval_seconds) == ("new_blobs_sensor", 30)
+    assert {target.job_name for target in sensor.targets} == {"ingest_day", "sweep_older_days"}
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert sorted(
+        (schedule.name, schedule.job_name, schedule.cron_schedule) for schedule in repository.schedule_defs
+    ) == [
+        ("daily_sweep", "sweep_older_days", "17 3 * * *"),
+        ("hourly_check", "check_days", "47 * * * *"),
+    ]
+    for schedule in repository.schedule_defs:
+        assert schedule.execution_timezone == "UTC"
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+def test_a_days_jobs_do_all_of_a_day_and_not_the_check_of_all_days(definitions: dg.Definitions) -> None:
+    for name, assets in (("ingest_day", 9), ("refresh_day", 9), ("rebuild_day", 6)):
+        layer = definitions.resolve_job_def(name).asset_layer
+        assert len(layer.selected_asset_keys) == assets
+        assert "stale_days" not in {key.name for key in layer.asset_graph.asset_check_keys}

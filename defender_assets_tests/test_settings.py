@@ -1,0 +1,267 @@
+"""The settings: where each comes from, what they make, and what a wrong one is told."""
+
+import base64
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from defender_assets.core.azure import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
+from defender_assets.core.export import AzureExport, DirectoryExport
+from defender_assets.core.failures import SettingsError
+from defender_assets.settings import VARIABLES, Settings, load_settings
+
+KEY = base64.b64encode(b"a key that belongs to nobody at all, but looks like a real one..").decode()
+SIGNATURE = "dGhpcyBpcyBubyBzaWduYXR1cmU%3D"
+SAS = f"sv=2024-11-04&ss=b&srt=sco&sp=rl&sig={SIGNATURE}"
+PORTAL = f"DefaultEndpointsProtocol=https;AccountName=acc;AccountKey={KEY};EndpointSuffix=core.windows.net"
+CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
+
+
+def load(environ: Mapping[str, str] | None = None, **variables: str) -> Settings:
+    return load_settings({**(environ or {}), **variables}, Path.cwd())
+
+
+def account_of(text: str) -> AzureAccount:
+    account = load({CONNECTION_STRING: text}).export_account
+    assert account is not None
+    return account
+
+
+def test_nothing_set_means_the_directory_below_the_working_directory(tmp_path: Path) -> None:
+    settings = load()
+    assert settings.export() == DirectoryExport(tmp_path / ".defender/export")
+    assert settings.lake().uri == str(tmp_path / ".defender/lake")
+    assert (settings.start_date, settings.lookback_days, settings.origins) == (date(2026, 1, 1), 3, {})
+
+
+def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DEFENDER_LOOKBACK_DAYS", "12")
+    assert load_settings().lookback_days == 12
+    assert load_settings().lake_uri == str(tmp_path / ".defender/lake")
+
+
+def test_dotenv_wins_over_the_environment_and_both_are_named(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(
+        'DEFENDER_START_DATE="2026-05-01"\nDEFENDER_LOOKBACK_DAYS=\nexport DEFENDER_LAKE_URI=lake # ours\n'
+    )
+    settings = load(DEFENDER_START_DATE="2020-01-01", DEFENDER_LOOKBACK_DAYS="9")
+    assert (settings.start_date, settings.lookback_days) == (date(2026, 5, 1), 9)
+    assert settings.lake_uri == str(tmp_path / "lake")
+    assert settings.origins == {
+        "DEFENDER_START_DATE": str(dotenv),
+        "DEFENDER_LAKE_URI": str(dotenv),
+        "DEFENDER_LOOKBACK_DAYS": "environment",
+    }
+
+
+def test_values_of_white_space_are_no_values() -> None:
+    assert load(dict.fromkeys(VARIABLES, "  ")) == load()
+
+
+def test_relative_paths_are_below_the_working_directory_and_others_stay(tmp_path: Path) -> None:
+    settings = load(DEFENDER_EXPORT_DIR="in/here", DEFENDER_LAKE_URI="out/")
+    assert (settings.export_dir, settings.lake_uri) == (tmp_path / "in/here", str(tmp_path / "out"))
+    settings = load(DEFENDER_EXPORT_DIR="/exports", DEFENDER_LAKE_URI="~/lake")
+    assert (settings.export_dir, settings.lake_uri) == (Path("/exports"), str(Path.home() / "lake"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "endpoint"),
+    [
+        (PORTAL, "acc", "https://acc.blob.core.windows.net"),
+        (f"AccountKey={KEY};AccountName=acc", "acc", "https://acc.blob.core.windows.net"),
+        (f" accountkey = {KEY} ; ACCOUNTNAME=acc; ", "acc", "https://acc.blob.core.windows.net"),
+        (f'"{PORTAL}"', "acc", "https://acc.blob.core.windows.net"),
+        (PORTAL.replace("windows.net", "chinacloudapi.cn"), "acc", "https://acc.blob.core.chinacloudapi.cn"),
+        (PORTAL.replace("windows.net", "usgovcloudapi.net"), "acc", "https://acc.blob.core.usgovcloudapi.net"),
+        (
+            f"BlobEndpoint=https://acc.blob.core.windows.net/;AccountKey={KEY}",
+            "acc",
+            "https://acc.blob.core.windows.net",
+        ),
+        (
+            f"AccountName=acc;AccountKey={KEY};BlobEndpoint=https://blobs.example.org",
+            "acc",
+            "https://blobs.example.org",
+        ),
+        (f"BlobEndpoint=http://127.0.0.1:10000/acc;AccountKey={KEY}", "acc", "http://127.0.0.1:10000/acc"),
+        (f"BlobEndpoint=http://localhost:10000/acc;AccountKey={KEY}", "acc", "http://localhost:10000/acc"),
+        (f"BlobEndpoint=http://[::1]:10000/acc;AccountKey={KEY}", "acc", "http://[::1]:10000/acc"),
+    ],
+)
+def test_connection_strings_are_taken_as_the_portal_gives_them(text: str, name: str, endpoint: str) -> None:
+    account = account_of(text)
+    assert (account.name, account.endpoint, account.key, account.sas) == (name, endpoint, KEY, None)
+    assert account.way_in == "account key"
+
+
+@pytest.mark.parametrize("question", ["", "?"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "BlobEndpoint=https://acc.blob.core.windows.net/",
+        "AccountName=acc",
+        "EndpointSuffix=core.windows.net;AccountName=acc",
+    ],
+)
+def test_a_shared_access_signature_is_taken_whole(head: str, question: str) -> None:
+    for text in (f"{head};SharedAccessSignature={question}{SAS}", f"SharedAccessSignature={question}{SAS};{head}"):
+        account = account_of(text)
+        assert (account.name, account.endpoint) == ("acc", "https://acc.blob.core.windows.net")
+        assert (account.key, account.sas, account.way_in) == (None, SAS, "shared access signature")
+
+
+@pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "usedevelopmentstorage=TRUE;"])
+def test_development_storage_is_the_emulator(text: str) -> None:
+    assert account_of(text) == AzureAccount("devstoreaccount1", EMULATOR_ENDPOINT, key=EMULATOR_KEY)
+
+
+def test_an_account_url_goes_through_entra_id() -> None:
+    settings = load(AZURE_STORAGE_ACCOUNT_URL="https://acc.blob.core.windows.net/")
+    assert settings.export_account == AzureAccount("acc", "https://acc.blob.core.windows.net")
+    assert settings.export().describe() == "https://acc.blob.core.windows.net (Entra ID)"
+    assert isinstance(settings.export(), AzureExport)
+
+
+ACCOUNT = AzureAccount("acc", "https://acc.blob.core.windows.net", key=KEY)
+OTHER = AzureAccount("other", "https://other.blob.core.windows.net", key=KEY)
+OTHER_STRING = f"AccountName=other;AccountKey={KEY}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "account"),
+    [
+        ({CONNECTION_STRING: PORTAL, "DEFENDER_LAKE_URI": "az://lake/tables/"}, ACCOUNT),
+        ({CONNECTION_STRING: PORTAL, "DEFENDER_LAKE_URI": "abfss://lake@acc.dfs.core.windows.net/t"}, ACCOUNT),
+        (
+            {CONNECTION_STRING: PORTAL, "DEFENDER_LAKE_URI": "abfss://lake@other.dfs.core.windows.net/t"},
+            AzureAccount("other", "https://other.blob.core.windows.net"),
+        ),
+        (
+            {"DEFENDER_LAKE_URI": "abfss://lake@other.dfs.core.windows.net/t"},
+            AzureAccount("other", "https://other.blob.core.windows.net"),
+        ),
+        (
+            {
+                CONNECTION_STRING: PORTAL,
+                "DEFENDER_LAKE_URI": "az://lake/t",
+                "DEFENDER_LAKE_CONNECTION_STRING": OTHER_STRING,
+            },
+            OTHER,
+        ),
+        ({"DEFENDER_LAKE_URI": "az://lake/t", "DEFENDER_LAKE_CONNECTION_STRING": OTHER_STRING}, OTHER),
+        (
+            {"AZURE_STORAGE_ACCOUNT_URL": "https://acc.blob.core.windows.net", "DEFENDER_LAKE_URI": "az://lake"},
+            AzureAccount("acc", "https://acc.blob.core.windows.net"),
+        ),
+    ],
+)
+def test_a_lake_in_azure_has_the_account_that_was_meant(variables: Mapping[str, str], account: AzureAccount) -> None:
+    lake = load(variables).lake()
+    assert lake.account == account
+    assert lake.uri == variables["DEFENDER_LAKE_URI"].rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        (CONNECTION_STRING, "AZURE_STORAGE_ACCOUNT_URL"),
+        (CONNECTION_STRING, "DEFENDER_EXPORT_DIR"),
+        ("AZURE_STORAGE_ACCOUNT_URL", "DEFENDER_EXPORT_DIR"),
+        (CONNECTION_STRING, "AZURE_STORAGE_ACCOUNT_URL", "DEFENDER_EXPORT_DIR"),
+    ],
+)
+def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
+    values = {
+        CONNECTION_STRING: PORTAL,
+        "AZURE_STORAGE_ACCOUNT_URL": "https://acc.blob.core.windows.net",
+        "DEFENDER_EXPORT_DIR": "export",
+    }
+    with pytest.raises(SettingsError, match="keep one of them") as error:
+        load({name: values[name] for name in chosen})
+    assert all(name in str(error.value) for name in chosen)
+    assert KEY not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "right"),
+    [
+        (CONNECTION_STRING, KEY, "neither AccountKey nor SharedAccessSignature"),
+        (CONNECTION_STRING, "acc", "DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…"),
+        (CONNECTION_STRING, f"https://acc.blob.core.windows.net/?{SAS}", "holds neither"),
+        (CONNECTION_STRING, "AccountName=acc;AccountKey=", "neither AccountKey nor SharedAccessSignature"),
+        (CONNECTION_STRING, f"AccountKey={KEY}", "neither AccountName nor BlobEndpoint"),
+        (CONNECTION_STRING, f"DefaultEndpointsProtocol=http;AccountName=acc;AccountKey={KEY}", "use https"),
+        (CONNECTION_STRING, f"BlobEndpoint=http://10.0.0.4:10000/acc;AccountKey={KEY}", "use https"),
+        (CONNECTION_STRING, f"BlobEndpoint=http://127.0.0.1.example.org/acc;AccountKey={KEY}", "use https"),
+        (CONNECTION_STRING, f"BlobEndpoint=acc.blob.core.windows.net;AccountKey={KEY}", "https://ACCOUNT.blob"),
+        (CONNECTION_STRING, f"BlobEndpoint=https://acc:99999999;AccountKey={KEY}", "https://ACCOUNT.blob"),
+        (
+            CONNECTION_STRING,
+            f"BlobEndpoint=https://user:{SIGNATURE}@acc.example;AccountKey={KEY}",
+            "https://ACCOUNT.blob",
+        ),
+        ("AZURE_STORAGE_ACCOUNT_URL", f"https://acc.blob.core.windows.net/?{SAS}", "SharedAccessSignature=…"),
+        ("AZURE_STORAGE_ACCOUNT_URL", "http://acc.blob.core.windows.net", "use https"),
+        ("AZURE_STORAGE_ACCOUNT_URL", "acc", "https://ACCOUNT.blob.core.windows.net"),
+        ("AZURE_STORAGE_ACCOUNT_URL", PORTAL, "https://ACCOUNT.blob.core.windows.net"),
+        ("DEFENDER_EXPORT_DIR", f"https://acc.blob.core.windows.net/?{SAS}", ".defender/export"),
+        ("DEFENDER_LAKE_URI", "s3://bucket/lake", "az://CONTAINER/PATH"),
+        ("DEFENDER_LAKE_URI", "az://", "az://CONTAINER/PATH"),
+        ("DEFENDER_LAKE_URI", f"az://lake/t?{SAS}", "az://CONTAINER/PATH"),
+        ("DEFENDER_LAKE_URI", "az://lake/t", "DEFENDER_LAKE_CONNECTION_STRING"),
+        ("DEFENDER_LAKE_CONNECTION_STRING", OTHER_STRING, "az://CONTAINER/PATH"),
+        ("DEFENDER_START_DATE", "01.02.2026", "2026-01-01"),
+        ("DEFENDER_START_DATE", "2026-02-30", "2026-01-01"),
+        ("DEFENDER_LOOKBACK_DAYS", "three", "from 0 to 366"),
+        ("DEFENDER_LOOKBACK_DAYS", "-1", "from 0 to 366"),
+        ("DEFENDER_LOOKBACK_DAYS", "367", "from 0 to 366"),
+        ("DEFENDER_LOOKBACK_DAYS", "1.5", "from 0 to 366"),
+        ("DEFENDER_LOOKBACK_DAYS", "٣", "from 0 to 366"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable_and_a_right_one(
+    variable: str, value: str, right: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        load({variable: value})
+    said = str(error.value)
+    assert variable in said
+    assert right in said
+    assert "\n" not in said
+    assert KEY not in said
+    assert SIGNATURE not in said
+
+
+def test_a_lake_string_that_is_wrong_names_its_own_variable() -> None:
+    with pytest.raises(SettingsError, match="DEFENDER_LAKE_CONNECTION_STRING is not a connection string"):
+        load({"DEFENDER_LAKE_URI": "az://lake", "DEFENDER_LAKE_CONNECTION_STRING": "acc"})
+
+
+def test_a_dotenv_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfeDEFENDER=1")
+    with pytest.raises(SettingsError, match=r"\.env cannot be read: it must be a UTF-8 text file"):
+        load()
+
+
+def test_secrets_are_known_and_never_shown() -> None:
+    settings = load(
+        {
+            CONNECTION_STRING: f"AccountName=acc;SharedAccessSignature=?{SAS}",
+            "DEFENDER_LAKE_URI": "az://lake",
+            "DEFENDER_LAKE_CONNECTION_STRING": OTHER_STRING,
+        }
+    )
+    assert {KEY, SAS, SIGNATURE} <= set(settings.secrets)
+    for text in (
+        repr(settings),
+        str(settings),
+        repr(settings.export()),
+        repr(settings.lake()),
+        settings.lake().describe(),
+    ):
+        for secret in settings.secrets:
+            assert secret not in text
