@@ -7,7 +7,7 @@ import dagster as dg
 from defender_assets.assets import all_assets
 from defender_assets.checks import stale_days_check
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
-from defender_assets.schedules import daily_sweep, hourly_check, sweep_job
+from defender_assets.schedules import daily_sweep, hourly_check, hourly_maintenance, maintenance_job, sweep_job
 from defender_assets.sensors import new_blobs_sensor
 from defender_assets.settings import Settings, load_settings
 
@@ -22,12 +22,13 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     lake = settings.lake()
     handed = {"export": settings.export(), "lake": lake, **(resources or {})}
     sweep = sweep_job(settings.start_date, handed)
+    maintenance = maintenance_job(handed)
     return dg.Definitions(
         assets=all_assets(settings.start_date, lake),
-        jobs=[*DAY_JOBS, CHECK_DAYS, sweep],
+        jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[stale_days_check(settings.start_date, settings.lookback_days)],
         sensors=[new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)],
-        schedules=[daily_sweep(sweep), hourly_check()],
+        schedules=[daily_sweep(sweep), hourly_check(), hourly_maintenance(maintenance)],
         resources=handed,
         executor=dg.in_process_executor,
     )

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from defender_assets.core.failures import LakeError
+from defender_assets.core.maintenance import maintain
 from defender_assets.core.pending import list_all, survey
 from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
@@ -86,6 +88,49 @@ def hourly_check() -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Looks at minute 47 of each hour whether a day of the look-back stays behind.",
+    )
+
+
+def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
+    """Return the job that keeps the lake quick and small, table by table; a table that fails stops no other."""
+
+    @dg.op(name="maintain_tables", description="Compacts full days, lets old days leave, deletes dead files.")
+    def maintain_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        failed = []
+        for layout in lake.layouts:
+            try:
+                done = maintain(lake, layout.name)
+            except LakeError as error:
+                failed.append(str(error))
+                continue
+            context.log.info(done.describe())
+        if failed:
+            raise dg.Failure("; ".join(failed))
+
+    @dg.job(
+        name="maintain_lake",
+        executor_def=dg.in_process_executor,
+        resource_defs={"lake": dg.ResourceDefinition.hardcoded_resource(resources["lake"])},
+        description=(
+            "Rewrites days of more than 100 files into few, lets days older than DEFENDER_RETENTION_DAYS leave, "
+            "deletes files that have been dead for 7 days, writes checkpoints. Safe while the sensor runs. Hourly."
+        ),
+    )
+    def maintain_lake() -> None:
+        maintain_tables()
+
+    return maintain_lake
+
+
+def hourly_maintenance(job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """Return the schedule of the maintenance: once an hour, on by default."""
+    return dg.ScheduleDefinition(
+        name="hourly_maintenance",
+        job=job,
+        cron_schedule="31 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Keeps the lake quick and small, at minute 31 of each hour.",
     )
 
 

@@ -27,14 +27,17 @@ LAKE_URI = "DEFENDER_LAKE_URI"
 LAKE_CONNECTION_STRING = "DEFENDER_LAKE_CONNECTION_STRING"
 START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
+RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
 EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
-VARIABLES = (*EXPORT_CHOICES, LAKE_URI, LAKE_CONNECTION_STRING, START_DATE, LOOKBACK_DAYS)
+VARIABLES = (*EXPORT_CHOICES, LAKE_URI, LAKE_CONNECTION_STRING, START_DATE, LOOKBACK_DAYS, RETENTION_DAYS)
 
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
 DEFAULT_START = date(2026, 1, 1)
 DEFAULT_LOOKBACK = 3
 LONGEST_LOOKBACK = 366
+# leads look 30 days back: with fewer days kept they would lose the alerts they are built from
+SHORTEST_RETENTION = 31
 
 # in the order of the data's way, so that a reader who opens them in turn sees no table ahead of its upstream
 LAYOUTS = (*RAW_LAYOUTS, QUARANTINE_LAYOUT, *TYPED_LAYOUTS, *(derived.layout for derived in DERIVED))
@@ -50,6 +53,7 @@ class Settings:
     lake_account: AzureAccount | None = None
     start_date: date = DEFAULT_START
     lookback_days: int = DEFAULT_LOOKBACK
+    retention_days: int | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def export(self) -> Export:
@@ -60,7 +64,7 @@ class Settings:
 
     def lake(self) -> Lake:
         """Return the lake that is to be written."""
-        return Lake(self.lake_uri, LAYOUTS, self.lake_account)
+        return Lake(self.lake_uri, LAYOUTS, self.lake_account, self.retention_days)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -93,6 +97,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         lake_account=lake_account,
         start_date=_start_date(values),
         lookback_days=_lookback_days(values),
+        retention_days=_retention_days(values),
         origins=origins,
     )
 
@@ -176,5 +181,17 @@ def _lookback_days(values: Mapping[str, str]) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > LONGEST_LOOKBACK:
         raise SettingsError(
             f"{LOOKBACK_DAYS} is '{text}': expected a number of days from 0 to {LONGEST_LOOKBACK}, such as 3"
+        )
+    return int(text)
+
+
+def _retention_days(values: Mapping[str, str]) -> int | None:
+    text = values.get(RETENTION_DAYS)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < SHORTEST_RETENTION:
+        raise SettingsError(
+            f"{RETENTION_DAYS} is '{text}': expected a number of days of {SHORTEST_RETENTION} or more, such as 365; "
+            "without it every day is kept"
         )
     return int(text)

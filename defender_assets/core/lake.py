@@ -125,12 +125,12 @@ class Lake:
             add_columns(table, layout)
             return table
 
-        with self._explained(f"open {name}"):
+        with self.explained(f"open {name}"):
             return in_rounds(opened)
 
     def exists(self, name: str) -> bool:
         """Return whether a table has been created."""
-        with self._explained(f"open {name}"):
+        with self.explained(f"open {name}"):
             try:
                 return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
             except (DeltaError, OSError):
@@ -143,7 +143,7 @@ class Lake:
         layout = self.layout(name)
         if not self.exists(name):
             return pl.LazyFrame(schema=layout.schema)
-        with self._explained(f"open {name}"):
+        with self.explained(f"open {name}"):
             # a reader may lack the right to add columns
             table = DeltaTable(self.table_uri(name), storage_options=self._options())
         return with_lacking(scan(table), columns_lacking(table, layout))
@@ -171,7 +171,7 @@ class Lake:
         # columns of a newer version become null
         merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
-        with self._explained(f"write {target.layout.name}"):
+        with self.explained(f"write {target.layout.name}"):
             try:
                 if predicate is None:
                     write_deltalake(
@@ -235,7 +235,8 @@ class Lake:
             logger.debug("%s was created by another writer (%s)", layout.name, type(error).__name__)
 
     @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
+    def explained(self, what: str) -> Iterator[None]:
+        """Tell errors of the storage and of delta-rs as one LakeError without a secret; conflicts pass as they are."""
         try:
             yield
         except CommitFailedError:

@@ -109,7 +109,14 @@ def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definition
     repository = definitions.get_repository_def()
     (sensor,) = repository.sensor_defs
     jobs = {job.name: job for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    assert set(jobs) == {"ingest_day", "refresh_day", "rebuild_day", "check_days", "sweep_older_days"}
+    assert set(jobs) == {
+        "ingest_day",
+        "refresh_day",
+        "rebuild_day",
+        "check_days",
+        "sweep_older_days",
+        "maintain_lake",
+    }
     assert all(job.executor_def is dg.in_process_executor for job in jobs.values())
     assert (sensor.name, sensor.minimum_interval_seconds) == ("new_blobs_sensor", 30)
     assert {target.job_name for target in sensor.targets} == {"ingest_day", "sweep_older_days"}
@@ -119,6 +126,7 @@ def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definition
     ) == [
         ("daily_sweep", "sweep_older_days", "17 3 * * *"),
         ("hourly_check", "check_days", "47 * * * *"),
+        ("hourly_maintenance", "maintain_lake", "31 * * * *"),
     ]
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "UTC"

@@ -1,0 +1,105 @@
+"""A lake that another version wrote: it opens, gains columns and keeps its history; what would be cast is refused."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from defender_assets.core import raw, typed
+from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.failures import LakeError
+from defender_assets.core.lake import Commit, Lake
+from defender_assets.core.layouts import Layout
+from defender_assets.core.pending import survey
+from defender_assets.core.tables import ALERT_INFO, TABLES
+from defender_assets.settings import LAYOUTS
+from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
+
+FIRST_VERSION = Path(__file__).parents[1] / "lakes" / "first_version"
+
+
+def reduced(*lacking: str) -> tuple[Layout, ...]:
+    """The layouts of an older version that did not know these columns."""
+    return tuple(
+        Layout(
+            layout.name,
+            pl.Schema({name: dtype for name, dtype in layout.schema.items() if name not in lacking}),
+            layout.partition_by,
+            layout.chunks,
+        )
+        for layout in LAYOUTS
+    )
+
+
+def run(lake: Lake, export: DirectoryExport) -> None:
+    for table in TABLES:
+        raw.ingest(lake, export, table, DAY)
+        typed.derive(lake, table, DAY)
+    for derived in DERIVED:
+        rebuild_day(lake, derived, DAY)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> DirectoryExport:
+    return DirectoryExport(tmp_path / "export")
+
+
+def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    """`lakes/first_version` is a day of a synthetic export and the lake that version 0.1.0 made of it."""
+    shutil.copytree(FIRST_VERSION, tmp_path / "copy")
+    lake, export = local_lake(tmp_path / "copy" / "lake"), DirectoryExport(tmp_path / "copy" / "export")
+    before = {layout.name: lake.read(layout.name).collect() for layout in LAYOUTS}
+    assert all(frame.height for frame in before.values())
+    assert survey(lake, export, [DAY]) == []
+    Folder(export.root).append(ALERT_INFO, blob_path(hour=20), records(ALERT_INFO, 0, 1))
+    run(lake, export)
+    assert lake.read(ALERT_INFO.name).collect().height == before[ALERT_INFO.name].height + 1
+    assert survey(lake, export, [DAY]) == []
+
+
+def test_a_table_gains_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Path, export: DirectoryExport) -> None:
+    older = Lake(str(tmp_path / "lake"), reduced("MachineGroup", "line_part", "detail"))
+    folder = Folder(export.root)
+    folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
+    target = older.fenced(ALERT_INFO.name, DAY)
+    row = {"AlertId": "old", "tenant_id": "t", "export_date": DAY, "record_id": "r"}
+    older.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 0))
+    lake = local_lake(tmp_path / "lake")
+    assert lake.read(ALERT_INFO.name).collect()["MachineGroup"].to_list() == [None]
+    run(lake, export)
+    rows = lake.read(ALERT_INFO.name).collect()
+    assert sorted(rows["AlertId"]) == ["AlertId-0", "AlertId-1", "old"]
+    assert set(rows.columns) == set(ALERT_INFO.schema)
+
+
+def test_columns_of_a_newer_version_stay_and_are_null_in_new_rows(tmp_path: Path, export: DirectoryExport) -> None:
+    folder = Folder(export.root)
+    folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
+    run(local_lake(tmp_path / "lake"), export)
+    older = Lake(str(tmp_path / "lake"), reduced("MachineGroup"))
+    target = older.fenced(ALERT_INFO.name, DAY)
+    row = {"AlertId": "by the older", "tenant_id": "t", "export_date": DAY, "record_id": "r"}
+    older.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], target.version))
+    rows = local_lake(tmp_path / "lake").read(ALERT_INFO.name).collect()
+    assert sorted(rows["AlertId"]) == ["AlertId-0", "by the older"]
+
+
+def test_a_column_of_another_type_is_refused_by_name(tmp_path: Path) -> None:
+    other = tuple(
+        Layout(layout.name, pl.Schema({**layout.schema, "Severity": pl.Int64()}), layout.partition_by)
+        if layout.name == ALERT_INFO.name
+        else layout
+        for layout in LAYOUTS
+    )
+    Lake(str(tmp_path), other).open(ALERT_INFO.name)
+    with pytest.raises(LakeError, match=f"table {ALERT_INFO.name}, column Severity: the lake holds Int64"):
+        local_lake(tmp_path).open(ALERT_INFO.name)
+
+
+def test_a_table_of_another_partitioning_is_refused(tmp_path: Path) -> None:
+    Lake(str(tmp_path), (Layout(ALERT_INFO.name, pl.Schema({"export_date": pl.Date()})),)).open(ALERT_INFO.name)
+    broken = Layout(ALERT_INFO.name, ALERT_INFO.schema, ("tenant_id",))
+    with pytest.raises(LakeError, match="partitioned by export_date instead of tenant_id"):
+        Lake(str(tmp_path), (broken,)).open(ALERT_INFO.name)
