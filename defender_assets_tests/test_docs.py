@@ -1,0 +1,33 @@
+"""What the documents say of the tests and files beside them is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from defender_assets.settings import VARIABLES
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+TESTS = ROOT / "defender_assets_tests"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_tests_that_are_named_exist(document: Path) -> None:
+    text = document.read_text()
+    for path, name in re.findall(r"`([a-z_/]+\.py)::(test_\w+)", text):
+        assert f"def {name}(" in (TESTS / path).read_text(), f"{path}::{name}"
+    for path in re.findall(r"`((?:core|shell|live|export|cli|faults|simulator)/[a-z_/]*(?:test_\w+\.py)?)`", text):
+        assert (TESTS / path).exists(), path
+
+
+def test_the_table_of_settings_names_every_variable() -> None:
+    for document in ("README.md", ".env.example"):
+        text = (ROOT / document).read_text()
+        assert [name for name in VARIABLES if name not in text] == [], document
