@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from defender_assets.core.failures import LakeError
-from defender_assets.core.maintenance import maintain
+from defender_assets.core.maintenance import let_old_days_leave, maintain
 from defender_assets.core.pending import list_all, survey
 from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
@@ -23,7 +23,7 @@ _BEFORE = "days_before_start"
 
 @dataclass(frozen=True)
 class SweepFound:
-    """What the last sweep said; `ran` is False when there never was one."""
+    """What the last successful sweep said; `ran` is False when there never was one."""
 
     ran: bool
     days: tuple[date, ...] = ()
@@ -94,9 +94,14 @@ def hourly_check() -> dg.ScheduleDefinition:
 def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
     """Return the job that keeps the lake quick and small, table by table; a table that fails stops no other."""
 
-    @dg.op(name="maintain_tables", description="Compacts full days, lets old days leave, deletes dead files.")
+    @dg.op(name="maintain_tables", description="Lets old days leave, compacts full days, deletes dead files.")
     def maintain_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
         failed = []
+        try:
+            for name, rows in let_old_days_leave(lake).items():
+                context.log.info("%s: %d rows of old days left", name, rows)
+        except LakeError as error:
+            failed.append(str(error))
         for layout in lake.layouts:
             try:
                 done = maintain(lake, layout.name)
@@ -139,7 +144,7 @@ def days_of_last_sweep(instance: dg.DagsterInstance) -> SweepFound:
     records = instance.get_run_records(dg.RunsFilter(job_name=SWEEP_JOB), limit=20)
     finished = [record for record in records if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS]
     if not finished:
-        return SweepFound(ran=bool(records))
+        return SweepFound(ran=False)
     for entry in instance.all_logs(finished[0].dagster_run.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
         event = entry.dagster_event
         metadata = event.step_output_data.metadata if event else {}

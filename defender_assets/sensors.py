@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.core.export import Blob
+from defender_assets.core.export import Blob, Export
+from defender_assets.core.failures import ExportError
 from defender_assets.core.pending import DayBehind, list_days, survey
 from defender_assets.core.tables import Table
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
@@ -21,7 +22,7 @@ from defender_assets.schedules import SWEEP_JOB, days_of_last_sweep
 DIGEST_TAG = "defender/digest"
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
-DEFAULT_MAX_RUNTIME = 7200
+DEFAULT_MAX_RUNTIME = 3600
 SWEPT_AT_ONCE = 31
 # Dagster ends an evaluation after 60 seconds
 DEADLINE_SECONDS = 40
@@ -99,14 +100,51 @@ def days_in_flight(instance: dg.DagsterInstance, days: Sequence[date], now: date
 
 def earlier_runs(instance: dg.DagsterInstance, behind: DayBehind) -> Earlier:
     """Return the runs that were asked for because of the same digest, whatever their end."""
-    records = instance.get_run_records(
-        dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest})
-    )
+    return _earlier(instance, dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest}))
+
+
+def first_sweep(instance: dg.DagsterInstance, start: date, now: datetime) -> list[dg.RunRequest]:
+    """Return the request of a first sweep, when none is in flight and the pause after failed ones is over."""
+    if instance.get_run_records(dg.RunsFilter(job_name=SWEEP_JOB, statuses=list(UNFINISHED)), limit=1):
+        return []
+    earlier = _earlier(instance, dg.RunsFilter(job_name=SWEEP_JOB))
+    if not is_due(earlier, now):
+        return []
+    return [dg.RunRequest(run_key=f"first-sweep:{start}:{earlier.attempts}", job_name=SWEEP_JOB)]
+
+
+def _earlier(instance: dg.DagsterInstance, runs: dg.RunsFilter) -> Earlier:
+    records = instance.get_run_records(runs)
     ends = [
         datetime.fromtimestamp(record.end_time, UTC) if record.end_time else _utc(record.update_timestamp)
         for record in records
     ]
     return Earlier(len(records), max(ends, default=None))
+
+
+def list_in_time(
+    export: Export, days: Sequence[date], deadline: float
+) -> tuple[dict[date, list[tuple[Table, Blob]]], list[str]]:
+    """Return the blobs of the days that could be listed in time, and notes on those that could not.
+
+    Raises:
+        ExportError: when no day could be listed.
+    """
+    listing: dict[date, list[tuple[Table, Blob]]] = {}
+    notes: list[str] = []
+    problem: ExportError | None = None
+    for day in days:
+        if time.monotonic() > deadline:
+            notes.append(f"only {len(listing)} of {len(days)} days listed in time, the others come next")
+            break
+        try:
+            listing |= list_days(export, [day])
+        except ExportError as error:
+            problem = error
+            notes.append(f"{day} cannot be listed: {error}")
+    if problem is not None and not listing:
+        raise problem
+    return listing, notes
 
 
 def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -> dg.SensorDefinition:
@@ -124,21 +162,15 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         ),
     )
     def sensor(context: dg.SensorEvaluationContext, export: ExportResource, lake: LakeResource) -> dg.SensorResult:
-        deadline = time.monotonic() + DEADLINE_SECONDS
         now = datetime.now(UTC)
         sweep_found = days_of_last_sweep(context.instance)
-        requests = [] if sweep_found.ran else [dg.RunRequest(run_key=f"first-sweep:{start}", job_name=SWEEP_JOB)]
+        requests = [] if sweep_found.ran else first_sweep(context.instance, start, now)
         tick = int(now.timestamp()) // 30
         days = window(now.date(), start, lookback_days, share_of_sweep(sweep_found.days, tick))
         held = days_in_flight(context.instance, days, now)
-        listing: dict[date, list[tuple[Table, Blob]]] = {}
-        waiting: list[str] = []
         with told_plainly(lake):
-            for day in rotated([day for day in days if day not in held], tick):
-                if time.monotonic() > deadline:
-                    waiting.append(f"only {len(listing)} of {len(days)} days listed in time, the others come next")
-                    break
-                listing |= list_days(export, [day])
+            free = rotated([day for day in days if day not in held], tick)
+            listing, waiting = list_in_time(export, free, time.monotonic() + DEADLINE_SECONDS)
             behind_days = survey(lake, export, listing, listing)
         for behind in behind_days:
             earlier = earlier_runs(context.instance, behind)

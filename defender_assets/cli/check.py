@@ -129,6 +129,7 @@ def _settings(settings: "Settings") -> Iterator[Setting]:
         names.LAKE_URI: settings.lake_uri,
         names.START_DATE: settings.start_date.isoformat(),
         names.LOOKBACK_DAYS: str(settings.lookback_days),
+        names.RETENTION_DAYS: str(settings.retention_days or "every day is kept"),
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:
         values[names.LAKE_CONNECTION_STRING] = f"{settings.lake_account.endpoint} ({settings.lake_account.way_in})"

@@ -122,6 +122,7 @@ class Fetch:
 
         for number, part in enumerate(parts):
             yield part, slices_of(number)
+            fill()
             while ahead and ahead[0][0] == number:
                 # the part ended early: its remaining slices are of no use
                 ahead.popleft()[2].cancel()

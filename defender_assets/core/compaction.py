@@ -14,23 +14,28 @@ from datetime import date
 
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from polars.exceptions import PolarsError
 
 from defender_assets.core.chunks import MEBIBYTE
 from defender_assets.core.failures import LakeConflictError, LakeError
-from defender_assets.core.lake import Commit, Lake, fence_of, in_rounds, scan
+from defender_assets.core.fences import fence_of
+from defender_assets.core.lake import Commit, Lake, in_rounds, scan
 from defender_assets.core.layouts import schema_of
+from defender_assets.core.small_files import files_of, full_days, hours_to_merge
 from defender_assets.core.tables import TABLES
-from defender_assets.core.typed import QUARANTINE
 
 logger = logging.getLogger(__name__)
 
 MANY_FILES = 100
+# when no maintenance comes: a run has to read the day's ids from all files, some 0.2 ms each
+TOO_MANY_FILES = 300
 # Each commit makes appends to the table start again, and they have 20 rounds (`lake.in_rounds`).
 DAYS_AT_ONCE = 8
 PATIENCE = 5
 ROWS_AT_ONCE = 200_000
 LINES_AT_ONCE = 10_000
-BYTES_AT_ONCE = 128 * MEBIBYTE
+BYTES_AT_ONCE = 64 * MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,12 @@ class Compacted:
 
 
 def compact(lake: Lake, name: str) -> list[Compacted]:
-    """Rewrite the days of a table that hold more than 100 files, the fullest first, a few days a call.
+    """Rewrite the days of a table that hold more than 100 small files, the fullest first, a few days a call.
 
     A day that other writers keep changing is left for the next call.
     """
     done = []
-    for day, _ in full_days(lake.open(name))[:DAYS_AT_ONCE]:
+    for day, _ in full_days(lake.open(name), MANY_FILES)[:DAYS_AT_ONCE]:
         try:
             compacted = compact_day(lake, name, day)
         except LakeConflictError:
@@ -87,10 +92,17 @@ def compact(lake: Lake, name: str) -> list[Compacted]:
     return done
 
 
-def full_days(table: DeltaTable, more_than: int = MANY_FILES) -> list[tuple[date, int]]:
-    """Return the days of this opening that hold more files than that, and how many, the fullest first."""
-    days = files_of(table).group_by("export_date").len().filter(pl.col("len") > more_than)
-    return days.sort("len", "export_date", descending=True).rows()
+def relieve(lake: Lake, table: DeltaTable, name: str, day: date) -> None:
+    """Compact a day in whose opening a run finds more than 300 small files to merge, for want of maintenance.
+
+    The run's own work is committed by then, so nothing that goes wrong here ends it.
+    """
+    if day not in dict(full_days(table, TOO_MANY_FILES)):
+        return
+    try:
+        compact_day(lake, name, day)
+    except (LakeError, DeltaError, PolarsError, OSError) as error:
+        logger.warning("%s %s could not be compacted, a later run tries again: %s", name, day, type(error).__name__)
 
 
 def compact_day(lake: Lake, name: str, day: date) -> Compacted | None:
@@ -110,29 +122,6 @@ def compact_day(lake: Lake, name: str, day: date) -> Compacted | None:
     return done
 
 
-def files_of(table: DeltaTable) -> pl.DataFrame:
-    """Return a row per file of this opening: day, rows, and for raw tenant, hour, generation and bytes."""
-    held = pl.DataFrame(table.get_add_actions(flatten=True))
-    columns = {
-        "partition.export_date": pl.Date(),
-        "num_records": pl.Int64(),
-        "partition.tenant_id": pl.String(),
-        "partition.hour": pl.Int32(),
-        "min.blob": pl.String(),
-        "max.blob": pl.String(),
-        "min.blob_created_at": pl.Datetime("us", "UTC"),
-        "max.blob_created_at": pl.Datetime("us", "UTC"),
-        "min.byte_start": pl.Int64(),
-        "max.byte_end": pl.Int64(),
-    }
-    return held.select(
-        (pl.col(name).cast(dtype) if name in held.columns else pl.lit(None, dtype)).alias(
-            name.removeprefix("partition.")
-        )
-        for name, dtype in columns.items()
-    )
-
-
 def _count(table: DeltaTable, day: date) -> int:
     return files_of(table).filter(pl.col("export_date") == day).height
 
@@ -150,11 +139,13 @@ def _parts(table: DeltaTable, name: str, day: date) -> list[Part]:
                     f"tenant_id = '{tenant}' AND hour = {hour}",
                     (pl.col("tenant_id") == tenant) & (pl.col("hour") == hour),
                 )
-                for tenant, hour in _hours_of_many_files(table, day)
+                for of, tenant, hour in hours_to_merge(files_of(table)).iter_rows()
+                if of == day
             )
             size = pl.col("byte_end") - pl.col("byte_start")
             return [Part(name, name, day, hours, ("byte_start",), size, BYTES_AT_ONCE)] if hours else []
-    if name == QUARANTINE:
+    if "table_name" in schema_of(table).names():
+        # quarantine, where each table has a fence of its own
         return [
             Part(
                 name,
@@ -169,27 +160,6 @@ def _parts(table: DeltaTable, name: str, day: date) -> list[Part]:
         ]
     # leads and stories are replaced as a whole by each run
     return []
-
-
-def _hours_of_many_files(raw: DeltaTable, day: date) -> list[tuple[str, int]]:
-    """Return tenant and hour of the partitions with several files of one generation of one blob.
-
-    A file of several generations could no longer answer the cursor from the log, so an hour whose blob was recreated
-    stays as it is. So does one with holes: the byte balance takes a file's bounds for its bytes, and must see them.
-    """
-    files = files_of(raw).filter(pl.col("export_date") == day).sort("tenant_id", "hour", "min.byte_start")
-    generation = ("blob", "blob_created_at")
-    one_generation = pl.all_horizontal(
-        (pl.col(f"min.{name}") == pl.col(f"max.{name}").first()).all()
-        & (pl.col(f"max.{name}") == pl.col(f"max.{name}").first()).all()
-        for name in generation
-    )
-    contiguous = (pl.col("min.byte_start").slice(1) == pl.col("max.byte_end").head(pl.len() - 1)).all()
-    hours = files.group_by("tenant_id", "hour").agg(
-        files=pl.len(), known=pl.col("max.byte_end").is_not_null().all(), mergeable=one_generation & contiguous
-    )
-    mergeable = hours.filter("known", "mergeable", pl.col("files") > 1)
-    return mergeable.select("tenant_id", "hour").sort("tenant_id", "hour").rows()
 
 
 def _rewrite(lake: Lake, part: Part) -> int:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from defender_assets.core.lake import Commit, Lake, in_rounds, scan_days, version_of
+from defender_assets.core.lake import Commit, Lake, in_rounds, scan_days
 from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
@@ -88,7 +88,8 @@ def rebuild_day(lake: Lake, derived: Derived, day: date, *, force: bool = False)
     def one_round() -> DerivedReport:
         target = lake.fenced(derived.name, day)
         opened = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
-        version = derived.target_version(day, lambda name, of: version_of(opened[name], name, of))
+        held = {name: lake.versions(table) for name, table in opened.items()}
+        version = derived.target_version(day, lambda name, of: held[name](name, of))
         if version <= target.version and not force:
             return DerivedReport(scan_days(target.table, day, day).collect(), target.version, written=False)
         spans = [

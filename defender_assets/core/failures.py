@@ -33,6 +33,10 @@ class LakeConflictError(LakeError):
     """Other writers won every round; nothing was written and a later try will do."""
 
 
+class UnbalancedError(DefenderAssetsError):
+    """Lines or records are unaccounted for: a bug of the reader. Nothing was committed; raw holds every byte."""
+
+
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the text on one line, without colours, secrets and whatever looks like a signature or key."""
     text = _COLOUR.sub("", text)

@@ -28,6 +28,7 @@ from defender_assets.core.arrow import RowStream, arrow_schema
 from defender_assets.core.azure import AzureAccount, explain
 from defender_assets.core.container import create_container, is_missing
 from defender_assets.core.failures import LakeConflictError, LakeError, scrub
+from defender_assets.core.fences import Versions, fence_of, versions_of
 from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
 
 Outcome = TypeVar("Outcome")
@@ -63,16 +64,6 @@ class Fenced:
     def __post_init__(self) -> None:
         """Read the version that this opening of the table shows."""
         self.version = self.table.transaction_version(self.fence) or 0
-
-
-def fence_of(name: str, day: date) -> str:
-    """Return the `app_id` of a table's day."""
-    return f"{name}/{day.isoformat()}"
-
-
-def version_of(table: DeltaTable, name: str, day: date) -> int:
-    """Return the version up to which the day stands in this opening of a table; 0 when it was never written."""
-    return table.transaction_version(fence_of(name, day)) or 0
 
 
 @dataclass(frozen=True)
@@ -151,6 +142,10 @@ class Lake:
     def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
         """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
         return Fenced(self.layout(name), day, fence or fence_of(name, day), self.open(name))
+
+    def versions(self, table: DeltaTable) -> Versions:
+        """Return the versions of all days in exactly this opening of a table, from one reading of its log."""
+        return versions_of(table, self._options())
 
     def commit(self, target: Fenced, commit: Commit) -> None:
         """Write the commit's rows and its version in one Delta commit, on the handle that was opened.

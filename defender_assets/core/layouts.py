@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # file per commit; a fence never leaves it, for delta-rs dates no transaction (see docs/decisions.md).
 PROPERTIES = {
     "delta.checkpointInterval": "20",
-    "delta.logRetentionDuration": "interval 2 days",
+    "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
 

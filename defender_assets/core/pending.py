@@ -12,7 +12,7 @@ from datetime import date, datetime
 from defender_assets.core.cursors import Cursors, read_cursors
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.export.blobs import Blob, Export, generation
-from defender_assets.core.lake import Lake, version_of
+from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES, Table
 from defender_assets.core.typed import QUARANTINE
 
@@ -132,11 +132,9 @@ def survey(lake: Lake, export: Export, days: Iterable[date], listing: Listing | 
     listed = list_days(export, wanted) if listing is None else listing
     opened = {layout.name: lake.open(layout.name) for layout in lake.layouts}
     cursors = {table.raw: read_cursors(opened[table.raw], wanted) for table in TABLES}
-    known: dict[tuple[str, str, date], int] = {}
+    versions = {name: lake.versions(table) for name, table in opened.items()}
 
     def held(name: str, fence: str, day: date) -> int:
-        if (name, fence, day) not in known:
-            known[name, fence, day] = version_of(opened[name], fence, day)
-        return known[name, fence, day]
+        return versions[name](fence, day)
 
     return days_behind(wanted, listed, cursors, held, fixed_creation=export.fixed_creation)

@@ -12,6 +12,7 @@ from itertools import chain
 import polars as pl
 
 from defender_assets.core.chunks import MEBIBYTE, Chunk, Fetch, Unread
+from defender_assets.core.compaction import relieve
 from defender_assets.core.cursors import read_cursors
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
@@ -122,6 +123,7 @@ def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_byte
             counted.new_bytes / 1e6,
             counted.chunks,
         )
+        relieve(lake, target.table, table.raw, day)
     return fetch
 
 

@@ -15,7 +15,10 @@ from deltalake import DeltaTable
 
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.lake import Commit, Lake, fence_of, in_rounds, row_count, scan_days, version_of
+from defender_assets.core.compaction import relieve
+from defender_assets.core.failures import UnbalancedError
+from defender_assets.core.fences import fence_of, version_of
+from defender_assets.core.lake import Commit, Lake, in_rounds, row_count, scan_days
 from defender_assets.core.layouts import Layout
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse, quarantine_long_line
 from defender_assets.core.tables import TABLES, Table
@@ -108,6 +111,7 @@ def _one_share(lake: Lake, table: Table, day: date, report: TypedReport, share_b
     _account(report, share, batches.upto)
     report.landed += row_count(target.table, day) - before
     logger.info("%s %s: up to batch %d, %d rows", table.name, day, batches.upto, share.rows.height)
+    relieve(lake, target.table, table.name, day)
     return batches.upto < held
 
 
@@ -155,7 +159,15 @@ def _parse(table: Table, batches: RawBatches, known: pl.DataFrame, known_lines: 
     distinct = rows.unique("record_id", keep="first").join(known, on="record_id", how="anti")
     lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
     fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
-    return _Share(distinct, fresh, tally, rows.height - distinct.height)
+    share = _Share(distinct, fresh, tally, rows.height - distinct.height)
+    if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + share.copies:
+        # before the commit: a later run would find nothing new to count, and pass
+        raise UnbalancedError(
+            f"{table.name} {batches.day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
+            f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
+            f"{share.copies} copies; nothing was committed, raw holds every byte: report it"
+        )
+    return share
 
 
 def _account(report: TypedReport, share: _Share, batch: int) -> None:

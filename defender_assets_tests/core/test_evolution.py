@@ -5,13 +5,16 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
-from defender_assets.core import raw, typed
+from defender_assets.core import lake as lake_room
+from defender_assets.core import layouts, raw, typed
+from defender_assets.core.compaction import compact_day
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import Layout
+from defender_assets.core.layouts import Layout, schema_of
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets.settings import LAYOUTS
@@ -84,6 +87,47 @@ def test_columns_of_a_newer_version_stay_and_are_null_in_new_rows(tmp_path: Path
     older.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], target.version))
     rows = local_lake(tmp_path / "lake").read(ALERT_INFO.name).collect()
     assert sorted(rows["AlertId"]) == ["AlertId-0", "by the older"]
+
+
+def test_an_older_version_that_compacts_keeps_the_values_of_columns_it_does_not_know(
+    tmp_path: Path, export: DirectoryExport
+) -> None:
+    lake, folder = local_lake(tmp_path / "lake"), Folder(export.root)
+    for number in range(3):
+        folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 1))
+        run(lake, export)
+    before = lake.read(ALERT_INFO.name).sort("AlertId").collect()
+    older = Lake(str(tmp_path / "lake"), reduced("Title"))
+    done = compact_day(older, ALERT_INFO.name, DAY)
+    assert done is not None
+    assert (done.files_before, done.files_after) == (3, 1)
+    after = lake.read(ALERT_INFO.name).sort("AlertId").collect()
+    assert after.equals(before)
+    assert after["Title"].null_count() == 0
+
+
+def test_two_openings_that_add_the_same_columns_at_once_both_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Lake(str(tmp_path), reduced("MachineGroup")).open(ALERT_INFO.name)
+    add, between = layouts.add_columns, [1]
+
+    def interrupted(table: DeltaTable, layout: Layout) -> None:
+        if between:
+            between.clear()
+            local_lake(tmp_path).open(ALERT_INFO.name)
+        add(table, layout)
+
+    monkeypatch.setattr(lake_room, "add_columns", interrupted)
+    assert set(schema_of(local_lake(tmp_path).open(ALERT_INFO.name))) == set(ALERT_INFO.schema)
+    assert not between
+
+
+def test_a_reader_needs_no_right_to_add_columns(tmp_path: Path) -> None:
+    Lake(str(tmp_path), reduced("MachineGroup")).open(ALERT_INFO.name)
+    lake = local_lake(tmp_path)
+    assert lake.read(ALERT_INFO.name).collect_schema()["MachineGroup"] == pl.String()
+    assert DeltaTable(lake.table_uri(ALERT_INFO.name)).version() == 0
 
 
 def test_a_column_of_another_type_is_refused_by_name(tmp_path: Path) -> None:

@@ -1,22 +1,34 @@
 """Compaction, retention, dead files and the log: the lake gets smaller and quicker, and holds the same."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
-from defender_assets.core import compaction, raw, typed
-from defender_assets.core.compaction import compact, compact_day, full_days
+from defender_assets.core import compaction, maintenance, raw, typed
+from defender_assets.core.azure import from_connection_string
+from defender_assets.core.compaction import compact, compact_day, in_order
 from defender_assets.core.cursors import read_cursors
 from defender_assets.core.derived import DERIVED, LEADS, rebuild_day
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Commit, Fenced, Lake, version_of
-from defender_assets.core.maintenance import maintain
+from defender_assets.core.failures import LakeError
+from defender_assets.core.fences import version_of
+from defender_assets.core.lake import Commit, Fenced, Lake
+from defender_assets.core.layouts import PROPERTIES
+from defender_assets.core.maintenance import let_old_days_leave, maintain
 from defender_assets.core.pending import survey
+from defender_assets.core.small_files import full_days
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
 from defender_assets.settings import LAYOUTS
-from defender_assets_tests.day_runs import bytes_held, promised
+from defender_assets_tests.day_runs import assert_same, bytes_held, promised, run_day
+from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
 
 BAD = b"no record\r\n"
@@ -48,6 +60,13 @@ def build(lake: Lake, day: date) -> None:
 
 def files(lake: Lake, name: str) -> int:
     return lake.open(name).get_add_actions().num_rows
+
+
+def age(folder: Path, *only: Path) -> None:
+    """Make data files look as if they had been written nine days ago."""
+    then = time.time() - 9 * 86_400
+    for file in only or folder.rglob("part-*.parquet"):
+        os.utime(file, (then, then))
 
 
 def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: DirectoryExport) -> None:
@@ -82,7 +101,6 @@ def test_only_days_of_many_files_are_compacted(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "MANY_FILES", 3)
-    monkeypatch.setattr(full_days, "__defaults__", (3,))
     ticks(lake, export, 5)
     ticks(lake, export, 2, DAY + timedelta(days=1))
     assert [done.day for done in compact(lake, ALERT_INFO.name)] == [DAY]
@@ -120,49 +138,248 @@ def test_a_writer_that_gets_in_between_is_not_lost(
     assert files(lake, ALERT_INFO.name) == 1
 
 
+def test_two_compactions_at_once_leave_each_row_once(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What OPTIMIZE does not do: two of them from one opening both commit, and each row is there twice."""
+    ticks(lake, export, 6)
+    held, before = bytes_held(lake), promised(lake)
+    commit, between = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, typed.QUARANTINE]
+
+    def interrupted(self: Lake, target: Fenced, rows: Commit) -> None:
+        if target.layout.name in between:
+            between.remove(target.layout.name)
+            assert compact_day(lake, target.layout.name, DAY) is not None
+        commit(self, target, rows)
+
+    monkeypatch.setattr(Lake, "commit", interrupted)
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE):
+        compact_day(lake, name, DAY)
+    assert not between
+    assert bytes_held(lake) == held
+    assert all(promised(lake)[name].equals(frame) for name, frame in before.items())
+
+
+def test_maintenance_beside_running_ticks_loses_nothing(
+    lake: Lake, export: DirectoryExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY_FILES", 1)
+    over = Event()
+    rewritten = []
+
+    def maintenance() -> None:
+        while not over.is_set():
+            for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE):
+                rewritten.extend(maintain(lake, name).compacted)
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(maintenance)
+        try:
+            ticks(lake, export, 15)
+        finally:
+            over.set()
+        beside.result()
+    assert rewritten
+    calm = local_lake(tmp_path / "calm")
+    raw.ingest(calm, export, ALERT_INFO, DAY)
+    typed.derive(calm, ALERT_INFO, DAY)
+    assert_same(lake, calm)
+
+
+def test_a_day_of_many_tenants_and_nothing_to_merge_is_left_alone(lake: Lake, export: DirectoryExport) -> None:
+    folder = Folder(export.root)
+    for number in range(5):
+        folder.append(ALERT_INFO, blob_path(tenant=f"tenant-{number}"), records(ALERT_INFO, number, 1))
+    raw.ingest(lake, export, ALERT_INFO, DAY)
+    assert files(lake, ALERT_INFO.raw) == 5
+    assert full_days(lake.open(ALERT_INFO.raw), 0) == []
+    folder.append(ALERT_INFO, blob_path(tenant="tenant-3"), records(ALERT_INFO, 9, 1))
+    raw.ingest(lake, export, ALERT_INFO, DAY)
+    assert full_days(lake.open(ALERT_INFO.raw), 0) == [(DAY, 2)]
+
+
+def test_an_hour_with_a_hole_is_left_for_the_byte_balance(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 6)
+    lake.open(ALERT_INFO.raw).delete("batch = 3")
+    done = compact_day(lake, ALERT_INFO.raw, DAY)
+    assert done is not None
+    assert (done.files_before, done.files_after) == (5, 3)
+
+
+def test_without_maintenance_runs_keep_their_day_readable(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "TOO_MANY_FILES", 3)
+    ticks(lake, export, 9)
+    assert files(lake, ALERT_INFO.raw) <= 5
+    assert files(lake, ALERT_INFO.name) <= 4
+    assert lake.read(ALERT_INFO.name).collect().height == 9
+
+
+def test_a_compaction_that_fails_ends_no_run(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object) -> None:
+        raise LakeError("the disk is full")
+
+    monkeypatch.setattr(compaction, "TOO_MANY_FILES", 1)
+    monkeypatch.setattr(compaction, "compact_day", failing)
+    ticks(lake, export, 3)
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+    assert "could not be compacted, a later run tries again: LakeError" in caplog.text
+
+
+def test_rows_that_are_missing_at_the_end_stop_a_compaction(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks(lake, export, 3)
+    monkeypatch.setattr(compaction, "in_order", lambda rows, *_: iter([rows.head(2).collect()]))
+    with pytest.raises(LakeError, match="read 2 of 3 rows; nothing was changed"):
+        compact_day(lake, ALERT_INFO.name, DAY)
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+
+
+def test_a_day_larger_than_memory_is_sorted_in_pieces() -> None:
+    keys = ["c", "a", None, "b", "a", "d", "b", "a"]
+    rows = pl.LazyFrame({"key": keys, "number": range(8)}, schema={"key": pl.String, "number": pl.Int64})
+    for limit in (1, 2, 3, 100):
+        frames = list(in_order(rows, ("key", "number"), pl.lit(1, pl.Int64), limit))
+        assert pl.concat(frames).equals(rows.sort("key", "number").collect())
+        assert max(frame.height for frame in frames) <= max(limit, 3) + 2
+
+
 def test_fences_outlive_checkpoints_and_the_log(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 3)
     for name in (ALERT_INFO.raw, ALERT_INFO.name):
+        maintain(lake, name)
         table = lake.open(name)
         table.alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
-        maintain(lake, name)
+        table.create_checkpoint()
+        table.cleanup_metadata()
+        assert len(list((Path(lake.table_uri(name)) / "_delta_log").glob("*.json"))) == 1
         assert version_of(lake.open(name), name, DAY) == 3
     ticks(lake, export, 1, first=3)
     assert lake.read(ALERT_INFO.name).collect().height == 4
 
 
-def test_dead_files_go_and_living_ones_stay(lake: Lake, export: DirectoryExport) -> None:
+def test_dead_files_go_after_a_week_and_living_ones_stay(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 3)
-    compact_day(lake, ALERT_INFO.name, DAY)
     folder = Path(lake.table_uri(ALERT_INFO.name))
+    age(folder)
+    compact_day(lake, ALERT_INFO.name, DAY)
+    # it died just now, though it was written long ago
     assert maintain(lake, ALERT_INFO.name).files_deleted == 0
-    assert len(list(folder.rglob("part-*.parquet"))) == 4
-    lake.open(ALERT_INFO.name).vacuum(0, dry_run=False, enforce_retention_duration=False)
-    assert len(list(folder.rglob("part-*.parquet"))) == 1
+    of_a_killed_writer = next(folder.rglob("part-*.parquet")).with_name("part-00000-never-committed.parquet")
+    of_a_killed_writer.write_bytes(b"rows")
+    # it may be that of a writer that is about to commit
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 0
+    age(folder, of_a_killed_writer)
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 1
+    assert not of_a_killed_writer.exists()
     assert lake.read(ALERT_INFO.name).collect().height == 3
 
 
+def test_dead_files_that_the_log_has_forgotten_go_too(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgetful = {**PROPERTIES, "delta.deletedFileRetentionDuration": "interval 0 hours"}
+    monkeypatch.setattr(maintenance, "PROPERTIES", forgetful)
+    ticks(lake, export, 3)
+    folder = Path(lake.table_uri(ALERT_INFO.name))
+    maintain(lake, ALERT_INFO.name)
+    compact_day(lake, ALERT_INFO.name, DAY)
+    lake.open(ALERT_INFO.name).create_checkpoint()
+    assert lake.open(ALERT_INFO.name).vacuum(0) == []
+    age(folder)
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 3
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+
+
+def test_a_table_of_an_older_version_gets_the_properties_of_a_new_one(lake: Lake) -> None:
+    lake.open(ALERT_INFO.raw).alter.set_table_properties({"delta.checkpointInterval": "100"})
+    maintain(lake, ALERT_INFO.raw)
+    assert lake.open(ALERT_INFO.raw).metadata().configuration == PROPERTIES
+    version = lake.open(ALERT_INFO.raw).version()
+    maintain(lake, ALERT_INFO.raw)
+    assert lake.open(ALERT_INFO.raw).version() == version
+
+
+OLD, KEPT = (datetime.now(UTC).date() - timedelta(days=days) for days in (40, 2))
+
+
 def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: DirectoryExport) -> None:
-    today = datetime.now(UTC).date()
-    old, kept = today - timedelta(days=40), today - timedelta(days=2)
-    for day in (old, kept):
+    for day in (OLD, KEPT):
         ticks(lake, export, 2, day)
         build(lake, day)
-    short = Lake(lake.uri, LAYOUTS, keep_days=31)
-    for layout in short.layouts:
-        maintain(short, layout.name)
+    short = replace(lake, keep_days=31)
+    left = let_old_days_leave(short)
+    assert (left[ALERT_INFO.raw], left[ALERT_INFO.name], left[LEADS.name]) == (2, 2, 2)
     for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE, LEADS.name):
-        assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
-    assert [behind.day for behind in survey(short, export, [old, kept])] == []
-    Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
-    assert survey(short, export, [old, kept]) == []
-    assert raw.ingest(short, export, ALERT_INFO, old).new_bytes == 0
-    assert typed.derive(short, ALERT_INFO, old).rows == 0
-    assert maintain(short, ALERT_INFO.raw).expired_rows == 0
+        assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [KEPT]
+    Folder(export.root).append(ALERT_INFO, blob_path(day=OLD), records(ALERT_INFO, 0, 1))
+    assert survey(short, export, [OLD, KEPT]) == []
+    versions = {layout.name: lake.open(layout.name).version() for layout in LAYOUTS}
+    assert raw.ingest(short, export, ALERT_INFO, OLD).new_bytes == 0
+    assert raw.refresh(short, export, ALERT_INFO, OLD).new_bytes == 0
+    assert typed.derive(short, ALERT_INFO, OLD).rows == 0
+    assert typed.derive(short, ALERT_INFO, OLD, rebuild=True).rows == 0
+    assert rebuild_day(short, LEADS, OLD, force=True).rows.height == 0
+    assert set(let_old_days_leave(short).values()) == {0}
+    assert versions == {layout.name: lake.open(layout.name).version() for layout in LAYOUTS}
+
+
+@pytest.mark.parametrize("left_by_then", range(1, len(LAYOUTS) + 1))
+def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
+    lake: Lake, export: DirectoryExport, left_by_then: int
+) -> None:
+    ticks(lake, export, 2, OLD)
+    build(lake, OLD)
+    before = promised(lake)
+    let_old_days_leave(replace(lake, keep_days=31, layouts=LAYOUTS[:left_by_then]))
+    run_day(lake, export, OLD)
+    build(lake, OLD)
+    assert survey(lake, export, [OLD]) == []
+    for name, frame in before.items():
+        assert promised(lake)[name].equals(frame), name
+
+
+def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks(lake, export, 2, OLD)
+    opened = Lake.open
+
+    def failing(self: Lake, name: str) -> DeltaTable:
+        if name == typed.QUARANTINE:
+            raise LakeError("no permission")
+        return opened(self, name)
+
+    monkeypatch.setattr(Lake, "open", failing)
+    with pytest.raises(LakeError, match="no permission"):
+        let_old_days_leave(replace(lake, keep_days=31))
+    monkeypatch.undo()
+    assert lake.read(ALERT_INFO.raw).collect().height == 0
+    assert lake.read(ALERT_INFO.name).collect().height == 2
 
 
 def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 1, date(2020, 1, 1))
-    assert maintain(lake, ALERT_INFO.name).expired_rows == 0
+    assert let_old_days_leave(lake) == {}
     assert lake.read(ALERT_INFO.name).collect().height == 1
     assert maintain(lake, DEVICE_INFO.name).compacted == []
+
+
+@pytest.mark.azure
+def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: DirectoryExport) -> None:
+    credentials = from_connection_string("TEST", account.connection_string)
+    lake = Lake("az://lake/tables", LAYOUTS, credentials, keep_days=31)
+    for day in (OLD, KEPT):
+        # as a lake that kept every day
+        ticks(replace(lake, keep_days=None), export, 3, day)
+    assert let_old_days_leave(lake)[ALERT_INFO.name] == 3
+    for name in (ALERT_INFO.raw, ALERT_INFO.name):
+        assert compact_day(lake, name, KEPT) is not None
+        assert maintain(lake, name).files_deleted == 0
+        assert version_of(lake.open(name), name, OLD) == version_of(lake.open(name), name, KEPT) == 3
+    assert survey(lake, export, [OLD, KEPT])[0].missing == ()
+    assert lake.read(ALERT_INFO.name).collect().height == 3

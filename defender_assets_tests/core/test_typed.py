@@ -1,5 +1,7 @@
 """Raw into typed tables: each record once a day, incrementally, whatever interrupts it."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +12,12 @@ import pytest
 from defender_assets.core import chunks, raw, typed
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Commit, Fenced, Lake, version_of
-from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.failures import UnbalancedError
+from defender_assets.core.fences import version_of
+from defender_assets.core.lake import Commit, Fenced, Lake
+from defender_assets.core.records import Source
+from defender_assets.core.rows import Parsed, parse
+from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, Table
 from defender_assets_tests.exports import (
     DAY,
     MOMENT,
@@ -220,3 +226,21 @@ def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
     setup.ingest()
     report = setup.derive()
     assert (report.rows, report.lag_median) == (1, None)
+
+
+def test_a_reader_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 3) + BAD)
+    setup.ingest()
+
+    def forgetful(table: Table, chunks: Iterator[tuple[Source, bytes]]) -> Iterator[Parsed]:
+        for parsed in parse(table, chunks):
+            yield replace(parsed, rows=parsed.rows.head(2))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(typed, "parse", forgetful)
+        for rebuild in (False, True):
+            with pytest.raises(UnbalancedError, match="3 records not 2 rows"):
+                typed.derive(setup.lake, ALERT_INFO, DAY, rebuild=rebuild)
+    assert setup.rows().is_empty()
+    assert setup.quarantined().is_empty()
+    assert setup.derive().rows == 3

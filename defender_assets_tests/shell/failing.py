@@ -13,13 +13,13 @@ OUT_OF_ORDER = ExportError("out of order")
 
 @dataclass(frozen=True)
 class FailingExport(DirectoryExport):
-    """A directory whose listing of one day fails as an account's would."""
+    """A directory whose listing of one day, or of every day, fails as an account's would."""
 
     fixed_creation: bool = False
-    failing_day: date = YESTERDAY
+    failing_day: date | None = YESTERDAY
     error: Exception = OUT_OF_ORDER
 
     def blobs_of_day(self, container: str, day: date) -> list[Blob]:
-        if day == self.failing_day:
+        if self.failing_day in {None, day}:
             raise self.error
         return super().blobs_of_day(container, day)

@@ -52,7 +52,7 @@ def run_in(workshop: Workshop, status: dg.DagsterRunStatus, day: date, digest: s
 def test_a_first_tick_asks_for_a_sweep_once(workshop: Workshop) -> None:
     (request,) = workshop.tick().requests
     assert (request.job_name, request.partition_key) == ("sweep_older_days", None)
-    assert request.run_key == f"first-sweep:{START}"
+    assert request.run_key == f"first-sweep:{START}:0"
     workshop.sweep()
     assert workshop.tick().days == []
 
@@ -105,8 +105,8 @@ def test_a_run_older_than_the_maximum_holds_its_day_no_longer(swept: Workshop) -
     run_in(swept, dg.DagsterRunStatus.QUEUED, TODAY)
     days, now = [DAY, TODAY], datetime.now(UTC)
     assert days_in_flight(swept.instance, days, now) == {DAY, TODAY}
-    assert days_in_flight(swept.instance, days, now + timedelta(seconds=7190)) == {DAY, TODAY}
-    assert days_in_flight(swept.instance, days, now + timedelta(seconds=7260)) == {TODAY}
+    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3590)) == {DAY, TODAY}
+    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3660)) == {TODAY}
 
 
 def test_ended_runs_hold_nothing(swept: Workshop) -> None:
@@ -173,8 +173,8 @@ def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, mon
     assert swept.follow(request).success
 
 
-def test_a_failing_listing_fails_the_tick_in_one_line(swept: Workshop) -> None:
-    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
+def test_a_listing_that_fails_for_all_days_fails_the_tick_in_one_line(swept: Workshop) -> None:
+    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=None))
     with pytest.raises(dg.Failure, match="out of order") as error:
         broken.tick()
     assert str(error.value.description) == "out of order"
@@ -218,3 +218,11 @@ def test_however_many_days_a_sweep_named_a_few_ticks_look_at_them_all(count: int
         shares = [share_of_sweep(days, tick) for tick in range(first, first + count // SWEPT_AT_ONCE + 1)]
         assert all(len(share) == min(count, SWEPT_AT_ONCE) for share in shares)
         assert {day for share in shares for day in share} == set(days)
+
+
+def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: Workshop) -> None:
+    swept.put(DAY)
+    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=day_before(2)))
+    assert broken.tick().days == [DAY.isoformat()]
+    swept.run(DAY)
+    assert f"{day_before(2)} cannot be listed: out of order" in broken.tick().reason

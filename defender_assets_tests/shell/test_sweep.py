@@ -1,9 +1,10 @@
 """The sweep: names older days that are behind; the sensor asks for them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.schedules import SweepFound, days_of_last_sweep
+from defender_assets.sensors import FIRST_PAUSE, first_sweep
 from defender_assets_tests.shell.workshop import START, TODAY, Workshop, day_before
 
 OLD = day_before(7)
@@ -63,6 +64,18 @@ def test_a_failed_sweep_does_not_hide_the_one_before(workshop: Workshop) -> None
     failed = workshop.definitions().resolve_job_def("sweep_older_days")
     assert not failed.execute_in_process(instance=workshop.instance, raise_on_error=False).success
     assert days_of_last_sweep(workshop.instance).days == (OLD,)
+
+
+def test_a_first_sweep_that_fails_is_asked_for_again_after_a_pause(workshop: Workshop) -> None:
+    blocked = workshop.settings.export_dir / ALERT_INFO.container
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.touch()
+    failed = workshop.definitions().resolve_job_def("sweep_older_days")
+    assert not failed.execute_in_process(instance=workshop.instance, raise_on_error=False).success
+    now = datetime.now(UTC)
+    assert first_sweep(workshop.instance, START, now) == []
+    (request,) = first_sweep(workshop.instance, START, now + FIRST_PAUSE * 2)
+    assert request.run_key == f"first-sweep:{START}:1"
 
 
 def test_a_sweep_changes_nothing_but_creates_the_tables(workshop: Workshop) -> None:

@@ -1,0 +1,90 @@
+"""The versions of all days of one opening of a table, from one reading of its log.
+
+delta-rs reads the log anew for each `transaction_version`: sixty look-ups, as leads and the sensor need them, are a
+thousand requests in a remote lake. Here the last checkpoint and the commits behind it are read once. Where that is not
+possible (a checkpoint in parts, or one newer than the opening), each look-up goes to delta-rs as ever. Writers ask the
+handle that they commit on; see `lake`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import date
+
+import polars as pl
+from deltalake import DeltaTable
+from polars.exceptions import PolarsError
+
+Versions = Callable[[str, date], int]
+"""Version of (fence's table, day); 0 when it was never written."""
+
+logger = logging.getLogger(__name__)
+
+_TRANSACTION = pl.Struct({"appId": pl.String(), "version": pl.Int64()})
+_HINT = pl.Schema({"version": pl.Int64(), "parts": pl.Int64(), "v2Checkpoint": pl.Struct({"path": pl.String()})})
+
+
+def fence_of(name: str, day: date) -> str:
+    """Return the `app_id` of a table's day."""
+    return f"{name}/{day.isoformat()}"
+
+
+def version_of(table: DeltaTable, name: str, day: date) -> int:
+    """Return the version up to which the day stands in this opening of a table; 0 when it was never written."""
+    return table.transaction_version(fence_of(name, day)) or 0
+
+
+def versions_of(table: DeltaTable, options: Mapping[str, str]) -> Versions:
+    """Return the versions of all days in exactly this opening of a table.
+
+    Args:
+        table: the opening; commits after it do not count.
+        options: how its storage is reached.
+    """
+    known = read_versions(table, options)
+    if known is None:
+        return lambda name, day: version_of(table, name, day)
+    return lambda name, day: known.get(fence_of(name, day), 0)
+
+
+def read_versions(table: DeltaTable, options: Mapping[str, str]) -> dict[str, int] | None:
+    """Return the version of each `app_id`, or None where the log cannot be read in one go."""
+    log = f"{table.table_uri.rstrip('/')}/_delta_log"
+    storage = dict(options)
+    try:
+        after, found = _checkpoint(log, table.version(), storage)
+        commits = [f"{log}/{version:020}.json" for version in range(after + 1, table.version() + 1)]
+        if commits:
+            lines = pl.scan_ndjson(commits, schema={"txn": _TRANSACTION}, storage_options=storage)
+            found.append(_transactions(lines))
+    except (PolarsError, OSError, _UnusualLogError) as error:
+        logger.debug("%s: each version is looked up by itself (%s)", log, type(error).__name__)
+        return None
+    # a fence never falls
+    highest = pl.concat(found).group_by("app").agg(pl.col("version").max()) if found else pl.DataFrame()
+    return dict(highest.iter_rows())
+
+
+class _UnusualLogError(Exception):
+    """The log has a shape that is left to delta-rs."""
+
+
+def _checkpoint(log: str, upto: int, storage: dict[str, str]) -> tuple[int, list[pl.DataFrame]]:
+    """Return the version of the last checkpoint and its transactions; -1 where there is none."""
+    try:
+        hint = pl.scan_ndjson(f"{log}/_last_checkpoint", schema=_HINT, storage_options=storage).collect().row(0)
+    except FileNotFoundError:
+        return -1, []
+    version, parts, v2 = hint
+    if version > upto or parts is not None or v2 is not None:
+        raise _UnusualLogError
+    file = f"{log}/{version:020}.checkpoint.parquet"
+    return version, [_transactions(pl.scan_parquet(file, storage_options=storage, glob=False))]
+
+
+def _transactions(actions: pl.LazyFrame) -> pl.DataFrame:
+    transaction = pl.col("txn").struct
+    return (
+        actions.select(app=transaction.field("appId"), version=transaction.field("version"))
+        .filter(pl.col("app").is_not_null())
+        .collect()
+    )

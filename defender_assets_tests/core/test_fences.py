@@ -1,0 +1,83 @@
+"""The versions of all days from one reading of the log: the same that delta-rs looks up one by one."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from defender_assets.core.azure import from_connection_string
+from defender_assets.core.fences import fence_of, read_versions, version_of, versions_of
+from defender_assets.core.lake import Commit, Lake
+from defender_assets.core.layouts import PROPERTIES
+from defender_assets.core.tables import ALERT_INFO
+from defender_assets.settings import LAYOUTS
+from defender_assets_tests.emulator import Emulator
+from defender_assets_tests.exports import DAY, local_lake
+
+NAME = ALERT_INFO.name
+DAYS = [DAY + timedelta(days=number) for number in range(3)]
+INTERVAL = int(PROPERTIES["delta.checkpointInterval"])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return local_lake(tmp_path)
+
+
+def commit(lake: Lake, day: date) -> None:
+    target = lake.fenced(NAME, day)
+    lake.commit(target, Commit([], target.version + 1))
+
+
+def assert_as_looked_up(table: DeltaTable) -> None:
+    known = read_versions(table, {})
+    assert known is not None
+    for day in [*DAYS, DAY - timedelta(days=1)]:
+        assert known.get(fence_of(NAME, day), 0) == version_of(table, NAME, day)
+
+
+def test_they_are_those_that_delta_rs_looks_up_whatever_the_checkpoints(lake: Lake) -> None:
+    assert read_versions(lake.open(NAME), {}) == {}
+    for number in range(2 * INTERVAL + 2):
+        commit(lake, DAYS[number % 2] if number else DAYS[2])
+        if number % INTERVAL in (0, 1, INTERVAL - 2, INTERVAL - 1):
+            assert_as_looked_up(lake.open(NAME))
+
+
+def test_commits_after_the_opening_do_not_count(lake: Lake) -> None:
+    commit(lake, DAY)
+    opened = lake.open(NAME)
+    commit(lake, DAY)
+    assert versions_of(opened, {})(NAME, DAY) == 1
+    assert lake.versions(lake.open(NAME))(NAME, DAY) == 2
+
+
+def test_a_checkpoint_newer_than_the_opening_is_left_to_delta_rs(lake: Lake) -> None:
+    commit(lake, DAY)
+    opened = lake.open(NAME)
+    commit(lake, DAY)
+    lake.open(NAME).create_checkpoint()
+    assert read_versions(opened, {}) is None
+    assert versions_of(opened, {})(NAME, DAY) == 1
+
+
+def test_what_cannot_be_read_is_left_to_delta_rs(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(lake, DAY)
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(pl, "scan_ndjson", unreadable)
+    assert lake.versions(lake.open(NAME))(NAME, DAY) == 1
+
+
+@pytest.mark.azure
+def test_they_are_read_from_an_account_too(account: Emulator) -> None:
+    lake = Lake("az://lake/tables", LAYOUTS, from_connection_string("TEST", account.connection_string))
+    for number in range(INTERVAL + 2):
+        commit(lake, DAYS[number % 2])
+    opened = lake.open(NAME)
+    known = read_versions(opened, lake.account.storage_options() if lake.account else {})
+    assert known == {fence_of(NAME, day): version_of(opened, NAME, day) for day in DAYS[:2]}
