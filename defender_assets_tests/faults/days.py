@@ -24,16 +24,36 @@ class Sizes:
     share: int = 2_000
 
 
-def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, refresh: bool = False) -> None:
-    """All assets of a day, in the order of the data's way; with `refresh` as a run that asks for `full_refresh`."""
+WHOLE_DAY = "day"
+DERIVATIONS = "leads and stories"
+PARTS = (*(table.name for table in TABLES), DERIVATIONS, WHOLE_DAY)
+
+
+def run_part(
+    part: str,
+    lake: Lake,
+    export: Export,
+    day: date,
+    sizes: Sizes = Sizes(),
+    *,
+    refresh: bool = False,
+) -> None:
+    """A part of a day's run, or all of it, in the order of the data's way; with `refresh` as `full_refresh` asks."""
     for table in TABLES:
+        if part not in {table.name, WHOLE_DAY}:
+            continue
         if refresh:
             raw.refresh(lake, export, table, day)
         raw.ingest(lake, export, table, day, commit_bytes=sizes.commit)
         report = typed.derive(lake, table, day, rebuild=refresh, share_bytes=sizes.share)
         assert report.balanced, f"{table.name} {day}: {report}"
-    for derived in DERIVED:
+    for derived in DERIVED if part in {DERIVATIONS, WHOLE_DAY} else ():
         rebuild_day(lake, derived, day, force=refresh)
+
+
+def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, refresh: bool = False) -> None:
+    """All assets of a day."""
+    run_part(WHOLE_DAY, lake, export, day, sizes, refresh=refresh)
 
 
 @contextmanager

@@ -1,13 +1,16 @@
 """An export that fails, or in which something happens, at chosen calls. It wraps any export, real ones only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from threading import Lock
+from typing import Literal
 
 from defender_assets.core.export import Blob, BlobChangedError, Export
 from defender_assets.core.failures import ExportError
 
+Call = Literal["before_list", "after_list", "before_read", "after_read"]
+CALLS: tuple[Call, ...] = ("before_list", "after_list", "before_read", "after_read")
 Event = Callable[[], object]
 """What happens at a call: a change of the export, another run, or an exception."""
 
@@ -24,13 +27,16 @@ def changed() -> None:
 
 @dataclass
 class FaultyExport:
-    """An export with events before or after its n-th listing of a day, or its n-th range read (1, 2, …)."""
+    """An export in which `event` happens at its `number`-th listing of a day, or range read (1, 2, …).
+
+    Once, or, when it is `lasting`, at each later one too.
+    """
 
     export: Export
-    before_list: Mapping[int, Event] = field(default_factory=dict)
-    after_list: Mapping[int, Event] = field(default_factory=dict)
-    before_read: Mapping[int, Event] = field(default_factory=dict)
-    after_read: Mapping[int, Event] = field(default_factory=dict)
+    call: Call
+    number: int
+    event: Event
+    lasting: bool = False
     lists: int = 0
     reads: int = 0
     met: int = 0
@@ -53,9 +59,9 @@ class FaultyExport:
         with self._lock:
             self.lists += 1
             number = self.lists
-        self._meet(self.before_list, number)
+        self._meet("before_list", number)
         listed = self.export.blobs_of_day(container, day)
-        self._meet(self.after_list, number)
+        self._meet("after_list", number)
         return listed
 
     def all_blobs(self, container: str) -> Iterator[Blob]:
@@ -65,12 +71,12 @@ class FaultyExport:
         with self._lock:
             self.reads += 1
             number = self.reads
-        self._meet(self.before_read, number)
+        self._meet("before_read", number)
         content = self.export.read(container, blob, start, end)
-        self._meet(self.after_read, number)
+        self._meet("after_read", number)
         return content
 
-    def _meet(self, events: Mapping[int, Event], number: int) -> None:
-        if number in events:
+    def _meet(self, call: Call, number: int) -> None:
+        if call == self.call and (number == self.number or (self.lasting and number > self.number)):
             self.met += 1
-            events[number]()
+            self.event()

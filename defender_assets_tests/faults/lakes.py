@@ -1,7 +1,9 @@
 """A lake whose n-th commit meets an event: before it, while its rows stream, or after it has landed."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Literal
 
 import polars as pl
@@ -18,6 +20,10 @@ class DiedError(Exception):
     """Stands for the end of the process: nothing in the project catches it."""
 
 
+class OnPurposeError(LakeError):
+    """The lake's storage failed, because a test wanted it."""
+
+
 def died() -> None:
     """The process ends here."""
     raise DiedError
@@ -30,7 +36,7 @@ def conflicted() -> None:
 
 def broken() -> None:
     """The lake's storage fails."""
-    raise LakeError("the lake does not answer (on purpose)")
+    raise OnPurposeError("the lake does not answer")
 
 
 @dataclass
@@ -70,6 +76,26 @@ class FaultyLake(Lake):
             fault.event()
 
 
+@dataclass(frozen=True)
+class Overtaken(Lake):
+    """A lake in which the event happens once, behind the first opening for a commit."""
+
+    events: list[Callable[[], object]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lake: Lake, event: Callable[[], object]) -> "Overtaken":
+        """The lake given, with the event."""
+        return cls(lake.uri, lake.layouts, lake.account, lake.keep_days, [event])
+
+    def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
+        target = super().fenced(name, day, fence)
+        if self.events:
+            self.events.pop()()
+        return target
+
+
 def _then(frames: Iterable[pl.DataFrame], event: Callable[[], object]) -> Iterator[pl.DataFrame]:
     yield from frames
-    event()
+    # the stream is pulled within the runtime of delta-rs, in whose threads no other table can be opened
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(event).result()

@@ -6,8 +6,8 @@ truth, and equal to a lake that was made from the same raw bytes at once.
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,44 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from defender_assets.core import raw, typed
+from defender_assets.core.chunks import TornLineError
 from defender_assets.core.compaction import compact_day
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import Export
-from defender_assets.core.failures import ExportError, LakeError
-from defender_assets.core.lake import Lake, version_of
+from defender_assets.core.failures import ExportError
+from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
-from defender_assets.core.tables import TABLES
+from defender_assets.core.tables import ALERT_EVIDENCE, TABLES
 from defender_assets_tests.export.places import Directory, Place
 from defender_assets_tests.exports import local_lake
-from defender_assets_tests.faults.days import Sizes, run_day, small_sizes
-from defender_assets_tests.faults.exports import FaultyExport, changed, refused
-from defender_assets_tests.faults.lakes import MOMENTS, DiedError, FaultyLake, broken, conflicted, died
+from defender_assets_tests.faults.days import PARTS, Sizes, run_day, run_part, small_sizes
+from defender_assets_tests.faults.exports import CALLS, Call, Event, FaultyExport, changed, refused
+from defender_assets_tests.faults.lakes import (
+    MOMENTS,
+    DiedError,
+    FaultyLake,
+    Moment,
+    OnPurposeError,
+    broken,
+    conflicted,
+    died,
+)
 from defender_assets_tests.faults.same import assert_same_tables, built_at_once
 from defender_assets_tests.faults.streams import KINDS, Line, Slot, make_line
 from defender_assets_tests.faults.truth import DAYS, NAMED, SLOTS, Truth
 
-COMMITS_OF_A_DAY = 11
+Draft = list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A run of a day, or of a part of it."""
+
+    part: str
+    day: date
+    sizes: Sizes
+    refresh: bool
+
 
 slots = st.sampled_from(SLOTS)
 days = st.sampled_from(DAYS)
@@ -40,15 +61,15 @@ tables = st.sampled_from(TABLES)
 drafts = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9)), max_size=4)
 cuts = st.one_of(st.none(), st.integers(0, 900))
 sizes = st.builds(Sizes, commit=st.sampled_from([1, 900, 10**6]), share=st.sampled_from([1, 900, 10**6]))
+# a whole day costs ten times what a table costs
+parts = st.sampled_from((*PARTS[:3], *PARTS[:3], *PARTS[:3], *PARTS))
+works = st.builds(Work, part=parts, day=days, sizes=sizes, refresh=st.sampled_from((False, False, True)))
+commits = st.integers(1, 6)
 moments = st.sampled_from(MOMENTS)
-commit_faults = st.sampled_from([died, conflicted, broken])
+commit_faults: st.SearchStrategy[Event] = st.sampled_from([died, conflicted, broken])
+calls = st.sampled_from(CALLS)
 read_faults = st.sampled_from([refused, changed])
-calls = st.sampled_from(["before_list", "after_list", "before_read", "after_read"])
-
-
-def at(call: str, number: int, event: Callable[[], object]) -> dict[str, Any]:
-    """The arguments by which an export meets an event at the n-th such call."""
-    return {call: {number: event}}
+changes = st.sampled_from(["append", "recreate", "vanish"])
 
 
 class Interruptions(RuleBasedStateMachine):
@@ -65,7 +86,7 @@ class Interruptions(RuleBasedStateMachine):
         self.leave.enter_context(small_sizes())
         self.lake: Lake = local_lake(self.folder / "lake")
         self.truth = Truth(self.make_place(), self.lake)
-        self.versions: dict[tuple[str, str, date], int] = {}
+        self.versions: dict[str, int] = {}
 
     def make_place(self) -> Place:
         return Directory(self.folder / "export")
@@ -74,7 +95,7 @@ class Interruptions(RuleBasedStateMachine):
     def export(self) -> Export:
         return self.truth.place.export
 
-    def lines(self, slot: Slot, draft: list[tuple[str, int]]) -> list[Line]:
+    def lines(self, slot: Slot, draft: Draft) -> list[Line]:
         return [make_line(NAMED[slot.table_name], slot.tenant, kind, number) for kind, number in draft]
 
     # growth
@@ -85,11 +106,11 @@ class Interruptions(RuleBasedStateMachine):
             self.truth.append(slot, self.lines(slot, [(kind, number % 5) for kind in draft]))
 
     @rule(slot=slots, draft=drafts, cut=cuts)
-    def append(self, slot: Slot, draft: list[tuple[str, int]], cut: int | None) -> None:
+    def append(self, slot: Slot, draft: Draft, cut: int | None) -> None:
         self.truth.append(slot, self.lines(slot, draft), cut)
 
     @rule(slot=slots, draft=drafts, cut=cuts)
-    def recreate(self, slot: Slot, draft: list[tuple[str, int]], cut: int | None) -> None:
+    def recreate(self, slot: Slot, draft: Draft, cut: int | None) -> None:
         self.truth.recreate(slot, self.lines(slot, draft), cut)
 
     @rule(slot=slots)
@@ -107,23 +128,14 @@ class Interruptions(RuleBasedStateMachine):
     def parse(self, table: Any, day: date, sizes: Sizes, rebuild: bool) -> None:
         assert typed.derive(self.lake, table, day, share_bytes=sizes.share, rebuild=rebuild).balanced
 
-    @rule(day=days, force=st.booleans())
-    def build(self, day: date, force: bool) -> None:
-        for derived in DERIVED:
-            rebuild_day(self.lake, derived, day, force=force)
-
-    @rule(day=days, sizes=sizes)
-    def run(self, day: date, sizes: Sizes) -> None:
-        run_day(self.lake, self.export, day, sizes)
+    @rule(work=works)
+    def run(self, work: Work) -> None:
+        self.do(work, self.lake, self.export)
 
     @rule(table=tables, day=days)
     def refresh_raw(self, table: Any, day: date) -> None:
         raw.refresh(self.lake, self.export, table, day)
         self.truth.check_raw(table)
-
-    @rule(day=days)
-    def refresh(self, day: date) -> None:
-        run_day(self.lake, self.export, day, refresh=True)
 
     @rule(day=days, table=tables)
     def compact(self, day: date, table: Any) -> None:
@@ -133,92 +145,83 @@ class Interruptions(RuleBasedStateMachine):
 
     # faults
 
-    def attempt(self, lake: Lake, export: Export, day: date, sizes: Sizes, *, refresh: bool) -> None:
-        with suppress(DiedError, ExportError, LakeError):
-            run_day(lake, export, day, sizes, refresh=refresh)
+    def do(self, work: Work, lake: Lake, export: Export) -> None:
+        run_part(work.part, lake, export, work.day, work.sizes, refresh=work.refresh)
 
-    @rule(
-        day=days, number=st.integers(1, COMMITS_OF_A_DAY), moment=moments, event=commit_faults, sizes=sizes,
-        refresh=st.booleans(),
-    )  # fmt: skip
-    def run_into_a_failing_commit(
-        self, day: date, number: int, moment: Any, event: Callable[[], object], sizes: Sizes, refresh: bool
-    ) -> None:
-        self.attempt(FaultyLake.over(self.lake, number, moment, event), self.export, day, sizes, refresh=refresh)
+    def attempt(self, work: Work, lake: Lake, export: Export, *expected: type[Exception]) -> None:
+        with suppress(*expected):
+            self.do(work, lake, export)
 
-    @rule(day=days, number=st.integers(1, 6), call=calls, event=read_faults, sizes=sizes, refresh=st.booleans())
-    def run_into_a_failing_export(
-        self, day: date, number: int, call: str, event: Callable[[], object], sizes: Sizes, refresh: bool
-    ) -> None:
-        if call.endswith("list"):
-            event = refused
-        faulty = FaultyExport(self.export, **at(call, number, event))
-        self.attempt(self.lake, faulty, day, sizes, refresh=refresh)
+    @rule(work=works, number=commits, moment=moments, event=commit_faults)
+    def run_into_a_failing_commit(self, work: Work, number: int, moment: Moment, event: Event) -> None:
+        faulty = FaultyLake.over(self.lake, number, moment, event)
+        self.attempt(work, faulty, self.export, DiedError, OnPurposeError)
 
-    @rule(
-        day=days, number=st.integers(1, 6), call=calls, change=st.sampled_from(["append", "recreate", "vanish"]),
-        slot=slots, draft=drafts, cut=cuts, refresh=st.booleans(),
-    )  # fmt: skip
+    @rule(work=works, call=calls, number=st.integers(1, 6), event=read_faults)
+    def run_into_a_failing_export(self, work: Work, call: Call, number: int, event: Event) -> None:
+        # a listing never says that a blob has changed
+        faulty = FaultyExport(self.export, call, number, refused if call.endswith("list") else event)
+        self.attempt(work, self.lake, faulty, ExportError, TornLineError)
+
+    @rule(work=works, call=calls, number=st.integers(1, 6), change=changes, slot=slots, draft=drafts, cut=cuts)
     def run_while_the_export_changes(
-        self, day: date, number: int, call: str, change: str, slot: Slot, draft: list[tuple[str, int]],
-        cut: int | None, refresh: bool,
-    ) -> None:  # fmt: skip
+        self, work: Work, call: Call, number: int, change: str, slot: Slot, draft: Draft, cut: int | None
+    ) -> None:
+        if work.part in NAMED:
+            slot = replace(slot, table_name=work.part, day=work.day)
         lines = self.lines(slot, draft)
-        events = {
+        events: dict[str, Event] = {
             "append": lambda: self.truth.append(slot, lines, cut),
             "recreate": lambda: self.truth.recreate(slot, lines, cut),
             "vanish": lambda: self.truth.vanish(slot),
         }
-        faulty = FaultyExport(self.export, **at(call, number, events[change]))
-        self.attempt(self.lake, faulty, day, Sizes(), refresh=refresh)
+        faulty = FaultyExport(self.export, call, number, events[change])
+        self.attempt(work, self.lake, faulty, ExportError, TornLineError)
 
-    # several runs of a day at once, in an order that is the same each time
+    # several runs of a day at once, in an order that is the same each time: each of them ends well
 
-    @rule(
-        day=days, number=st.integers(1, COMMITS_OF_A_DAY), moment=moments, sizes=sizes,
-        refresh=st.tuples(st.booleans(), st.booleans()), slot=slots, draft=drafts,
-    )  # fmt: skip
-    def run_within_a_run(
-        self, day: date, number: int, moment: Any, sizes: Sizes, refresh: tuple[bool, bool], slot: Slot,
-        draft: list[tuple[str, int]],
-    ) -> None:  # fmt: skip
-        def other() -> None:
+    @rule(work=works, other=works, number=commits, moment=moments, slot=slots, draft=drafts)
+    def run_within_a_run(self, work: Work, other: Work, number: int, moment: Moment, slot: Slot, draft: Draft) -> None:
+        def run_the_other() -> None:
             self.truth.append(slot, self.lines(slot, draft))
-            run_day(self.lake, self.export, day, refresh=refresh[1])
+            self.do(replace(other, day=work.day), self.lake, self.export)
 
-        self.attempt(FaultyLake.over(self.lake, number, moment, other), self.export, day, sizes, refresh=refresh[0])
+        self.do(work, FaultyLake.over(self.lake, number, moment, run_the_other), self.export)
 
-    @rule(day=days, number=st.integers(1, 6), call=calls, sizes=sizes, refresh=st.booleans())
-    def run_within_a_reading(self, day: date, number: int, call: str, sizes: Sizes, refresh: bool) -> None:
-        faulty = FaultyExport(self.export, **at(call, number, lambda: run_day(self.lake, self.export, day)))
-        self.attempt(self.lake, faulty, day, sizes, refresh=refresh)
+    @rule(work=works, other=works, call=calls, number=st.integers(1, 6))
+    def run_within_a_reading(self, work: Work, other: Work, call: Call, number: int) -> None:
+        same_day = replace(other, day=work.day)
+        faulty = FaultyExport(self.export, call, number, lambda: self.do(same_day, self.lake, self.export))
+        self.do(work, self.lake, faulty)
 
-    @rule(day=days, numbers=st.tuples(st.integers(1, 11), st.integers(1, 11)), moment=moments, event=commit_faults)
-    def run_within_a_run_that_dies(
-        self, day: date, numbers: tuple[int, int], moment: Any, event: Callable[[], object]
-    ) -> None:
+    @rule(work=works, numbers=st.tuples(commits, commits), moment=moments, event=commit_faults)
+    def run_within_a_run_that_dies(self, work: Work, numbers: tuple[int, int], moment: Moment, event: Event) -> None:
         dying = FaultyLake.over(self.lake, numbers[1], moment, event)
-        other = FaultyLake.over(
-            self.lake, numbers[0], "before", lambda: self.attempt(dying, self.export, day, Sizes(), refresh=False)
-        )
-        self.attempt(other, self.export, day, Sizes(), refresh=False)
+
+        def run_the_other() -> None:
+            self.attempt(work, dying, self.export, DiedError, OnPurposeError)
+
+        self.do(work, FaultyLake.over(self.lake, numbers[0], "before", run_the_other), self.export)
+
+    @rule(work=works, number=commits, moment=moments, table=tables)
+    def compact_within_a_run(self, work: Work, number: int, moment: Moment, table: Any) -> None:
+        def compact_all() -> None:
+            self.compact(work.day, NAMED.get(work.part, table))
+
+        self.do(work, FaultyLake.over(self.lake, number, moment, compact_all), self.export)
 
     # what holds at every step, and at the end
 
     @invariant()
     def versions_only_grow(self) -> None:
         type(self).steps += 1
-        for name, fence, day in self.fences():
-            version = version_of(self.lake.open(name), fence, day) if self.lake.exists(name) else 0
-            assert version >= self.versions.get((name, fence, day), 0)
-            self.versions[name, fence, day] = version
-
-    @staticmethod
-    def fences() -> list[tuple[str, str, date]]:
-        # one of each kind: reading all of them at each step would cost more than the step
-        table = TABLES[1]
-        names = [(table.raw, table.raw), (typed.QUARANTINE, table.name), (table.name, table.name)]
-        return [(name, fence, DAYS[1]) for name, fence in [*names, *((d.name, d.name) for d in DERIVED)]]
+        # of one table and day alone: reading all of them at each step would cost more than the step
+        table, day = ALERT_EVIDENCE.name, DAYS[1]
+        for name in (ALERT_EVIDENCE.raw, typed.QUARANTINE, table, *(derived.name for derived in DERIVED)):
+            fence = f"{table if name == typed.QUARANTINE else name}/{day}"
+            version = self.lake.fenced(name, day, fence).version
+            assert version >= self.versions.get(name, 0), f"{name}: the version fell to {version}"
+            self.versions[name] = version
 
     def teardown(self) -> None:
         try:

@@ -1,0 +1,20 @@
+"""`python -m benchmarks [NAME …] [--option …]`: runs the named benchmarks, by default all, with the options given."""
+
+import sys
+
+from benchmarks import ticks
+
+BENCHMARKS = {"ticks": ticks.main}
+
+
+def main(arguments: list[str]) -> int:
+    names = [argument for argument in arguments if argument in BENCHMARKS]
+    rest = [argument for argument in arguments if argument not in BENCHMARKS]
+    for name in names or BENCHMARKS:
+        print(f"== {name}")
+        BENCHMARKS[name](rest)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,307 @@
+"""Single faults, each met by a guard of the product: what is done to export and lake, and that the truth comes out.
+
+Which guard that is, and that the scenario fails without it, stands in `test_guards`.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from defender_assets.core import raw
+from defender_assets.core.chunks import TornLineError
+from defender_assets.core.compaction import compact_day
+from defender_assets.core.derived import LEADS, STORIES, rebuild_day
+from defender_assets.core.failures import ExportError
+from defender_assets.core.pending import survey
+from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
+from defender_assets_tests.exports import DAY
+from defender_assets_tests.faults.days import WHOLE_DAY
+from defender_assets_tests.faults.exports import FaultyExport, changed, refused
+from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground
+from defender_assets_tests.faults.lakes import DiedError, Overtaken, conflicted, died
+from defender_assets_tests.faults.same import assert_same_tables, built_at_once
+
+THREE = ("good", "not_json", "good")
+
+
+# the export
+
+
+def lines_are_torn_at_every_byte(ground: Ground) -> None:
+    ground.write(*THREE, cut=0)
+    while ground.truth.append(SLOT, [], cut=97):
+        ground.run()
+    ground.truth.check()
+
+
+def a_blob_is_written_anew_and_shorter(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.run()
+    ground.recreate("good", first=7)
+    ground.run()
+    ground.truth.check()
+
+
+def a_blob_gets_shorter_between_listing_and_reading(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.run()
+    ground.write("good", first=4)
+    faulty = ground.faulty_export("before_read", 1, lambda: ground.recreate("good", first=7))
+    ground.run_on(ground.lake, faulty)
+    assert faulty.met
+    ground.truth.check()
+
+
+def a_blob_vanishes_between_listing_and_reading(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.write(*THREE, slot=NEXT_HOUR)
+    faulty = ground.faulty_export("before_read", 1, lambda: ground.truth.vanish(SLOT))
+    ground.run_on(ground.lake, faulty)
+    assert faulty.met
+    ground.truth.check()
+
+
+def a_blob_grows_while_it_is_read(ground: Ground) -> None:
+    ground.write(*THREE)
+    for call in ("after_list", "after_read"):
+        faulty = ground.faulty_export(call, 1, lambda: ground.write("good", "good", first=5, cut=700))
+        ground.run_on(ground.lake, faulty)
+        assert faulty.met
+    ground.run()
+    ground.truth.check()
+
+
+def an_empty_blob_lies_beside_a_full_one(ground: Ground) -> None:
+    ground.write("good", cut=0)
+    ground.write("good", slot=NEXT_HOUR)
+    ground.run()
+    ground.truth.check()
+
+
+def one_blob_cannot_be_read(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.write(*THREE, slot=NEXT_HOUR)
+    with pytest.raises(ExportError):
+        raw.ingest(ground.lake, ground.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
+    assert not ground.truth.held(SLOT)
+    assert ground.truth.held(NEXT_HOUR)
+    ground.run()
+    ground.truth.check()
+
+
+def the_middle_of_a_long_line_cannot_be_read(ground: Ground) -> None:
+    ground.write("good", "long", "good")
+    # the line is passed over within six reads, then read again
+    faulty = FaultyExport(ground.export, "before_read", 9, refused, lasting=True)
+    with suppress(TornLineError):
+        raw.ingest(ground.lake, faulty, ALERT_INFO, DAY)
+    assert faulty.met
+    ground.run()
+    ground.truth.check()
+
+
+def a_long_line_is_wider_than_a_commit(ground: Ground) -> None:
+    ground.write("good", "long", "good")
+    raw.ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=600)
+    ground.run()
+    ground.truth.check()
+
+
+def a_blob_changes_each_time_it_is_read(ground: Ground) -> None:
+    ground.write(*THREE)
+
+    def changed_again() -> None:
+        assert restless.met < 50, "it is listed and read for ever"
+        changed()
+
+    restless = FaultyExport(ground.export, "before_read", 1, changed_again, lasting=True)
+    with pytest.raises(ExportError, match="changes each time"):
+        raw.ingest(ground.lake, restless, ALERT_INFO, DAY)
+    ground.run()
+    ground.truth.check()
+
+
+# full refreshes
+
+
+def a_blob_vanishes_during_a_full_refresh(ground: Ground) -> None:
+    ground.write(*THREE, *THREE)
+    ground.run()
+    held = ground.truth.held(SLOT)
+    faulty = ground.faulty_export("before_read", 2, lambda: ground.truth.vanish(SLOT))
+    with suppress(ExportError):
+        raw.refresh(ground.lake, faulty, ALERT_INFO, DAY)
+    assert faulty.met
+    assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
+
+
+def the_account_fails_during_a_full_refresh(ground: Ground) -> None:
+    ground.write(*THREE, *THREE)
+    ground.run()
+    held = ground.truth.held(SLOT)
+    faulty = FaultyExport(ground.export, "before_read", 2, refused, lasting=True)
+    with suppress(ExportError):
+        raw.refresh(ground.lake, faulty, ALERT_INFO, DAY)
+    assert faulty.met
+    assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
+
+
+def an_older_generation_outlives_a_full_refresh(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.run()
+    ground.recreate("good", first=7)
+    ground.run()
+    held = ground.truth.held(SLOT)
+    ground.run(refresh=True)
+    assert ground.truth.held(SLOT) == held
+    ground.truth.check()
+
+
+def lines_come_again_in_a_full_refresh(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.run()
+    raw.refresh(ground.lake, ground.export, ALERT_INFO, DAY)
+    ground.run()
+    ground.truth.check()
+
+
+# commits
+
+
+def another_run_takes_the_same_bytes_first(ground: Ground) -> None:
+    ground.write(*THREE)
+    faulty = ground.faulty_export("after_read", 1, ground.run)
+    ground.run_on(ground.lake, faulty)
+    assert faulty.met
+    ground.truth.check()
+
+
+def another_run_commits_the_same_rows_first(ground: Ground) -> None:
+    ground.write(*THREE)
+    # behind the commit of quarantine, before that of the rows
+    faulty = ground.faulty_lake(2, "after", ground.run)
+    ground.run_on(faulty)
+    assert faulty.fault.met
+    ground.truth.check()
+
+
+def a_newer_run_overtakes_leads(ground: Ground) -> None:
+    evidence = replace(SLOT, table_name=ALERT_EVIDENCE.name)
+    ground.write(*THREE)
+    ground.run()
+
+    def build(*read: Any) -> pl.DataFrame:
+        if not ground.truth.ever[evidence]:
+            ground.write("good", "good", "good", slot=evidence)
+            ground.run(WHOLE_DAY)
+        return LEADS.build(*read)
+
+    rebuild_day(ground.lake, replace(LEADS, build=build), DAY)
+    assert ground.truth.ever[evidence]
+    rebuild_day(ground.lake, STORIES, DAY)
+    assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
+
+
+def a_commit_conflicts_for_no_reason(ground: Ground) -> None:
+    ground.write(*THREE)
+    for number in (1, 2, 3):
+        ground.write(*THREE, first=number)
+        faulty = ground.faulty_lake(number, "before", conflicted)
+        ground.run_on(faulty)
+        assert faulty.fault.met
+    ground.truth.check()
+
+
+def a_commit_lands_and_is_called_a_conflict(ground: Ground) -> None:
+    for number in (1, 2, 3):
+        ground.write(*THREE, first=number)
+        faulty = ground.faulty_lake(number, "after", conflicted)
+        ground.run_on(faulty)
+        assert faulty.fault.met
+    ground.truth.check()
+
+
+def a_run_dies_between_quarantine_and_rows(ground: Ground) -> None:
+    ground.write(*THREE)
+    with pytest.raises(DiedError):
+        ground.run_on(ground.faulty_lake(2, "after", died))
+    ground.run()
+    ground.truth.check()
+
+
+def a_run_dies_while_rows_are_written(ground: Ground) -> None:
+    for number in (1, 2, 3):
+        ground.write(*THREE, first=number)
+        with suppress(DiedError):
+            ground.run_on(ground.faulty_lake(number, "during", died))
+        assert not ground.truth.held(SLOT) or number > 1, "a commit that was broken off has landed"
+        ground.run()
+    ground.truth.check()
+
+
+def a_record_is_delivered_again_in_a_later_batch(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.run()
+    ground.write(*THREE, slot=NEXT_HOUR)
+    ground.run()
+    ground.truth.check()
+
+
+def a_record_is_delivered_again_in_one_batch(ground: Ground) -> None:
+    ground.write(*THREE)
+    ground.write(*THREE)
+    ground.write(*THREE, slot=NEXT_HOUR)
+    ground.run()
+    ground.truth.check()
+
+
+def a_compaction_meets_a_run(ground: Ground) -> None:
+    ground.write("good")
+    ground.run()
+    ground.write("good", first=1)
+    ground.run()
+
+    def more() -> None:
+        ground.write("good", first=len(ground.truth.ever[SLOT][-1].planned))
+        ground.run()
+
+    for name in (ALERT_INFO.raw, ALERT_INFO.name):
+        overtaken = Overtaken.of(ground.lake, more)
+        compact_day(overtaken, name, DAY)
+        assert not overtaken.events
+    ground.truth.check()
+
+
+# days behind
+
+
+def a_day_of_the_look_back_grows(ground: Ground) -> None:
+    following = DAY + timedelta(days=1)
+    devices = replace(SLOT, table_name=DEVICE_INFO.name)
+    later = replace(SLOT, table_name=ALERT_EVIDENCE.name, day=following)
+    ground.write("good", "good", slot=later, first=1)
+    ground.run(WHOLE_DAY, following)
+    ground.write("good", "good", slot=devices)
+    ground.run(WHOLE_DAY)
+    for derived in (LEADS, STORIES):
+        rebuild_day(ground.lake, derived, following)
+    assert survey(ground.lake, ground.export, [DAY, following]) == []
+    assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
+
+
+def a_run_dies_behind_each_commit(ground: Ground) -> None:
+    ground.write(*THREE)
+    for _ in range(20):
+        behind = survey(ground.lake, ground.export, [DAY])
+        try:
+            ground.run_on(ground.faulty_lake(1, "after", died), part=WHOLE_DAY)
+        except DiedError:
+            assert behind, "a day is not behind though a run still finds something to commit"
+        else:
+            break
+    assert survey(ground.lake, ground.export, [DAY]) == []
+    ground.truth.check()

@@ -1,0 +1,134 @@
+"""Each fault ends with the truth; and without the guard that meets it, it would be noticed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from deltalake.exceptions import CommitFailedError
+
+from defender_assets.core import arrow, chunks, compaction, derived, lake, pending, raw, typed
+from defender_assets.core.export import DirectoryExport, blobs
+from defender_assets.core.failures import DefenderAssetsError
+from defender_assets_tests.export.places import Directory
+from defender_assets_tests.faults import scenarios as show
+from defender_assets_tests.faults.days import small_sizes
+from defender_assets_tests.faults.ground import Ground
+from defender_assets_tests.faults.guards import Guard, removed
+
+Scenario = Callable[[Ground], None]
+
+
+LAST_NEWLINE = Guard("the cut at the last newline", chunks.Fetch, "_cut", 'lines.rfind(b"\\n") + 1', "len(lines)")
+SHORTER = Guard("a shorter file is a new generation", blobs, "generation", "blob.size >= known[latest]", "True")
+LENGTH = Guard("the length of an answer", DirectoryExport, "read", "len(content) != end - start", "False")
+GONE = Guard(
+    "a missing file has changed", DirectoryExport, "read", "BlobChangedError(blob.path) from None", "ExportError"
+)
+OTHERS = Guard("other blobs go on", chunks.Fetch, "chunks", "self.failures.append(error)", "raise")
+TORN = Guard(
+    "a torn line stops the commit", chunks.Fetch, "_long_line", "raise TornLineError(", "raise BlobChangedError("
+)
+ONE_COMMIT = Guard("a long line is one commit", chunks.Fetch, "up_to", " and not chunk.line_part")
+NOT_FOR_EVER = Guard("an end of listing again", raw, "ingest", "changed_rounds > CHANGED_ROUNDS", "False")
+AS_MUCH = Guard("a refresh brings as much", raw, "_whole", "fetch.changed or reached < cursor", "False")
+AS_MUCH_AND_NO_FAILURE = Guard(
+    "a refresh that is whole",
+    raw,
+    "_whole",
+    "raise fetch.failures[0]\n    if fetch.changed or reached < cursor",
+    "pass\n    if False",
+)
+BROKEN_STREAM = Guard(
+    "a broken stream is no commit", arrow.RowStream, "_checked", "        raise\n", "        return\n"
+)
+ITS_GENERATION = Guard(
+    "a refresh of one generation", raw, "_replace_blob", "AND blob_created_at = '{created_at.isoformat()}'"
+)
+KNOWN_LINES = Guard("bad lines that are known", typed, "_parse", '.join(known_lines, on=_LINE, how="anti")')
+KNOWN_RECORDS = Guard("records that are known", typed, "_parse", '.join(known, on="record_id", how="anti")')
+COPIES = Guard("copies in one share", typed, "_parse", '.unique("record_id", keep="first")')
+FENCE = Guard("the fence", lake.Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version)]")
+RAW_HANDLE = Guard(
+    "the handle of raw", raw, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"
+)
+TYPED_HANDLE = Guard(
+    "the handle of a table", typed, "_one_share", "lake.commit(target,", "lake.commit(lake.fenced(table.name, day),"
+)
+LEADS_HANDLE = Guard(
+    "the handle of leads", derived, "rebuild_day", "lake.commit(target,", "lake.commit(lake.fenced(derived.name, day),"
+)
+COMPACTION_HANDLE = Guard(
+    "the handle of a compaction",
+    compaction,
+    "_rewrite",
+    "lake.commit(target,",
+    "lake.commit(lake.fenced(part.table, part.day, fence_of(part.fence, part.day)),",
+)
+ROUNDS = Guard("rounds", lake, "in_rounds", "except CommitFailedError", "except ZeroDivisionError")
+BOTH_VERSIONS = Guard(
+    "both versions",
+    typed,
+    "_one_share",
+    "min(quarantine.version, target.version)",
+    "max(quarantine.version, target.version)",
+)
+LOOK_BACK = Guard("the look-back", derived.Derived, "target_version", "range(upstream.days + 1)", "range(1)")
+STALE_LEADS = Guard("stale leads", pending, "_stale", "version < upstream", "False")
+STALE_TABLES = Guard("stale tables", pending, "_stale", "version < raw", "False")
+
+MET_BY: list[tuple[Scenario, Guard]] = [
+    (show.lines_are_torn_at_every_byte, LAST_NEWLINE),
+    (show.a_blob_is_written_anew_and_shorter, SHORTER),
+    (show.a_blob_gets_shorter_between_listing_and_reading, LENGTH),
+    (show.a_blob_vanishes_between_listing_and_reading, GONE),
+    (show.one_blob_cannot_be_read, OTHERS),
+    (show.the_middle_of_a_long_line_cannot_be_read, TORN),
+    (show.a_long_line_is_wider_than_a_commit, ONE_COMMIT),
+    (show.a_blob_changes_each_time_it_is_read, NOT_FOR_EVER),
+    (show.a_blob_vanishes_during_a_full_refresh, AS_MUCH),
+    (show.the_account_fails_during_a_full_refresh, AS_MUCH_AND_NO_FAILURE),
+    (show.a_blob_vanishes_during_a_full_refresh, BROKEN_STREAM),
+    (show.an_older_generation_outlives_a_full_refresh, ITS_GENERATION),
+    (show.lines_come_again_in_a_full_refresh, KNOWN_LINES),
+    (show.lines_come_again_in_a_full_refresh, KNOWN_RECORDS),
+    (show.a_record_is_delivered_again_in_a_later_batch, KNOWN_RECORDS),
+    (show.a_record_is_delivered_again_in_one_batch, COPIES),
+    (show.another_run_takes_the_same_bytes_first, RAW_HANDLE),
+    (show.another_run_takes_the_same_bytes_first, FENCE),
+    (show.another_run_commits_the_same_rows_first, TYPED_HANDLE),
+    (show.another_run_commits_the_same_rows_first, FENCE),
+    (show.a_newer_run_overtakes_leads, LEADS_HANDLE),
+    (show.a_commit_conflicts_for_no_reason, ROUNDS),
+    (show.a_commit_lands_and_is_called_a_conflict, ROUNDS),
+    (show.a_run_dies_between_quarantine_and_rows, BOTH_VERSIONS),
+    (show.a_run_dies_while_rows_are_written, BROKEN_STREAM),
+    (show.a_compaction_meets_a_run, COMPACTION_HANDLE),
+    (show.a_compaction_meets_a_run, FENCE),
+    (show.a_day_of_the_look_back_grows, LOOK_BACK),
+    (show.a_run_dies_behind_each_commit, STALE_LEADS),
+    (show.a_run_dies_behind_each_commit, STALE_TABLES),
+]
+# met by what these do not do: assume a size, or anything of a blob without bytes
+ALONE: list[Scenario] = [show.a_blob_grows_while_it_is_read, show.an_empty_blob_lies_beside_a_full_one]
+SCENARIOS = list(dict.fromkeys([scenario for scenario, _ in MET_BY] + ALONE))
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    with small_sizes():
+        yield Ground(tmp_path, Directory(tmp_path / "export"))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_a_fault_ends_with_the_truth(scenario: Scenario, ground: Ground) -> None:
+    scenario(ground)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "guard"), [pytest.param(*met, id=f"{met[0].__name__} without {met[1].name}") for met in MET_BY]
+)
+def test_without_its_guard_a_fault_would_be_noticed(scenario: Scenario, guard: Guard, tmp_path: Path) -> None:
+    # the truth fails; or the product says so itself, where a second guard stands behind the first
+    noticed = (AssertionError, DefenderAssetsError, CommitFailedError, ValueError)
+    with removed(guard), small_sizes(), pytest.raises(noticed):
+        scenario(Ground(tmp_path, Directory(tmp_path / "export")))
