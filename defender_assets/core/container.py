@@ -1,8 +1,9 @@
 """The container that a lake in Azure lives in: which one, whether it is there, and making it. Tables are `lake`'s."""
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceExistsError
 
 from defender_assets.core.azure import AzureAccount, explain
 from defender_assets.core.failures import LakeError
@@ -34,6 +35,8 @@ def create_container(account: AzureAccount, uri: str) -> None:
         with account.service() as service:
             client = service.get_container_client(container)
             if not client.exists():
-                client.create_container()
+                # another first writer may be just as far
+                with suppress(ResourceExistsError):
+                    client.create_container()
     except AzureError as error:
         raise LakeError(explain(account, f"create the lake's container {container}", error)) from None
