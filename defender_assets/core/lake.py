@@ -21,7 +21,7 @@ from typing import Literal, TypeVar
 
 import polars as pl
 from azure.core.exceptions import AzureError
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from defender_assets.core.arrow import RowStream, arrow_schema
@@ -166,6 +166,8 @@ class Lake:
         # columns of a newer version become null
         merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
+        # delta-rs would list the whole log after each commit to shorten it: that is left to maintenance
+        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
         with self.explained(f"write {target.layout.name}"):
             try:
                 if predicate is None:
@@ -176,6 +178,7 @@ class Lake:
                         schema_mode=merge,
                         writer_properties=target.layout.writer(),
                         commit_properties=properties,
+                        post_commithook_properties=hooks,
                     )
                 else:
                     write_deltalake(
@@ -186,6 +189,7 @@ class Lake:
                         predicate=predicate,
                         writer_properties=target.layout.writer(),
                         commit_properties=properties,
+                        post_commithook_properties=hooks,
                     )
             except (DeltaError, OSError):
                 if rows.problem is not None:

@@ -262,6 +262,19 @@ def test_fences_outlive_checkpoints_and_the_log(lake: Lake, export: DirectoryExp
     assert lake.read(ALERT_INFO.name).collect().height == 4
 
 
+def test_the_log_is_shortened_by_maintenance_and_not_by_every_commit(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 3)
+    log = Path(lake.table_uri(ALERT_INFO.raw)) / "_delta_log"
+    lake.open(ALERT_INFO.raw).create_checkpoint()
+    age(log, *log.glob("*.json"))
+    ticks(lake, export, 1, first=3)
+    assert len(list(log.glob("*.json"))) == 5
+    maintain(lake, ALERT_INFO.raw)
+    assert [int(file.stem) for file in sorted(log.glob("*.json"))] == [3, 4]
+    ticks(lake, export, 1, first=4)
+    assert bytes_held(lake)
+
+
 def test_dead_files_go_after_a_week_and_living_ones_stay(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 3)
     folder = Path(lake.table_uri(ALERT_INFO.name))
