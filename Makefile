@@ -13,7 +13,6 @@ AZURITE_VERSION := 3.37.0
 UI_PORT ?= 3000
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
-SOAK_ARGS ?=
 SETTINGS := AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_ACCOUNT_URL DEFENDER_EXPORT_DIR DEFENDER_LAKE_URI \
 	DEFENDER_LAKE_CONNECTION_STRING DEFENDER_START_DATE DEFENDER_LOOKBACK_DAYS DEFENDER_RETENTION_DAYS
 
@@ -47,8 +46,8 @@ test: $(INSTALLED) $(EMULATOR) ## Run the whole test suite, emulator included (P
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once, for long (SOAK_ARGS="--steps 10000 --kills 200 --pairs 50 --seed 1")
-	@$(BIN)/python -m defender_assets_tests.faults.soak $(SOAK_ARGS)
+soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_STEPS= SOAK_MINUTES= SOAK_KILLS= SOAK_PAIRS= SEED=)
+	@$(BIN)/python -m defender_assets_tests.faults.soak
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure speed and memory (BENCH_ARGS=…)

@@ -1,120 +1,116 @@
-"""Runs of a day as processes of their own: killed at random moments, or two at once; in a directory or in Azurite.
+"""Runs as processes of their own: killed at random moments, or two at once; in a directory or in Azurite.
 
-Both kinds end, after one more run, with the tables of a calm run. How a day runs and dies stands in `day_runs`.
+The export grows in between. In the end, after calm runs, the lake is the truth, and equal to a lake made at once.
 """
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from azure.storage.blob import BlobServiceClient
-
-from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
+from defender_assets.core.pending import survey
 from defender_assets.settings import load_settings
-from defender_assets.simulator import Append, Scenario, simulate, write_account, write_directory
-from defender_assets_tests.day_runs import assert_same, run_day
 from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import DAY, local_lake
+from defender_assets_tests.export.places import Directory, Place, account_place
+from defender_assets_tests.exports import local_lake
+from defender_assets_tests.faults.days import run_day
+from defender_assets_tests.faults.same import assert_same_tables, built_at_once
+from defender_assets_tests.faults.streams import KINDS, make_line
+from defender_assets_tests.faults.truth import DAYS, NAMED, SLOTS, Truth
+from defender_assets_tests.faults.worker import DONE, READY, Worker
 
-# a run's own work begins behind its imports, and its last commit is some way before its end
-EARLIEST, LATEST = 0.6, 1.0
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A small day, its calm lake, and where the killed runs find export and lake (as settings in the environment)."""
-
-    root: Path
-    emulator: Emulator | None = None
-
-    @property
-    def calm(self) -> Lake:
-        return local_lake(self.root / "calm")
-
-    def prepare(self) -> "Scene":
-        """Write the export and make the calm lake."""
-        scenario = Scenario(
-            start=DAY, days=1, devices=4, tenants=2, alerts_per_day=3, campaigns_per_tenant=1, heartbeat_minutes=360
-        )
-        hours = ("h=08", "h=09", "h=16", "h=23")
-        appends: list[Append] = [append for append in simulate(scenario) if any(hour in append.blob for hour in hours)]
-        write_directory(appends, self.root / "export")
-        run_day(self.calm, DirectoryExport(self.root / "export"), DAY)
-        if self.emulator is not None:
-            self.emulator.clear()
-            with self.service() as service:
-                write_account(appends, service)
-        return self
-
-    def service(self) -> BlobServiceClient:
-        assert self.emulator is not None
-        return self.emulator.service()
-
-    def environment(self, number: int) -> dict[str, str]:
-        """The settings of the number-th lake."""
-        if self.emulator is None:
-            return {
-                "DEFENDER_EXPORT_DIR": str(self.root / "export"),
-                "DEFENDER_LAKE_URI": str(self.root / f"lake-{number}"),
-            }
-        return {
-            "AZURE_STORAGE_CONNECTION_STRING": self.emulator.connection_string,
-            "DEFENDER_LAKE_URI": f"az://lake-{number}/tables",
-        }
-
-    def start(self, number: int) -> subprocess.Popen[bytes]:
-        """A process that runs the day on the number-th lake."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "defender_assets_tests.faults.kills"],
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **self.environment(number)},
-            stderr=subprocess.PIPE,
-        )
-
-    def check(self, number: int) -> None:
-        """One more run, and the lake is that of a calm run."""
-        settings = load_settings(self.environment(number), self.root)
-        run_day(settings.lake(), settings.export(), DAY)
-        assert_same(settings.lake(), self.calm)
+# a calm run of both days says this many words at most; a kill comes up to so many seconds behind one of them
+WORDS, SECONDS = 44, 0.04
+ONE_REFRESH_IN = 4
+# a line of the kind `long` is only long where sizes are small
+ORDINARY = tuple(kind for kind in KINDS if kind != "long")
 
 
-def kill_at_random(scene: Scene, count: int, seed: int, first: int = 0) -> dict[str, int]:
-    """Kill `count` runs at random moments, on as many lakes as that takes; returns kills, lakes and runs that ended."""
-    dice = random.Random(seed)
-    kills, ended, lake = 0, 0, first
-    longest = 2.5 if scene.emulator is None else 5.0
-    while kills < count:
-        run = scene.start(lake)
-        time.sleep(dice.uniform(EARLIEST, longest * LATEST))
-        run.send_signal(signal.SIGKILL)
-        _, errors = run.communicate(timeout=120)
-        assert run.returncode in (0, -signal.SIGKILL), errors.decode()
-        kills += run.returncode != 0
-        if run.returncode == 0:
-            ended += 1
-            scene.check(lake)
-            lake += 1
-    scene.check(lake)
-    return {"kills": kills, "lakes": lake + 1 - first, "runs that ended first": ended}
+@dataclass
+class Storm:
+    """An export that grows by chance, a lake, and the settings with which workers find both."""
+
+    truth: Truth
+    settings: Mapping[str, str]
+    folder: Path
+    dice: random.Random
+
+    @classmethod
+    def in_directory(cls, folder: Path, seed: int) -> "Storm":
+        """In a folder."""
+        settings = {"DEFENDER_EXPORT_DIR": str(folder / "export"), "DEFENDER_LAKE_URI": str(folder / "lake")}
+        return cls._of(Directory(folder / "export"), settings, folder, seed)
+
+    @classmethod
+    def in_azurite(cls, emulator: Emulator, folder: Path, seed: int) -> "Storm":
+        """In the emulator's account, export and lake."""
+        string = emulator.connection_string
+        settings = {"AZURE_STORAGE_CONNECTION_STRING": string, "DEFENDER_LAKE_URI": "az://lake/tables"}
+        return cls._of(account_place(emulator, emulator.service()), settings, folder, seed)
+
+    @classmethod
+    def _of(cls, place: Place, settings: Mapping[str, str], folder: Path, seed: int) -> "Storm":
+        return cls(Truth(place, load_settings(settings, folder).lake()), settings, folder, random.Random(seed))
+
+    def grow(self) -> None:
+        """Append a few lines to a few blobs, cut anywhere."""
+        for slot in self.dice.sample(SLOTS, 5):
+            kinds = self.dice.choices(ORDINARY, k=self.dice.randint(1, 4))
+            lines = [make_line(NAMED[slot.table_name], slot.tenant, kind, self.dice.randint(0, 40)) for kind in kinds]
+            self.truth.append(slot, lines, self.dice.choice((None, None, self.dice.randint(0, 900))))
+
+    def check(self) -> None:
+        """Calm runs, then the truth."""
+        lake, export = self.truth.lake, self.truth.place.export
+        for day in DAYS:
+            run_day(lake, export, day)
+        self.truth.check()
+        assert [behind.stale for behind in survey(lake, export, DAYS) if behind.stale] == []
+        assert_same_tables(lake, self._calm())
+
+    def _calm(self) -> Lake:
+        if self.truth.lake.account is None:
+            return built_at_once(self.truth.lake, self.folder / "calm")
+        calm = local_lake(self.folder / "calm")
+        for day in DAYS:
+            run_day(calm, self.truth.place.export, day)
+        return calm
 
 
-def two_at_once(scene: Scene, pairs: int, first: int = 0) -> int:
-    """Start two runs of the day at once, on a lake of their own each pair; returns the pairs."""
-    for number in range(first, first + pairs):
-        runs = [scene.start(number) for _ in range(2)]
-        for run in runs:
-            _, errors = run.communicate(timeout=300)
-            assert run.returncode == 0, errors.decode()
-        scene.check(number)
-    return pairs
+def kill_at_random(storm: Storm, count: int) -> Counter[str]:
+    """SIGKILL `count` runs at random moments, then check; returns how many were killed at what."""
+    killed: Counter[str] = Counter()
+    spare = Worker.start(storm.settings)
+    try:
+        while killed.total() < count:
+            storm.grow()
+            worker, spare = spare, Worker.start(storm.settings)
+            worker.wait_for(READY)
+            worker.tell("run" if storm.dice.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
+            worker.wait_for(DONE, most=storm.dice.randrange(WORDS))
+            at = worker.kill(storm.dice, SECONDS)
+            killed[at] += at != DONE
+    finally:
+        spare.end()
+    storm.check()
+    return killed
 
 
-if __name__ == "__main__":
-    found = load_settings()
-    run_day(found.lake(), found.export(), DAY)
+def two_at_once(storm: Storm, count: int) -> None:
+    """Let two workers run the same days at the same time, `count` times over a growing export, then check."""
+    workers = [Worker.start(storm.settings) for _ in range(2)]
+    try:
+        for worker in workers:
+            worker.wait_for(READY)
+        for number in range(count):
+            storm.grow()
+            for worker in workers:
+                worker.tell("run" if (number + 1) % ONE_REFRESH_IN else "refresh", *DAYS)
+            for worker in workers:
+                worker.wait_for(DONE)
+    finally:
+        complaints = [worker.end() for worker in workers]
+    assert complaints == ["", ""]
+    storm.check()

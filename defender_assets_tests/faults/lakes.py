@@ -1,7 +1,6 @@
 """A lake whose n-th commit meets an event: before it, while its rows stream, or after it has landed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -11,6 +10,7 @@ from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Fenced, Lake
+from defender_assets_tests.faults.exports import elsewhere
 
 Moment = Literal["before", "during", "after"]
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
@@ -96,6 +96,4 @@ class Overtaken(Lake):
 
 def _then(frames: Iterable[pl.DataFrame], event: Callable[[], object]) -> Iterator[pl.DataFrame]:
     yield from frames
-    # the stream is pulled within the runtime of delta-rs, in whose threads no other table can be opened
-    with ThreadPoolExecutor(1) as elsewhere:
-        elsewhere.submit(event).result()
+    elsewhere(event)

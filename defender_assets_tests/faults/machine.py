@@ -7,10 +7,10 @@ truth, and equal to a lake that was made from the same raw bytes at once.
 import shutil
 import tempfile
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -23,53 +23,39 @@ from defender_assets.core.export import Export
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
-from defender_assets.core.tables import ALERT_EVIDENCE, TABLES
-from defender_assets_tests.export.places import Directory, Place
+from defender_assets.core.tables import ALERT_EVIDENCE
+from defender_assets_tests.emulator import Emulator
+from defender_assets_tests.export.places import Directory, Place, account_place
 from defender_assets_tests.exports import local_lake
-from defender_assets_tests.faults.days import PARTS, Sizes, run_day, run_part, small_sizes
-from defender_assets_tests.faults.exports import CALLS, Call, Event, FaultyExport, changed, refused
+from defender_assets_tests.faults.days import Sizes, run_day, run_part, small_sizes
+from defender_assets_tests.faults.draws import (
+    Draft,
+    Work,
+    calls,
+    changes,
+    commit_faults,
+    commits,
+    cuts,
+    days,
+    drafts,
+    moments,
+    numbers,
+    read_faults,
+    sizes,
+    slots,
+    tables,
+    works,
+)
+from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
 from defender_assets_tests.faults.lakes import (
-    MOMENTS,
     DiedError,
     FaultyLake,
     Moment,
     OnPurposeError,
-    broken,
-    conflicted,
-    died,
 )
 from defender_assets_tests.faults.same import assert_same_tables, built_at_once
 from defender_assets_tests.faults.streams import KINDS, Line, Slot, make_line
 from defender_assets_tests.faults.truth import DAYS, NAMED, SLOTS, Truth
-
-Draft = list[tuple[str, int]]
-
-
-@dataclass(frozen=True)
-class Work:
-    """A run of a day, or of a part of it."""
-
-    part: str
-    day: date
-    sizes: Sizes
-    refresh: bool
-
-
-slots = st.sampled_from(SLOTS)
-days = st.sampled_from(DAYS)
-tables = st.sampled_from(TABLES)
-drafts = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9)), max_size=4)
-cuts = st.one_of(st.none(), st.integers(0, 900))
-sizes = st.builds(Sizes, commit=st.sampled_from([1, 900, 10**6]), share=st.sampled_from([1, 900, 10**6]))
-# a whole day costs ten times what a table costs
-parts = st.sampled_from((*PARTS[:3], *PARTS[:3], *PARTS[:3], *PARTS))
-works = st.builds(Work, part=parts, day=days, sizes=sizes, refresh=st.sampled_from((False, False, True)))
-commits = st.integers(1, 6)
-moments = st.sampled_from(MOMENTS)
-commit_faults: st.SearchStrategy[Event] = st.sampled_from([died, conflicted, broken])
-calls = st.sampled_from(CALLS)
-read_faults = st.sampled_from([refused, changed])
-changes = st.sampled_from(["append", "recreate", "vanish"])
 
 
 class Interruptions(RuleBasedStateMachine):
@@ -86,14 +72,11 @@ class Interruptions(RuleBasedStateMachine):
         self.leave.enter_context(small_sizes())
         self.lake: Lake = local_lake(self.folder / "lake")
         self.truth = Truth(self.make_place(), self.lake)
+        self.export = self.truth.place.export
         self.versions: dict[str, int] = {}
 
     def make_place(self) -> Place:
         return Directory(self.folder / "export")
-
-    @property
-    def export(self) -> Export:
-        return self.truth.place.export
 
     def lines(self, slot: Slot, draft: Draft) -> list[Line]:
         return [make_line(NAMED[slot.table_name], slot.tenant, kind, number) for kind, number in draft]
@@ -148,27 +131,38 @@ class Interruptions(RuleBasedStateMachine):
     def do(self, work: Work, lake: Lake, export: Export) -> None:
         run_part(work.part, lake, export, work.day, work.sizes, refresh=work.refresh)
 
+    def feed(self, work: Work, slot: Slot, draft: Draft) -> Slot:
+        """Give the work something to do; returns where."""
+        slot = replace(slot, table_name=work.part if work.part in NAMED else slot.table_name, day=work.day)
+        self.truth.append(slot, self.lines(slot, draft))
+        return slot
+
     def attempt(self, work: Work, lake: Lake, export: Export, *expected: type[Exception]) -> None:
         with suppress(*expected):
             self.do(work, lake, export)
 
-    @rule(work=works, number=commits, moment=moments, event=commit_faults)
-    def run_into_a_failing_commit(self, work: Work, number: int, moment: Moment, event: Event) -> None:
+    @rule(work=works, number=commits, moment=moments, event=commit_faults, slot=slots, draft=drafts)
+    def run_into_a_failing_commit(
+        self, work: Work, number: int, moment: Moment, event: Event, slot: Slot, draft: Draft
+    ) -> None:
+        self.feed(work, slot, draft)
         faulty = FaultyLake.over(self.lake, number, moment, event)
         self.attempt(work, faulty, self.export, DiedError, OnPurposeError)
 
-    @rule(work=works, call=calls, number=st.integers(1, 6), event=read_faults)
-    def run_into_a_failing_export(self, work: Work, call: Call, number: int, event: Event) -> None:
+    @rule(work=works, call=calls, number=numbers, event=read_faults, slot=slots, draft=drafts)
+    def run_into_a_failing_export(
+        self, work: Work, call: Call, number: int, event: Event, slot: Slot, draft: Draft
+    ) -> None:
+        self.feed(work, slot, draft)
         # a listing never says that a blob has changed
         faulty = FaultyExport(self.export, call, number, refused if call.endswith("list") else event)
         self.attempt(work, self.lake, faulty, ExportError, TornLineError)
 
-    @rule(work=works, call=calls, number=st.integers(1, 6), change=changes, slot=slots, draft=drafts, cut=cuts)
+    @rule(work=works, call=calls, number=numbers, change=changes, slot=slots, draft=drafts, cut=cuts)
     def run_while_the_export_changes(
         self, work: Work, call: Call, number: int, change: str, slot: Slot, draft: Draft, cut: int | None
     ) -> None:
-        if work.part in NAMED:
-            slot = replace(slot, table_name=work.part, day=work.day)
+        slot = self.feed(work, slot, draft)
         lines = self.lines(slot, draft)
         events: dict[str, Event] = {
             "append": lambda: self.truth.append(slot, lines, cut),
@@ -182,31 +176,39 @@ class Interruptions(RuleBasedStateMachine):
 
     @rule(work=works, other=works, number=commits, moment=moments, slot=slots, draft=drafts)
     def run_within_a_run(self, work: Work, other: Work, number: int, moment: Moment, slot: Slot, draft: Draft) -> None:
+        self.feed(work, slot, draft)
+
         def run_the_other() -> None:
-            self.truth.append(slot, self.lines(slot, draft))
+            self.feed(work, slot, draft[::-1])
             self.do(replace(other, day=work.day), self.lake, self.export)
 
         self.do(work, FaultyLake.over(self.lake, number, moment, run_the_other), self.export)
 
-    @rule(work=works, other=works, call=calls, number=st.integers(1, 6))
-    def run_within_a_reading(self, work: Work, other: Work, call: Call, number: int) -> None:
+    @rule(work=works, other=works, call=calls, number=numbers, slot=slots, draft=drafts)
+    def run_within_a_reading(self, work: Work, other: Work, call: Call, number: int, slot: Slot, draft: Draft) -> None:
+        self.feed(work, slot, draft)
         same_day = replace(other, day=work.day)
         faulty = FaultyExport(self.export, call, number, lambda: self.do(same_day, self.lake, self.export))
         self.do(work, self.lake, faulty)
 
-    @rule(work=works, numbers=st.tuples(commits, commits), moment=moments, event=commit_faults)
-    def run_within_a_run_that_dies(self, work: Work, numbers: tuple[int, int], moment: Moment, event: Event) -> None:
-        dying = FaultyLake.over(self.lake, numbers[1], moment, event)
+    @rule(work=works, both=st.tuples(commits, commits), moment=moments, event=commit_faults, slot=slots, draft=drafts)
+    def run_within_a_run_that_dies(
+        self, work: Work, both: tuple[int, int], moment: Moment, event: Event, slot: Slot, draft: Draft
+    ) -> None:
+        self.feed(work, slot, draft)
+        dying = FaultyLake.over(self.lake, both[1], moment, event)
 
         def run_the_other() -> None:
             self.attempt(work, dying, self.export, DiedError, OnPurposeError)
 
-        self.do(work, FaultyLake.over(self.lake, numbers[0], "before", run_the_other), self.export)
+        self.do(work, FaultyLake.over(self.lake, both[0], "before", run_the_other), self.export)
 
-    @rule(work=works, number=commits, moment=moments, table=tables)
-    def compact_within_a_run(self, work: Work, number: int, moment: Moment, table: Any) -> None:
+    @rule(work=works, number=commits, moment=moments, slot=slots, draft=drafts)
+    def compact_within_a_run(self, work: Work, number: int, moment: Moment, slot: Slot, draft: Draft) -> None:
+        fed = self.feed(work, slot, draft)
+
         def compact_all() -> None:
-            self.compact(work.day, NAMED.get(work.part, table))
+            self.compact(work.day, NAMED[fed.table_name])
 
         self.do(work, FaultyLake.over(self.lake, number, moment, compact_all), self.export)
 
@@ -239,3 +241,13 @@ class Interruptions(RuleBasedStateMachine):
         missing = {(part.table, part.blob, part.cursor, part.size) for late in behind for part in late.missing}
         assert missing == self.truth.tails()
         assert_same_tables(self.lake, built_at_once(self.lake, self.folder / "at-once"))
+
+
+class InterruptionsInAzure(Interruptions):
+    """The machine over an account of the emulator; the lake stays in a folder."""
+
+    emulator: ClassVar[Emulator]
+
+    def make_place(self) -> Place:
+        self.emulator.clear()
+        return account_place(self.emulator, self.leave.enter_context(self.emulator.service()))

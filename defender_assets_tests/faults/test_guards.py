@@ -1,16 +1,16 @@
 """Each fault ends with the truth; and without the guard that meets it, it would be noticed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core import arrow, chunks, compaction, derived, lake, pending, raw, typed
-from defender_assets.core.export import DirectoryExport, blobs
+from defender_assets.core import arrow, chunks, compaction, container, derived, lake, pending, raw, typed
+from defender_assets.core.export import AzureExport, DirectoryExport, blobs
 from defender_assets.core.failures import DefenderAssetsError
 from defender_assets_tests.export.places import Directory
-from defender_assets_tests.faults import scenarios as show
+from defender_assets_tests.faults import committing, reading
 from defender_assets_tests.faults.days import small_sizes
 from defender_assets_tests.faults.ground import Ground
 from defender_assets_tests.faults.guards import Guard, removed
@@ -77,46 +77,76 @@ STALE_LEADS = Guard("stale leads", pending, "_stale", "version < upstream", "Fal
 STALE_TABLES = Guard("stale tables", pending, "_stale", "version < raw", "False")
 
 MET_BY: list[tuple[Scenario, Guard]] = [
-    (show.lines_are_torn_at_every_byte, LAST_NEWLINE),
-    (show.a_blob_is_written_anew_and_shorter, SHORTER),
-    (show.a_blob_gets_shorter_between_listing_and_reading, LENGTH),
-    (show.a_blob_vanishes_between_listing_and_reading, GONE),
-    (show.one_blob_cannot_be_read, OTHERS),
-    (show.the_middle_of_a_long_line_cannot_be_read, TORN),
-    (show.a_long_line_is_wider_than_a_commit, ONE_COMMIT),
-    (show.a_blob_changes_each_time_it_is_read, NOT_FOR_EVER),
-    (show.a_blob_vanishes_during_a_full_refresh, AS_MUCH),
-    (show.the_account_fails_during_a_full_refresh, AS_MUCH_AND_NO_FAILURE),
-    (show.a_blob_vanishes_during_a_full_refresh, BROKEN_STREAM),
-    (show.an_older_generation_outlives_a_full_refresh, ITS_GENERATION),
-    (show.lines_come_again_in_a_full_refresh, KNOWN_LINES),
-    (show.lines_come_again_in_a_full_refresh, KNOWN_RECORDS),
-    (show.a_record_is_delivered_again_in_a_later_batch, KNOWN_RECORDS),
-    (show.a_record_is_delivered_again_in_one_batch, COPIES),
-    (show.another_run_takes_the_same_bytes_first, RAW_HANDLE),
-    (show.another_run_takes_the_same_bytes_first, FENCE),
-    (show.another_run_commits_the_same_rows_first, TYPED_HANDLE),
-    (show.another_run_commits_the_same_rows_first, FENCE),
-    (show.a_newer_run_overtakes_leads, LEADS_HANDLE),
-    (show.a_commit_conflicts_for_no_reason, ROUNDS),
-    (show.a_commit_lands_and_is_called_a_conflict, ROUNDS),
-    (show.a_run_dies_between_quarantine_and_rows, BOTH_VERSIONS),
-    (show.a_run_dies_while_rows_are_written, BROKEN_STREAM),
-    (show.a_compaction_meets_a_run, COMPACTION_HANDLE),
-    (show.a_compaction_meets_a_run, FENCE),
-    (show.a_day_of_the_look_back_grows, LOOK_BACK),
-    (show.a_run_dies_behind_each_commit, STALE_LEADS),
-    (show.a_run_dies_behind_each_commit, STALE_TABLES),
+    (reading.lines_are_torn_at_every_byte, LAST_NEWLINE),
+    (reading.a_blob_is_written_anew_and_shorter, SHORTER),
+    (reading.a_blob_gets_shorter_between_listing_and_reading, LENGTH),
+    (reading.a_blob_ends_before_its_listed_size, LENGTH),
+    (reading.a_blob_vanishes_between_listing_and_reading, GONE),
+    (reading.one_blob_cannot_be_read, OTHERS),
+    (reading.the_middle_of_a_long_line_cannot_be_read, TORN),
+    (reading.a_long_line_is_wider_than_a_commit, ONE_COMMIT),
+    (reading.a_blob_changes_each_time_it_is_read, NOT_FOR_EVER),
+    (reading.a_blob_vanishes_during_a_full_refresh, AS_MUCH),
+    (reading.the_account_fails_during_a_full_refresh, AS_MUCH_AND_NO_FAILURE),
+    (reading.a_blob_vanishes_during_a_full_refresh, BROKEN_STREAM),
+    (reading.an_older_generation_outlives_a_full_refresh, ITS_GENERATION),
+    (reading.lines_come_again_in_a_full_refresh, KNOWN_LINES),
+    (reading.lines_come_again_in_a_full_refresh, KNOWN_RECORDS),
+    (committing.a_record_is_delivered_again_in_a_later_batch, KNOWN_RECORDS),
+    (committing.a_record_is_delivered_again_in_one_batch, COPIES),
+    (committing.another_run_takes_the_same_bytes_first, RAW_HANDLE),
+    (committing.another_run_takes_the_same_bytes_first, FENCE),
+    (committing.another_run_commits_the_same_rows_first, TYPED_HANDLE),
+    (committing.another_run_commits_the_same_rows_first, FENCE),
+    (committing.a_newer_run_overtakes_leads, LEADS_HANDLE),
+    (committing.a_commit_conflicts_for_no_reason, ROUNDS),
+    (committing.a_commit_lands_and_is_called_a_conflict, ROUNDS),
+    (committing.a_run_dies_between_quarantine_and_rows, BOTH_VERSIONS),
+    (committing.a_run_dies_while_rows_are_written, BROKEN_STREAM),
+    (committing.a_compaction_meets_a_run, COMPACTION_HANDLE),
+    (committing.a_compaction_meets_a_run, FENCE),
+    (committing.a_day_of_the_look_back_grows, LOOK_BACK),
+    (committing.a_run_dies_behind_each_commit, STALE_LEADS),
+    (committing.a_run_dies_behind_each_commit, STALE_TABLES),
 ]
+CREATION_LISTED = Guard(
+    "the creation time listed",
+    blobs,
+    "generation",
+    "[created for created in known if created.replace(microsecond=0) == second]",
+    "list(known)",
+)
+CREATION_ANSWERED = Guard(
+    "the creation time answered",
+    AzureExport,
+    "read",
+    "_creation(answer.properties.creation_time) != blob.created_at or ",
+)
+RANGE_REFUSED = Guard("a refused range has changed", AzureExport, "read", "error.status_code in {412, 416}", "False")
+BLOB_GONE = Guard("a missing blob has changed", AzureExport, "read", "except ResourceNotFoundError", "except KeyError")
+LENGTH_IN_AZURE = Guard("the length of an answer", AzureExport, "read", " or len(content) != end - start")
+CONTAINER_MADE = Guard(
+    "a container made meanwhile", container, "create_container", "suppress(ResourceExistsError)", "suppress()"
+)
+IN_AZURE: list[tuple[Scenario, Guard]] = [
+    (reading.a_blob_is_written_anew_and_longer, CREATION_LISTED),
+    (reading.a_blob_is_written_anew_and_longer_between_listing_and_reading, CREATION_ANSWERED),
+    (reading.a_blob_gets_shorter_between_listing_and_reading, RANGE_REFUSED),
+    (reading.a_blob_ends_before_its_listed_size, LENGTH_IN_AZURE),
+    (reading.a_blob_vanishes_between_listing_and_reading, BLOB_GONE),
+    (reading.another_first_run_makes_the_container, CONTAINER_MADE),
+]
+# without a guard the truth fails; or the product says so itself, where a second guard stands behind the first
+NOTICED = (AssertionError, DefenderAssetsError, CommitFailedError, ValueError)
+
+
+def named(cases: list[tuple[Scenario, Guard]]) -> list[object]:
+    return [pytest.param(*each, id=f"{each[0].__name__} without {each[1].name}") for each in cases]
+
+
 # met by what these do not do: assume a size, or anything of a blob without bytes
-ALONE: list[Scenario] = [show.a_blob_grows_while_it_is_read, show.an_empty_blob_lies_beside_a_full_one]
+ALONE: list[Scenario] = [reading.a_blob_grows_while_it_is_read, reading.an_empty_blob_lies_beside_a_full_one]
 SCENARIOS = list(dict.fromkeys([scenario for scenario, _ in MET_BY] + ALONE))
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
-    with small_sizes():
-        yield Ground(tmp_path, Directory(tmp_path / "export"))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
@@ -124,11 +154,20 @@ def test_a_fault_ends_with_the_truth(scenario: Scenario, ground: Ground) -> None
     scenario(ground)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "guard"), [pytest.param(*met, id=f"{met[0].__name__} without {met[1].name}") for met in MET_BY]
-)
+@pytest.mark.parametrize(("scenario", "guard"), named(MET_BY))
 def test_without_its_guard_a_fault_would_be_noticed(scenario: Scenario, guard: Guard, tmp_path: Path) -> None:
-    # the truth fails; or the product says so itself, where a second guard stands behind the first
-    noticed = (AssertionError, DefenderAssetsError, CommitFailedError, ValueError)
-    with removed(guard), small_sizes(), pytest.raises(noticed):
+    with removed(guard), small_sizes(), pytest.raises(NOTICED):
         scenario(Ground(tmp_path, Directory(tmp_path / "export")))
+
+
+@pytest.mark.azure
+@pytest.mark.parametrize("scenario", [scenario for scenario, _ in IN_AZURE], ids=lambda scenario: scenario.__name__)
+def test_a_fault_in_azure_ends_with_the_truth(scenario: Scenario, cloud: Ground) -> None:
+    scenario(cloud)
+
+
+@pytest.mark.azure
+@pytest.mark.parametrize(("scenario", "guard"), named(IN_AZURE))
+def test_without_its_guard_a_fault_in_azure_would_be_noticed(scenario: Scenario, guard: Guard, cloud: Ground) -> None:
+    with removed(guard), small_sizes(), pytest.raises(NOTICED):
+        scenario(cloud)

@@ -5,22 +5,28 @@ from pathlib import Path
 import pytest
 
 from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.faults.kills import Scene, kill_at_random, two_at_once
+from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
+
+SEED = 1
 
 
 @pytest.mark.live
-def test_runs_killed_at_random_moments_end_like_a_calm_run(tmp_path: Path) -> None:
-    assert kill_at_random(Scene(tmp_path).prepare(), count=5, seed=1)["kills"] == 5
-
-
-@pytest.mark.live
-@pytest.mark.azure
-def test_runs_killed_at_random_moments_in_azure_end_like_a_calm_run(tmp_path: Path, account: Emulator) -> None:
-    scene = Scene(tmp_path, account).prepare()
-    assert kill_at_random(scene, count=3, seed=1)["kills"] == 3
+def test_runs_killed_at_random_moments_end_with_the_truth(tmp_path: Path) -> None:
+    assert kill_at_random(Storm.in_directory(tmp_path, SEED), 10).total() == 10
 
 
 @pytest.mark.live
 @pytest.mark.azure
-def test_two_runs_at_once_in_azure_end_like_a_calm_run(tmp_path: Path, account: Emulator) -> None:
-    assert two_at_once(Scene(tmp_path, account).prepare(), pairs=1) == 1
+def test_runs_killed_at_random_moments_in_azure_end_with_the_truth(tmp_path: Path, account: Emulator) -> None:
+    assert kill_at_random(Storm.in_azurite(account, tmp_path, SEED), 6).total() == 6
+
+
+@pytest.mark.live
+def test_two_runs_at_once_end_with_the_truth(tmp_path: Path) -> None:
+    two_at_once(Storm.in_directory(tmp_path, SEED), 4)
+
+
+@pytest.mark.live
+@pytest.mark.azure
+def test_two_runs_at_once_in_azure_end_with_the_truth(tmp_path: Path, account: Emulator) -> None:
+    two_at_once(Storm.in_azurite(account, tmp_path, SEED), 2)

@@ -1,8 +1,11 @@
 """Any interleaving of growth, faults, deaths, retries, runs at once and refreshes ends with exactly the truth."""
 
+import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from defender_assets_tests.faults.machine import Interruptions
+from defender_assets_tests.emulator import Emulator
+from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
 
 BUDGET = settings(
     max_examples=4,
@@ -11,5 +14,11 @@ BUDGET = settings(
 )
 
 
-class TestAnyInterleavingEndsWithTheTruth(Interruptions.TestCase):  # type: ignore[misc,valid-type]
-    settings = BUDGET
+def test_any_interleaving_in_a_directory_ends_with_the_truth() -> None:
+    run_state_machine_as_test(Interruptions, settings=BUDGET)
+
+
+@pytest.mark.azure
+def test_any_interleaving_in_an_account_ends_with_the_truth(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InterruptionsInAzure, "emulator", account, raising=False)
+    run_state_machine_as_test(InterruptionsInAzure, settings=settings(BUDGET, max_examples=1))

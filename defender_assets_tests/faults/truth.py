@@ -4,6 +4,7 @@ It is kept by whoever writes the export and knows nothing of how raw reads it. A
 shorter than its cursor (guarantee 3), so a blob that was written anew stays below `ceiling` until raw has a line of it.
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,14 @@ class Truth:
         self.vanish(slot)
         self.append(slot, lines, cut)
         return True
+
+    def renew(self, slot: Slot, lines: Sequence[Line]) -> None:
+        """Delete the blob and write it anew, of any length, a second later: in an account its creation time tells."""
+        self.vanish(slot)
+        time.sleep(1.1)  # creation times have whole seconds
+        self.append(slot, [])
+        self.ever[slot][-1].ceiling = None
+        self.append(slot, lines)
 
     def held(self, slot: Slot) -> list[bytes]:
         """What raw holds of a blob, by generation; fails when a byte is missing or there twice."""

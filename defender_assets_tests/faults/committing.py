@@ -1,4 +1,4 @@
-"""Single faults, each met by a guard of the product: what is done to export and lake, and that the truth comes out.
+"""Single faults of a lake, each met by a guard: what happens around its commits, and that the truth comes out.
 
 Which guard that is, and that the scenario fails without it, stands in `test_guards`.
 """
@@ -11,163 +11,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core import raw
-from defender_assets.core.chunks import TornLineError
 from defender_assets.core.compaction import compact_day
 from defender_assets.core.derived import LEADS, STORIES, rebuild_day
-from defender_assets.core.failures import ExportError
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.exports import DAY
 from defender_assets_tests.faults.days import WHOLE_DAY
-from defender_assets_tests.faults.exports import FaultyExport, changed, refused
 from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground
 from defender_assets_tests.faults.lakes import DiedError, Overtaken, conflicted, died
+from defender_assets_tests.faults.reading import THREE
 from defender_assets_tests.faults.same import assert_same_tables, built_at_once
-
-THREE = ("good", "not_json", "good")
-
-
-# the export
-
-
-def lines_are_torn_at_every_byte(ground: Ground) -> None:
-    ground.write(*THREE, cut=0)
-    while ground.truth.append(SLOT, [], cut=97):
-        ground.run()
-    ground.truth.check()
-
-
-def a_blob_is_written_anew_and_shorter(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.recreate("good", first=7)
-    ground.run()
-    ground.truth.check()
-
-
-def a_blob_gets_shorter_between_listing_and_reading(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.write("good", first=4)
-    faulty = ground.faulty_export("before_read", 1, lambda: ground.recreate("good", first=7))
-    ground.run_on(ground.lake, faulty)
-    assert faulty.met
-    ground.truth.check()
-
-
-def a_blob_vanishes_between_listing_and_reading(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.write(*THREE, slot=NEXT_HOUR)
-    faulty = ground.faulty_export("before_read", 1, lambda: ground.truth.vanish(SLOT))
-    ground.run_on(ground.lake, faulty)
-    assert faulty.met
-    ground.truth.check()
-
-
-def a_blob_grows_while_it_is_read(ground: Ground) -> None:
-    ground.write(*THREE)
-    for call in ("after_list", "after_read"):
-        faulty = ground.faulty_export(call, 1, lambda: ground.write("good", "good", first=5, cut=700))
-        ground.run_on(ground.lake, faulty)
-        assert faulty.met
-    ground.run()
-    ground.truth.check()
-
-
-def an_empty_blob_lies_beside_a_full_one(ground: Ground) -> None:
-    ground.write("good", cut=0)
-    ground.write("good", slot=NEXT_HOUR)
-    ground.run()
-    ground.truth.check()
-
-
-def one_blob_cannot_be_read(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.write(*THREE, slot=NEXT_HOUR)
-    with pytest.raises(ExportError):
-        raw.ingest(ground.lake, ground.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
-    assert not ground.truth.held(SLOT)
-    assert ground.truth.held(NEXT_HOUR)
-    ground.run()
-    ground.truth.check()
-
-
-def the_middle_of_a_long_line_cannot_be_read(ground: Ground) -> None:
-    ground.write("good", "long", "good")
-    # the line is passed over within six reads, then read again
-    faulty = FaultyExport(ground.export, "before_read", 9, refused, lasting=True)
-    with suppress(TornLineError):
-        raw.ingest(ground.lake, faulty, ALERT_INFO, DAY)
-    assert faulty.met
-    ground.run()
-    ground.truth.check()
-
-
-def a_long_line_is_wider_than_a_commit(ground: Ground) -> None:
-    ground.write("good", "long", "good")
-    raw.ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=600)
-    ground.run()
-    ground.truth.check()
-
-
-def a_blob_changes_each_time_it_is_read(ground: Ground) -> None:
-    ground.write(*THREE)
-
-    def changed_again() -> None:
-        assert restless.met < 50, "it is listed and read for ever"
-        changed()
-
-    restless = FaultyExport(ground.export, "before_read", 1, changed_again, lasting=True)
-    with pytest.raises(ExportError, match="changes each time"):
-        raw.ingest(ground.lake, restless, ALERT_INFO, DAY)
-    ground.run()
-    ground.truth.check()
-
-
-# full refreshes
-
-
-def a_blob_vanishes_during_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE, *THREE)
-    ground.run()
-    held = ground.truth.held(SLOT)
-    faulty = ground.faulty_export("before_read", 2, lambda: ground.truth.vanish(SLOT))
-    with suppress(ExportError):
-        raw.refresh(ground.lake, faulty, ALERT_INFO, DAY)
-    assert faulty.met
-    assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
-
-
-def the_account_fails_during_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE, *THREE)
-    ground.run()
-    held = ground.truth.held(SLOT)
-    faulty = FaultyExport(ground.export, "before_read", 2, refused, lasting=True)
-    with suppress(ExportError):
-        raw.refresh(ground.lake, faulty, ALERT_INFO, DAY)
-    assert faulty.met
-    assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
-
-
-def an_older_generation_outlives_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.recreate("good", first=7)
-    ground.run()
-    held = ground.truth.held(SLOT)
-    ground.run(refresh=True)
-    assert ground.truth.held(SLOT) == held
-    ground.truth.check()
-
-
-def lines_come_again_in_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    raw.refresh(ground.lake, ground.export, ALERT_INFO, DAY)
-    ground.run()
-    ground.truth.check()
-
 
 # commits
 

@@ -1,0 +1,104 @@
+"""What HTTP can do to a reading of the account and to a lake in Azure: each fault ends with the truth."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from defender_assets.core.azure import from_connection_string
+from defender_assets.core.failures import DefenderAssetsError, ExportError, LakeError
+from defender_assets.core.lake import Lake
+from defender_assets.core.tables import ALERT_INFO
+from defender_assets_tests.faults.ground import NEXT_HOUR, Ground
+from defender_assets_tests.faults.proxy import HttpFault, Proxy
+from defender_assets_tests.faults.reading import THREE
+
+pytestmark = pytest.mark.azure
+
+
+def refusal(status: int, times: int) -> HttpFault:
+    return HttpFault("refuse", status, times, headers={"Retry-After": "1"} if status in {429, 503} else {})
+
+
+# the SDK tries a server's errors again, five times in all; what a client did wrong it does not
+STATUSES = {f"a {status}": refusal(status, 1) for status in (409, 412, 416, 429, 500, 503)}
+LASTING = {f"9 times a {status}": refusal(status, 9) for status in (500, 503)}
+CONNECTIONS = {
+    "no answer": HttpFault("drop"),
+    "9 times no answer": HttpFault("drop", times=9),
+    "a body cut off": HttpFault("cut"),
+    "3 late answers": HttpFault("delay", times=3),
+}
+SHORT = {"a short body": HttpFault("short"), "3 short bodies": HttpFault("short", times=3)}
+READ = STATUSES | LASTING | CONNECTIONS | SHORT
+LISTED = STATUSES | LASTING | CONNECTIONS
+COMMITTED = {
+    **{name: fault for name, fault in STATUSES.items() if name != "a 416"},
+    "no answer": HttpFault("drop"),
+    "landed, and a 500": HttpFault("land", 500),
+    "landed, and a 503": HttpFault("land", 503, headers={"Retry-After": "1"}),
+    "landed, and a 409": HttpFault("land", 409),
+    "landed, and a 412": HttpFault("land", 412),
+    "landed, and no answer": HttpFault("land_and_drop"),
+}
+LAKE_READ = ("a 429", "a 500", "a 503", "no answer", "a body cut off", "3 late answers")
+
+
+def until_well(run: Callable[[], None], *expected: type[Exception]) -> int:
+    """Run until that ends well, as retries and the sensor do; return how many runs failed."""
+    for failed in range(12):
+        try:
+            run()
+        except expected:
+            continue
+        return failed
+    raise AssertionError("it never ends well")
+
+
+@pytest.mark.parametrize("fault", READ)
+def test_a_fault_of_a_range_read_costs_a_run_at_most(cloud: Ground, proxy: Proxy, fault: str) -> None:
+    cloud.write(*THREE)
+    cloud.write(*THREE, slot=NEXT_HOUR)
+    proxy.meet(replace(READ[fault], of="range"))
+    until_well(cloud.run, ExportError)
+    assert proxy.met()
+    cloud.truth.check()
+
+
+@pytest.mark.parametrize("fault", LISTED)
+def test_a_fault_of_a_listing_costs_a_run_at_most(cloud: Ground, proxy: Proxy, fault: str) -> None:
+    cloud.write(*THREE)
+    proxy.meet(replace(LISTED[fault], of="list"))
+    until_well(cloud.run, ExportError)
+    assert proxy.met()
+    cloud.truth.check()
+
+
+@pytest.fixture
+def azure_lake(cloud: Ground, proxy: Proxy) -> Ground:
+    """The ground with its lake in Azure behind the proxy, and something to do there."""
+    account = from_connection_string("DEFENDER_LAKE_CONNECTION_STRING", proxy.emulator.connection_string)
+    cloud.lake = cloud.truth.lake = Lake("az://lake/tables", cloud.lake.layouts, account)
+    cloud.write(*THREE)
+    cloud.run()
+    return cloud
+
+
+def test_faults_of_commits_in_azure_end_with_the_truth(azure_lake: Ground, proxy: Proxy) -> None:
+    # raw, quarantine and the rows in turn
+    for number, (name, fault) in enumerate(COMMITTED.items()):
+        azure_lake.write(*THREE, first=number)
+        proxy.meet(replace(fault, of="commit", skip=number % 3))
+        until_well(azure_lake.run, LakeError)
+        assert proxy.met(), name
+        azure_lake.truth.check_raw(ALERT_INFO)
+    azure_lake.truth.check()
+
+
+def test_faults_of_reading_a_lake_in_azure_end_with_the_truth(azure_lake: Ground, proxy: Proxy) -> None:
+    for first, (name, fault) in enumerate((name, READ[name]) for name in LAKE_READ):
+        azure_lake.write(*THREE, first=first)
+        proxy.meet(replace(fault, of="lake"))
+        until_well(azure_lake.run, DefenderAssetsError)
+        assert proxy.met(), name
+    azure_lake.truth.check()
