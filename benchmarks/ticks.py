@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from defender_assets.core import raw, typed
+from defender_assets.core import compaction, raw, typed
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
@@ -108,7 +108,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks ticks", description=__doc__)
     parser.add_argument("--commits", type=int, default=3000)
     parser.add_argument("--ticks", type=int, default=41, help="ticks that are timed in each phase")
+    parser.add_argument("--without-compaction", action="store_true", help="runs do not compact their day themselves")
     options = parser.parse_args(arguments)
+    if options.without_compaction:
+        compaction.TOO_MANY_FILES = 10 * options.commits
     with TemporaryDirectory(prefix="ticks-") as folder:
         site = Site(Path(folder), options.commits)
         for day in EARLIER:
