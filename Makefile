@@ -21,6 +21,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
 INSTALLED := $(VENV)/.installed
+SCALE := $(VENV)/.scale
+SERVERS := postgresql redis-server
 EMULATOR := $(VENV)/.azurite-$(AZURITE_VERSION)
 PINNER := $(VENV)/pinner
 INSTANCE := $(DAGSTER_HOME_DIR)/dagster.yaml
@@ -30,7 +32,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(INSTALLED) $(INSTANCE) ## Simulate a small tenant, materialize its days, show leads and stories
@@ -44,6 +46,18 @@ ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3
 .PHONY: test
 test: $(INSTALLED) $(EMULATOR) ## Run the whole test suite, emulator included (PYTEST_ARGS=…)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# PostgreSQL keeps its programs outside of PATH.
+.PHONY: servers
+servers:
+	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 && command -v redis-server >/dev/null 2>&1 || { \
+	command -v apt-get >/dev/null 2>&1 && echo "Installing $(SERVERS)" && \
+	{ apt-get install -y -qq $(SERVERS) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $(SERVERS) >/dev/null; }; }; } || { \
+	echo "make test-scale needs the servers PostgreSQL and Redis, and could not install them: as root, apt-get install $(SERVERS)" >&2; exit 1; }
+
+.PHONY: test-scale
+test-scale: $(INSTALLED) $(EMULATOR) $(SCALE) servers ## Test deploy/: PostgreSQL, Redis, several workers, one of them killed
+	@$(BIN)/python -m pytest defender_assets_tests/scale -m scale $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_STEPS= SOAK_MINUTES= SOAK_KILLS= SOAK_PAIRS= SEED=)
@@ -79,15 +93,26 @@ format: $(INSTALLED) ## Format the code and mend what the linter can mend
 .PHONY: setup
 setup: $(INSTALLED) $(EMULATOR) ## Set up .venv: the package, its tools and the Azure emulator
 
+PINNED = $(PINNER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
 .PHONY: pins
-pins: $(VENV)/bin/python ## Write requirements.txt anew from pyproject.toml
+pins: $(VENV)/bin/python ## Write requirements.txt and deploy/requirements.txt anew from pyproject.toml
 	@test -x $(PINNER)/bin/uv || { $(BIN)/python -m venv $(PINNER) && $(PINNER)/bin/python -m pip install -qq --disable-pip-version-check uv; }
 	@{ echo "# Every package that make installs, for Python 3.11 and newer, by version and hash."; \
 	echo "# Written by \`make pins\` from pyproject.toml; not edited by hand."; \
-	$(PINNER)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra dev --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml; } > requirements.new
+	$(PINNED) --upgrade --extra dev pyproject.toml; } > requirements.new
 	@! grep -n '://' requirements.new || { rm requirements.new; echo "make pins: an address got into the pins" >&2; exit 1; }
 	@mv requirements.new requirements.txt
+	@$(MAKE) deploy-pins
+
+.PHONY: deploy-pins
+deploy-pins:
+	@{ echo "# What a server needs, the extra \`scale\` included, in the versions of ../requirements.txt, by hash."; \
+	echo "# Written by \`make pins\`; not edited by hand."; \
+	$(PINNED) --constraint requirements.txt --extra scale pyproject.toml; } > deploy/requirements.new
+	@! grep -n '://' deploy/requirements.new || { rm deploy/requirements.new; echo "make pins: an address got into the pins" >&2; exit 1; }
+	@mv deploy/requirements.new deploy/requirements.txt
 
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches
@@ -103,6 +128,11 @@ $(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the pinned packages"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(SCALE): deploy/requirements.txt $(INSTALLED)
+	@echo "Installing what deploy/ needs beside it"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 	@touch $@
 
 $(EMULATOR): | $(INSTALLED)
