@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import ticks
+from benchmarks import backfill, ticks
 
-BENCHMARKS = {"ticks": ticks.main}
+BENCHMARKS = {"backfill": backfill.main, "ticks": ticks.main}
 
 
 def main(arguments: list[str]) -> int:

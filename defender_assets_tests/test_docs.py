@@ -8,22 +8,24 @@ import pytest
 from defender_assets.settings import VARIABLES
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")])
 TESTS = ROOT / "defender_assets_tests"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_tests_that_are_named_exist(document: Path) -> None:
     text = document.read_text()
     for path, name in re.findall(r"`([a-z_/]+\.py)::(test_\w+)", text):
         assert f"def {name}(" in (TESTS / path).read_text(), f"{path}::{name}"
-    for path in re.findall(r"`((?:core|shell|live|export|cli|faults|simulator)/[a-z_/]*(?:test_\w+\.py)?)`", text):
+    for path in re.findall(
+        r"`((?:core|shell|live|export|cli|faults|scale|simulator)/[a-z_/]*(?:test_\w+\.py)?)`", text
+    ):
         assert (TESTS / path).exists(), path
 
 

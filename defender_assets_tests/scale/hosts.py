@@ -76,6 +76,13 @@ class Host(Installation):
             assert configuration.count(slow) == 1, slow
             configuration = configuration.replace(slow, quick)
         (self.home / "dagster.yaml").write_text(configuration)
+        process = self.start("schema", "dagster", "instance", "info")
+        assert process.wait(60) == 0, self.said()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command that is no unit gets: no key."""
+        return {**super().environment, **self.dagster}
 
     def start_unit(self, path: Path, name: str = "") -> subprocess.Popen[bytes]:
         """Start the unit's process as its file says, in a process group of its own."""
