@@ -1,4 +1,4 @@
-"""A backfill of many days of a small tenant through Dagster: what a day costs, first to last, and what a run's start costs.
+"""A backfill of many days of a small tenant through Dagster: what a day costs, first to last, and a run's start.
 
 The first part runs the days one by one in one process. The second runs the same few days in each way that there is: a
 process for each run (what the default launcher does), a warm process (what a Celery worker does), one run of a range,

@@ -30,7 +30,7 @@ WEB_PORT, CODE_PORT = "3000", "4000"
 # The test cannot wait an hour for a lost worker, nor half a minute for each look.
 QUICKER = {
     "poll_interval_seconds: 30": "poll_interval_seconds: 2",
-    "max_runtime_seconds: 3600": "max_runtime_seconds: 60",
+    "max_runtime_seconds: 3600": "max_runtime_seconds: 150",
     "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\nretention:",
 }
 
