@@ -42,7 +42,7 @@ def promised(lake: Lake) -> dict[str, pl.DataFrame]:
     line = ("table_name", "tenant_id", "blob", "byte_offset")
     held[typed.QUARANTINE] = lake.read(typed.QUARANTINE).drop("batch", "blob_created_at").sort(line)
     for derived in DERIVED:
-        key = "lead_id" if "lead_id" in derived.schema else "story_id"
+        key = next(name for name in ("lead_id", "story_id", "finding_uid") if name in derived.schema)
         held[derived.name] = lake.read(derived.name).drop(NOT_PROMISED, strict=False).sort("export_date", key)
     return {name: frame.collect() for name, frame in held.items()}
 

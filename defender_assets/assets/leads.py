@@ -1,11 +1,11 @@
-"""Leads and stories: what an analyst opens."""
+"""Leads and stories, what an analyst opens, and the leads as OCSF events for other tools."""
 
 import dagster as dg
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
 from defender_assets.checks import COMPLETENESS
 from defender_assets.core.accounting.completeness import completeness
-from defender_assets.core.derived import LEADS, STORIES, Derived, rebuild_day
+from defender_assets.core.derived import DERIVED, FINDINGS, LEADS, STORIES, Derived, rebuild_day
 from defender_assets.core.lake import Lake
 from defender_assets.metadata import derived_metadata, spec_metadata
 from defender_assets.partitions import look_back
@@ -14,6 +14,7 @@ from defender_assets.resources import LakeResource, told_plainly
 _PREVIEW = {
     LEADS.name: ("risk_score", "severity", "product", "title", "device_name", "device_match", "alert_time", "change"),
     STORIES.name: ("score", "severity", "products", "title", "first_alert_time", "last_alert_time"),
+    FINDINGS.name: ("finding_uid", "severity_id", "activity_id", "status_id", "time", "event_uid"),
 }
 _DESCRIPTION = {
     LEADS.name: (
@@ -25,12 +26,16 @@ _DESCRIPTION = {
         "Leads of any product, within a tenant, that share a user, device, file, address, mail or app within 24 "
         "hours.\n\nReads the leads of 7 days back. `story_id` stays with the part that holds the story's first lead."
     ),
+    FINDINGS.name: (
+        "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event's JSON text.\n\n"
+        "`defender-assets ocsf --day D` writes them as NDJSON. A muted lead is Suppressed, not left out."
+    ),
 }
 
 
 def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
-    """Return the leads and the stories."""
-    return [_derived_asset(derived, days, lake) for derived in (LEADS, STORIES)]
+    """Return the leads and what is made of them."""
+    return [_derived_asset(derived, days, lake) for derived in DERIVED]
 
 
 def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
@@ -41,7 +46,10 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
         group_name="leads",
         kinds={"polars", "deltalake"},
         owners=OWNERS,
-        deps=[dg.AssetDep(upstream.name, partition_mapping=look_back(upstream.days)) for upstream in derived.upstreams],
+        deps=[
+            dg.AssetDep(upstream.name, partition_mapping=look_back(upstream.days) if upstream.days else None)
+            for upstream in derived.upstreams
+        ],
         partitions_def=days,
         retry_policy=RETRIES,
         check_specs=[check.spec(derived.name) for check in checks],

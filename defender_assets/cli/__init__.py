@@ -9,6 +9,7 @@ from defender_assets.cli.check import check
 from defender_assets.cli.complaints import Commands
 from defender_assets.cli.demo import demo
 from defender_assets.cli.leads import leads
+from defender_assets.cli.ocsf import ocsf
 from defender_assets.cli.quarantine import quarantine
 from defender_assets.cli.replay import replay
 from defender_assets.cli.simulate import simulate
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (check, demo, simulate, leads, stories, quarantine, replay):
+for command in (check, demo, simulate, leads, stories, ocsf, quarantine, replay):
     main.add_command(command)

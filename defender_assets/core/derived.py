@@ -1,6 +1,6 @@
-"""Leads and stories as partitions: what each is built from, how far back, and the one way in which both are written.
+"""The tables derived from the typed ones, as partitions: built from what, how far back, and the one way to write them.
 
-How a lead or a story comes about stands in `leads` and `stories`.
+How a lead, a story or an OCSF event comes about stands in `leads`, `stories` and `ocsf`.
 """
 
 import logging
@@ -13,6 +13,7 @@ import polars as pl
 from defender_assets.core.lake import Commit, Lake, in_rounds, scan_days
 from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
+from defender_assets.core.ocsf import FINDING_COLUMNS, FINDING_SCHEMA, build_findings
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column
 
@@ -65,7 +66,11 @@ LEADS = Derived(
 STORIES = Derived(
     "lead_stories", STORY_COLUMNS, STORY_SCHEMA, (Upstream(LEADS.name, STORY_LOOKBACK_DAYS),), build_stories
 )
-DERIVED = (LEADS, STORIES)
+FINDINGS = Derived(
+    "ocsf_detection_findings", FINDING_COLUMNS, FINDING_SCHEMA, (Upstream(LEADS.name, 0),), build_findings
+)
+DERIVED = (LEADS, STORIES, FINDINGS)
+"""In the order of the data's way: each after those that it reads."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.core.derived import FINDINGS, LEADS, STORIES
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Lake
 from defender_assets.core.typed import QUARANTINE
@@ -45,6 +45,11 @@ def lead_versions(lake: Lake, *, day: date | None = None, until: date | None = N
 def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
     """Return all rows of the stories, or those of a day, or those of the days up to `until`; highest score first."""
     return _by_score(_of_days(lake.read(STORIES.name), day, until))
+
+
+def findings(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
+    """Return the OCSF events of all days or one, in order of day, tenant and finding."""
+    return _of_days(lake.read(FINDINGS.name), day, None).sort("export_date", "tenant_id", "finding_uid")
 
 
 def quarantined_lines(

@@ -74,7 +74,7 @@ def test_a_run_that_died_after_raw_leaves_the_day_behind_in_versions(
     typed.derive(lake, ALERT_INFO, DAY)
     assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [LEADS.name]
     rebuild_day(lake, LEADS, DAY)
-    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [STORIES.name]
+    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [of.name for of in DERIVED[1:]]
 
 
 def test_a_day_that_grows_makes_the_later_days_of_the_look_back_stale(

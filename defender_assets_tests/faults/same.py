@@ -35,7 +35,7 @@ def tables_of(lake: Lake) -> dict[str, pl.DataFrame]:
     line = ["export_date", "table_name", "tenant_id", "blob", "blob_created_at", "byte_offset"]
     frames = {typed.QUARANTINE: lake.read(typed.QUARANTINE).drop("batch").sort(line)}
     for derived in DERIVED:
-        key = "lead_id" if "lead_id" in derived.schema else "story_id"
+        key = next(name for name in ("lead_id", "story_id", "finding_uid") if name in derived.schema)
         held[derived.name] = (lake.read(derived.name), ["export_date", key])
     frames |= {
         name: rows.drop(NOT_PROMISED, strict=False).sort("tenant_id", *key) for name, (rows, key) in held.items()

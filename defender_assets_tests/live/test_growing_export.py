@@ -130,7 +130,7 @@ def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path
             for lake in (site.lake, quiet)
         )
         assert found.equals(expected)
-    for derived, key in zip(DERIVED, ("lead_id", "story_id"), strict=True):
+    for derived, key in zip(DERIVED, ("lead_id", "story_id", "finding_uid"), strict=True):
         found, expected = (
             lake.read(derived.name).drop(MAY_DIFFER, strict=False).sort("export_date", "tenant_id", key).collect()
             for lake in (site.lake, quiet)
@@ -174,6 +174,7 @@ def test_the_web_server_shows_assets_groups_partitions_and_what_became_of_them(s
         "quarantined_records": "tables",
         "device_enriched_leads": "leads",
         "lead_stories": "leads",
+        "ocsf_detection_findings": "leads",
     }
     for node in nodes.values():
         assert node["partitionDefinition"]["type"] == "TIME_WINDOW"

@@ -55,6 +55,7 @@ EXPECTED = {
         },
     ),
     "lead_stories": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D"}),
+    "ocsf_detection_findings": ("leads", "deltalake polars", "", {"device_enriched_leads": "D"}),
 }
 
 
@@ -134,7 +135,7 @@ def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definition
 
 
 def test_a_days_jobs_do_all_of_a_day_and_not_the_check_of_all_days(definitions: dg.Definitions) -> None:
-    for name, assets in (("ingest_day", 9), ("refresh_day", 9), ("rebuild_day", 6)):
+    for name, assets in (("ingest_day", 10), ("refresh_day", 10), ("rebuild_day", 7)):
         layer = definitions.resolve_job_def(name).asset_layer
         assert len(layer.selected_asset_keys) == assets
         assert "stale_days" not in {key.name for key in layer.asset_graph.asset_check_keys}

@@ -1,0 +1,96 @@
+"""The numbers and names that OCSF and ATT&CK give what Microsoft spells in words. No event is put together here.
+
+Source: schema.ocsf.io 1.8.0 and attack.mitre.org; the tests hold both to packaged copies of them.
+"""
+
+OCSF_VERSION = "1.8.0"
+CLASS_UID = 2004
+CATEGORY_UID = 2
+CREATE, UPDATE = 1, 2
+NEW, SUPPRESSED = 1, 3
+UNKNOWN, OTHER = 0, 99
+
+SEVERITIES = {"informational": 1, "low": 2, "medium": 3, "high": 4}
+
+TACTICS = {
+    "Reconnaissance": ("TA0043", "Reconnaissance"),
+    "ResourceDevelopment": ("TA0042", "Resource Development"),
+    "InitialAccess": ("TA0001", "Initial Access"),
+    "Execution": ("TA0002", "Execution"),
+    "Persistence": ("TA0003", "Persistence"),
+    "PrivilegeEscalation": ("TA0004", "Privilege Escalation"),
+    "DefenseEvasion": ("TA0005", "Defense Evasion"),
+    "CredentialAccess": ("TA0006", "Credential Access"),
+    "Discovery": ("TA0007", "Discovery"),
+    "LateralMovement": ("TA0008", "Lateral Movement"),
+    "Collection": ("TA0009", "Collection"),
+    "CommandAndControl": ("TA0011", "Command and Control"),
+    "Exfiltration": ("TA0010", "Exfiltration"),
+    "Impact": ("TA0040", "Impact"),
+}
+"""Microsoft's category -> ATT&CK tactic; categories such as Malware are no tactic."""
+
+SYSTEMS = (
+    ("windows", 100),
+    ("macos", 300),
+    ("ios", 301),
+    ("ipados", 302),
+    ("android", 201),
+    ("linux", 200),
+    ("ubuntu", 200),
+    ("debian", 200),
+    ("redhat", 200),
+    ("centos", 200),
+    ("suse", 200),
+)
+"""How a platform's name begins -> os.type_id."""
+
+SHA1, SHA256 = 2, 3
+
+HOSTNAME, ADDRESS, USER_NAME, URL_STRING, HASH = 1, 2, 4, 6, 8
+"""observable.type_id"""
+
+
+def severity_id(severity: str | None) -> int:
+    """Return the severity's number.
+
+    >>> severity_id("High"), severity_id("Severe"), severity_id(None)
+    (4, 99, 0)
+    """
+    return UNKNOWN if severity is None else SEVERITIES.get(severity.lower(), OTHER)
+
+
+def system_id(platform: str) -> int:
+    """Return os.type_id of one of Microsoft's platform names, such as Windows11 or iOS."""
+    return next((number for start, number in SYSTEMS if platform.lower().startswith(start)), OTHER)
+
+
+def device_type_id(device_type: str | None) -> int:
+    """Return device.type_id of Microsoft's DeviceType; a workstation may be a laptop or a desktop, so it is other."""
+    if device_type is None:
+        return UNKNOWN
+    return {"server": 1, "mobile": 5}.get(device_type.lower(), OTHER)
+
+
+def attacks(category: str | None, techniques: list[str]) -> list[dict[str, object]]:
+    """Return OCSF's `attacks`: one for each technique, and one for the tactic that the alert's category names.
+
+    A technique of an alert need not belong to the alert's category, so the two are not joined.
+
+    >>> attacks("Malware", ["T1059.001"])
+    [{'technique': {'uid': 'T1059'}, 'sub_technique': {'uid': 'T1059.001'}}]
+    """
+    found: list[dict[str, object]] = []
+    if category in TACTICS:
+        uid, name = TACTICS[category]
+        found.append({"tactic": {"uid": uid, "name": name}})
+    for technique in techniques:
+        if technique.startswith("TA"):
+            found.append({"tactic": {"uid": technique}})
+            continue
+        whole, _, part = technique.partition(".") if not technique.startswith("AML.") else (technique, "", "")
+        attack: dict[str, object] = {"technique": {"uid": whole}}
+        if part:
+            attack["sub_technique"] = {"uid": technique}
+        found.append(attack)
+    return found
