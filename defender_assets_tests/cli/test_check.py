@@ -44,7 +44,7 @@ def test_a_materialized_export_is_well_or_names_its_bad_lines(on_held: Run, held
     assert found["export"]["tenants"] == found["lake"]["tenants"]
     assert len(found["export"]["tenants"]) == 2
     assert found["lake"]["writable"]
-    assert len(found["lake"]["tables"]) == 9
+    assert len(found["lake"]["tables"]) == 10
     alerts = container(found, ALERT_INFO.container)
     assert (alerts["exists"], alerts["days"], alerts["days_before_start"]) == (True, 2, 0)
     assert not list(held.lake_dir.glob("_check_*"))

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from defender_assets.core.compaction import compact_day
-from defender_assets.core.derived import LEADS, STORIES, rebuild_day
+from defender_assets.core.derived import DERIVED, LEADS, STORIES, rebuild_day
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.exports import DAY
@@ -140,7 +140,7 @@ def a_day_of_the_look_back_grows(ground: Ground) -> None:
     ground.run(WHOLE_DAY, following)
     ground.write("good", "good", slot=devices)
     ground.run(WHOLE_DAY)
-    for derived in (LEADS, STORIES):
+    for derived in DERIVED:
         rebuild_day(ground.lake, derived, following)
     assert survey(ground.lake, ground.export, [DAY, following]) == []
     assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
