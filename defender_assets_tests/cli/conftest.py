@@ -12,14 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
-from defender_assets.core.derived import DERIVED, rebuild_day
-from defender_assets.core.raw import ingest
-from defender_assets.core.tables import ALERT_INFO, TABLES
-from defender_assets.core.typed import derive
+from defender_assets.core.tables import ALERT_INFO
 from defender_assets.settings import Settings
 from defender_assets.simulator import Scenario, export_directory
 from defender_assets.simulator.tenants import build_tenant
 from defender_assets_tests.cli.hostile import HOSTILE_LINE, HOSTILE_TITLE
+from defender_assets_tests.day_runs import run_day
 from defender_assets_tests.exports import Folder, blob_path, line, properties
 
 SCENARIO = Scenario(start=date(2026, 11, 1), days=2, devices=6, tenants=2, alerts_per_day=3, campaigns_per_tenant=1)
@@ -55,11 +53,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
     settings = Settings(export_dir=made.export_dir, lake_uri=str(made.lake_dir))
     lake, export = settings.lake(), settings.export()
     for day in made.days:
-        for table in TABLES:
-            ingest(lake, export, table, day)
-            derive(lake, table, day)
-        for derived in DERIVED:
-            rebuild_day(lake, derived, day)
+        run_day(lake, export, day)
     return made
 
 

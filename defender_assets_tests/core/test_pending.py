@@ -1,6 +1,6 @@
 """Which days are behind: seen from listings and versions alone."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import list_all, list_days, survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets_tests.day_runs import run_day
 from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
 
 NEXT = DAY + timedelta(days=1)
@@ -29,14 +30,6 @@ def folder(export: DirectoryExport) -> Folder:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return local_lake(tmp_path / "lake")
-
-
-def run_day(lake: Lake, export: DirectoryExport, day: date) -> None:
-    for table in TABLES:
-        raw.ingest(lake, export, table, day)
-        typed.derive(lake, table, day)
-    for derived in DERIVED:
-        rebuild_day(lake, derived, day)
 
 
 def test_an_empty_export_has_no_day_behind(lake: Lake, export: DirectoryExport) -> None:

@@ -18,7 +18,7 @@ from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.exports import DAY
 from defender_assets_tests.faults.days import WHOLE_DAY
 from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground
-from defender_assets_tests.faults.lakes import DiedError, Overtaken, conflicted, died
+from defender_assets_tests.faults.lakes import DiedError, Moment, Overtaken, conflicted, died
 from defender_assets_tests.faults.reading import THREE
 from defender_assets_tests.faults.same import assert_same_tables, built_at_once
 
@@ -61,18 +61,17 @@ def a_newer_run_overtakes_leads(ground: Ground) -> None:
 
 def a_commit_conflicts_for_no_reason(ground: Ground) -> None:
     ground.write(*THREE)
-    for number in (1, 2, 3):
-        ground.write(*THREE, first=number)
-        faulty = ground.faulty_lake(number, "before", conflicted)
-        ground.run_on(faulty)
-        assert faulty.fault.met
-    ground.truth.check()
+    _each_commit_conflicts(ground, "before")
 
 
 def a_commit_lands_and_is_called_a_conflict(ground: Ground) -> None:
+    _each_commit_conflicts(ground, "after")
+
+
+def _each_commit_conflicts(ground: Ground, moment: Moment) -> None:
     for number in (1, 2, 3):
         ground.write(*THREE, first=number)
-        faulty = ground.faulty_lake(number, "after", conflicted)
+        faulty = ground.faulty_lake(number, moment, conflicted)
         ground.run_on(faulty)
         assert faulty.fault.met
     ground.truth.check()

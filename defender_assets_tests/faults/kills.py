@@ -91,7 +91,8 @@ def kill_at_random(storm: Storm, count: int) -> Counter[str]:
             worker.tell("run" if storm.dice.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
             worker.wait_for(DONE, most=storm.dice.randrange(WORDS))
             at = worker.kill(storm.dice, SECONDS)
-            killed[at] += at != DONE
+            if at != DONE:
+                killed[at] += 1
     finally:
         spare.end()
     storm.check()

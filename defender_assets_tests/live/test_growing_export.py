@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import Export
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import TABLES
 from defender_assets.settings import load_settings
+from defender_assets_tests.day_runs import run_day
 from defender_assets_tests.emulator import run_emulator
 from defender_assets_tests.live.growing import TODAY, Growing, day_before
 from defender_assets_tests.live.processes import Installation, WebServer, end, running, wait_for
@@ -39,14 +40,6 @@ class Site:
     export: Export
     lake: Lake
     truth: Growing
-
-
-def run_day(lake: Lake, export: Export, day: date) -> None:
-    for table in TABLES:
-        raw.ingest(lake, export, table, day)
-        typed.derive(lake, table, day)
-    for derived in DERIVED:
-        rebuild_day(lake, derived, day)
 
 
 def start_and_kill_a_run(installation: Installation, lake: Lake, day: date) -> None:

