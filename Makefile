@@ -13,6 +13,8 @@ AZURITE_VERSION := 3.37.0
 UI_PORT ?= 3000
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+UPGRADE ?=
+, := ,
 SETTINGS := AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_ACCOUNT_URL DEFENDER_EXPORT_DIR DEFENDER_LAKE_URI \
 	DEFENDER_LAKE_CONNECTION_STRING DEFENDER_START_DATE DEFENDER_LOOKBACK_DAYS DEFENDER_RETENTION_DAYS
 
@@ -43,9 +45,10 @@ ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3
 	@echo "Dagster: http://127.0.0.1:$(UI_PORT) (stop with Ctrl-C). Its word about dagster.yaml is no worry: DAGSTER_HOME holds a copy."
 	@$(QUIET) DAGSTER_HOME="$(DAGSTER_HOME_DIR)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
 
+# A file's tests share their fixtures, so a file stays with one process; files are dealt out in their order, the quick ones first.
 .PHONY: test
 test: $(INSTALLED) $(EMULATOR) ## Run the whole test suite, emulator included (PYTEST_ARGS=…)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # PostgreSQL keeps its programs outside of PATH.
 .PHONY: servers
@@ -93,26 +96,20 @@ format: $(INSTALLED) ## Format the code and mend what the linter can mend
 .PHONY: setup
 setup: $(INSTALLED) $(EMULATOR) ## Set up .venv: the package, its tools and the Azure emulator
 
-PINNED = $(PINNER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+# $(1): the file; $(2): what it is; $(3): how uv is to read it. What stands in the file stays, unless UPGRADE=--upgrade.
+define pin
+	@test -x $(PINNER)/bin/uv || { $(BIN)/python -m venv $(PINNER) && $(PINNER)/bin/python -m pip install -qq --disable-pip-version-check uv; }
+	@cp $(1) $(1).new && $(PINNER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(3) -o $(1).new pyproject.toml >/dev/null
+	@! grep -n '://' $(1).new || { rm $(1).new; echo "make pins: an address got into $(1)" >&2; exit 1; }
+	@{ echo "# $(2)"; echo "# Written by \`make pins\` from pyproject.toml; not edited by hand."; grep -v '^#' $(1).new; } > $(1)
+	@rm $(1).new
+endef
 
 .PHONY: pins
-pins: $(VENV)/bin/python ## Write requirements.txt and deploy/requirements.txt anew from pyproject.toml
-	@test -x $(PINNER)/bin/uv || { $(BIN)/python -m venv $(PINNER) && $(PINNER)/bin/python -m pip install -qq --disable-pip-version-check uv; }
-	@{ echo "# Every package that make installs, for Python 3.11 and newer, by version and hash."; \
-	echo "# Written by \`make pins\` from pyproject.toml; not edited by hand."; \
-	$(PINNED) --upgrade --extra dev pyproject.toml; } > requirements.new
-	@! grep -n '://' requirements.new || { rm requirements.new; echo "make pins: an address got into the pins" >&2; exit 1; }
-	@mv requirements.new requirements.txt
-	@$(MAKE) deploy-pins
-
-.PHONY: deploy-pins
-deploy-pins:
-	@{ echo "# What a server needs, the extra \`scale\` included, in the versions of ../requirements.txt, by hash."; \
-	echo "# Written by \`make pins\`; not edited by hand."; \
-	$(PINNED) --constraint requirements.txt --extra scale pyproject.toml; } > deploy/requirements.new
-	@! grep -n '://' deploy/requirements.new || { rm deploy/requirements.new; echo "make pins: an address got into the pins" >&2; exit 1; }
-	@mv deploy/requirements.new deploy/requirements.txt
+pins: $(VENV)/bin/python ## Bring the pins in line with pyproject.toml (UPGRADE=--upgrade: the newest of everything)
+	$(call pin,requirements.txt,Every package that make installs$(,) for Python 3.11 and newer$(,) by version and hash.,$(UPGRADE) --extra dev)
+	$(call pin,deploy/requirements.txt,What a server needs$(,) the extra scale included$(,) in the versions of ../requirements.txt$(,) by hash.,--constraint requirements.txt --extra scale)
 
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches

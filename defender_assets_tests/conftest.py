@@ -18,10 +18,8 @@ settings.load_profile("defender")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick ones first: tests without a mark, then those of the emulator, then those with live Dagster."""
-    items.sort(
-        key=lambda item: (item.get_closest_marker("live") is not None, item.get_closest_marker("azure") is not None)
-    )
+    """Run the quick ones first: tests without a mark, those of the emulator, those with live Dagster, the long ones."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("long", "live", "azure")])
 
 
 @pytest.fixture(autouse=True)

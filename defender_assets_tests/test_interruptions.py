@@ -18,6 +18,8 @@ from defender_assets.simulator import Scenario, simulate, write_directory
 from defender_assets_tests.day_runs import assert_same, promised, run_day, start
 from defender_assets_tests.exports import local_lake
 
+pytestmark = pytest.mark.long
+
 DAY = date(2026, 11, 3)
 COMMITS_OF_A_DAY = 12  # raw, quarantine, typed of three tables; leads; stories; OCSF events
 

@@ -10,6 +10,8 @@ import pytest
 from defender_assets.cli.demo import campaigns_found
 from defender_assets.cli.demo_place import Place
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 TOTAL = re.compile(r"^([\d,]+) new bytes were read this time", re.MULTILINE)
 

@@ -13,7 +13,7 @@ from defender_assets_tests.faults.ground import NEXT_HOUR, Ground
 from defender_assets_tests.faults.proxy import HttpFault, Proxy
 from defender_assets_tests.faults.reading import THREE
 
-pytestmark = pytest.mark.azure
+pytestmark = [pytest.mark.azure, pytest.mark.long]
 
 
 def refusal(status: int, times: int) -> HttpFault:

@@ -7,6 +7,8 @@ import pytest
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
 
+pytestmark = pytest.mark.long
+
 SEED = 1
 
 

@@ -7,6 +7,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
 
+pytestmark = pytest.mark.long
+
 BUDGET = settings(
     max_examples=4,
     stateful_step_count=25,
