@@ -47,16 +47,25 @@ ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3
 
 # A file's tests share their fixtures, so a file stays with one process; files are dealt out in their order, the quick ones first.
 .PHONY: test
-test: $(INSTALLED) $(EMULATOR) ## Run the whole test suite, emulator included (PYTEST_ARGS=…)
+test: $(INSTALLED) $(EMULATOR) browser ## Run the whole test suite, emulator and browser included (PYTEST_ARGS=…)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# $(call from-debian,TARGET,WHAT,PACKAGES,TEST): what TARGET needs from the machine, installed where TEST finds none of it.
+define from-debian
+{ $(4); } >/dev/null 2>&1 || { \
+	command -v apt-get >/dev/null 2>&1 && echo "Installing $(3)" && \
+	{ apt-get install -y -qq $(3) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $(3) >/dev/null; }; }; } || { \
+	echo "make $(1) needs $(2), and could not install it: as root, apt-get install $(3)" >&2; exit 1; }
+endef
+
+.PHONY: browser
+browser:
+	@$(call from-debian,test,the browser Chromium,chromium,command -v chromium || command -v chromium-browser)
 
 # PostgreSQL keeps its programs outside of PATH.
 .PHONY: servers
 servers:
-	@{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 && command -v redis-server >/dev/null 2>&1 || { \
-	command -v apt-get >/dev/null 2>&1 && echo "Installing $(SERVERS)" && \
-	{ apt-get install -y -qq $(SERVERS) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq $(SERVERS) >/dev/null; }; }; } || { \
-	echo "make test-scale needs the servers PostgreSQL and Redis, and could not install them: as root, apt-get install $(SERVERS)" >&2; exit 1; }
+	@$(call from-debian,test-scale,PostgreSQL and Redis,$(SERVERS),{ ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } && command -v redis-server)
 
 .PHONY: test-scale
 test-scale: $(INSTALLED) $(EMULATOR) $(SCALE) servers ## Test deploy/: PostgreSQL, Redis, several workers, one of them killed

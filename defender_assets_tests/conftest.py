@@ -18,8 +18,13 @@ settings.load_profile("defender")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick ones first: tests without a mark, those of the emulator, those with live Dagster, the long ones."""
-    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("long", "live", "azure")])
+    """Run the quick ones first: unmarked, those of the emulator, with live Dagster, the long ones, in the browser.
+
+    The browser's come last because Playwright keeps an event loop running in the thread: `asyncio.run`, which Dagster
+    calls, would refuse to start beside it.
+    """
+    marks = ("browser", "long", "live", "azure")
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is not None for mark in marks])
 
 
 @pytest.fixture(autouse=True)
