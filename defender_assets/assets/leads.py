@@ -7,7 +7,8 @@ from defender_assets.checks import COMPLETENESS
 from defender_assets.core.accounting.completeness import completeness
 from defender_assets.core.derived import DERIVED, FINDINGS, LEADS, STORIES, Derived, rebuild_day
 from defender_assets.core.lake import Lake
-from defender_assets.metadata import derived_metadata, spec_metadata
+from defender_assets.metadata.reports import derived_metadata, leads_metadata
+from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.partitions import look_back
 from defender_assets.resources import LakeResource, told_plainly
 
@@ -16,6 +17,7 @@ _PREVIEW = {
     STORIES.name: ("score", "severity", "products", "title", "first_alert_time", "last_alert_time"),
     FINDINGS.name: ("finding_uid", "severity_id", "activity_id", "status_id", "time", "event_uid"),
 }
+_PAGE = {LEADS.name: "leads.md", STORIES.name: "leads.md", FINDINGS.name: "ocsf.md"}
 _DESCRIPTION = {
     LEADS.name: (
         "One row per alert that was new or changed on the day, with **the device as it was at the alert**, the "
@@ -53,7 +55,8 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
         partitions_def=days,
         retry_policy=RETRIES,
         check_specs=[check.spec(derived.name) for check in checks],
-        metadata=spec_metadata(storage, derived.name, derived.columns),
+        metadata=spec_metadata(storage, derived.name, derived.columns, _PAGE[derived.name]),
+        tags=spec_tags("leads"),
         description=_DESCRIPTION[derived.name],
     )
     def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
@@ -64,6 +67,8 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
             if checks:
                 found[day] = completeness(report.rows)
             metadata = derived_metadata(report, _PREVIEW[derived.name])
+            if derived is LEADS:
+                metadata = {**metadata, **leads_metadata(report)}
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(derived.name, found) for check in checks])
 

@@ -10,7 +10,8 @@ from defender_assets.core import raw
 from defender_assets.core.accounting.bytes_held import byte_balance
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES, Table
-from defender_assets.metadata import raw_metadata, spec_metadata
+from defender_assets.metadata.reports import raw_metadata
+from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 
 
@@ -28,7 +29,8 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
         partitions_def=days,
         retry_policy=RETRIES,
         check_specs=[BYTE_BALANCE.spec(table.raw)],
-        metadata=spec_metadata(storage, table.raw, raw.RAW_COLUMNS),
+        metadata=spec_metadata(storage, table.raw, raw.RAW_COLUMNS, "tables.md"),
+        tags=spec_tags("export"),
         description=(
             f"Every byte of the container `{table.container}` that arrived on the day, in chunks of whole lines.\n\n"
             "A run lists the day's blobs and reads only what lies behind the last committed byte. Bytes and cursor "

@@ -15,7 +15,8 @@ from defender_assets.core.lake import Lake, row_count
 from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO, TABLES, Table
 from defender_assets.core.typed import QUARANTINE, TypedReport, derive
-from defender_assets.metadata import spec_metadata, table_preview, typed_metadata
+from defender_assets.metadata.reports import table_preview, typed_metadata
+from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import LakeResource, told_plainly
 
 
@@ -34,7 +35,8 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         partitions_def=days,
         retry_policy=RETRIES,
         check_specs=[check.spec(table.name) for check in _checks(table)],
-        metadata=spec_metadata(storage, table.name, table.all_columns),
+        metadata=spec_metadata(storage, table.name, table.all_columns, "tables.md"),
+        tags=spec_tags("tables"),
         description=(
             f"Records of advanced hunting's **{table.hunting_name}** that arrived on the day, under Microsoft's column "
             "names, each once however often Azure delivered it, with blob and byte offset.\n\n"
@@ -51,7 +53,7 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
                 rows = row_count(lake.open(table.name), day)
                 for check, look in _checks(table).items():
                     found[check][day] = look(lake, table, day, report)
-            context.add_asset_metadata(typed_metadata(report, rows), partition_key=day.isoformat())
+            context.add_asset_metadata(typed_metadata(table, report, rows), partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(table.name, days) for check, days in found.items()])
 
     return typed_asset
@@ -80,7 +82,8 @@ def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.As
         deps=[table.name for table in TABLES],
         partitions_def=days,
         retry_policy=RETRIES,
-        metadata=spec_metadata(storage, QUARANTINE, QUARANTINE_COLUMNS),
+        metadata=spec_metadata(storage, QUARANTINE, QUARANTINE_COLUMNS, "tables.md"),
+        tags=spec_tags("tables"),
         description=(
             "Lines that are no record, with their exact bytes, blob, offset and a reason: nothing is thrown away.\n\n"
             "The typed tables put a line here in the moment they refuse it, before their own rows are committed; "

@@ -5,7 +5,7 @@ How a lead, a story or an OCSF event comes about stands in `leads`, `stories` an
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
@@ -14,6 +14,7 @@ from defender_assets.core.lake import Commit, Lake, in_rounds, scan_days
 from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
 from defender_assets.core.ocsf import FINDING_COLUMNS, FINDING_SCHEMA, build_findings
+from defender_assets.core.phases import Phases
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column
 
@@ -75,11 +76,12 @@ DERIVED = (LEADS, STORIES, FINDINGS)
 
 @dataclass(frozen=True)
 class DerivedReport:
-    """The partition as it stands: its rows, its version, and whether this run wrote it."""
+    """The partition as it stands: its rows, its version, and whether this run wrote it. Phases: look, build, commit."""
 
     rows: pl.DataFrame
     version: int
     written: bool
+    phases: Phases = field(default_factory=Phases)
 
 
 def rebuild_day(lake: Lake, derived: Derived, day: date, *, force: bool = False) -> DerivedReport:
@@ -90,20 +92,27 @@ def rebuild_day(lake: Lake, derived: Derived, day: date, *, force: bool = False)
     if not lake.keeps(day):
         return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
 
+    phases = Phases()
+
     def one_round() -> DerivedReport:
-        target = lake.fenced(derived.name, day)
-        opened = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
-        held = {name: lake.versions(table) for name, table in opened.items()}
-        version = derived.target_version(day, lambda name, of: held[name](name, of))
-        if version <= target.version and not force:
-            return DerivedReport(scan_days(target.table, day, day).collect(), target.version, written=False)
-        spans = [
-            scan_days(opened[upstream.name], day - timedelta(days=upstream.days), day) for upstream in derived.upstreams
-        ]
-        rows = derived.build(day, *spans)
+        with phases.phase("look"):
+            target = lake.fenced(derived.name, day)
+            opened = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
+            held = {name: lake.versions(table) for name, table in opened.items()}
+            version = derived.target_version(day, lambda name, of: held[name](name, of))
+            if version <= target.version and not force:
+                rows = scan_days(target.table, day, day).collect()
+                return DerivedReport(rows, target.version, written=False, phases=phases)
+        with phases.phase("build"):
+            spans = [
+                scan_days(opened[upstream.name], day - timedelta(days=upstream.days), day)
+                for upstream in derived.upstreams
+            ]
+            rows = derived.build(day, *spans)
         version = max(version, target.version)
-        lake.commit(target, Commit([rows], version, replaces=""))
-        logger.info("%s %s: %d rows at version %d", derived.name, day, rows.height, version)
-        return DerivedReport(rows, version, written=True)
+        with phases.phase("commit"):
+            lake.commit(target, Commit([rows], version, replaces=""))
+        logger.info("%s %s: %d rows at version %d, %.1f s", derived.name, day, rows.height, version, phases.total)
+        return DerivedReport(rows, version, written=True, phases=phases)
 
     return in_rounds(one_round)

@@ -18,6 +18,7 @@ from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Commit, Lake, in_rounds
 from defender_assets.core.layouts import Layout
+from defender_assets.core.phases import Phases
 from defender_assets.core.tables import INSTANT, TABLES, Column, Table
 
 logger = logging.getLogger(__name__)
@@ -47,12 +48,18 @@ RAW_LAYOUTS = tuple(
 
 @dataclass
 class RawReport:
-    """What a run did to a day of a raw table. Sizes in bytes; `listed` and `pending` are those of its last listing."""
+    """What a run did to a day of a raw table. Sizes in bytes; `listed` and `pending` are those of its last listing.
+
+    `kept` is False for a day that is older than what the lake keeps: then nothing was looked at. The phases are list,
+    read, commit and compact; replacing what is read again counts as commit.
+    """
 
     new_bytes: int = 0
     chunks: int = 0
     batch: int = 0
     replaced_blobs: int = 0
+    kept: bool = True
+    phases: Phases = field(default_factory=Phases, repr=False)
     listed: list[Blob] = field(default_factory=list, repr=False)
     pending: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -81,8 +88,8 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     Raises:
         ExportError: after what could be read has been committed, when a blob could not be read.
     """
-    report = RawReport()
-    if not lake.keeps(day):
+    report = RawReport(kept=lake.keeps(day))
+    if not report.kept:
         return report
     changed_rounds = 0
     while True:
@@ -101,29 +108,37 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
 
 
 def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport) -> Fetch:
-    target = lake.fenced(table.raw, day)
-    blobs = export.blobs_of_day(table.container, day)
-    cursors = read_cursors(target.table, [day])[day]
+    phases = report.phases
+    with phases.phase("list"):
+        target = lake.fenced(table.raw, day)
+        blobs = export.blobs_of_day(table.container, day)
+        cursors = read_cursors(target.table, [day])[day]
     parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+    waiting = sum(part.blob.size - part.start for part in parts)
     fetch = Fetch(export, table.container)
     report.listed, report.batch = blobs, target.version
     counted = RawReport()
-    rows = _rows(fetch.up_to(commit_bytes, parts), target.version + 1, counted)
+    before = phases.total
+    rows = _rows(phases.each("read", fetch.up_to(commit_bytes, parts)), target.version + 1, counted)
     first = next(rows, None)
     if first is not None:
-        lake.commit(target, Commit(chain([first], rows), target.version + 1))
+        with phases.phase("commit"):
+            lake.commit(target, Commit(chain([first], rows), target.version + 1))
         report.batch = target.version + 1
         report.new_bytes += counted.new_bytes
         report.chunks += counted.chunks
         logger.info(
-            "%s %s: batch %d, %.1f MB in %d chunks",
+            "%s %s: batch %d, %.1f MB in %d chunks, %.1f MB/s; %.1f MB to go",
             table.raw,
             day,
             report.batch,
             counted.new_bytes / 1e6,
             counted.chunks,
+            counted.new_bytes / 1e6 / (phases.total - before),
+            (waiting - counted.new_bytes) / 1e6,
         )
-        relieve(lake, target.table, table.raw, day)
+        with phases.phase("compact"):
+            relieve(lake, target.table, table.raw, day)
     return fetch
 
 
@@ -133,8 +148,8 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     Blob by blob, each as a batch with the next number: the chunks of the held generation go and the freshly read
     ones come in the same commit. Chunks of vanished blobs and of older generations stay.
     """
-    replaced = RawReport()
-    if not lake.keeps(day):
+    replaced = RawReport(kept=lake.keeps(day))
+    if not replaced.kept:
         return replaced
     for listed in export.blobs_of_day(table.container, day):
         in_rounds(lambda blob=listed: _replace_blob(lake, export, table, blob, replaced))  # type: ignore[misc]
@@ -142,6 +157,7 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks
     report.replaced_blobs = replaced.replaced_blobs
+    report.phases.add(replaced.phases)
     return report
 
 
@@ -158,7 +174,8 @@ def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: 
         f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
         f"AND blob_created_at = '{created_at.isoformat()}'"
     )
-    lake.commit(target, Commit(_whole(rows, fetch, blob, cursor), target.version + 1, replaces=held))
+    with report.phases.phase("commit"):
+        lake.commit(target, Commit(_whole(rows, fetch, blob, cursor), target.version + 1, replaces=held))
     report.new_bytes += counted.new_bytes
     report.chunks += counted.chunks
     report.replaced_blobs += 1

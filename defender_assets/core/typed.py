@@ -18,8 +18,10 @@ from defender_assets.core.chunks import MEBIBYTE
 from defender_assets.core.compaction import relieve
 from defender_assets.core.failures import UnbalancedError
 from defender_assets.core.fences import fence_of, version_of
+from defender_assets.core.glimpse import Glimpse
 from defender_assets.core.lake import Commit, Lake, in_rounds, row_count, scan_days
 from defender_assets.core.layouts import Layout
+from defender_assets.core.phases import Phases
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse, quarantine_long_line
 from defender_assets.core.tables import TABLES, Table
 
@@ -38,7 +40,7 @@ _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
 class TypedReport:
     """What a run did to one day of a typed table: `rows` came, `landed` is by how many the Delta log's count grew.
 
-    Lag is arrival behind event time, in seconds, of the last share's rows.
+    Lag is arrival behind event time, in seconds, of the last share's rows. Phases: look, parse, commit, compact.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -49,6 +51,8 @@ class TypedReport:
     batch: int = 0
     lag_median: float | None = None
     lag_p95: float | None = None
+    phases: Phases = field(default_factory=Phases)
+    glimpse: Glimpse = field(default_factory=Glimpse)
 
     @property
     def balanced(self) -> bool:
@@ -91,27 +95,40 @@ def derive(
 
 def _one_share(lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int) -> bool:
     """Parse and commit the next share of batches; return whether there may be more."""
-    quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
-    target = lake.fenced(table.name, day)
-    raw = lake.open(table.raw)
-    held = version_of(raw, table.raw, day)
-    parsed = min(quarantine.version, target.version)
-    report.batch = target.version
-    if held <= parsed:
-        return False
-    batches = RawBatches(raw, day, parsed, held).shares(share_bytes)[0]
-    known = _known_ids(target.table, day)
-    share = _parse(table, batches, known, _known_lines(quarantine.table, table, day))
+    phases = report.phases
+    with phases.phase("look"):
+        quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
+        target = lake.fenced(table.name, day)
+        raw = lake.open(table.raw)
+        held = version_of(raw, table.raw, day)
+        parsed = min(quarantine.version, target.version)
+        report.batch = target.version
+        if held <= parsed:
+            return False
+        batches = RawBatches(raw, day, parsed, held).shares(share_bytes)[0]
+        known = _known_ids(target.table, day)
+    with phases.phase("parse"):
+        share = _parse(table, batches, known, _known_lines(quarantine.table, table, day))
     fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
-    if batches.upto > quarantine.version:
-        lake.commit(quarantine, Commit([fresh], batches.upto))
-    before = row_count(target.table, day)
-    if batches.upto > target.version:
-        lake.commit(target, Commit([_sorted(table, share.rows)], batches.upto))
-    _account(report, share, batches.upto)
+    with phases.phase("commit"):
+        if batches.upto > quarantine.version:
+            lake.commit(quarantine, Commit([fresh], batches.upto))
+        before = row_count(target.table, day)
+        if batches.upto > target.version:
+            lake.commit(target, Commit([_sorted(table, share.rows)], batches.upto))
+    _account(report, table, share, batches.upto)
     report.landed += row_count(target.table, day) - before
-    logger.info("%s %s: up to batch %d, %d rows", table.name, day, batches.upto, share.rows.height)
-    relieve(lake, target.table, table.name, day)
+    logger.info(
+        "%s %s: up to batch %d of %d, %d rows, %.1f s",
+        table.name,
+        day,
+        batches.upto,
+        held,
+        share.rows.height,
+        phases.total,
+    )
+    with phases.phase("compact"):
+        relieve(lake, target.table, table.name, day)
     return batches.upto < held
 
 
@@ -127,7 +144,7 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
     raw = lake.open(table.raw)
     held = version_of(raw, table.raw, day)
     shares = RawBatches(raw, day, 0, held).shares(share_bytes)
-    counted = TypedReport()
+    counted = TypedReport(phases=report.phases)
     no_ids = pl.DataFrame(schema={"record_id": pl.String})
     no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
 
@@ -136,14 +153,16 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
         for batches in shares:
             share = _parse(table, batches, known, no_lines)
             known = pl.concat([known, share.rows.select("record_id")])
-            _account(counted, share, batches.upto)
+            _account(counted, table, share, batches.upto)
             yield _sorted(table, share.rows)
 
     # quarantine goes first, so its lines take a pass of their own
-    bad = [_parse(table, batches, no_ids, no_lines).quarantined for batches in shares]
+    with report.phases.phase("parse"):
+        bad = [_parse(table, batches, no_ids, no_lines).quarantined for batches in shares]
     lines = pl.concat(bad).unique(_LINE, keep="first")
-    lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
-    lake.commit(target, Commit(rows(), held, replaces=""))
+    with report.phases.phase("commit"):
+        lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
+        lake.commit(target, Commit(report.phases.each("parse", rows()), held, replaces=""))
     counted.landed = row_count(target.table, day)
     vars(report).update(vars(counted))
 
@@ -170,12 +189,13 @@ def _parse(table: Table, batches: RawBatches, known: pl.DataFrame, known_lines: 
     return share
 
 
-def _account(report: TypedReport, share: _Share, batch: int) -> None:
+def _account(report: TypedReport, table: Table, share: _Share, batch: int) -> None:
     report.tally.add(share.tally)
     report.rows += share.rows.height
     report.duplicates += share.copies
     report.reasons.update(share.quarantined["reason"].to_list())
     report.batch = batch
+    report.glimpse.add(table, share.rows)
     lag = (share.rows["exported_at"] - share.rows["Timestamp"]).dt.total_milliseconds().drop_nulls() / 1000
     if lag.len():
         report.lag_median, report.lag_p95 = lag.quantile(0.5), lag.quantile(0.95)

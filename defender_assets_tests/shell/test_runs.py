@@ -1,5 +1,6 @@
 """What a run of `ingest_day` does: one day, a range, again, with a full refresh; and what it tells about it."""
 
+import base64
 from datetime import date
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def alerts(lake: Lake, name: str, column: str) -> list[tuple[date, str]]:
     return lake.read(name).select("export_date", column).sort("export_date", column).collect().rows()
 
 
+def took(told: dict[str, object], *phases: str) -> dict[str, object]:
+    """What the run tells of its time; the phases add up."""
+    names = ["seconds", *(f"seconds_{phase}" for phase in phases)]
+    seconds = {name: float(str(told[name])) for name in names}
+    assert seconds["seconds"] == pytest.approx(sum(seconds.values()) - seconds["seconds"], abs=0.01)
+    return {name: told[name] for name in names}
+
+
+def drawn(picture: object) -> str:
+    """The SVG inside of a Markdown image."""
+    encoded = str(picture).removesuffix(")").partition("base64,")[2]
+    return base64.b64decode(encoded).decode()
+
+
 def test_a_run_materializes_all_assets_of_the_day(workshop: Workshop) -> None:
     workshop.put(DAY)
     result = workshop.run(DAY)
@@ -49,7 +64,9 @@ def test_a_run_materializes_all_assets_of_the_day(workshop: Workshop) -> None:
 def test_raw_tells_how_many_bytes_came_and_how_many_wait(workshop: Workshop) -> None:
     content, tail = records(ALERT_INFO, 0, 3), b"the beginning of a line"
     workshop.folder.append(ALERT_INFO, blob_path(day=DAY), content + tail)
-    assert metadata_of(workshop.run(DAY), ALERT_INFO.raw) == {
+    told = metadata_of(workshop.run(DAY), ALERT_INFO.raw)
+    assert told == took(told, "list", "read", "commit", "compact") | {
+        "day": f"{len(content):,} new bytes of {len(content) + len(tail):,}",
         "new_bytes": len(content),
         "total_bytes": len(content) + len(tail),
         "pending_bytes": len(tail),
@@ -67,7 +84,8 @@ def test_typed_tables_tell_what_became_of_each_line_and_the_check_passes(worksho
     workshop.folder.append(ALERT_INFO, blob_path(day=DAY), b"\r\nnot a record\r\n{}\r\n")
     result = workshop.run(DAY)
     told = metadata_of(result, ALERT_INFO.name)
-    assert told == {
+    shown = {name: told.pop(name) for name in ("new_records", "arrival_lag", "newest")}
+    assert told == took(told, "look", "parse", "commit", "compact") | {
         "dagster/partition_row_count": 3,
         "new_rows": 3,
         "duplicates_dropped": 1,
@@ -80,6 +98,9 @@ def test_typed_tables_tell_what_became_of_each_line_and_the_check_passes(worksho
         "arrival_lag_p95_seconds": 0.0,
         "quarantine_reasons": {"not_json": 1, "no_envelope": 1},
     }
+    assert isinstance(shown["newest"], dg.TableMetadataValue)
+    assert len(shown["newest"].records) == 3
+    assert "under 1 min" in drawn(shown["arrival_lag"])
     checks = {
         check.asset_key.to_user_string(): check
         for check in result.get_asset_check_evaluations()

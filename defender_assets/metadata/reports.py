@@ -1,0 +1,127 @@
+"""What a materialization tells: the reports of the core as Dagster metadata."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import polars as pl
+
+from defender_assets.core.derived import DerivedReport
+from defender_assets.core.glimpse import LAGS, LONGER, counted_column
+from defender_assets.core.phases import Phases
+from defender_assets.core.raw import RawReport
+from defender_assets.core.tables import ALERT_INFO, Table
+from defender_assets.core.tables.schema import SEVERITIES
+from defender_assets.core.typed import TypedReport
+from defender_assets.metadata.pictures import bars, by_hour
+
+Metadata = Mapping[str, dg.MetadataValue]
+CELL = 120
+
+
+def raw_metadata(report: RawReport) -> Metadata:
+    """Return what came in from the containers."""
+    return {
+        "new_bytes": dg.MetadataValue.int(report.new_bytes),
+        "total_bytes": dg.MetadataValue.int(sum(blob.size for blob in report.listed)),
+        "pending_bytes": dg.MetadataValue.int(report.pending_bytes),
+        "chunks": dg.MetadataValue.int(report.chunks),
+        "batch": dg.MetadataValue.int(report.batch),
+        "blobs": dg.MetadataValue.int(len(report.listed)),
+        "tenants": dg.MetadataValue.int(len({blob.tenant_id for blob in report.listed})),
+        "replaced_blobs": dg.MetadataValue.int(report.replaced_blobs),
+        **_came(report),
+        **_phases(report.phases),
+    }
+
+
+def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metadata:
+    """Return what became of the new lines, and what came, as pictures and as the newest rows."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/partition_row_count": dg.MetadataValue.int(rows_of_day),
+        "new_rows": dg.MetadataValue.int(report.rows),
+        "duplicates_dropped": dg.MetadataValue.int(report.duplicates),
+        "quarantined_lines": dg.MetadataValue.int(report.tally.quarantined),
+        "blank_lines": dg.MetadataValue.int(report.tally.blank),
+        "lines": dg.MetadataValue.int(report.tally.lines),
+        "values_that_did_not_fit": dg.MetadataValue.int(sum(report.tally.misfits.values())),
+        "parsed_up_to_batch": dg.MetadataValue.int(report.batch),
+    }
+    if report.lag_median is not None and report.lag_p95 is not None:
+        metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(report.lag_median)
+        metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(report.lag_p95)
+    glimpse = report.glimpse
+    if glimpse.words:
+        counted = counted_column(table)
+        shown = bars(f"New records by {counted}", glimpse.words)
+        if table is ALERT_INFO:
+            shown = by_hour(f"New records by hour (UTC) and {counted}", glimpse.hours)
+        metadata |= {
+            "new_records": shown,
+            "arrival_lag": bars("Arrival behind event time", glimpse.lags, order=(*LAGS, LONGER)),
+            "newest": table_preview(glimpse.newest),
+        }
+    if report.reasons:
+        metadata["quarantine_reasons"] = dg.MetadataValue.json(dict(report.reasons))
+    if report.tally.misfits:
+        metadata["unmapped_fields"] = dg.MetadataValue.json(
+            {k[:CELL]: n for k, n in report.tally.misfits.most_common(20)}
+        )
+    return {**metadata, **_phases(report.phases)}
+
+
+def derived_metadata(report: DerivedReport, preview: tuple[str, ...]) -> Metadata:
+    """Return the partition's size and version, and its first rows."""
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(report.rows.height),
+        "built_from_version": dg.MetadataValue.int(report.version),
+        "written_by_this_run": dg.MetadataValue.bool(report.written),
+        "preview": table_preview(report.rows.select(preview)),
+        **_phases(report.phases),
+    }
+
+
+def leads_metadata(report: DerivedReport) -> Metadata:
+    """Return the leads in numbers that are worth a plot over the days, and the hours of their alerts."""
+    leads = report.rows
+    severities = dict(leads.group_by("severity").len().iter_rows())
+    hours = leads.group_by(pl.col("alert_time").dt.hour().cast(pl.Int64), "severity").len()
+    counts = {(hour, severity or "(none)"): count for hour, severity, count in hours.drop_nulls("alert_time").rows()}
+    return {
+        **{f"leads_{word.lower()}": dg.MetadataValue.int(severities.get(word, 0)) for word in SEVERITIES},
+        "leads_new": dg.MetadataValue.int(leads.filter(pl.col("change") == "new").height),
+        "devices_hit": dg.MetadataValue.int(leads.select("tenant_id", "device_id").drop_nulls().n_unique()),
+        "highest_risk": dg.MetadataValue.int(int(leads["risk_score"].max() or 0)),  # type: ignore[arg-type]
+        **({"alerts_by_hour": by_hour("Alerts by hour (UTC) and severity", counts)} if counts else {}),
+    }
+
+
+def _came(report: RawReport) -> Metadata:
+    """Return in words what the day is: no blobs is another thing than nothing new."""
+    held = sum(blob.size for blob in report.listed)
+    if not report.kept:
+        words = "no longer kept (DEFENDER_RETENTION_DAYS): nothing was read"
+    elif not report.listed:
+        words = "no blobs: Microsoft wrote nothing that arrived on this day"
+    elif report.new_bytes:
+        words = f"{report.new_bytes:,} new bytes of {held:,}"
+    else:
+        words = f"nothing new: all {held:,} bytes were here before"
+    return {"day": dg.MetadataValue.text(words)}
+
+
+def _phases(phases: Phases) -> Metadata:
+    """Return the seconds of the whole and of each phase."""
+    return {
+        "seconds": dg.MetadataValue.float(round(phases.total, 3)),
+        **{f"seconds_{name}": dg.MetadataValue.float(round(took, 3)) for name, took in phases.seconds.items()},
+    }
+
+
+def table_preview(rows: pl.DataFrame, count: int = 10) -> dg.TableMetadataValue:
+    """Return the first rows as a table of plain text."""
+    records = [
+        dg.TableRecord({name: None if value is None else str(value)[:CELL] for name, value in row.items()})
+        for row in rows.head(count).iter_rows(named=True)
+    ]
+    schema = dg.TableSchema([dg.TableColumn(name, "string") for name in rows.columns])
+    return dg.MetadataValue.table(records=records, schema=schema)

@@ -1,0 +1,80 @@
+"""What is known of a table before any run: its columns, where they come from, where it lies, which page tells more."""
+
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+import polars as pl
+
+from defender_assets.core.lake import Lake
+from defender_assets.core.lineage import Lineage, Origin, lineage_of
+from defender_assets.core.tables import Column
+
+SHOWN_ORIGINS = 3
+"""So many upstream columns stand in a column's description; all of them are in the column lineage."""
+
+LAYERS = {"export": "bytes as written", "tables": "one row per record", "leads": "for analysts"}
+"""What each group holds."""
+
+
+def spec_metadata(lake: Lake, name: str, columns: Iterable[Column], page: str) -> dict[str, object]:
+    """Return what is known of a table before any run.
+
+    Dagster+ draws the column lineage; the open-source UI does not, so the descriptions of the columns tell it as well.
+
+    Args:
+        lake: where the table lies.
+        name: of the table.
+        columns: of the table.
+        page: in docs/, where more is told.
+    """
+    lineage = lineage_of(name)
+    metadata: dict[str, object] = {
+        "dagster/column_schema": _schema(columns, lineage),
+        "dagster/table_name": name,
+        "dagster/storage_kind": "delta",
+        "location": dg.MetadataValue.text(lake.table_uri(name)),
+        "docs": dg.MetadataValue.text(f"docs/{page}"),
+    }
+    if lineage:
+        metadata["dagster/column_lineage"] = _column_lineage(lineage)
+    return metadata
+
+
+def spec_tags(group: str) -> dict[str, str]:
+    """Return the tags by which assets are found in the catalogue."""
+    return {"layer": LAYERS[group].replace(" ", "-"), "source": "microsoft-defender", "personal-data": "yes"}
+
+
+def _schema(columns: Iterable[Column], lineage: Lineage) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column.name, _type_name(column.dtype), description=_described(column, lineage.get(column.name, ()))
+            )
+            for column in columns
+        ]
+    )
+
+
+def _described(column: Column, origins: tuple[Origin, ...]) -> str:
+    if not origins:
+        return column.meaning
+    shown = [f"{origin.table}.{origin.column}" for origin in origins[:SHOWN_ORIGINS]]
+    more = [f"{len(origins) - SHOWN_ORIGINS} more"] if len(origins) > SHOWN_ORIGINS else []
+    return f"{column.meaning}. From {', '.join([*shown, *more])}"
+
+
+def _column_lineage(lineage: Lineage) -> dg.MetadataValue:
+    deps: Mapping[str, list[dg.TableColumnDep]] = {
+        column: [dg.TableColumnDep(asset_key=dg.AssetKey(origin.table), column_name=origin.column) for origin in found]
+        for column, found in lineage.items()
+    }
+    return dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps))
+
+
+def _type_name(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.List):
+        return "list of structs" if isinstance(dtype.inner, pl.Struct) else "list of strings"
+    return {pl.Datetime: "timestamp (UTC)", pl.String: "string", pl.Binary: "bytes"}.get(
+        type(dtype), str(dtype).lower()
+    )
