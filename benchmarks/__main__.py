@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import backfill, plan, ticks
+from benchmarks import backfill, leads, plan, ticks
 
-BENCHMARKS = {"backfill": backfill.main, "plan": plan.main, "ticks": ticks.main}
+BENCHMARKS = {"backfill": backfill.main, "leads": leads.main, "plan": plan.main, "ticks": ticks.main}
 
 
 def main(arguments: list[str]) -> int:

@@ -14,6 +14,9 @@ from defender_assets.core.tables.schema import INSTANT, LOGGED_ON_USERS, Column
 
 MATCHES = ("as_of", "after", "unknown", "no_device")
 
+DEVICES_AT_ONCE = 20_000
+"""So many devices' heartbeats are held at once: memory then follows this number, not the size of the tenant."""
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -73,8 +76,17 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and the columns of TAKEN.
     """
-    identity = [*ALERT_KEY, "original_device_id"]
     chains = merge_chains(devices, probes)
+    named = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
+    parts = [
+        _as_of(devices, probes.join(part, on=part.columns, how="semi"), chains.join(part, on=part.columns, how="semi"))
+        for part in named.iter_slices(DEVICES_AT_ONCE)
+    ]
+    return pl.concat(parts or [_as_of(devices, probes, chains)])
+
+
+def _as_of(devices: pl.LazyFrame, probes: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
+    identity = [*ALERT_KEY, "original_device_id"]
     looked_up = probes.select(*identity, "alert_time").join(chains, on=["tenant_id", "original_device_id"])
     beats = _heartbeats(devices, chains)
     before = _first_found(looked_up, _carried_forward(beats), "backward").with_columns(device_match=pl.lit("as_of"))
