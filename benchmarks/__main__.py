@@ -2,9 +2,15 @@
 
 import sys
 
-from benchmarks import backfill, leads, plan, ticks
+from benchmarks import backfill, leads, plan, stories, ticks
 
-BENCHMARKS = {"backfill": backfill.main, "leads": leads.main, "plan": plan.main, "ticks": ticks.main}
+BENCHMARKS = {
+    "backfill": backfill.main,
+    "leads": leads.main,
+    "plan": plan.main,
+    "stories": stories.main,
+    "ticks": ticks.main,
+}
 
 
 def main(arguments: list[str]) -> int:

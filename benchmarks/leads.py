@@ -1,5 +1,6 @@
-"""What the leads of a day cost: seconds, CPU seconds and peak memory, beside a million rows of evidence and five million
-heartbeats of 100,000 devices.
+"""What the leads of a day cost: seconds, CPU seconds and peak memory.
+
+There are a million rows of evidence and five million heartbeats of 100,000 devices.
 
 The typed tables are made by a process of their own (`big_day`), and so is each building of the day, so that nobody
 else's memory is counted. `--alert-days 1` puts all the evidence on the day itself.
@@ -31,11 +32,7 @@ def build(lake: str) -> None:
     seconds = time.perf_counter() - before
     used = resource.getrusage(resource.RUSAGE_SELF)
     found = {"leads": report.rows.height, "as_of": report.rows.filter(device_match="as_of").height}
-    print(
-        json.dumps(
-            found | {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "gib": used.ru_maxrss / 2**20}
-        )
-    )
+    print(json.dumps(found | {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "gib": used.ru_maxrss / 2**20}))
 
 
 def main(arguments: list[str]) -> None:

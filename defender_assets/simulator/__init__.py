@@ -4,7 +4,7 @@ Everything is a function of the `Scenario`. This package shares no code with the
 the format. The command that runs it is in `defender_assets.cli`.
 """
 
-from defender_assets.simulator.export import simulate
+from defender_assets.simulator.export import causes_of, simulate
 from defender_assets.simulator.scenario import Append, Scenario
 from defender_assets.simulator.truth import GroundTruth, truth
 from defender_assets.simulator.writers import export_account, export_directory, write_account, write_directory
@@ -13,6 +13,7 @@ __all__ = [
     "Append",
     "GroundTruth",
     "Scenario",
+    "causes_of",
     "export_account",
     "export_directory",
     "simulate",

@@ -69,6 +69,8 @@ class Alert:
     shapes: tuple[str, ...]
     has_info: bool = True
     """Whether its AlertInfo ever comes."""
+    cause: str = ""
+    """Equal for alerts about one and the same thing, "" for an alert that stands alone (known in `everyday` only)."""
 
     @property
     def time(self) -> str:

@@ -11,15 +11,17 @@ from random import Random
 from defender_assets.simulator.alerts import Alert, alert_id
 from defender_assets.simulator.catalogue import of_stage
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
+from defender_assets.simulator.everyday import administrators, shared_servers
 from defender_assets.simulator.scenario import Scenario, dice
 from defender_assets.simulator.scenes import Scene, scene
-from defender_assets.simulator.tenants import Device, Tenant
+from defender_assets.simulator.tenants import Device, Tenant, User
 
 # Each step and its odds; the three that are certain make every campaign cross three products.
 _STAGES = (("phish", 1.0), ("execute", 1.0), ("beacon", 0.6), ("credential", 0.5), ("lateral", 1.0), ("spread", 0.7))
 _LAST_STAGES = (("cloud", 0.6), ("signin", 0.5))
 _ON_SERVER = ("lateral", "spread")
 _OTHER_ACCOUNT = 0.5
+_SHARED_SERVER = 0.4
 _SHORTEST, _LONGEST = 2 * HOUR, 20 * HOUR
 # Above those that noise draws from.
 _LEAST_APPLICATION = 100_000
@@ -52,13 +54,18 @@ def campaign(scenario: Scenario, tenant: Tenant, number: int) -> Campaign:
     """Campaign `number` (from 0) of the tenant: a function of the seed, the tenant and the number alone."""
     chance = dice(scenario.seed, "campaign", tenant.index, number)
     workstation, server = tenant.campaign_pairs[number % len(tenant.campaign_pairs)]
+    other = server.user
+    if scenario.busy:
+        # Where everybody is, the attacker is too: on a server of everybody's, under an administrator's account.
+        server = chance.choice(shared_servers(tenant)) if chance.random() < _SHARED_SERVER else server
+        other = chance.choice((other, *administrators(tenant)))
     stages = [stage for stage, odds in _STAGES + _LAST_STAGES if chance.random() < odds]
     begin = first_tick(scenario.start) + number * DAY + chance.randrange(5 * HOUR, 12 * HOUR)
 
     first = scene(chance, tenant, workstation.user, workstation, workstation.device_id)
     first = replace(first, application=_LEAST_APPLICATION + chance.randrange(10**9))
     alerts = tuple(
-        _alert(chance, first, server, stage, created)
+        _alert(chance, first, (server, other), stage, created)
         for stage, created in zip(stages, _times(chance, begin, len(stages)), strict=True)
     )
     return Campaign(f"campaign-{tenant.index + 1}-{number + 1}", tenant.tenant_id, alerts)
@@ -72,14 +79,15 @@ def _times(chance: Random, begin: int, amount: int) -> list[int]:
     return [begin + sum(gaps[:place]) * span // total for place in range(amount)]
 
 
-def _alert(chance: Random, first: Scene, server: Device, stage: str, created: int) -> Alert:
+def _alert(chance: Random, first: Scene, later: tuple[Device, User], stage: str, created: int) -> Alert:
+    server, other = later
     detection = chance.choice(of_stage(stage))
     around = replace(first, serial=chance.randrange(1_000, 60_000))
     if stage in _ON_SERVER:
         around = replace(around, device=server, device_id=server.device_id)
     if stage == "spread" and chance.random() < _OTHER_ACCOUNT:
         # From here on the file, the server and the address are the tie, not the user.
-        around = replace(around, user=server.user)
+        around = replace(around, user=other)
     return Alert(
         alert_id=alert_id(chance, detection.product, created),
         detection=detection,

@@ -14,6 +14,7 @@ from defender_assets.simulator.alerts import alert_records
 from defender_assets.simulator.campaigns import Campaign, campaigns
 from defender_assets.simulator.clock import DAY, HOUR, first_tick, moment
 from defender_assets.simulator.delivery import Delivery, Line, after, copies, deliveries
+from defender_assets.simulator.everyday import everyday_alerts
 from defender_assets.simulator.heartbeats import Heartbeats
 from defender_assets.simulator.malformed import malformed_lines
 from defender_assets.simulator.noise import noise_alerts
@@ -50,6 +51,22 @@ def campaigns_of(scenario: Scenario) -> list[Campaign]:
     return [campaign for tenant in tenants for campaign in campaigns(scenario, tenant)]
 
 
+def causes_of(scenario: Scenario) -> dict[tuple[str, str], str]:
+    """What each alert (tenant_id, AlertId) of the scenario belongs to; an alert that stands alone is its own cause."""
+    found = {}
+    begin = first_tick(scenario.start)
+    for index in range(scenario.tenants):
+        tenant = build_tenant(scenario, index)
+        for day in range(begin, begin + scenario.days * DAY, DAY):
+            for alert in (
+                everyday_alerts(scenario, tenant, day) if scenario.busy else noise_alerts(scenario, tenant, day)
+            ):
+                found[tenant.tenant_id, alert.alert_id] = alert.cause or alert.alert_id
+        for campaign in campaigns(scenario, tenant):
+            found |= {(tenant.tenant_id, alert.alert_id): campaign.campaign_id for alert in campaign.alerts}
+    return found
+
+
 def _arrived(scenario: Scenario, waiting: _Waiting, before: datetime | None) -> Iterator[Append]:
     while waiting and (before is None or waiting[0][0] < before):
         at, ticket, delivery = heappop(waiting)
@@ -84,7 +101,8 @@ class _Source:
 
     def _alert_records(self, day: int) -> Iterator[Record]:
         seed, index = self._scenario.seed, self._tenant.index
-        for alert in noise_alerts(self._scenario, self._tenant, day):
+        unrelated = everyday_alerts if self._scenario.busy else noise_alerts
+        for alert in unrelated(self._scenario, self._tenant, day):
             yield from alert_records(dice(seed, "rows", index, alert.alert_id), alert)
         for campaign in self._campaigns:
             if day <= campaign.alerts[0].created < day + DAY:

@@ -34,14 +34,15 @@ def noise_alerts(scenario: Scenario, tenant: Tenant, day: int) -> Iterator[Alert
     stride = ceil(scenario.alerts_per_day * _MOST)
     products = chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=amount)
     for place, product in enumerate(products, start=number * stride):
-        yield _alert(chance, tenant, product, place, day + _time_of_day(chance))
+        yield _alert(chance, tenant, product, place, day + time_of_day(chance))
     for newcomer in tenant.newcomers:
         first_alert = newcomer.first_seen - chance.randrange(20 * MINUTE, 90 * MINUTE)
         if scenario.alerts_per_day and day <= first_alert < day + DAY:
             yield _endpoint_alert(chance, tenant, newcomer, first_alert)
 
 
-def _time_of_day(chance: Random) -> int:
+def time_of_day(chance: Random) -> int:
+    """Ticks after midnight, mostly at work."""
     if chance.random() < _AT_WORK:
         return chance.randrange(8 * HOUR, 18 * HOUR)
     return chance.randrange(DAY)
@@ -59,7 +60,7 @@ def _alert(chance: Random, tenant: Tenant, product: str, place: int, created: in
     around = scene(chance, tenant, user, device, device.device_id)
     if not named:
         around = replace(around, serial=around.serial // 2 * 2)
-    return _finished(chance, detection, around, created, detection.shapes)
+    return noted(chance, detection, around, created, detection.shapes)
 
 
 def _endpoint_alert(chance: Random, tenant: Tenant, device: Device, created: int) -> Alert:
@@ -71,10 +72,11 @@ def _endpoint_alert(chance: Random, tenant: Tenant, device: Device, created: int
     shapes = detection.shapes
     if "Process" in shapes and chance.random() < _WITHOUT_MACHINE:
         shapes = tuple(shape for shape in shapes if shape != "Machine")
-    return _finished(chance, detection, around, created, shapes)
+    return noted(chance, detection, around, created, shapes)
 
 
-def _finished(chance: Random, detection: Detection, around: Scene, created: int, shapes: tuple[str, ...]) -> Alert:
+def noted(chance: Random, detection: Detection, around: Scene, created: int, shapes: tuple[str, ...]) -> Alert:
+    """An unrelated alert; a few have a hostile title, and the info of a few never comes."""
     return Alert(
         alert_id=alert_id(chance, detection.product, created),
         detection=detection,

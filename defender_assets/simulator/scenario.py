@@ -42,6 +42,8 @@ class Scenario:
     """Malformed lines in each table, tenant and day; their kinds take turns. 0 turns them off."""
     append_bytes: int = 35_000
     """The largest append, in bytes (a longer record still goes in one)."""
+    busy: bool = False
+    """Unrelated alerts as a real tenant has them (`everyday`) in place of tidy ones; campaigns are not spared them."""
     until: datetime | None = None
     """Nothing that reaches the account after this instant is written (the running day). Must carry a time zone."""
 

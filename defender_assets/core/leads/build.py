@@ -15,6 +15,7 @@ from defender_assets.core.entities.rows import entity_rows
 from defender_assets.core.entities.verdicts import verdicts
 from defender_assets.core.keys import ALERT_KEY, portal_url, stable_id
 from defender_assets.core.leads.alerts import alert_provenance, alert_values
+from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.issued import alert_history, found_late, touched_alerts
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
 from defender_assets.core.scoring import with_score
@@ -66,6 +67,7 @@ def build_leads(
     parts = (
         alert_values(info, evidence),
         alert_provenance(info, evidence),
+        alert_changes(day, info, evidence, late),
         primary_devices(devices, alerts),
         listed_entities(rows),
         link_entities(rows, persons, devices, egress_addresses(device_info)),

@@ -31,6 +31,9 @@ LEAD_COLUMNS = (
     text("lead_id", "Hash of tenant and AlertId: the same on every day"),
     text("alert_id", "AlertId of Microsoft"),
     text("change", "new, or updated if an earlier day of the look-back holds a record of the alert"),
+    texts(
+        "changes", "What changed since the alert's last version, in sentences; empty for a new one. Holds hostile text"
+    ),
     text("title", "Title of the alert. Text that an attacker can influence"),
     text("severity", "High, Medium, Low or Informational, as Microsoft wrote it"),
     text("category", "Type of threat indicator or breach activity"),

@@ -9,8 +9,9 @@ import polars as pl
 from defender_assets.core.keys import LEAD_KEY, stable_id
 from defender_assets.core.scoring import bounded, reason
 from defender_assets.core.spans import days_between
+from defender_assets.core.stories.groups import groups, shared_entities
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
-from defender_assets.core.stories.ties import groups, shared_entities, ties
+from defender_assets.core.stories.ties import ties
 
 SEVERITIES = ("high", "medium", "low", "informational")
 """Highest first; a severity that Microsoft may add one day ranks below them."""
@@ -34,12 +35,8 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     """
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
     rows = days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date")
-    first_day, last_day = pl.col("export_date").min().over(LEAD_KEY), pl.col("export_date").max().over(LEAD_KEY)
-    latest = rows.with_columns(_first_day=first_day, _last_day=last_day).unique(
-        LEAD_KEY, keep="last", maintain_order=True
-    )
-    tied = ties(latest)
-    grouped = groups(tied)
+    latest = _latest(rows)
+    grouped = groups(ties(latest, STORY_LOOKBACK_DAYS + 1))
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")
         .filter((pl.col("_last_day") == day).any().over("group"))
@@ -48,11 +45,46 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     if members.is_empty():
         return STORY_SCHEMA.to_frame()
     stories = (
-        _stories(members)
-        .join(shared_entities(tied, grouped), on="group")
+        _with_merged(_stories(members), _latest(rows.filter(pl.col("export_date") < day)))
+        .join(shared_entities(latest, grouped), on="group")
         .with_columns(export_date=pl.lit(day, dtype=pl.Date))
     )
     return _with_titles(_scored(stories)).select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
+
+
+def _latest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the latest row of each lead, with the first and last day on which it has one."""
+    first_day, last_day = pl.col("export_date").min().over(LEAD_KEY), pl.col("export_date").max().over(LEAD_KEY)
+    return rows.with_columns(_first_day=first_day, _last_day=last_day).unique(
+        LEAD_KEY, keep="last", maintain_order=True
+    )
+
+
+def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
+    """Return the stories with `merged_story_ids`: those of the day before whose first lead is now in another's story.
+
+    `eve` are the leads as they stood then. That a story lost other leads to another one is a split, and not told here.
+    """
+    grouped = groups(ties(eve, STORY_LOOKBACK_DAYS + 1))
+    firsts = (
+        eve.join(grouped, on=LEAD_KEY)
+        .sort("_first_day", "alert_time", "lead_id")
+        .unique(["tenant_id", "group"], keep="first", maintain_order=True)
+        .select("tenant_id", "lead_id")
+    )
+    ids = [stable_id(tenant_id, lead_id) for tenant_id, lead_id in firsts.rows()]
+    earlier = firsts.with_columns(pl.Series("earlier_id", ids, dtype=pl.String))
+    merged = (
+        stories.select("tenant_id", "story_id", lead_id="lead_ids")
+        .explode("lead_id")
+        .join(earlier, on=LEAD_KEY)
+        .filter(pl.col("earlier_id") != pl.col("story_id"))
+        .group_by("tenant_id", "story_id")
+        .agg(merged_story_ids=pl.col("earlier_id").unique().sort())
+    )
+    return stories.join(merged, on=["tenant_id", "story_id"], how="left").with_columns(
+        pl.col("merged_story_ids").fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    )
 
 
 def _stories(members: pl.DataFrame) -> pl.DataFrame:

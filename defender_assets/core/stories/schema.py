@@ -16,6 +16,7 @@ STORY_COLUMNS = (
     _OWN["tenant_id"],
     Column("export_date", pl.Date(), "Day (UTC) on which a lead of the story was new or changed. The partition"),
     text("story_id", "Hash of tenant and the story's first lead: the same on every day while that lead is in it"),
+    texts("merged_story_ids", "Stories of the day before that this one took in: it keeps the id of the oldest"),
     text("title", "What happened, in a sentence. Holds text that an attacker can influence"),
     texts("lead_ids", "All leads of the story, by time"),
     integer("lead_count", "Number of leads"),

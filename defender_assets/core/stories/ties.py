@@ -1,105 +1,128 @@
-"""What ties leads together, and which leads become one story by it. What a story says is told beside this room."""
+"""What ties two leads together: how unlikely it is that what they share is chance. How stories come of it is beside.
+
+The measure is a number of leads: how many unrelated ones would be expected to hold the shared entity in as short a time.
+It is counted in the look-back itself, so what everybody shares in this tenant (an administrator, a scanner, a server,
+a deployment agent) ties nothing, whatever it is called.
+"""
 
 from datetime import timedelta
 
-import networkx as nx
 import polars as pl
 
 from defender_assets.core.keys import LEAD_KEY
 
 TIE_WINDOW = timedelta(hours=24)
-"""Two alerts that share an entity belong together when they are no further apart than this."""
+"""Leads that are further apart than this are not tied directly; others between them may tie them."""
 
-MOST_LEADS = {"user": 100, "device": 100}
-MOST_LEADS_OTHERWISE = 25
-"""An entity that more leads of the look-back share is everybody's, and ties nothing (a mail gateway, a common file).
+NEIGHBOURS = 8
+"""A lead is compared with so many later ones that hold the same entity: cost stays linear in a large story."""
 
-A user or a device is somebody's own: it takes more before they are a scanner or a service account.
-"""
+MOST_AT_ONCE = 9
+"""More leads than this around one moment say that an entity is everybody's, even if it was unheard of before."""
+
+PRINCIPALS = ("user", "device")
+"""Who and where. Both are known of nearly every lead and go together, so only the more telling of the two counts; the
+things that an intruder brings along (files, addresses, mails …) count once more beside them."""
+
+# Leads that hold an entity by chance although the look-back shows none elsewhere: anybody's next alert can fall on a
+# user or a device, while an unheard-of file hardly ever comes twice.
+UNSEEN = {"user": 0.5, "device": 0.5}
+UNSEEN_OTHERWISE = 0.02
+OWN = ("file", "mail")
+FEW = 2
+"""So few leads of other days that hold a file or a mail do not make it everyday: an intrusion can last longer
+than a day. Hosts and addresses serve strangers too, and people and devices have other leads anyhow."""
+
+# How much more often than others such leads are about nothing.
+SEVERITY_FACTOR = {"high": 0.5, "medium": 1.0, "low": 2.0, "informational": 3.0}
+
+TIED = 0.016
+"""Leads are tied when fewer unrelated ones than this are expected."""
+SURE = 0.002
+"""Below this a tie joins two groups that already have a beginning of their own each."""
+
+_DAY = timedelta(days=1)
+_LEEWAY = timedelta(hours=1)
 
 
-def ties(leads: pl.DataFrame) -> pl.DataFrame:
-    """Return where entities tie leads: `tenant_id`, `kind`, `value`, `identity`, `lead_id`, `run`.
+def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return the pairs of leads that may belong together: `tenant_id`, `lead_id`, `earlier`, `expected` (Float64).
 
-    Rows of one entity and one `run` are tied: sorted by alert time, each is within TIE_WINDOW of the one before. A run
-    has two leads at least. Leads a few steps apart in a run may lie further apart; they are tied through those between.
+    `expected` is how many unrelated leads would share as much with the later lead in that time; pairs of TIED and more
+    are left out. Time has a direction: `earlier` is the lead that came before (by alert time, then lead_id).
 
     Args:
-        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`.
+        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`.
+        days: over how many days the leads are spread.
     """
     entity = ["tenant_id", "kind", "value"]
-    held = (
+    held = _rates(held_entities(leads), days)
+    pairs = pl.concat(
+        [
+            held.with_columns(
+                later=pl.col("lead_id").shift(-step).over(entity),
+                gap=(pl.col("alert_time").shift(-step) - pl.col("alert_time")).over(entity),
+            ).filter(pl.col("gap") <= TIE_WINDOW)
+            for step in range(1, NEIGHBOURS + 1)
+        ]
+    )
+    principal = pl.col("kind").is_in(PRINCIPALS)
+    expected = pl.col("rate") * ((pl.col("gap") + _LEEWAY) / _DAY)
+    shared = pairs.group_by("tenant_id", lead_id="later", earlier="lead_id").agg(
+        who=expected.filter(principal).min().fill_null(1.0).clip(upper_bound=1.0),
+        what=expected.filter(~principal).min().fill_null(1.0).clip(upper_bound=1.0),
+    )
+    ordinary = _ordinariness(leads)
+    return (
+        shared.join(ordinary, on=LEAD_KEY)
+        .join(ordinary.rename({"lead_id": "earlier", "ordinary": "_earlier"}), on=["tenant_id", "earlier"])
+        .with_columns(expected=pl.col("who") * pl.col("what") * pl.max_horizontal("ordinary", "_earlier"))
+        .filter(pl.col("expected") < TIED)
+        .select("tenant_id", "lead_id", "earlier", "expected")
+        .sort("tenant_id", "lead_id", "expected", "earlier")
+    )
+
+
+def held_entities(leads: pl.DataFrame) -> pl.DataFrame:
+    """Return which lead holds which entity: LEAD_KEY, `alert_time`, `kind`, `value`, `identity`, in order of time."""
+    entity = ["tenant_id", "kind", "value"]
+    return (
         leads.select(*LEAD_KEY, "alert_time", "entities")
         .filter(pl.col("alert_time").is_not_null() & (pl.col("entities").list.len() > 0))
         .explode("entities")
         .unnest("entities")
-    )
-    limit = pl.col("kind").replace_strict(MOST_LEADS, default=MOST_LEADS_OTHERWISE, return_dtype=pl.Int64)
-    own = held.group_by(*entity, *LEAD_KEY[1:], "alert_time").agg(identity=pl.col("identity").min())
-    gap = pl.col("alert_time").diff().over(entity)
-    return (
-        own.filter(pl.len().over(entity).is_between(2, limit))
+        .group_by(*entity, "lead_id", "alert_time")
+        .agg(identity=pl.col("identity").min())
         .sort(*entity, "alert_time", "lead_id")
-        .with_columns(run=(gap > TIE_WINDOW).fill_null(value=False).cum_sum().over(entity))
-        .filter(pl.len().over(*entity, "run") > 1)
-        .select(*entity, "identity", "lead_id", "run")
     )
 
 
-def groups(tied: pl.DataFrame) -> pl.DataFrame:
-    """Return which leads belong together: `tenant_id`, `lead_id`, `group` (a number of no further meaning)."""
-    after = pl.col("lead_id").shift(-1).over("tenant_id", "kind", "value", "run")
-    pairs = tied.select("tenant_id", "lead_id", other=after).drop_nulls().unique()
-    graph: nx.Graph[tuple[str, str]] = nx.Graph()
-    graph.add_edges_from(((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
-    members = [(*lead, number) for number, component in enumerate(nx.connected_components(graph)) for lead in component]
-    schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
-    return pl.DataFrame(members, schema=schema, orient="row")
+def _rates(held: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return the entities with `rate`: how many leads a day hold them when nothing in particular happens.
 
-
-def shared_entities(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
-    r"""Return `group` and `shared_entities`: what ties its leads, each with the ids of the leads that it ties.
-
-    The identifiers of one user that tie the same leads are one entity, named by the best of them: the object id,
-    failing that the UPN, then the SID, then domain\name.
+    What is happening now, the leads within TIE_WINDOW, does not count: an intrusion would hide itself by its own leads.
     """
-    named = tied.join(_users(tied), on=["tenant_id", "kind", "value"], how="left").join(
-        grouped, on=LEAD_KEY, how="inner"
+    entity = ["tenant_id", "kind", "value"]
+    near = (
+        held.sort("alert_time")
+        .rolling("alert_time", period=2 * TIE_WINDOW, offset=-TIE_WINDOW, closed="both", group_by=entity)
+        .agg(near=pl.len().cast(pl.Int64))
+        .unique([*entity, "alert_time"])
     )
-    entities = named.group_by("group", "kind", "value", _who=pl.coalesce("person", "value")).agg(
-        pl.col("lead_id").unique().sort().alias("lead_ids")
-    )
+    unseen = pl.col("kind").replace_strict(UNSEEN, default=UNSEEN_OTHERWISE, return_dtype=pl.Float64)
+    crowd = (pl.col("near") - MOST_AT_ONCE).clip(lower_bound=0)
+    others = pl.len().over(entity) - pl.col("near")
+    elsewhere = pl.when(pl.col("kind").is_in(OWN) & (others <= FEW)).then(0).otherwise(others)
     return (
-        entities.sort("group", _preference(), "value")
-        .unique(["group", "kind", "_who", "lead_ids"], keep="first", maintain_order=True)
-        .sort("group", pl.col("lead_ids").list.len() * -1, "kind", "value")
-        .group_by("group", maintain_order=True)
-        .agg(shared_entities=pl.struct("kind", "value", "lead_ids"))
+        held.join(near, on=[*entity, "alert_time"], how="left")
+        .with_columns(rate=(elsewhere + crowd + unseen) / max(days - 2, 1))
+        .sort(*entity, "alert_time", "lead_id")
     )
 
 
-def _users(tied: pl.DataFrame) -> pl.DataFrame:
-    """Return which user identifiers are one person's: leads of different days may know different parts of them."""
-    users = tied.filter(pl.col("kind") == "user").select("tenant_id", "value", "identity").unique()
-    graph: nx.Graph[tuple[str, str]] = nx.Graph()
-    graph.add_edges_from(((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
-    rows = [
-        (tenant_id, "user", value, min(component)[1])
-        for component in nx.connected_components(graph)
-        for tenant_id, value in component
-    ]
-    schema = {"tenant_id": pl.String(), "kind": pl.String(), "value": pl.String(), "person": pl.String()}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _preference() -> pl.Expr:
-    value = pl.col("value")
-    return (
-        pl.when(value.str.contains("@", literal=True))
-        .then(1)
-        .when(value.str.starts_with("s-1-"))
-        .then(2)
-        .when(value.str.contains("\\", literal=True))
-        .then(3)
-        .otherwise(0)
-    )
+def _ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
+    """Return LEAD_KEY and `ordinary`: 1 for a detection that fires as often as the others, more for a noisy one."""
+    of_title = pl.len().over("tenant_id", "title")
+    mean = pl.len().over("tenant_id") / pl.col("title").n_unique().over("tenant_id")
+    severity = pl.col("severity").str.to_lowercase().replace_strict(SEVERITY_FACTOR, default=1.0)
+    return leads.select(*LEAD_KEY, ordinary=(of_title / mean).clip(0.2, 20) * severity.fill_null(1.0))

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -139,3 +140,17 @@ def test_leads_of_nothing_but_nulls_are_a_story_too() -> None:
 
 def test_every_column_has_a_meaning() -> None:
     assert all(column.meaning for column in STORY_COLUMNS)
+
+
+def test_a_story_that_takes_another_in_keeps_the_older_id_and_says_so() -> None:
+    one = [lead_row(name, ("file", "one"), when=at(hours), day=EVE) for name, hours in (("a", -9), ("b", -8))]
+    two = [lead_row(name, ("file", "two"), when=at(hours), day=EVE) for name, hours in (("c", -7), ("d", -6))]
+    before = build_stories(EVE, lead_frame([*one, *two]))
+    assert before["merged_story_ids"].to_list() == [[], []]
+    joins = lead_row("e", ("file", "one"), ("file", "two"))
+    merged = build_stories(DAY, lead_frame([*one, *two, joins])).row(0, named=True)
+    ids = {lead: story for story, leads in before.select("story_id", "lead_ids").rows() for lead in leads}
+    assert (merged["story_id"], merged["merged_story_ids"]) == (ids["a"], [ids["c"]])
+    later = DAY + timedelta(days=1)
+    again = build_stories(later, lead_frame([*one, *two, joins, {**joins, "export_date": later}]))
+    assert again.row(0, named=True)["merged_story_ids"] == []

@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from defender_assets.core.stories import STORY_LOOKBACK_DAYS, build_stories
-from defender_assets.core.stories.ties import MOST_LEADS, MOST_LEADS_OTHERWISE
 from defender_assets_tests.core.alert_rows import DAY, EVE, NOON, OTHER_TENANT, Row, at, lead_frame, lead_row
 
 FILE = ("file", "f")
@@ -58,17 +57,40 @@ def test_different_entities_chain_leads_together() -> None:
     assert groups(*rows) == [["1", "2", "3"]]
 
 
-@pytest.mark.parametrize("kind", ["address", "user"])
-def test_an_entity_of_too_many_leads_ties_nothing(kind: str) -> None:
-    limit = MOST_LEADS.get(kind, MOST_LEADS_OTHERWISE)
-    rows = [lead_row(f"{n:03}", (kind, "everybody")) for n in range(limit + 1)]
-    assert len(groups(*rows[:-1])[0]) == limit
+@pytest.mark.parametrize("kind", ["address", "user", "device", "file"])
+def test_what_many_leads_of_other_days_hold_ties_nothing(kind: str) -> None:
+    everyday = [lead_row(f"{n:03}", (kind, "everybody"), when=at(days=-5, hours=n / 10), day=EVE) for n in range(40)]
+    late = [lead_row("x", (kind, "everybody")), lead_row("y", (kind, "everybody"))]
+    assert ["x", "y"] in groups(*late)
+    assert groups(*everyday, *late) == []
+
+
+def test_what_many_leads_hold_at_once_ties_nothing_even_without_a_past() -> None:
+    rows = [lead_row(f"{n:03}", FILE, when=at(n / 100), title="the same again") for n in range(400)]
+    assert len(groups(*rows[:5])[0]) == 5
     assert groups(*rows) == []
 
 
-def test_the_leads_of_the_whole_look_back_count_for_too_many() -> None:
-    old = [lead_row(f"{n:03}", ("host", "h"), when=at(days=-5), day=EVE) for n in range(MOST_LEADS_OTHERWISE)]
-    assert groups(*old, lead_row("x", ("host", "h")), lead_row("y", ("host", "h"))) == []
+def test_an_attack_does_not_hide_itself_by_its_own_leads() -> None:
+    rows = [lead_row(str(n), ("device", "d"), ("user", "u"), when=at(n)) for n in range(8)]
+    assert groups(*rows) == [[str(n) for n in range(8)]]
+
+
+def test_a_noisy_detection_needs_more_to_be_tied_than_a_rare_one() -> None:
+    elsewhere = [lead_row(f"{n:03}", ("device", f"d{n}"), title="noisy", when=at(days=-3)) for n in range(60)]
+    others = [lead_row(f"o{n:02}", ("device", f"o{n}"), title=f"rare {n}", when=at(days=-3)) for n in range(10)]
+    pair = [lead_row("x", ("device", "d"), when=at(-2)), lead_row("y", ("device", "d"))]
+    noisy = [pair[0], {**pair[1], "title": "noisy"}]
+    assert groups(*elsewhere, *others, *pair) == [["x", "y"]]
+    assert groups(*elsewhere, *others, *noisy) == []
+
+
+def test_a_lead_follows_from_the_lead_it_is_tied_to_most_surely() -> None:
+    server = ("device", "server")
+    before = lead_row("bystander", server, ("user", "somebody"), when=at(-3))
+    cause = lead_row("cause", ("user", "u"), ("file", "f"), when=at(-1))
+    moved = lead_row("moved", server, ("user", "u"), ("file", "f"))
+    assert groups(before, cause, moved) == [["cause", "moved"]]
 
 
 def test_a_lead_without_entities_or_time_is_tied_to_nothing() -> None:
