@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from defender_assets.core.leads import LEAD_COLUMNS
+from defender_assets.core.stories import STORY_COLUMNS
 from defender_assets.settings import VARIABLES
 
 ROOT = Path(__file__).parents[1]
@@ -33,3 +35,9 @@ def test_the_table_of_settings_names_every_variable() -> None:
     for document in ("README.md", ".env.example"):
         text = (ROOT / document).read_text()
         assert [name for name in VARIABLES if name not in text] == [], document
+
+
+def test_the_tables_of_leads_and_stories_name_each_column_with_its_meaning() -> None:
+    text = (ROOT / "docs" / "leads.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    assert told == [(column.name, column.meaning) for column in (*LEAD_COLUMNS, *STORY_COLUMNS)]

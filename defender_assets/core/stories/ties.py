@@ -1,6 +1,6 @@
 """What ties two leads together: how unlikely it is that what they share is chance. How stories come of it is beside.
 
-The measure is a number of leads: how many unrelated ones would be expected to hold the shared entity in as short a time.
+The measure is a number of leads: how many unrelated ones would be expected to hold the shared entity in that time.
 It is counted in the look-back itself, so what everybody shares in this tenant (an administrator, a scanner, a server,
 a deployment agent) ties nothing, whatever it is called.
 """
