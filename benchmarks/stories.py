@@ -28,7 +28,7 @@ from defender_assets.core.views import current_leads, current_stories, lead_vers
 from defender_assets.settings import LAYOUTS
 from defender_assets.simulator import Scenario, causes_of, export_directory
 
-START, HELD_OUT, DAY = date(2026, 3, 2), range(201, 209), timedelta(days=1)
+START, HELD_OUT, DAY = date(2026, 3, 2), range(301, 309), timedelta(days=1)
 _EVER = timedelta(days=10_000)
 
 

@@ -36,7 +36,7 @@ than a day. Hosts and addresses serve strangers too, and people and devices have
 # How much more often than others such leads are about nothing.
 SEVERITY_FACTOR = {"high": 0.5, "medium": 1.0, "low": 2.0, "informational": 3.0}
 
-TIED = 0.016
+TIED = 0.02
 """Leads are tied when fewer unrelated ones than this are expected."""
 SURE = 0.002
 """Below this a tie joins two groups that already have a beginning of their own each."""
