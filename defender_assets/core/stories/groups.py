@@ -4,23 +4,53 @@ import networkx as nx
 import polars as pl
 
 from defender_assets.core.keys import LEAD_KEY
-from defender_assets.core.stories.ties import SURE, TIE_WINDOW, held_entities
+from defender_assets.core.stories.ties import PARTS, SURE, TIE_WINDOW, TIED, held_entities
 
 
 def groups(tied: pl.DataFrame) -> pl.DataFrame:
     """Return which leads belong together: `tenant_id`, `lead_id`, `group` (a number of no further meaning).
 
     A lead follows from one earlier lead, the one that it is tied to most surely; so a lead that touches two groups by
-    the way does not make them one. Only a tie below SURE does.
+    the way does not make them one. Only a tie below SURE does. A lead that no single one ties may still be
+    tied to a group as a whole.
     """
-    best = tied.unique(LEAD_KEY, keep="first", maintain_order=True)
-    sure = tied.filter(pl.col("expected") < SURE)
+    close = tied.filter(pl.col("expected") < TIED)
+    best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
+    sure = close.filter(pl.col("expected") < SURE)
     pairs = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
     graph: nx.Graph[tuple[str, str]] = nx.Graph()
     graph.add_edges_from(((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
     members = [(*lead, number) for number, component in enumerate(nx.connected_components(graph)) for lead in component]
     schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
-    return pl.DataFrame(members, schema=schema, orient="row")
+    grouped = pl.DataFrame(members, schema=schema, orient="row")
+    return pl.concat([grouped, _lone(tied, grouped)])
+
+
+def _lone(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
+    """Return the leads that stand alone, but follow from a group and share much with what its leads hold together.
+
+    A step from one device to the next has the user in common with what came before, and the device with what came
+    after. Where one lead has both in common only the rarer counts, since they may be one's own.
+    """
+    followed = tied.with_columns(follows=pl.lit(value=True))
+    led = tied.rename({"lead_id": "earlier", "earlier": "lead_id"}).with_columns(follows=pl.lit(value=False))
+    of_group = grouped.rename({"lead_id": "earlier"})
+    lone = (
+        pl.concat([followed, led.select(followed.columns)])
+        .join(grouped, on=LEAD_KEY, how="anti")
+        .join(of_group, on=["tenant_id", "earlier"])
+    )
+    user, device, what, ordinary = (pl.col(part) for part in PARTS)
+    own = ((user < 1) & (device < 1)).any()
+    who = pl.when(own).then(pl.min_horizontal(user.min(), device.min())).otherwise(user.min() * device.min())
+    return (
+        lone.group_by(*LEAD_KEY, "group")
+        .agg(expected=who * what.min() * ordinary.min(), first=pl.col("earlier").min(), follows=pl.col("follows").any())
+        .filter(pl.col("follows") & (pl.col("expected") < TIED))
+        .sort(*LEAD_KEY, "expected", "first")
+        .unique(LEAD_KEY, keep="first", maintain_order=True)
+        .select(grouped.columns)
+    )
 
 
 def shared_entities(leads: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:

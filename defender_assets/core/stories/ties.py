@@ -24,6 +24,8 @@ PRINCIPALS = ("user", "device")
 """Who and where. Both are known of nearly every lead and go together, so only the more telling of the two counts; the
 things that an intruder brings along (files, addresses, mails …) count once more beside them."""
 
+PARTS = ("user", "device", "what", "ordinary")
+
 # Leads that hold an entity by chance although the look-back shows none elsewhere: anybody's next alert can fall on a
 # user or a device, while an unheard-of file hardly ever comes twice.
 UNSEEN = {"user": 0.5, "device": 0.5}
@@ -33,10 +35,13 @@ FEW = 2
 """So few leads of other days that hold a file or a mail do not make it everyday: an intrusion can last longer
 than a day. Hosts and addresses serve strangers too, and people and devices have other leads anyhow."""
 
+SEEN_ANYHOW = 3
+"""Of each detection, so many more are thought of: where a tenant has few alerts, two of a kind are no noise yet."""
+
 # How much more often than others such leads are about nothing.
 SEVERITY_FACTOR = {"high": 0.5, "medium": 1.0, "low": 2.0, "informational": 3.0}
 
-TIED = 0.02
+TIED = 0.015
 """Leads are tied when fewer unrelated ones than this are expected."""
 SURE = 0.002
 """Below this a tie joins two groups that already have a beginning of their own each."""
@@ -46,10 +51,12 @@ _LEEWAY = timedelta(hours=1)
 
 
 def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
-    """Return the pairs of leads that may belong together: `tenant_id`, `lead_id`, `earlier`, `expected` (Float64).
+    """Return the pairs of leads that share something in time: `tenant_id`, `lead_id`, `earlier`, `expected`, PARTS.
 
-    `expected` is how many unrelated leads would share as much with the later lead in that time; pairs of TIED and more
-    are left out. Time has a direction: `earlier` is the lead that came before (by alert time, then lead_id).
+    Time has a direction: `earlier` is the lead that came before (by alert time, then lead_id). `expected` (Float64) is
+    how many unrelated leads would share as much with the later lead in that time, the product of `ordinary` (how noisy
+    the detections are) and of what is expected for the `user` or the `device` and for `what` else is shared; each of
+    these three is 1 where nothing of its kind is shared. Whoever puts leads together asks for less than TIED.
 
     Args:
         leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`.
@@ -68,17 +75,17 @@ def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
     )
     principal = pl.col("kind").is_in(PRINCIPALS)
     expected = pl.col("rate") * ((pl.col("gap") + _LEEWAY) / _DAY)
+    kinds = {"user": pl.col("kind") == "user", "device": pl.col("kind") == "device", "what": ~principal}
     shared = pairs.group_by("tenant_id", lead_id="later", earlier="lead_id").agg(
-        who=expected.filter(principal).min().fill_null(1.0).clip(upper_bound=1.0),
-        what=expected.filter(~principal).min().fill_null(1.0).clip(upper_bound=1.0),
+        expected.filter(kind).min().fill_null(1.0).clip(upper_bound=1.0).alias(name) for name, kind in kinds.items()
     )
     ordinary = _ordinariness(leads)
     return (
         shared.join(ordinary, on=LEAD_KEY)
         .join(ordinary.rename({"lead_id": "earlier", "ordinary": "_earlier"}), on=["tenant_id", "earlier"])
-        .with_columns(expected=pl.col("who") * pl.col("what") * pl.max_horizontal("ordinary", "_earlier"))
-        .filter(pl.col("expected") < TIED)
-        .select("tenant_id", "lead_id", "earlier", "expected")
+        .with_columns(ordinary=pl.max_horizontal("ordinary", "_earlier"))
+        .with_columns(expected=pl.min_horizontal("user", "device") * pl.col("what") * pl.col("ordinary"))
+        .select("tenant_id", "lead_id", "earlier", "expected", *PARTS)
         .sort("tenant_id", "lead_id", "expected", "earlier")
     )
 
@@ -124,5 +131,6 @@ def _ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     """Return LEAD_KEY and `ordinary`: 1 for a detection that fires as often as the others, more for a noisy one."""
     of_title = pl.len().over("tenant_id", "title")
     mean = pl.len().over("tenant_id") / pl.col("title").n_unique().over("tenant_id")
+    often = (of_title + SEEN_ANYHOW) / (mean + SEEN_ANYHOW)
     severity = pl.col("severity").str.to_lowercase().replace_strict(SEVERITY_FACTOR, default=1.0)
-    return leads.select(*LEAD_KEY, ordinary=(of_title / mean).clip(0.2, 20) * severity.fill_null(1.0))
+    return leads.select(*LEAD_KEY, ordinary=often.clip(0.2, 20) * severity.fill_null(1.0))

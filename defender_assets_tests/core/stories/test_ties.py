@@ -93,6 +93,34 @@ def test_a_lead_follows_from_the_lead_it_is_tied_to_most_surely() -> None:
     assert groups(before, cause, moved) == [["cause", "moved"]]
 
 
+def often(title: str) -> list[Row]:
+    """A detection that fires so often that one of its leads needs more than a user or a device to be tied."""
+    return [lead_row(f"{title} {n}", ("device", f"d{n}"), title=title, when=at(days=-3), day=EVE) for n in range(8)]
+
+
+def test_a_step_between_two_devices_is_tied_by_what_came_before_and_after_together() -> None:
+    user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
+    start = lead_row("start", user, ("device", "own"), file, when=at(-4))
+    step = lead_row("step", user, server, when=at(-2), title="often")
+    end = lead_row("end", server, file, ("user", "v"))
+    assert groups(*often("often"), start, step, end) == [["end", "start", "step"]]
+    assert groups(*often("often"), start, step) == groups(*often("often"), step, end) == []
+
+
+def test_what_one_lead_has_in_common_with_the_next_is_counted_once() -> None:
+    own, file = (("user", "u"), ("device", "own")), ("file", "f")
+    rows = [lead_row("start", *own, file, when=at(-4)), lead_row("end", *own, file)]
+    between = lead_row("between", *own, when=at(-2), title="often", severity="Low")
+    assert groups(*often("often"), *rows, between) == [["end", "start"]]
+
+
+def test_a_lead_that_came_before_a_group_does_not_follow_from_it() -> None:
+    user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
+    rows = [lead_row("start", user, ("device", "own"), file, when=at(-4)), lead_row("end", server, file, ("user", "v"))]
+    early = lead_row("early", user, server, when=at(-6), title="often")
+    assert groups(*often("often"), *rows, early) == [["end", "start"]]
+
+
 def test_a_lead_without_entities_or_time_is_tied_to_nothing() -> None:
     rows = [lead_row("1"), lead_row("2"), lead_row("3", FILE, alert_time=None), lead_row("4", FILE)]
     assert groups(*rows) == []
