@@ -1,10 +1,9 @@
 """Gathered records as frames: typed rows of a table, quarantined lines, and the tally of both.
 
-Reading lines is `records`' business, committing frames that of `typed`.
+Reading lines is `records`' business, which lines are read this way that of `parsing`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -13,13 +12,10 @@ import msgspec
 import polars as pl
 from msgspec import Raw
 
-from defender_assets.core.chunks import MEBIBYTE
 from defender_assets.core.envelopes import UnreadableLineError, read_object
 from defender_assets.core.records import ENVELOPE_KEY, Gathered, Source, gather
 from defender_assets.core.tables import INSTANT, Column, Table
 from defender_assets.core.values import read_arrays, read_instants
-
-GATHERED_BYTES = 16 * MEBIBYTE
 
 QUARANTINE_COLUMNS = (
     Column("tenant_id", pl.String(), "Entra tenant of the folder that the line lies in, lower case"),
@@ -68,24 +64,11 @@ class Parsed:
     tally: Tally
 
 
-def parse(table: Table, chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Parsed]:
-    """Yield what chunks of whole lines hold, some 16 MiB of them at a time."""
-    gathered, size = Gathered(), 0
-    for source, content in chunks:
-        gather(table, source, content, gathered)
-        size += len(content)
-        if size >= GATHERED_BYTES:
-            yield _parsed(table, gathered)
-            gathered, size = Gathered(), 0
-    if size:
-        yield _parsed(table, gathered)
-
-
 def parse_chunk(table: Table, source: Source, content: bytes) -> Parsed:
     """Return what one chunk of whole lines holds."""
     gathered = Gathered()
     gather(table, source, content, gathered)
-    return _parsed(table, gathered)
+    return parsed_rows(table, gathered)
 
 
 def quarantine_long_line(table: Table, source: Source, head: bytes, length: int) -> Parsed:
@@ -96,7 +79,8 @@ def quarantine_long_line(table: Table, source: Source, head: bytes, length: int)
     return Parsed(pl.DataFrame(schema=table.schema), quarantined, Tally(lines=1, quarantined=1))
 
 
-def _parsed(table: Table, gathered: Gathered) -> Parsed:
+def parsed_rows(table: Table, gathered: Gathered) -> Parsed:
+    """Return what the gathered lines hold."""
     quarantined_when_read = len(gathered.bad)
     rows = _frame(table, gathered)
     # a Timestamp is read column by column, so its line turns out bad only now

@@ -21,8 +21,9 @@ from defender_assets.core.fences import fence_of, version_of
 from defender_assets.core.glimpse import Glimpse
 from defender_assets.core.lake import Commit, Lake, in_rounds, row_count, scan_days
 from defender_assets.core.layouts import Layout
+from defender_assets.core.parsing import parse
 from defender_assets.core.phases import Phases
-from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse, quarantine_long_line
+from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, quarantine_long_line
 from defender_assets.core.tables import TABLES, Table
 
 logger = logging.getLogger(__name__)
@@ -175,7 +176,9 @@ def _parse(table: Table, batches: RawBatches, known: pl.DataFrame, known_lines: 
     for piece in parsed:
         tally.add(piece.tally)
     rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)])
-    distinct = rows.unique("record_id", keep="first").join(known, on="record_id", how="anti")
+    # found by the ids alone: moving whole rows about costs as much as reading them
+    ids = rows.select("record_id").with_row_index("row")
+    distinct = rows[ids.unique("record_id", keep="first").join(known, on="record_id", how="anti")["row"]]
     lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
     fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
     share = _Share(distinct, fresh, tally, rows.height - distinct.height)

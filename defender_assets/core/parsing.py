@@ -1,0 +1,110 @@
+"""Raw chunks into typed rows and quarantined lines: plain lines many at once, all others one by one.
+
+The two ways give the same rows; how a line is read stands in `plain` and in `records`. Nothing is committed here.
+"""
+
+import os
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate, groupby
+
+import polars as pl
+
+from defender_assets.core.chunks import MEBIBYTE
+from defender_assets.core.records import Gathered, Source, gather
+from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parsed_rows
+from defender_assets.core.tables import Table
+
+GROUP_BYTES = 16 * MEBIBYTE
+PLAIN_BYTES = 4 * MEBIBYTE
+"""From this size on, a tenant's part of a group is worth the compiled reader, which takes half a second to load."""
+WORKERS = min(4, os.cpu_count() or 1)
+
+Chunks = list[tuple[Source, bytes]]
+
+
+def parse(table: Table, chunks: Iterable[tuple[Source, bytes]], *, plain_bytes: int = PLAIN_BYTES) -> Iterator[Parsed]:
+    """Yield what chunks of whole lines hold, some 16 MiB of them at a time, a few of these at once on all cores."""
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="parse") as pool:
+        ahead: deque[Future[list[Parsed]]] = deque()
+        for group in _groups(chunks):
+            ahead.append(pool.submit(_parse_group, table, group, plain_bytes))
+            if len(ahead) > WORKERS:
+                yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
+
+
+def _groups(chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Chunks]:
+    group: Chunks = []
+    size = 0
+    for source, content in chunks:
+        group.append((source, content))
+        size += len(content)
+        if size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _parse_group(table: Table, group: Chunks, plain_bytes: int) -> list[Parsed]:
+    """Return what a group holds; the chunks of tenants that have little in it are read together, line by line."""
+    ordered = sorted(group, key=lambda chunk: chunk[0].tenant_id)
+    found = []
+    rest = Gathered()
+    for _, of_tenant in groupby(ordered, key=lambda chunk: chunk[0].tenant_id):
+        chunks = list(of_tenant)
+        whole = all(content.endswith(b"\n") for _, content in chunks)
+        if whole and sum(len(content) for _, content in chunks) >= plain_bytes:
+            found += _parse_plain(table, chunks)
+        else:
+            for source, content in chunks:
+                gather(table, source, content, rest)
+    if rest.counted or rest.lines:
+        found.append(parsed_rows(table, rest))
+    return found
+
+
+def _parse_plain(table: Table, chunks: Chunks) -> list[Parsed]:
+    from defender_assets.core.plain.reader import read_plain  # noqa: PLC0415 (a small share does without the compiler)
+
+    content = b"".join(content for _, content in chunks)
+    starts = list(accumulate((len(content) for _, content in chunks), initial=0))
+    sources = [source for source, _ in chunks]
+    plain = read_plain(table, sources[0].tenant_id, content)
+    places = pl.DataFrame(
+        {
+            "at": starts[:-1],
+            "tenant_id": [source.tenant_id for source in sources],
+            "export_date": [source.day for source in sources],
+            "blob": [source.blob for source in sources],
+            "shift": [source.byte_start - start for source, start in zip(sources, starts, strict=False)],
+        },
+        schema_overrides={"at": pl.Int64, "shift": pl.Int64},
+    )
+    # both sides are in the order of the bytes
+    rows = (
+        plain.rows.set_sorted("at")
+        .join_asof(places.set_sorted("at"), on="at")
+        .with_columns(byte_offset=pl.col("at") + pl.col("shift"), unmapped=pl.lit(None, pl.String))
+        .select(table.schema.names())
+    )
+    left = Gathered()
+    lines = content.count(b"\n")
+    for begin, end in plain.left:
+        number = bisect_right(starts, begin) - 1
+        while begin < end:
+            upto = min(end, starts[number + 1])
+            source = replace(sources[number], byte_start=sources[number].byte_start + begin - starts[number])
+            gather(table, source, content[begin:upto], left)
+            begin, number = upto, number + 1  # noqa: PLW2901 (a run may go on in the next chunk)
+    # counted apart from what became of them, so that a line that neither way took would be missed
+    tally = Tally(lines=lines - left.counted, blank=plain.blank, good=rows.height, records=rows.height)
+    found = [Parsed(rows, pl.DataFrame(schema=QUARANTINE_SCHEMA), tally)]
+    if left.counted:
+        found.append(parsed_rows(table, left))
+    return found
