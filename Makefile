@@ -26,6 +26,7 @@ INSTALLED := $(VENV)/.installed
 SCALE := $(VENV)/.scale
 SERVERS := postgresql redis-server
 EMULATOR := $(VENV)/.azurite-$(AZURITE_VERSION)
+RIVALS := $(VENV)/rivals/.installed
 PINNER := $(VENV)/pinner
 INSTANCE := $(DAGSTER_HOME_DIR)/dagster.yaml
 
@@ -76,9 +77,13 @@ soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_
 	@$(BIN)/python -m defender_assets_tests.faults.soak
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure speed and memory (BENCH_ARGS=…)
+bench: $(INSTALLED) $(RIVALS) ## Measure speed and memory (BENCH_ARGS=…)
 	@test -d benchmarks || { echo "make bench: there is no benchmarks/ here" >&2; exit 1; }
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: bench-full
+bench-full: $(INSTALLED) $(RIVALS) ## The same with 1 GB and 10 GB: hours
+	@$(BIN)/python -m benchmarks throughput --megabytes 10 100 1000 10000 --rounds 3
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style, types, and that Dagster can load the definitions
@@ -145,6 +150,13 @@ $(EMULATOR): | $(INSTALLED)
 	@echo "Installing the Azure Storage emulator"
 	@mkdir -p $(VENV)/azurite
 	@PATH="$(BIN):$$PATH" npm install --prefix $(VENV)/azurite --no-package-lock --no-audit --no-fund --loglevel=error azurite@$(AZURITE_VERSION) >/dev/null
+	@touch $@
+
+# What others would use, in an environment of its own: none of it is a dependency of the product.
+$(RIVALS): benchmarks/rivals.txt | $(VENV)/bin/python
+	@echo "Installing what the benchmarks compare with"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/rivals.txt
 	@touch $@
 
 $(INSTANCE): dagster.yaml

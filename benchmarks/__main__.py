@@ -2,9 +2,10 @@
 
 import sys
 
-from benchmarks import backfill, leads, plan, stories, ticks
+from benchmarks import backfill, leads, plan, stories, throughput, ticks
 
 BENCHMARKS = {
+    "throughput": throughput.main,
     "backfill": backfill.main,
     "leads": leads.main,
     "plan": plan.main,

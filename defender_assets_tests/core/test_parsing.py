@@ -1,4 +1,4 @@
-"""The compiled way through plain lines against the exact one: equal rows, quarantine and tally, whatever stands there."""
+"""The compiled way through plain lines against the exact one: equal rows, quarantine and tally, whatever comes."""
 
 import json
 from dataclasses import replace

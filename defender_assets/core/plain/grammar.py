@@ -4,7 +4,7 @@ Every step forward matches a byte that is no newline, and the content ends with 
 whatever stands in it.
 """
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,assignment"
 # numba infers types, and a reader of bytes branches on bytes
 # ruff: noqa: ANN001, ANN201, ANN202, C901, FBT003, PLR0911, PLR0912, PLR0913, PLR0915, PLR0917, PLR2004, SIM110
 

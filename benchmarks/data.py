@@ -1,0 +1,41 @@
+"""Exports to measure with: a simulated chunk, multiplied under other ids, since the simulator writes some 30 MB/s."""
+
+from datetime import date
+from pathlib import Path
+
+from defender_assets.core.tables import Table
+from defender_assets.simulator import Scenario, simulate
+
+DAY = date(2026, 11, 3)
+_MARK = {"DeviceInfo": b'"ReportId":', "AlertEvidence": b'"AlertId":"'}
+
+
+def chunk(table: Table, size: int) -> tuple[str, bytes]:
+    """Return a tenant's folder and about `size` bytes of its lines, without faults."""
+    alerts = 4000 if table.hunting_name == "AlertEvidence" else 8
+    scenario = Scenario(DAY, 1, devices=1500, tenants=1, alerts_per_day=alerts, faults=False, bad_lines=0)
+    lines: list[bytes] = []
+    taken, folder = 0, ""
+    for append in simulate(scenario):
+        if append.container == table.container and append.data:
+            lines.append(append.data)
+            folder = append.blob.split("/")[0]
+            taken += len(append.data)
+            if taken >= size:
+                break
+    return folder, b"".join(lines)
+
+
+def write(root: Path, table: Table, megabytes: int) -> int:
+    """Write a day of about so many MB, over the hours of the day; return its size in bytes."""
+    folder, content = chunk(table, min(32, megabytes) * 1_000_000)
+    mark = _MARK[table.hunting_name]
+    copies = max(1, round(megabytes * 1e6 / len(content)))
+    for copy in range(copies):
+        hour = copy * 24 // copies
+        path = f"{folder}/y={DAY:%Y}/m={DAY:%m}/d={DAY:%d}/h={hour:02}/m=00/PT1H.json"
+        file = root / table.container / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab") as opened:
+            opened.write(content.replace(mark, mark + f"{copy + 1}".encode()))
+    return sum(file.stat().st_size for file in root.rglob("*.json"))

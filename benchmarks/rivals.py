@@ -1,0 +1,82 @@
+"""What somebody would otherwise write to bring the export into Delta. Run by itself, in the rivals' environment.
+
+`python rivals.py NAME FOLDER OUT COLUMNS`, where COLUMNS is JSON: column -> VARCHAR, BIGINT or BOOLEAN. None of them
+keeps offsets, hashes, de-duplicates or looks for what it loses; lists stay text and moments are read.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ENVELOPE = ("time", "tenantId", "operationName", "category", "_TimeReceivedBySvc", "Tenant")
+Columns = dict[str, str]
+
+
+def duckdb_typed(folder: Path, out: str, columns: Columns) -> None:
+    import duckdb
+    from deltalake import write_deltalake
+
+    struct = ", ".join(f'"{name}" {"TIMESTAMP" if name == "Timestamp" else kind}' for name, kind in columns.items())
+    fields = ", ".join(f"'{name}': 'VARCHAR'" for name in ENVELOPE)
+    source = f"read_json('{folder}/**/*.json', format='newline_delimited', hive_partitioning=false, "
+    source += f"maximum_object_size=16777216, columns={{{fields}, 'properties': 'STRUCT({struct})'}})"
+    connection = duckdb.connect()
+    connection.execute("SET preserve_insertion_order=false; SET memory_limit='4GB'")
+    query = f"SELECT * EXCLUDE properties, properties.* FROM {source}"  # noqa: S608 (our own folder and columns)
+    write_deltalake(out, connection.sql(query).to_arrow_reader(65536))
+
+
+def polars_scan(folder: Path, out: str, columns: Columns) -> None:
+    import polars as pl
+
+    kinds = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "BOOLEAN": pl.Boolean}
+    inner = pl.Struct({name: kinds[kind] for name, kind in columns.items()})
+    rows = pl.scan_ndjson(
+        sorted(folder.rglob("*.json")), schema={**dict.fromkeys(ENVELOPE, pl.String), "properties": inner}
+    ).unnest("properties")
+    moment = pl.col("Timestamp").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")
+    rows.with_columns(moment).sink_delta(out)
+
+
+def orjson_pyarrow(folder: Path, out: str, columns: Columns) -> None:
+    import orjson
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    kinds = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
+    schema = pa.schema([*((name, pa.string()) for name in ENVELOPE), *((n, kinds[k]) for n, k in columns.items())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for file in sorted(folder.rglob("*.json")):
+            with file.open("rb") as opened:
+                while lines := opened.readlines(16 * 2**20):
+                    found = [orjson.loads(line) for line in lines]
+                    yield pa.RecordBatch.from_pylist([{**each, **each.pop("properties")} for each in found], schema)
+
+    write_deltalake(out, pa.RecordBatchReader.from_batches(schema, batches()))
+
+
+def simdjson_pass(folder: Path, _: str, __: Columns) -> None:
+    import simdjson
+
+    parser = simdjson.Parser()
+    for file in sorted(folder.rglob("*.json")):
+        with file.open("rb") as opened:
+            for line in opened:
+                parser.parse(line)
+
+
+def disk_read(folder: Path, _: str, __: Columns) -> None:
+    for file in sorted(folder.rglob("*.json")):
+        with file.open("rb") as opened:
+            while opened.read(8 * 2**20):
+                pass
+
+
+RIVALS: dict[str, Callable[[Path, str, Columns], None]] = {
+    each.__name__: each for each in (duckdb_typed, polars_scan, orjson_pyarrow, simdjson_pass, disk_read)
+}
+
+if __name__ == "__main__":
+    RIVALS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4]))
