@@ -3,35 +3,52 @@
 The two ways give the same rows; how a line is read stands in `plain` and in `records`. Nothing is committed here.
 """
 
+import logging
 import os
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from itertools import accumulate, groupby
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from defender_assets.core.chunks import MEBIBYTE
 from defender_assets.core.records import Gathered, Source, gather
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parsed_rows
-from defender_assets.core.tables import Table
+from defender_assets.core.tables import TABLES, Table
+
+if TYPE_CHECKING:
+    from defender_assets.core.plain.reader import Plain
+
+logger = logging.getLogger(__name__)
 
 GROUP_BYTES = 16 * MEBIBYTE
-PLAIN_BYTES = 4 * MEBIBYTE
-"""From this size on, a tenant's part of a group is worth the compiled reader, which takes half a second to load."""
+PLAIN_BYTES = 8 * MEBIBYTE
+"""From this size on a group is worth the compiled reader: it takes half a second to load, the other some 20 MB/s."""
+PLAIN_PART = MEBIBYTE // 4
+"""What a tenant has to have in such a group: a call of the reader costs some milliseconds."""
 WORKERS = min(4, os.cpu_count() or 1)
 
 Chunks = list[tuple[Source, bytes]]
+Reader = Callable[[Table, str, bytes], "Plain"]
 
 
-def parse(table: Table, chunks: Iterable[tuple[Source, bytes]], *, plain_bytes: int = PLAIN_BYTES) -> Iterator[Parsed]:
+def parse(
+    table: Table,
+    chunks: Iterable[tuple[Source, bytes]],
+    *,
+    plain_bytes: int = PLAIN_BYTES,
+    plain_part: int = PLAIN_PART,
+) -> Iterator[Parsed]:
     """Yield what chunks of whole lines hold, some 16 MiB of them at a time, a few of these at once on all cores."""
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="parse") as pool:
         ahead: deque[Future[list[Parsed]]] = deque()
         for group in _groups(chunks):
-            ahead.append(pool.submit(_parse_group, table, group, plain_bytes))
+            ahead.append(pool.submit(_parse_group, table, group, plain_bytes, plain_part))
             if len(ahead) > WORKERS:
                 yield from ahead.popleft().result()
         while ahead:
@@ -51,16 +68,17 @@ def _groups(chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Chunks]:
         yield group
 
 
-def _parse_group(table: Table, group: Chunks, plain_bytes: int) -> list[Parsed]:
+def _parse_group(table: Table, group: Chunks, plain_bytes: int, plain_part: int) -> list[Parsed]:
     """Return what a group holds; the chunks of tenants that have little in it are read together, line by line."""
     ordered = sorted(group, key=lambda chunk: chunk[0].tenant_id)
+    reader = _compiled_reader() if sum(len(content) for _, content in group) >= plain_bytes else None
     found = []
     rest = Gathered()
     for _, of_tenant in groupby(ordered, key=lambda chunk: chunk[0].tenant_id):
         chunks = list(of_tenant)
         whole = all(content.endswith(b"\n") for _, content in chunks)
-        if whole and sum(len(content) for _, content in chunks) >= plain_bytes:
-            found += _parse_plain(table, chunks)
+        if reader and whole and sum(len(content) for _, content in chunks) >= plain_part:
+            found += _parse_plain(reader, table, chunks)
         else:
             for source, content in chunks:
                 gather(table, source, content, rest)
@@ -69,9 +87,25 @@ def _parse_group(table: Table, group: Chunks, plain_bytes: int) -> list[Parsed]:
     return found
 
 
-def _parse_plain(table: Table, chunks: Chunks) -> list[Parsed]:
-    from defender_assets.core.plain.reader import read_plain  # noqa: PLC0415 (a small share does without the compiler)
+@cache
+def _compiled_reader() -> Reader | None:
+    """Return the reader of plain lines, or None where it cannot be compiled and kept: then no line is plain."""
+    try:
+        from defender_assets.core.plain.reader import read_plain  # noqa: PLC0415 (a small share does without)
 
+        read_plain(TABLES[0], "", b"\n")
+    except Exception as error:  # noqa: BLE001 (nowhere to write, a torn file, an unknown machine: it is only faster)
+        logger.warning(
+            "lines are read one by one, because the reader of plain ones could not be compiled (%s: %s); "
+            "let NUMBA_CACHE_DIR name an empty folder that can be written",
+            type(error).__name__,
+            str(error)[:200],
+        )
+        return None
+    return read_plain
+
+
+def _parse_plain(read_plain: Reader, table: Table, chunks: Chunks) -> list[Parsed]:
     content = b"".join(content for _, content in chunks)
     starts = list(accumulate((len(content) for _, content in chunks), initial=0))
     sources = [source for source, _ in chunks]

@@ -1,6 +1,10 @@
 """The compiled way through plain lines against the exact one: equal rows, quarantine and tally, whatever comes."""
 
 import json
+import os
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,9 +36,12 @@ def together(table: Table, pieces: list[Parsed]) -> Parsed:
     return Parsed(rows.sort(order, maintain_order=True), lines.sort(order, maintain_order=True), tally)
 
 
-def both_agree(table: Table, *contents: bytes) -> None:
-    chunks = [(replace(SOURCE, blob=f"blob {n}", byte_start=7 * n), content) for n, content in enumerate(contents)]
-    fast = together(table, list(parse(table, chunks, plain_bytes=0)))
+def both_agree(table: Table, *contents: bytes, tenants: tuple[str, ...] = (TENANT,)) -> None:
+    chunks = [
+        (replace(SOURCE, tenant_id=tenants[n % len(tenants)], blob=f"blob {n}", byte_start=7 * n), content)
+        for n, content in enumerate(contents)
+    ]
+    fast = together(table, list(parse(table, chunks, plain_bytes=0, plain_part=0)))
     exact = together(table, [parse_chunk(table, source, content) for source, content in chunks])
     assert_frame_equal(fast.rows, exact.rows)
     assert_frame_equal(fast.quarantined, exact.quarantined)
@@ -116,17 +123,23 @@ def test_a_line_cut_anywhere_is_read_as_the_exact_way_reads_it(number: int) -> N
     both_agree(DEVICE_INFO, b"".join(whole[:end] + b"\n" for end in range(0, len(whole), 7)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from(HOSTILE), max_size=8), min_size=1, max_size=4))
 def test_any_mixture_in_any_chunks_gives_equal_tables(chunks: list[list[bytes]]) -> None:
     both_agree(DEVICE_INFO, *(b"".join(lines) for lines in chunks if lines))
+
+
+def test_chunks_of_several_tenants_in_turn_stay_apart() -> None:
+    ours = compact(DEVICE_INFO) + HOSTILE[0]
+    theirs = ours.replace(TENANT.encode(), OTHER_TENANT.encode())
+    both_agree(DEVICE_INFO, ours, theirs, ours + theirs, theirs + b"?\n", tenants=(TENANT, OTHER_TENANT))
 
 
 names = st.sampled_from([column.name for column in ALERT_EVIDENCE.columns]) | st.text(max_size=6)
 values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.lists(st.tuples(names, values), max_size=6), st.booleans()), max_size=6))
 def test_any_fields_in_any_order_twice_or_not_give_equal_tables(
     lines: list[tuple[list[tuple[str, Any]], bool]],
@@ -144,7 +157,7 @@ def test_any_fields_in_any_order_twice_or_not_give_equal_tables(
     both_agree(ALERT_EVIDENCE, content)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.binary(min_size=1, max_size=3))
 def test_bytes_put_anywhere_give_equal_tables(place: int, noise: bytes) -> None:
     content = compact(ALERT_INFO) * 3
@@ -157,3 +170,21 @@ def test_a_line_of_16_mib_and_one_above_are_told_apart() -> None:
     for more in (0, 1):
         size = 16 * 1024 * 1024 - len(line_of.removesuffix(b"\n")) + 1 + more
         both_agree(DEVICE_INFO, line_of.replace(b"?", b"x" * size) + compact(DEVICE_INFO))
+
+
+NO_PLACE = """
+import pickle, sys
+from defender_assets.core.parsing import parse
+pieces = parse(*pickle.load(sys.stdin.buffer), plain_bytes=0, plain_part=0)
+print(sum(piece.rows.height for piece in pieces))
+"""
+
+
+def test_where_compiled_code_cannot_be_kept_lines_are_read_one_by_one_and_the_log_says_so() -> None:
+    # the only place that may then keep it is one that this process is not
+    environment = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
+    given = pickle.dumps((ALERT_INFO, [(SOURCE, compact(ALERT_INFO) * 3)]))
+    command = [sys.executable, "-c", NO_PLACE]
+    done = subprocess.run(command, env=environment, input=given, capture_output=True, check=True)
+    assert done.stdout == b"3\n"
+    assert b"NUMBA_CACHE_DIR" in done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from defender_assets.core.plain import grammar
+from defender_assets.core.plain import grammar, instants, texts
 from defender_assets.core.tables import INSTANT, Table
 from defender_assets.core.values import read_arrays
 
@@ -38,52 +38,53 @@ def read_plain(table: Table, tenant_id: str, content: bytes) -> Plain:
     buffer = np.frombuffer(content, dtype=np.uint8)
     height = content.count(b"\n")
     columns = len(table.columns)
-    lines = np.empty((height, 5), dtype=np.int64)
-    left = np.empty((height, 2), dtype=np.int64)
+    lines = np.empty((height, grammar.ARRIVED_AT_ALL + 1), dtype=np.int32)
+    left = np.empty((height, 2), dtype=np.int32)
     begins = np.empty((columns, height), dtype=np.int32)
     lengths = np.empty((columns, height), dtype=np.int32)
     numbers = np.empty((columns, height), dtype=np.int64)
-    kinds, key = _kinds(table)
+    kinds, needed = _kinds(table)
     count, runs, blank = grammar.scan(
         buffer,
         _is_text(content),
         _envelope(table, tenant_id),
         _names(table),
         kinds,
-        key,
+        needed,
         lines,
         begins,
         lengths,
         numbers,
         left,
     )
+    lines, begins, lengths, numbers = lines[:count], begins[:, :count], lengths[:, :count], numbers[:, :count]
+    unfit = np.zeros(count, dtype=np.bool_)
     read: dict[str, pl.Series] = {}
     for number, column in enumerate(table.columns):
         if kinds[number] == grammar.TEXT:
-            read[column.name] = _texts(buffer, begins[number, :count], lengths[number, :count])
+            read[column.name] = _texts(buffer, begins[number], lengths[number], unfit)
+        elif kinds[number] == grammar.INSTANT:
+            read[column.name] = _instants(buffer, begins[number], lengths[number], unfit)
         else:
-            held = numbers[number, :count]
-            read[column.name] = _numbers(held, lengths[number, :count] != grammar.NULL, column.dtype)
-    for name, moments in (("exported_at", lines[:count, 3]), ("received_at", lines[:count, 4])):
-        read[name] = _numbers(moments, moments != grammar.NO_INSTANT, INSTANT)
-    read["record_id"] = _record_ids(table, tenant_id, content, lines[:count])
-    read["at"] = pl.Series(np.ascontiguousarray(lines[:count, 0]))
-    rest = [(int(begin), int(end)) for begin, end in left[:runs]]
-    return _with_arrays(table, pl.DataFrame(read), Plain(pl.DataFrame(), rest, int(blank)), content)
+            read[column.name] = _numbers(numbers[number], lengths[number] != grammar.NULL, column.dtype)
+    for name, place in (("exported_at", grammar.EXPORTED), ("received_at", grammar.ARRIVED)):
+        read[name] = _instants(buffer, lines[:, place], lines[:, place + 1], unfit)
+    read["record_id"] = _record_ids(table, tenant_id, content, lines)
+    read["at"] = pl.Series(lines[:, grammar.LINE].astype(np.int64))
+    others = [(int(begin), int(end)) for begin, end in left[:runs]]
+    rows, unlike = _with_arrays(table, pl.DataFrame(read), pl.Series(unfit))
+    others += [(at, content.index(b"\n", at) + 1) for at in unlike]
+    return Plain(rows, sorted(others), int(blank))
 
 
-def _with_arrays(table: Table, rows: pl.DataFrame, plain: Plain, content: bytes) -> Plain:
-    """Return the rows with their list columns read; a row whose text does not fit one is left, line and all."""
-    unfit = pl.Series([False], dtype=pl.Boolean).new_from_index(0, rows.height)
+def _with_arrays(table: Table, rows: pl.DataFrame, unfit: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the rows that fit, with their list columns read, and where the lines of the others begin."""
     for column in table.columns:
         if isinstance(column.dtype, pl.List):
             arrays, misfits = read_arrays(column, rows[column.name], comma_list=column.name in table.comma_lists)
             rows = rows.with_columns(arrays)
             unfit |= misfits
-    if not unfit.any():
-        return Plain(rows, plain.left, plain.blank)
-    others = [(at, content.index(b"\n", at) + 1) for at in rows["at"].filter(unfit)]
-    return Plain(rows.filter(~unfit), sorted([*plain.left, *others]), plain.blank)
+    return (rows.filter(~unfit), rows["at"].filter(unfit)) if unfit.any() else (rows, rows["at"].clear())
 
 
 def _is_text(content: bytes) -> bool:
@@ -97,13 +98,18 @@ def _is_text(content: bytes) -> bool:
     return True
 
 
-def _texts(buffer: Numbers, begins: Numbers, lengths: Numbers) -> pl.Series:
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int32)
-    held = lengths != grammar.NULL
-    np.cumsum(np.where(held, lengths, 0), out=offsets[1:])
-    texts = np.empty(int(offsets[-1]), dtype=np.uint8)
-    grammar.copy_texts(buffer, begins, lengths, offsets, texts)
-    return _series(na.string(), len(lengths), held, offsets, texts)
+def _texts(buffer: Numbers, begins: Numbers, lengths: Numbers, unfit: Numbers) -> pl.Series:
+    offsets = np.empty(len(lengths) + 1, dtype=np.int32)
+    texts.measure(buffer, begins, lengths, offsets, unfit)
+    copied = np.empty(int(offsets[-1]), dtype=np.uint8)
+    texts.copy(buffer, begins, offsets, copied)
+    return _series(na.string(), len(lengths), lengths != grammar.NULL, offsets, copied)
+
+
+def _instants(buffer: Numbers, begins: Numbers, lengths: Numbers, unfit: Numbers) -> pl.Series:
+    moments = np.zeros(len(lengths), dtype=np.int64)
+    instants.read(buffer, begins, lengths, moments, unfit)
+    return _numbers(moments, lengths != grammar.NULL, INSTANT)
 
 
 def _numbers(values: Numbers, held: Numbers, dtype: pl.DataType) -> pl.Series:
@@ -123,7 +129,7 @@ def _record_ids(table: Table, tenant_id: str, content: bytes, lines: Numbers) ->
     identity = hashlib.blake2b(f"{table.name}\0{tenant_id}\0".encode(), digest_size=16)
     whole = memoryview(content)
     ids = []
-    for begin, end in zip(lines[:, 1].tolist(), lines[:, 2].tolist(), strict=True):
+    for begin, end in zip(lines[:, grammar.INSIDE].tolist(), lines[:, grammar.BEHIND].tolist(), strict=True):
         digest = identity.copy()
         digest.update(whole[begin:end])
         ids.append(digest.hexdigest())
@@ -131,11 +137,13 @@ def _record_ids(table: Table, tenant_id: str, content: bytes, lines: Numbers) ->
 
 
 @cache
-def _kinds(table: Table) -> tuple[Numbers, int]:
+def _kinds(table: Table) -> tuple[Numbers, Numbers]:
+    """Return the kinds of the columns, and which ones no record lacks."""
     kinds = {pl.Int64(): grammar.INTEGER, pl.Boolean(): grammar.FLAG, INSTANT: grammar.INSTANT}
     names = [column.name for column in table.columns]
-    return np.array([kinds.get(column.dtype, grammar.TEXT) for column in table.columns], dtype=np.uint8), names.index(
-        table.key
+    needed = [names.index("Timestamp"), names.index(table.key)]
+    return np.array([kinds.get(column.dtype, grammar.TEXT) for column in table.columns], dtype=np.uint8), np.array(
+        needed
     )
 
 

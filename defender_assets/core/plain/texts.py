@@ -1,0 +1,111 @@
+"""Texts of plain lines: JSON strings (RFC 8259, section 7) unescaped, one column at a time. Knows bytes only."""
+
+# mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# numba infers types
+# ruff: noqa: ANN001, ANN202, ANN201, PLR2004
+
+import numpy as np
+from numba import njit
+
+_NULL = -1
+_SIMPLE = np.zeros(256, dtype=np.uint8)
+for _written, _meant in zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True):
+    _SIMPLE[_written] = _meant
+_HEX = np.full(256, 255, dtype=np.uint8)
+for _digit, _letter in enumerate(b"0123456789abcdef"):
+    _HEX[_letter] = _digit
+    _HEX[ord(chr(_letter).upper())] = _digit
+
+
+@njit
+def _unit(content, at):
+    """Return the UTF-16 unit of four hex digits, or -1."""
+    unit = 0
+    for place in range(4):
+        digit = _HEX[content[at + place]]
+        if digit == 255:
+            return -1
+        unit = unit * 16 + digit
+    return unit
+
+
+@njit
+def _unescaped(content, at, end):
+    """Return how long a text with escapes is without them, or -1: for half a surrogate pair, and pairs, too."""
+    size = 0
+    while at < end:
+        if content[at] != 0x5C:
+            at += 1
+            size += 1
+        elif content[at + 1] == 0x75:
+            unit = _unit(content, at + 2)
+            if unit < 0 or 0xD800 <= unit < 0xE000:
+                return -1
+            size += 1 if unit < 0x80 else 2 if unit < 0x800 else 3
+            at += 6
+        elif _SIMPLE[content[at + 1]]:
+            size += 1
+            at += 2
+        else:
+            return -1
+    return size
+
+
+@njit(nogil=True, cache=True)
+def measure(content, begins, lengths, offsets, unfit):
+    """Fill in where each text of a column begins when they stand one behind the other; mark those that are not plain.
+
+    `begins` and `lengths` are those of `grammar.scan`; `offsets` has one more, its first is 0. A text that is marked
+    takes no place.
+    """
+    offsets[0] = 0
+    for row in range(len(lengths)):
+        size = lengths[row]
+        if size == _NULL:
+            size = 0
+        elif begins[row] < 0:
+            begin = -begins[row] - 1
+            size = _unescaped(content, begin, begin + size)
+            if size < 0:
+                unfit[row] = True
+                size = 0
+        offsets[row + 1] = offsets[row] + size
+
+
+@njit(nogil=True, cache=True)
+def copy(content, begins, offsets, texts):
+    """Copy the texts of a column to where `measure` put them, unescaped."""
+    for row in range(len(begins)):
+        to, end = offsets[row], offsets[row + 1]
+        if to == end:
+            continue
+        at = begins[row]
+        if at >= 0:
+            texts[to:end] = content[at : at + end - to]
+            continue
+        at = -at - 1
+        while to < end:
+            if content[at] != 0x5C:
+                texts[to] = content[at]
+                at += 1
+                to += 1
+                continue
+            if content[at + 1] != 0x75:
+                texts[to] = _SIMPLE[content[at + 1]]
+                at += 2
+                to += 1
+                continue
+            unit = _unit(content, at + 2)
+            at += 6
+            if unit < 0x80:
+                texts[to] = unit
+                to += 1
+            elif unit < 0x800:
+                texts[to] = 0xC0 | unit >> 6
+                texts[to + 1] = 0x80 | unit & 0x3F
+                to += 2
+            else:
+                texts[to] = 0xE0 | unit >> 12
+                texts[to + 1] = 0x80 | unit >> 6 & 0x3F
+                texts[to + 2] = 0x80 | unit & 0x3F
+                to += 3
