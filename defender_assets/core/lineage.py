@@ -52,6 +52,10 @@ _LEADS = {
     "lead_id": f"{_BOTH.format('tenant_id')} {_KEY}",
     "alert_id": _KEY,
     "change": _BOTH.format("export_date"),
+    "changes": (
+        f"{_BOTH.format('export_date')} {_BOTH.format('Severity')} {_BOTH.format('Title')} info.Category "
+        "evidence.Categories evidence.record_id"
+    ),
     "title": _BOTH.format("Title"),
     "severity": _BOTH.format("Severity"),
     "category": "info.Category evidence.Categories",
@@ -102,6 +106,7 @@ _STORIES = {
     "tenant_id": "lead.tenant_id",
     "export_date": "lead.export_date",
     "story_id": "lead.tenant_id lead.lead_id lead.alert_time lead.export_date lead.entities",
+    "merged_story_ids": "lead.tenant_id lead.lead_id lead.alert_time lead.export_date lead.entities",
     "title": "lead.title lead.product lead.device_name lead.accounts",
     "lead_ids": "lead.lead_id lead.entities lead.alert_time",
     "lead_count": "lead.lead_id lead.entities lead.alert_time",

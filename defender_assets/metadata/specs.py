@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
-import polars as pl
 
 from defender_assets.core.lake import Lake
 from defender_assets.core.lineage import Lineage, Origin, lineage_of
@@ -48,9 +47,7 @@ def spec_tags(group: str) -> dict[str, str]:
 def _schema(columns: Iterable[Column], lineage: Lineage) -> dg.TableSchema:
     return dg.TableSchema(
         [
-            dg.TableColumn(
-                column.name, _type_name(column.dtype), description=_described(column, lineage.get(column.name, ()))
-            )
+            dg.TableColumn(column.name, column.type_name, description=_described(column, lineage.get(column.name, ())))
             for column in columns
         ]
     )
@@ -70,11 +67,3 @@ def _column_lineage(lineage: Lineage) -> dg.MetadataValue:
         for column, found in lineage.items()
     }
     return dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps))
-
-
-def _type_name(dtype: pl.DataType) -> str:
-    if isinstance(dtype, pl.List):
-        return "list of structs" if isinstance(dtype.inner, pl.Struct) else "list of strings"
-    return {pl.Datetime: "timestamp (UTC)", pl.String: "string", pl.Binary: "bytes"}.get(
-        type(dtype), str(dtype).lower()
-    )

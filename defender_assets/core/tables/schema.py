@@ -25,6 +25,14 @@ class Column:
     meaning: str
     known_words: tuple[str, ...] = ()
 
+    @property
+    def type_name(self) -> str:
+        """Return the type as people say it."""
+        if isinstance(self.dtype, pl.List):
+            return "list of structs" if isinstance(self.dtype.inner, pl.Struct) else "list of strings"
+        names = {pl.Datetime: "timestamp (UTC)", pl.String: "string", pl.Binary: "bytes"}
+        return names.get(type(self.dtype), str(self.dtype).lower())
+
 
 def text(name: str, meaning: str, *known_words: str) -> Column:
     """Return a String column."""

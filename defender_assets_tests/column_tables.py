@@ -1,0 +1,69 @@
+"""The tables of columns in the documents, made out of the schemas and the lineage: each section `Columns of NAME`.
+
+`python -m defender_assets_tests.column_tables` writes them anew; a test holds the documents to it.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from defender_assets.core.derived import DERIVED
+from defender_assets.core.lineage import Origin, lineage_of
+from defender_assets.core.raw import RAW_COLUMNS
+from defender_assets.core.rows import QUARANTINE_COLUMNS
+from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Column
+from defender_assets.core.typed import QUARANTINE
+
+DOCS = Path(__file__).parents[1] / "docs"
+SHOWN_ORIGINS = 6
+
+COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    **{table.raw: RAW_COLUMNS for table in TABLES},
+    **{table.name: table.all_columns for table in TABLES},
+    QUARANTINE: QUARANTINE_COLUMNS,
+    **{derived.name: derived.columns for derived in DERIVED},
+}
+# as Microsoft calls them: shorter, and what readers know
+_SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}
+_SECTION = re.compile(r"^## Columns of `(\w+)`\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def column_table(name: str) -> str:
+    """The Markdown table of a table's columns: name, type, where it comes from, what it says."""
+    lineage = lineage_of(name)
+    rows = [
+        f"| `{column.name}` | {column.type_name} | {_origins(lineage.get(column.name, ()))} | {_text(column)} |"
+        for column in COLUMNS[name]
+    ]
+    return "\n".join(["| column | type | from | what it says |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def rewritten(text: str) -> str:
+    """A document with its tables of columns as the schemas say; what else a section tells stands before its table."""
+    return _SECTION.sub(_section, text).rstrip("\n") + "\n"
+
+
+def _section(found: re.Match[str]) -> str:
+    heading, *lines = found[0].split("\n")
+    prose = "\n".join(line for line in lines if not line.startswith("|")).strip("\n")
+    return "\n\n".join(part for part in (heading, prose, column_table(found[1])) if part) + "\n"
+
+
+def _origins(origins: Iterable[Origin]) -> str:
+    named = [f"{_SHORT.get(origin.table, origin.table)}.{origin.column}" for origin in origins]
+    more = [f"{len(named) - SHOWN_ORIGINS} more"] if len(named) > SHOWN_ORIGINS else []
+    return ", ".join([*named[:SHOWN_ORIGINS], *more]) or "–"
+
+
+def _text(column: Column) -> str:
+    words = f" Words so far: {', '.join(column.known_words)}." if column.known_words else ""
+    return f"{column.meaning.removesuffix('.')}.{words}".replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for document in sorted(DOCS.glob("*.md")):
+        before = document.read_text()
+        if (after := rewritten(before)) != before:
+            document.write_text(after)
+            sys.stdout.write(f"{document.name}\n")
