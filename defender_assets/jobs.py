@@ -16,7 +16,7 @@ INGEST_DAY = dg.define_asset_job(
     "ingest_day",
     selection=_A_DAY,
     executor_def=dg.in_process_executor,
-    description="Materializes all assets of a day: new bytes to raw, typed tables, quarantine, leads, stories.",
+    description="Materializes all assets of a day: new bytes to raw, typed tables, quarantine, leads, stories, brief.",
 )
 
 REFRESH_DAY = dg.define_asset_job(

@@ -1,4 +1,4 @@
-"""What every test gets: isolation from the machine's settings, and the emulator for those that ask for it.
+"""What every test gets: isolation from the machine's settings, and the emulator and a filled lake for those that ask.
 
 Builders of records, exports and lakes do not belong here but beside the tests that use them.
 """
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from defender_assets_tests.emulator import Emulator, run_emulator
+from defender_assets_tests.held import Held, make_held
 
 # A deadline measures the machine's other work; a fixed seed makes a run of the suite the same everywhere.
 settings.register_profile("defender", deadline=None, derandomize=True, database=None)
@@ -34,6 +35,12 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
+    """What the tests that only read look at: an export and its lake. No test changes it."""
+    return make_held(tmp_path_factory.mktemp("held"))
 
 
 @pytest.fixture(scope="session")

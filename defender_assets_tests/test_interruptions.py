@@ -21,7 +21,7 @@ from defender_assets_tests.exports import local_lake
 pytestmark = pytest.mark.long
 
 DAY = date(2026, 11, 3)
-COMMITS_OF_A_DAY = 12  # raw, quarantine, typed of three tables; leads; stories; OCSF events
+COMMITS_OF_A_DAY = 13  # raw, quarantine, typed of three tables; leads; stories; OCSF events; the brief
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,70 @@
-"""Leads and stories, what an analyst opens, and the leads as OCSF events for other tools."""
+"""Leads and stories, what an analyst opens, the brief of a day, and the leads as OCSF events for other tools."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 
 import dagster as dg
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
 from defender_assets.checks import COMPLETENESS
 from defender_assets.core.accounting.completeness import completeness
-from defender_assets.core.derived import DERIVED, FINDINGS, LEADS, STORIES, Derived, rebuild_day
+from defender_assets.core.derived import (
+    BRIEFS,
+    DERIVED,
+    FINDINGS,
+    LEADS,
+    STORIES,
+    Derived,
+    DerivedReport,
+    rebuild_day,
+)
 from defender_assets.core.lake import Lake
-from defender_assets.metadata.reports import derived_metadata, leads_metadata
+from defender_assets.metadata.reports import Metadata, brief_metadata, derived_metadata, leads_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.partitions import look_back
 from defender_assets.resources import LakeResource, told_plainly
 
-_PREVIEW = {
-    LEADS.name: ("risk_score", "severity", "product", "title", "device_name", "device_match", "alert_time", "change"),
-    STORIES.name: ("score", "severity", "products", "title", "first_alert_time", "last_alert_time"),
-    FINDINGS.name: ("finding_uid", "severity_id", "activity_id", "status_id", "time", "event_uid"),
-}
-_PAGE = {LEADS.name: "leads.md", STORIES.name: "leads.md", FINDINGS.name: "ocsf.md"}
-_DESCRIPTION = {
-    LEADS.name: (
+
+@dataclass(frozen=True)
+class _Face:
+    """What the UI shows of a table: its description, the document, the columns of a preview, and what a run adds."""
+
+    description: str
+    page: str
+    preview: tuple[str, ...]
+    told: Callable[[DerivedReport, date], Metadata] = lambda _report, _day: {}
+
+
+_FACES = {
+    LEADS.name: _Face(
         "One row per alert that was new or changed on the day, with **the device as it was at the alert**, the "
         "entities of its evidence, and a risk score with its reasons.\n\nReads the alerts of 30 days back and the "
-        "devices of 7 days back. The current state of a lead is its row in the latest partition."
+        "devices of 7 days back. The current state of a lead is its row in the latest partition.",
+        "leads.md",
+        ("risk_score", "severity", "product", "title", "device_name", "device_match", "alert_time", "change"),
+        leads_metadata,
     ),
-    STORIES.name: (
-        "Leads of any product, within a tenant, that share a user, device, file, address, mail or app within 24 "
-        "hours.\n\nReads the leads of 7 days back. `story_id` stays with the part that holds the story's first lead."
+    STORIES.name: _Face(
+        "Leads of any product, within a tenant, that hardly share by chance what they share (user, device, file, "
+        "address, mail, app) within 24 hours.\n\nReads the leads of 7 days back. `story_id` stays with the part that "
+        "holds the story's first lead.",
+        "leads.md",
+        ("score", "severity", "products", "title", "first_alert_time", "last_alert_time"),
     ),
-    FINDINGS.name: (
+    FINDINGS.name: _Face(
         "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event's JSON text.\n\n"
-        "`defender-assets ocsf --day D` writes them as NDJSON. A muted lead is Suppressed, not left out."
+        "`defender-assets ocsf --day D` writes them as NDJSON. A muted lead is Suppressed, not left out.",
+        "ocsf.md",
+        ("finding_uid", "severity_id", "activity_id", "status_id", "time", "event_uid"),
+    ),
+    BRIEFS.name: _Face(
+        "The day as **one page to read**: leads by severity, product and hour, stories as timelines, the leads to look "
+        "at first with their reasons, the devices most hit, and how sound the data are.\n\n`defender-assets brief "
+        "--day D --out FILE` writes it. The file needs no network and runs nothing; text of the alerts is escaped.",
+        "brief.md",
+        ("headline", "lead_count", "story_count", "quarantined_lines"),
+        brief_metadata,
     ),
 }
 
@@ -42,6 +76,7 @@ def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.As
 
 def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
     checks = [COMPLETENESS] if derived is LEADS else []
+    face = _FACES[derived.name]
 
     @dg.asset(
         name=derived.name,
@@ -55,9 +90,9 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
         partitions_def=days,
         retry_policy=RETRIES,
         check_specs=[check.spec(derived.name) for check in checks],
-        metadata=spec_metadata(storage, derived.name, derived.columns, _PAGE[derived.name]),
+        metadata=spec_metadata(storage, derived.name, derived.columns, face.page),
         tags=spec_tags("leads"),
-        description=_DESCRIPTION[derived.name],
+        description=face.description,
     )
     def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
         found = {}
@@ -66,9 +101,7 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
                 report = rebuild_day(lake, derived, day, force=wants_refresh(context, config))
             if checks:
                 found[day] = completeness(report.rows)
-            metadata = derived_metadata(report, _PREVIEW[derived.name])
-            if derived is LEADS:
-                metadata = {**metadata, **leads_metadata(report)}
+            metadata = {**derived_metadata(report, face.preview), **face.told(report, day)}
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(derived.name, found) for check in checks])
 

@@ -5,6 +5,7 @@ Nothing heavy is imported here: Dagster, Polars and the Azure SDK are loaded by 
 
 import click
 
+from defender_assets.cli.brief import brief
 from defender_assets.cli.check import check
 from defender_assets.cli.complaints import Commands
 from defender_assets.cli.demo import demo
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (check, demo, simulate, leads, stories, ocsf, quarantine, replay):
+for command in (check, demo, simulate, leads, stories, brief, ocsf, quarantine, replay):
     main.add_command(command)

@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from defender_assets.cli.hostile import visible
 from defender_assets.core.failures import DefenderAssetsError, scrub
+from defender_assets.core.hostile import visible
 
 if TYPE_CHECKING:
     from defender_assets.settings import Settings

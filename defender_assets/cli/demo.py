@@ -126,6 +126,8 @@ def _next(place: "Place") -> str:
         "What to do next\n"
         "  make ui                                 Dagster on this data, sensors on, at http://127.0.0.1:3000\n"
         "  .venv/bin/defender-assets leads         all leads; also stories, quarantine; --format json or csv\n"
+        "  .venv/bin/defender-assets brief --out brief.html\n"
+        "                                          the newest day as a page to read in a browser\n"
         "  .venv/bin/defender-assets check         what the settings amount to\n"
         "  a real account                          put AZURE_STORAGE_CONNECTION_STRING into .env, and a\n"
         "                                          DEFENDER_LAKE_URI of its own, apart from these made-up alerts"

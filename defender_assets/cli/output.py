@@ -1,6 +1,6 @@
 """Rows as JSON and CSV for machines and as tables for people, all on standard output.
 
-Which rows and which columns is the commands' business; how hostile text is tamed stands in `hostile`.
+Which rows and which columns is the commands' business; how hostile text is tamed: `core.hostile`, `hostile`.
 """
 
 import base64
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.hostile import spreadsheet_cell, visible
+from defender_assets.cli.hostile import spreadsheet_cell
+from defender_assets.core.hostile import visible
 
 if TYPE_CHECKING:
     import polars as pl

@@ -4,10 +4,10 @@ from datetime import date
 
 import click
 
-from defender_assets.cli.hostile import visible_bytes
 from defender_assets.cli.options import limit, of_day, output_format
 from defender_assets.cli.output import Cells, hour_of
 from defender_assets.cli.reading import Reading
+from defender_assets.core.hostile import visible_bytes
 
 ROWS_OF_A_TABLE = 25
 BYTES_SHOWN = 120

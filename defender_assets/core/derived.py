@@ -1,6 +1,6 @@
 """The tables derived from the typed ones, as partitions: built from what, how far back, and the one way to write them.
 
-How a lead, a story or an OCSF event comes about stands in `leads`, `stories` and `ocsf`.
+How a lead, a story, an OCSF event or a brief comes about stands in `leads`, `stories`, `ocsf` and `brief`.
 """
 
 import logging
@@ -10,6 +10,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.brief import BRIEF_COLUMNS, BRIEF_SCHEMA, build_briefs
+from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS
 from defender_assets.core.lake import Commit, Lake, in_rounds, scan_days
 from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
@@ -17,6 +19,7 @@ from defender_assets.core.ocsf import FINDING_COLUMNS, FINDING_SCHEMA, build_fin
 from defender_assets.core.phases import Phases
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column
+from defender_assets.core.typed import QUARANTINE
 
 logger = logging.getLogger(__name__)
 
@@ -31,18 +34,22 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Derived:
-    """A table whose partition D is a function of upstream partitions ≤ D and is replaced as a whole."""
+    """A table whose partition D is a function of upstream partitions ≤ D and is replaced as a whole.
+
+    Upstreams are opened in their order. `chunks` as in `Layout`.
+    """
 
     name: str
     columns: tuple[Column, ...]
     schema: pl.Schema
     upstreams: tuple[Upstream, ...]
     build: Callable[..., pl.DataFrame]
+    chunks: str | None = None
 
     @property
     def layout(self) -> Layout:
         """Return how the table is laid out."""
-        return Layout(self.name, self.schema)
+        return Layout(self.name, self.schema, chunks=self.chunks)
 
     def target_version(self, day: date, held: Callable[[str, date], int]) -> int:
         """Return the sum of the upstream versions, look-back included, that partition D would be built from."""
@@ -70,7 +77,22 @@ STORIES = Derived(
 FINDINGS = Derived(
     "ocsf_detection_findings", FINDING_COLUMNS, FINDING_SCHEMA, (Upstream(LEADS.name, 0),), build_findings
 )
-DERIVED = (LEADS, STORIES, FINDINGS)
+BRIEFS = Derived(
+    "daily_briefs",
+    BRIEF_COLUMNS,
+    BRIEF_SCHEMA,
+    (
+        Upstream(LEADS.name, BRIEF_LOOKBACK_DAYS),
+        Upstream(STORIES.name, 0),
+        Upstream(DEVICE_INFO.name, BRIEF_LOOKBACK_DAYS),
+        # Its fences are those of the typed tables, and its lines are committed before their rows: opened after the
+        # leads, it holds all lines of the versions that the leads' own version counts.
+        Upstream(QUARANTINE, 0),
+    ),
+    build_briefs,
+    chunks="html",
+)
+DERIVED = (LEADS, STORIES, FINDINGS, BRIEFS)
 """In the order of the data's way: each after those that it reads."""
 
 

@@ -29,7 +29,7 @@ PROPERTIES = {
 class Layout:
     """How a Delta table is laid out: its schema, its partition columns and how its files are written.
 
-    `chunks` names a Binary column of large values: it gets no dictionary and no statistics, otherwise Parquet keeps
+    `chunks` names a column of large values: it gets no dictionary and no statistics, otherwise Parquet keeps
     whole values as minimum and maximum in its footers.
     """
 

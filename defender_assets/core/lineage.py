@@ -6,7 +6,7 @@ How a value is made out of those columns is told in the room that makes it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from defender_assets.core.derived import FINDINGS, LEADS, STORIES
+from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
 from defender_assets.core.devices.as_of import TAKEN
 from defender_assets.core.raw import RAW_COLUMNS
 from defender_assets.core.rows import QUARANTINE_COLUMNS
@@ -30,6 +30,8 @@ _TABLES = {
     "evidence": ALERT_EVIDENCE.name,
     "device": DEVICE_INFO.name,
     "lead": LEADS.name,
+    "story": STORIES.name,
+    "quarantine": QUARANTINE,
 }
 
 _BOTH = "info.{0} evidence.{0}"
@@ -139,6 +141,22 @@ _FINDINGS = {
     ),
 }
 
+_BRIEFS = {
+    "tenant_id": "lead.tenant_id story.tenant_id device.tenant_id",
+    "export_date": "lead.export_date",
+    "tenants": "lead.tenant_id story.tenant_id device.tenant_id",
+    "lead_count": "lead.lead_id",
+    "story_count": "story.story_id",
+    "quarantined_lines": "quarantine.reason",
+    "headline": "lead.lead_id lead.severity story.story_id story.title story.score",
+    "picture": "lead.alert_time lead.severity",
+    "html": (
+        "lead.title lead.severity lead.risk_score lead.risk_reasons lead.device_name lead.alert_time story.title "
+        "story.score story.score_reasons story.lead_ids story.tactics story.shared_entities device.Timestamp "
+        "quarantine.reason"
+    ),
+}
+
 
 def lineage_of(name: str) -> Lineage:
     """Return the origins of a table's columns; raw tables have none, what is above them are blobs.
@@ -190,4 +208,5 @@ _LINEAGE: Mapping[str, Lineage] = {
     LEADS.name: _read({**_TAKEN, **_LEADS, "risk_score": _SCORED, "risk_reasons": _SCORED}),
     STORIES.name: _read(_STORIES),
     FINDINGS.name: _read(_FINDINGS),
+    BRIEFS.name: _read(_BRIEFS),
 }

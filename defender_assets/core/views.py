@@ -10,7 +10,7 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.derived import FINDINGS, LEADS, STORIES
+from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Lake
 from defender_assets.core.typed import QUARANTINE
@@ -50,6 +50,11 @@ def story_versions(lake: Lake, *, day: date | None = None, until: date | None = 
 def findings(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
     """Return the OCSF events of all days or one, in order of day, tenant and finding."""
     return _of_days(lake.read(FINDINGS.name), day, None).sort("export_date", "tenant_id", "finding_uid")
+
+
+def briefs(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
+    """Return the briefs of all days or one, the newest day first."""
+    return _of_days(lake.read(BRIEFS.name), day, None).sort("export_date", descending=True)
 
 
 def quarantined_lines(

@@ -23,6 +23,11 @@ _PLAIN = "#2f6fb7"
 _OTHER = "#7a808a"
 
 
+def picture(title: str, svg: str) -> dg.MetadataValue:
+    """Return an image in Markdown; the title is the project's own words, never an alert's."""
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
+
+
 def bars(title: str, counts: Mapping[str, int], order: Sequence[str] = ()) -> dg.MetadataValue:
     """Return a bar for each word with its number: in the given order, else the longest first; of many the first."""
     words = [word for word in order if word in counts] or sorted(counts, key=lambda word: (-counts[word], word))
@@ -38,7 +43,7 @@ def bars(title: str, counts: Mapping[str, int], order: Sequence[str] = ()) -> dg
             f'<text x="{162 + width}" y="{top + 11}">{counts[word]:,}</text>'
         )
     left_out = f" (the first {SHOWN} of {len(words)})" if len(words) > SHOWN else ""
-    return _picture(title + left_out, 42 + ROW * len(words[:SHOWN]), drawn)
+    return _card(title + left_out, 42 + ROW * len(words[:SHOWN]), drawn)
 
 
 def by_hour(title: str, counts: Mapping[tuple[int, str], int]) -> dg.MetadataValue:
@@ -58,14 +63,14 @@ def by_hour(title: str, counts: Mapping[tuple[int, str], int]) -> dg.MetadataVal
                 )
     drawn.append('<path d="M12 112.5H468" stroke="#dcdcd6"/>')
     drawn += [f'<text x="{12 + 19 * hour}" y="126">{hour:02d}</text>' for hour in range(0, HOURS, 6)]
-    return _picture(title, 136, drawn)
+    return _card(title, 136, drawn)
 
 
-def _picture(title: str, height: int, drawn: Sequence[str]) -> dg.MetadataValue:
+def _card(title: str, height: int, drawn: Sequence[str]) -> dg.MetadataValue:
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">'
         "<style>text{font:11px system-ui,sans-serif;fill:#565b63}</style>"
         f'<rect width="{WIDTH}" height="{height}" rx="6" fill="#ffffff"/>'
         f'<text x="12" y="20" font-weight="bold">{escape(title)}</text>{"".join(drawn)}</svg>'
     )
-    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
+    return picture(title, svg)

@@ -1,6 +1,7 @@
 """What a materialization tells: the reports of the core as Dagster metadata."""
 
 from collections.abc import Mapping
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -12,7 +13,7 @@ from defender_assets.core.raw import RawReport
 from defender_assets.core.tables import ALERT_INFO, Table
 from defender_assets.core.tables.schema import SEVERITIES
 from defender_assets.core.typed import TypedReport
-from defender_assets.metadata.pictures import bars, by_hour
+from defender_assets.metadata.pictures import bars, by_hour, picture
 
 Metadata = Mapping[str, dg.MetadataValue]
 CELL = 120
@@ -80,7 +81,7 @@ def derived_metadata(report: DerivedReport, preview: tuple[str, ...]) -> Metadat
     }
 
 
-def leads_metadata(report: DerivedReport) -> Metadata:
+def leads_metadata(report: DerivedReport, _day: date) -> Metadata:
     """Return the leads in numbers that are worth a plot over the days, and the hours of their alerts."""
     leads = report.rows
     severities = dict(leads.group_by("severity").len().iter_rows())
@@ -92,6 +93,16 @@ def leads_metadata(report: DerivedReport) -> Metadata:
         "devices_hit": dg.MetadataValue.int(leads.select("tenant_id", "device_id").drop_nulls().n_unique()),
         "highest_risk": dg.MetadataValue.int(int(leads["risk_score"].max() or 0)),  # type: ignore[arg-type]
         **({"alerts_by_hour": by_hour("Alerts by hour (UTC) and severity", counts)} if counts else {}),
+    }
+
+
+def brief_metadata(report: DerivedReport, day: date) -> Metadata:
+    """Return the picture of a day's brief, and how the page is opened; nothing where there is no brief."""
+    if report.rows.is_empty():
+        return {}
+    return {
+        "picture": picture("Leads by hour and severity", report.rows["picture"].item()),
+        "open_with": dg.MetadataValue.text(f"defender-assets brief --day {day} --out brief-{day}.html"),
     }
 
 

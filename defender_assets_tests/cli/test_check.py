@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
-from defender_assets_tests.cli.conftest import Held, Run
+from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, properties, records
+from defender_assets_tests.held import Held
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_materialized_export_is_well_or_names_its_bad_lines(on_held: Run, held
     assert found["export"]["tenants"] == found["lake"]["tenants"]
     assert len(found["export"]["tenants"]) == 2
     assert found["lake"]["writable"]
-    assert len(found["lake"]["tables"]) == 10
+    assert len(found["lake"]["tables"]) == 11
     alerts = container(found, ALERT_INFO.container)
     assert (alerts["exists"], alerts["days"], alerts["days_before_start"]) == (True, 2, 0)
     assert not list(held.lake_dir.glob("_check_*"))

@@ -1,7 +1,8 @@
 import pytest
 
-from defender_assets.cli.hostile import spreadsheet_cell, visible, visible_bytes
-from defender_assets_tests.cli.hostile import HOSTILE_TITLE, dangerous_in
+from defender_assets.cli.hostile import spreadsheet_cell
+from defender_assets.core.hostile import visible, visible_bytes
+from defender_assets_tests.hostile import HOSTILE_TITLE, dangerous_in
 
 
 @pytest.mark.parametrize(

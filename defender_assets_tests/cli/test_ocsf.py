@@ -1,8 +1,9 @@
 import json
 from pathlib import Path
 
-from defender_assets_tests.cli.conftest import Held, Run
-from defender_assets_tests.cli.hostile import HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.held import Held
+from defender_assets_tests.hostile import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
 
 
 def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_as_it_is(on_held: Run, held: Held) -> None:
@@ -11,7 +12,7 @@ def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_as_it_is(o
     assert first.isascii()
     assert not dangerous_in(first)
     events = [json.loads(line) for line in first.splitlines()]
-    assert HOSTILE_TITLE in [event["message"] for event in events]
+    assert HOSTILE_TITLE + HOSTILE_HTML in [event["message"] for event in events]
     assert {event["class_uid"] for event in events} == {2004}
     assert on_held("ocsf").stdout == first + second
 

@@ -13,9 +13,10 @@ from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.core.views import collected, current_leads, current_stories
 from defender_assets.simulator import truth
-from defender_assets_tests.cli.conftest import SCENARIO, Held, Run
-from defender_assets_tests.cli.hostile import HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.exports import local_lake
+from defender_assets_tests.held import SCENARIO, Held
+from defender_assets_tests.hostile import HOSTILE_HTML, HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
 
 READING = ("leads", "stories", "quarantine")
 
@@ -54,7 +55,7 @@ def test_json_is_ascii_and_keeps_the_title_as_it_is(on_held: Run) -> None:
 
     assert result.stdout.isascii()
     assert not dangerous_in(result.stdout)
-    assert HOSTILE_TITLE in [lead["title"] for lead in json.loads(result.stdout)]
+    assert HOSTILE_TITLE + HOSTILE_HTML in [lead["title"] for lead in json.loads(result.stdout)]
 
 
 def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_held: Run) -> None:

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from defender_assets.core import lake as lake_room
 from defender_assets.core import layouts, raw, typed
 from defender_assets.core.compaction import compact_day
-from defender_assets.core.derived import DERIVED, FINDINGS, LEADS, rebuild_day
+from defender_assets.core.derived import BRIEFS, DERIVED, FINDINGS, LEADS, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Lake
@@ -54,10 +54,11 @@ def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
     shutil.copytree(FIRST_VERSION, tmp_path / "copy")
     lake, export = local_lake(tmp_path / "copy" / "lake"), DirectoryExport(tmp_path / "copy" / "export")
     before = {layout.name: lake.read(layout.name).collect() for layout in LAYOUTS}
-    assert {name for name, frame in before.items() if frame.is_empty()} == {FINDINGS.name}
-    # a table that the first version did not have is behind, and nothing else is
-    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [FINDINGS.name]
+    assert {name for name, frame in before.items() if frame.is_empty()} == {FINDINGS.name, BRIEFS.name}
+    # the tables that the first version did not have are behind, and nothing else is
+    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [FINDINGS.name, BRIEFS.name]
     rebuild_day(lake, FINDINGS, DAY)
+    rebuild_day(lake, BRIEFS, DAY)
     assert lake.read(FINDINGS.name).collect().height == before[LEADS.name].height
     assert survey(lake, export, [DAY]) == []
     Folder(export.root).append(ALERT_INFO, blob_path(hour=20), records(ALERT_INFO, 0, 1))

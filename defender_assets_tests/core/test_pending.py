@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import DERIVED, LEADS, STORIES, rebuild_day
+from defender_assets.core.derived import BRIEFS, DERIVED, LEADS, STORIES, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import list_all, list_days, survey
@@ -82,7 +82,7 @@ def test_a_day_that_grows_makes_the_later_days_of_the_look_back_stale(
     run_day(lake, export, DAY)
     behind = survey(lake, export, [DAY, NEXT, far, too_far])
     assert [(day.day, [stale.table for stale in day.stale]) for day in behind] == [
-        (NEXT, [LEADS.name, STORIES.name]),
+        (NEXT, [LEADS.name, STORIES.name, BRIEFS.name]),
         (far, [LEADS.name]),
     ]
 

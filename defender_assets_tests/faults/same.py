@@ -9,7 +9,7 @@ from defender_assets.core import typed
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES
-from defender_assets_tests.day_runs import NOT_PROMISED
+from defender_assets_tests.day_runs import NOT_PROMISED, promised_rows
 from defender_assets_tests.exports import local_lake
 from defender_assets_tests.faults.truth import DAYS
 
@@ -34,9 +34,7 @@ def tables_of(lake: Lake) -> dict[str, pl.DataFrame]:
     held = {table.name: (lake.read(table.name), ["export_date", "record_id"]) for table in TABLES}
     line = ["export_date", "table_name", "tenant_id", "blob", "blob_created_at", "byte_offset"]
     frames = {typed.QUARANTINE: lake.read(typed.QUARANTINE).drop("batch").sort(line)}
-    for derived in DERIVED:
-        key = next(name for name in ("lead_id", "story_id", "finding_uid") if name in derived.schema)
-        held[derived.name] = (lake.read(derived.name), ["export_date", key])
+    frames |= {derived.name: promised_rows(lake, derived) for derived in DERIVED}
     frames |= {
         name: rows.drop(NOT_PROMISED, strict=False).sort("tenant_id", *key) for name, (rows, key) in held.items()
     }

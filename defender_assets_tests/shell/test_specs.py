@@ -56,6 +56,17 @@ EXPECTED = {
     ),
     "lead_stories": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D"}),
     "ocsf_detection_findings": ("leads", "deltalake polars", "", {"device_enriched_leads": "D"}),
+    "daily_briefs": (
+        "leads",
+        "deltalake polars",
+        "",
+        {
+            "device_enriched_leads": "D-7 to D",
+            "lead_stories": "D",
+            "mdatp_device_info": "D-7 to D",
+            "quarantined_records": "D",
+        },
+    ),
 }
 
 
@@ -135,7 +146,7 @@ def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definition
 
 
 def test_a_days_jobs_do_all_of_a_day_and_not_the_check_of_all_days(definitions: dg.Definitions) -> None:
-    for name, assets in (("ingest_day", 10), ("refresh_day", 10), ("rebuild_day", 7)):
+    for name, assets in (("ingest_day", 11), ("refresh_day", 11), ("rebuild_day", 8)):
         layer = definitions.resolve_job_def(name).asset_layer
         assert len(layer.selected_asset_keys) == assets
         assert "stale_days" not in {key.name for key in layer.asset_graph.asset_check_keys}

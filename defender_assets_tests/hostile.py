@@ -1,8 +1,13 @@
-"""What an attacker may have a product write: into a title, and into a line that is no record."""
+"""What an attacker may have a product write: into a title and other text, and into a line that is no record."""
 
 HOSTILE_TITLE = (
     "=cmd|' /C calc'!A0 \x1b[31m\x1b]8;;http://evil.example\x07click\x1b]8;;\x07 "
     "[bold red]markup[/] \u202egnp.exe \x9b2J"
+)
+# as HTML, as the value of an attribute, as the text of a script and as a template
+HOSTILE_HTML = (
+    "\"'></title></style><script>document.title='run'</script><img src=x onerror=document.title='run'>"
+    "<svg/onload=document.title='run'> [text](javascript:alert(1)) ![](http://evil.example/x.png) {{ 7 * 7 }}"
 )
 HOSTILE_LINE = b"\x1b[2J\xff[bold]not json[/bold]\x07\r\n"
 

@@ -1,0 +1,240 @@
+"""Leads, stories and devices as the brief shows them: how many, in which words. Their layout: `page.html`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from defender_assets.core.brief.words import (
+    KINDS,
+    category_name,
+    clipped,
+    counted,
+    kind_of,
+    listed,
+    moment_words,
+    product_name,
+    span_words,
+)
+
+LEADS_SHOWN = 12
+STORIES_SHOWN = 8
+STEPS_SHOWN = 20
+TRACES_SHOWN = 4
+LONG, SHORT = 220, 110
+
+Row = Mapping[str, Any]
+
+# well-known SIDs: the system, the local service, the network service
+_SYSTEM = frozenset({"S-1-5-18", "S-1-5-19", "S-1-5-20"})
+
+
+@dataclass(frozen=True)
+class LeadEntry:
+    """A lead of the list "to look at first"."""
+
+    anchor: str
+    title: str
+    kind: str
+    severity: str
+    risk: int
+    facts: list[str]
+    traces: list[tuple[str, str]]
+    reasons: list[tuple[int, str]]
+    moment: datetime | None
+    when: str
+    change: str
+    tenant: str
+    url: str
+    story: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """An alert in a story's timeline; `of_day` when its lead was new or changed on the day of the brief."""
+
+    moment: datetime | None
+    when: str
+    kind: str
+    severity: str
+    title: str
+    facts: list[str]
+    url: str
+    of_day: bool
+
+
+@dataclass(frozen=True)
+class StoryEntry:
+    """A story with its alerts in order of time."""
+
+    anchor: str
+    title: str
+    kind: str
+    severity: str
+    score: int
+    facts: list[str]
+    tactics: list[str]
+    techniques: list[str]
+    steps: list[Step]
+    further: int
+    shared: list[str]
+    reasons: list[tuple[int, str]]
+    tenant: str
+
+
+@dataclass(frozen=True)
+class DeviceEntry:
+    """A device and what hit it."""
+
+    name: str
+    facts: list[str]
+    leads: int
+    severities: list[tuple[str, int]]
+    top_risk: int
+    tenant: str
+
+
+def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) -> LeadEntry:
+    """Return a lead as the list shows it; `story_of` gives the anchor of the story of (tenant, lead)."""
+    category = category_name(lead["category"]) if lead["category"] else None
+    who = _accounts(lead)
+    return LeadEntry(
+        anchor=f"lead-{lead['lead_id']}",
+        title=_title(lead),
+        kind=kind_of(lead["severity"]),
+        severity=lead["severity"] or "Unrated",
+        risk=lead["risk_score"] or 0,
+        facts=[
+            *([category] if category else []),
+            product_name(lead["product"]),
+            *([device] if (device := device_words(lead)) else []),
+            *([listed(who, 2)] if who else []),
+            *([", ".join(techniques[:4])] if (techniques := lead["attack_techniques"] or []) else []),
+        ],
+        traces=_traces(lead),
+        reasons=_reasons(lead["risk_reasons"]),
+        moment=lead["alert_time"],
+        when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
+        change=lead["change"] or "",
+        tenant=lead["tenant_id"],
+        url=lead["portal_url"] or "",
+        story=story_of.get((lead["tenant_id"], lead["lead_id"])),
+    )
+
+
+def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> StoryEntry:
+    """Return a story as the page shows it; `leads` are the latest rows by (tenant, lead) up to the day."""
+    members = [lead for key in story["lead_ids"] or [] if (lead := leads.get((story["tenant_id"], key)))]
+    count = len(story["lead_ids"] or [])
+    products = [product_name(product) for product in story["products"] or []]
+    shared = [entity["kind"] for entity in story["shared_entities"] or []]
+    span = (story["last_alert_time"] - story["first_alert_time"]).total_seconds() if story["last_alert_time"] else 0
+    return StoryEntry(
+        anchor=f"story-{story['story_id']}",
+        title=clipped(story["title"] or "untitled", LONG),
+        kind=kind_of(story["severity"]),
+        severity=story["severity"] or "Unrated",
+        score=story["score"] or 0,
+        facts=[
+            counted(count, "alert"),
+            " · ".join(products),
+            f"over {span_words(span)}",
+            counted(len(story["device_names"] or []), "device"),
+            counted(len(story["accounts"] or []), "account"),
+        ],
+        tactics=[category_name(tactic) for tactic in story["tactics"] or []],
+        techniques=list(story["techniques"] or []),
+        steps=[_step(lead, day) for lead in members[:STEPS_SHOWN]],
+        further=max(0, count - STEPS_SHOWN),
+        shared=[counted(shared.count(kind), kind) for kind in sorted(set(shared))],
+        reasons=_reasons(story["score_reasons"]),
+        tenant=story["tenant_id"],
+    )
+
+
+def device_entry(device: Row) -> DeviceEntry:
+    """Return a device of `figures.devices_hit` as the page shows it."""
+    kinds = [kind_of(severity) for severity in device["severities"]]
+    facts = [
+        device["os_platform"],
+        device["machine_group"],
+        f"exposure {device['exposure_level'].lower()}" if device["exposure_level"] else None,
+        f"value {device['asset_value'].lower()}" if device["asset_value"] else None,
+        "reachable from the internet" if device["is_internet_facing"] else None,
+    ]
+    return DeviceEntry(
+        name=clipped(device["device_name"] or device["device_id"], SHORT),
+        facts=[clipped(fact, SHORT) for fact in facts if fact],
+        leads=device["leads"],
+        severities=[(kind, kinds.count(kind)) for kind in KINDS if kind in kinds],
+        top_risk=device["top_risk"] or 0,
+        tenant=device["tenant_id"],
+    )
+
+
+def device_words(lead: Row) -> str | None:
+    """Return the lead's device as a person reads it, with how it was matched when that is not plain; None without."""
+    name = lead["device_name"] or (lead["device_id"] or "")[:12]
+    if not name:
+        return None
+    others = len(lead["devices"] or []) - 1
+    notes = [f"+{others}"] if others > 0 else []
+    notes += {"after": ["first seen later"], "unknown": ["not seen"]}.get(lead["device_match"], [])
+    return clipped(name, SHORT) + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _step(lead: Row, day: date) -> Step:
+    who = _accounts(lead)
+    facts = [product_name(lead["product"]), device_words(lead), listed(who, 2) if who else None]
+    return Step(
+        moment=lead["alert_time"],
+        when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
+        kind=kind_of(lead["severity"]),
+        severity=lead["severity"] or "Unrated",
+        title=_title(lead),
+        facts=[fact for fact in facts if fact],
+        url=lead["portal_url"] or "",
+        of_day=lead["export_date"] == day,
+    )
+
+
+def _title(lead: Row) -> str:
+    return clipped(lead["title"] or f"Evidence without its alert, {lead['alert_id']}", LONG)
+
+
+def _accounts(lead: Row) -> list[str]:
+    """Return the lead's accounts, people before the accounts of machines and of the system."""
+    names = {}
+    for account in lead["accounts"] or []:
+        name = (account["upn"] or "").lower() or account["name"] or account["sid"]
+        if name:
+            names[name] = (account["name"] or "").endswith("$") or account["sid"] in _SYSTEM
+    people = [name for name, impersonal in names.items() if not impersonal]
+    return [clipped(name, SHORT) for name in people or names]
+
+
+def _reasons(reasons: Sequence[Row] | None) -> list[tuple[int, str]]:
+    return [(reason["points"], clipped(reason["reason"] or "", LONG)) for reason in reasons or []]
+
+
+# list of a lead -> what it is called, and the fields that tell most, the first filled one counts
+_TRACES = (
+    ("processes", "Process", ("command_line", "file_name")),
+    ("files", "File", ("name", "sha256", "sha1")),
+    ("mails", "Mail", ("subject", "sender", "network_message_id")),
+    ("urls", "URL", ("url",)),
+    ("ip_addresses", "Address", ("address",)),
+    ("registry", "Registry", ("key",)),
+    ("cloud_resources", "Resource", ("name", "resource_id")),
+)
+
+
+def _traces(lead: Row) -> list[tuple[str, str]]:
+    """Return the first evidence of each kind: what an analyst searches for next."""
+    found = []
+    for name, label, fields in _TRACES:
+        shown = [text for entity in lead[name] or [] if (text := next((entity[f] for f in fields if entity[f]), None))]
+        if shown:
+            more = f" (+{len(shown) - 1})" if len(shown) > 1 else ""
+            found.append((label, clipped(shown[0], LONG) + more))
+    return found[:TRACES_SHOWN]
