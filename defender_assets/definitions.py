@@ -24,7 +24,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     sweep = sweep_job(settings.start_date, handed)
     maintenance = maintenance_job(handed)
     return dg.Definitions(
-        assets=all_assets(settings.start_date, lake),
+        assets=all_assets(settings.start_date, lake, settings.judgement),
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[stale_days_check(settings.start_date, settings.lookback_days)],
         sensors=[new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)],

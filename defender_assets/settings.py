@@ -18,6 +18,7 @@ from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.failures import SettingsError
 from defender_assets.core.lake import Lake
 from defender_assets.core.raw import RAW_LAYOUTS
+from defender_assets.core.risk import Judgement, muting, weights
 from defender_assets.core.typed import QUARANTINE_LAYOUT, TYPED_LAYOUTS
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
@@ -28,8 +29,18 @@ LAKE_CONNECTION_STRING = "DEFENDER_LAKE_CONNECTION_STRING"
 START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
 RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
+RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
 EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
-VARIABLES = (*EXPORT_CHOICES, LAKE_URI, LAKE_CONNECTION_STRING, START_DATE, LOOKBACK_DAYS, RETENTION_DAYS)
+VARIABLES = (
+    *EXPORT_CHOICES,
+    LAKE_URI,
+    LAKE_CONNECTION_STRING,
+    START_DATE,
+    LOOKBACK_DAYS,
+    RETENTION_DAYS,
+    RISK_WEIGHTS,
+    MUTED,
+)
 
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
@@ -54,6 +65,9 @@ class Settings:
     start_date: date = DEFAULT_START
     lookback_days: int = DEFAULT_LOOKBACK
     retention_days: int | None = None
+    risk_weights: Path | None = None
+    muted: Path | None = None
+    judgement: Judgement = field(default_factory=Judgement)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def export(self) -> Export:
@@ -90,6 +104,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         raise SettingsError(f"{' and '.join(chosen)} are set, and each names an export: keep one of them")
     account = _export_account(values)
     uri, lake_account = _lake(values, account, folder)
+    team = {name: folder / Path(values[name]).expanduser() for name in (RISK_WEIGHTS, MUTED) if name in values}
     return Settings(
         export_account=account,
         export_dir=folder / _export_dir(values),
@@ -98,6 +113,12 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         start_date=_start_date(values),
         lookback_days=_lookback_days(values),
         retention_days=_retention_days(values),
+        risk_weights=team.get(RISK_WEIGHTS),
+        muted=team.get(MUTED),
+        judgement=Judgement(
+            weights.load_weights(team[RISK_WEIGHTS]) if RISK_WEIGHTS in team else weights.packaged_weights(),
+            muting.load_mutes(team[MUTED]) if MUTED in team else (),
+        ),
         origins=origins,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from defender_assets.core.azure import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
 from defender_assets.core.export import AzureExport, DirectoryExport
 from defender_assets.core.failures import SettingsError
+from defender_assets.core.risk import Judgement
 from defender_assets.settings import VARIABLES, Settings, load_settings
 
 KEY = base64.b64encode(b"a key that belongs to nobody at all, but looks like a real one..").decode()
@@ -265,3 +266,19 @@ def test_secrets_are_known_and_never_shown() -> None:
     ):
         for secret in settings.secrets:
             assert secret not in text
+
+
+def test_the_files_of_a_team_lie_below_the_working_directory(tmp_path: Path) -> None:
+    (tmp_path / "risk.toml").write_text("[severity]\nhigh = 50\n")
+    (tmp_path / "muted.toml").write_text('[[mute]]\nname = "n"\nreason = "r"\ntitle = "t"\n')
+    settings = load(DEFENDER_RISK_WEIGHTS="risk.toml", DEFENDER_MUTED="muted.toml")
+    assert (settings.risk_weights, settings.muted) == (tmp_path / "risk.toml", tmp_path / "muted.toml")
+    assert settings.judgement.weights["severity"]["high"] == 50
+    assert [mute.name for mute in settings.judgement.mutes] == ["n"]
+    assert load().judgement == Judgement()
+
+
+@pytest.mark.parametrize("variable", ["DEFENDER_RISK_WEIGHTS", "DEFENDER_MUTED"])
+def test_a_file_of_a_team_that_is_not_there_is_an_error(variable: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"{variable} names {tmp_path / 'nowhere.toml'}, which cannot be read"):
+        load({variable: "nowhere.toml"})

@@ -11,15 +11,16 @@ from defender_assets.checks import COMPLETENESS
 from defender_assets.core.accounting.completeness import completeness
 from defender_assets.core.derived import (
     BRIEFS,
-    DERIVED,
     FINDINGS,
     LEADS,
     STORIES,
     Derived,
     DerivedReport,
+    judged_by,
     rebuild_day,
 )
 from defender_assets.core.lake import Lake
+from defender_assets.core.risk import Judgement
 from defender_assets.metadata.reports import Metadata, brief_metadata, derived_metadata, leads_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.partitions import look_back
@@ -69,13 +70,13 @@ _FACES = {
 }
 
 
-def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
-    """Return the leads and what is made of them."""
-    return [_derived_asset(derived, days, lake) for derived in DERIVED]
+def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake, judgement: Judgement) -> list[dg.AssetsDefinition]:
+    """Return the leads, as the team judges them, and what is made of them."""
+    return [_derived_asset(derived, days, lake) for derived in judged_by(judgement)]
 
 
 def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
-    checks = [COMPLETENESS] if derived is LEADS else []
+    checks = [COMPLETENESS] if derived.name == LEADS.name else []
     face = _FACES[derived.name]
 
     @dg.asset(

@@ -5,7 +5,7 @@ The facts are gathered in `export_facts` and `lake_facts`, and laid out for peop
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -115,6 +115,7 @@ def look(settings: "Settings", now: datetime) -> Report:
     facts, listing = look_at_export(export, settings.start_date, now)
     lake = look_at_lake(settings, None if facts.error else export, listing, now.date())
     report = Report(list(_settings(settings)), facts, lake)
+    _judge_mutes(report, settings, now.date())
     if not facts.error:
         _judge_export(report, settings)
     if not facts.error and not lake.error:
@@ -130,6 +131,8 @@ def _settings(settings: "Settings") -> Iterator[Setting]:
         names.START_DATE: settings.start_date.isoformat(),
         names.LOOKBACK_DAYS: str(settings.lookback_days),
         names.RETENTION_DAYS: str(settings.retention_days or "every day is kept"),
+        names.RISK_WEIGHTS: str(settings.risk_weights or "as they come"),
+        names.MUTED: _muted(settings),
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:
         values[names.LAKE_CONNECTION_STRING] = f"{settings.lake_account.endpoint} ({settings.lake_account.way_in})"
@@ -138,6 +141,17 @@ def _settings(settings: "Settings") -> Iterator[Setting]:
     export = f"{account.endpoint} ({account.way_in})" if account else str(settings.export_dir)
     for name, value in {chosen: export, **values}.items():
         yield Setting(name, value, settings.origins.get(name, "default"))
+
+
+def _muted(settings: "Settings") -> str:
+    count = len(settings.judgement.mutes)
+    return f"{settings.muted} ({count} rule{'' if count == 1 else 's'})" if settings.muted else "no lead is muted"
+
+
+def _judge_mutes(report: Report, settings: "Settings", today: date) -> None:
+    over = [mute.name for mute in settings.judgement.mutes if mute.until and mute.until < today]
+    if over:
+        report.notes.append(f"{settings.muted} holds rules that are over: {', '.join(over)}")
 
 
 def _judge_export(report: Report, settings: "Settings") -> None:

@@ -40,6 +40,7 @@ VERSION: Cells = {"day": lambda lead: lead["export_date"], "change": lambda lead
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
 @click.option("--product", help="Only leads of this product, such as endpoint, identity, office365.")
 @click.option("--severity", help="Only leads of this severity: high, medium, low or informational.")
+@click.option("--muted", is_flag=True, help="Those too that the team's rules mute (DEFENDER_MUTED).")
 @click.option("--all-versions", is_flag=True, help="Every row of a lead, not only its latest.")
 @limit(ROWS_OF_A_TABLE)
 @output_format()
@@ -49,6 +50,7 @@ def leads(
     until: date | None,
     product: str | None,
     severity: str | None,
+    muted: bool,
     all_versions: bool,
     limit: int | None,
     output_format: str,
@@ -60,9 +62,9 @@ def leads(
 
     reading = Reading.of_settings()
     if day is not None or all_versions:
-        rows = views.lead_versions(reading.lake, day=day, until=until)
+        rows = views.lead_versions(reading.lake, day=day, until=until, muted=muted)
     else:
-        rows = views.current_leads(reading.lake, until)
+        rows = views.current_leads(reading.lake, until, muted=muted)
     for column, wanted in (("product", product), ("severity", severity)):
         if wanted is not None:
             rows = rows.filter(pl.col(column).str.to_lowercase() == wanted.lower())

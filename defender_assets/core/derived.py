@@ -5,8 +5,9 @@ How a lead, a story, an OCSF event or a brief comes about stands in `leads`, `st
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
 from defender_assets.core.ocsf import FINDING_COLUMNS, FINDING_SCHEMA, build_findings
 from defender_assets.core.phases import Phases
+from defender_assets.core.risk import Judgement
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column
 from defender_assets.core.typed import QUARANTINE
@@ -94,6 +96,14 @@ BRIEFS = Derived(
 )
 DERIVED = (LEADS, STORIES, FINDINGS, BRIEFS)
 """In the order of the data's way: each after those that it reads."""
+
+
+def judged_by(judgement: Judgement) -> tuple[Derived, ...]:
+    """Return DERIVED with the leads as a team judges them."""
+    return tuple(
+        replace(derived, build=partial(derived.build, judgement=judgement)) if derived is LEADS else derived
+        for derived in DERIVED
+    )
 
 
 @dataclass(frozen=True)

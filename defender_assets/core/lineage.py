@@ -101,7 +101,16 @@ _LEADS = {
 
 _SCORED = (
     f"{_BOTH.format('Severity')} info.Category evidence.Categories {_BOTH.format('AttackTechniques')} {_FIELDS} "
-    "device.ExposureLevel device.AssetValue device.IsInternetFacing device.DeviceManualTags device.DeviceDynamicTags"
+    "device.ExposureLevel device.AssetValue device.IsInternetFacing device.DeviceManualTags device.DeviceDynamicTags "
+    f"device.RegistryDeviceTag device.SensorHealthState {_PERSON} {_BOTH.format('Title')} evidence.record_id "
+    f"{_CHOSEN} evidence.SHA1 evidence.SHA256 evidence.NetworkMessageId evidence.RemoteUrl evidence.RemoteIP "
+    "evidence.OAuthApplicationId"
+)
+_MUTED = (
+    f"{_BOTH.format('tenant_id')} {_BOTH.format('Title')} {_BOTH.format('Severity')} info.Category evidence.Categories "
+    f"{_BOTH.format('ServiceSource')} {_BOTH.format('DetectionSource')} {_BOTH.format('AttackTechniques')} {_CHOSEN} "
+    f"{_MERGED} device.DeviceName device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag {_PERSON} "
+    f"{_FILE} evidence.RemoteIP"
 )
 
 _STORIES = {
@@ -135,7 +144,7 @@ _FINDINGS = {
     "activity_id": "lead.change",
     "type_uid": "lead.change",
     "severity_id": "lead.severity",
-    "status_id": "",
+    "status_id": "lead.muted_by",
     "event": " ".join(
         f"lead.{column.name}" for column in LEADS.columns if column.name not in {"sources", "first_seen_at", "entities"}
     ),
@@ -205,7 +214,7 @@ _LINEAGE: Mapping[str, Lineage] = {
     **{table.raw: {} for table in TABLES},
     **{table.name: _typed(table) for table in TABLES},
     QUARANTINE: _quarantined(),
-    LEADS.name: _read({**_TAKEN, **_LEADS, "risk_score": _SCORED, "risk_reasons": _SCORED}),
+    LEADS.name: _read({**_TAKEN, **_LEADS, "risk_score": _SCORED, "risk_reasons": _SCORED, "muted_by": _MUTED}),
     STORIES.name: _read(_STORIES),
     FINDINGS.name: _read(_FINDINGS),
     BRIEFS.name: _read(_BRIEFS),

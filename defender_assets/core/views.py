@@ -13,15 +13,20 @@ from polars.exceptions import PolarsError
 from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Lake
+from defender_assets.core.muted import unmuted
 from defender_assets.core.typed import QUARANTINE
 
 _LEAD = ("tenant_id", "lead_id")
 _STORY = ("tenant_id", "story_id")
 
 
-def current_leads(lake: Lake, until: date | None = None) -> pl.LazyFrame:
-    """Return each lead as it stands (at the end of `until`): its row in the latest partition; highest risk first."""
-    return _by_risk(_latest(lead_versions(lake, until=until), _LEAD))
+def current_leads(lake: Lake, until: date | None = None, *, muted: bool = False) -> pl.LazyFrame:
+    """Return each lead as it stands (at the end of `until`): its row in the latest partition; highest risk first.
+
+    With `muted`, those too that the team has muted.
+    """
+    latest = _latest(lead_versions(lake, until=until, muted=True), _LEAD)
+    return _by_risk(_heard(latest, muted=muted))
 
 
 def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
@@ -37,9 +42,14 @@ def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
     return _by_score(latest.join(standing, on=_STORY, how="semi"))
 
 
-def lead_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
-    """Return all rows of the leads, or those of a day, or those of the days up to `until`; highest risk first."""
-    return _by_risk(_of_days(lake.read(LEADS.name), day, until))
+def lead_versions(
+    lake: Lake, *, day: date | None = None, until: date | None = None, muted: bool = False
+) -> pl.LazyFrame:
+    """Return all rows of the leads, or those of a day, or those of the days up to `until`; highest risk first.
+
+    With `muted`, those too that the team has muted.
+    """
+    return _by_risk(_heard(_of_days(lake.read(LEADS.name), day, until), muted=muted))
 
 
 def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
@@ -81,6 +91,10 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
         secrets = lake.account.secrets if lake.account else ()
         reason = scrub(str(error), secrets)[:400]
         raise LakeError(f"cannot read {lake.describe()}: {reason}; check that nobody removed files below it") from None
+
+
+def _heard(leads: pl.LazyFrame, *, muted: bool) -> pl.LazyFrame:
+    return leads if muted else unmuted(leads)
 
 
 def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.LazyFrame:

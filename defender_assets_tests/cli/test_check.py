@@ -171,3 +171,17 @@ def test_a_wrong_setting_is_told_as_json_too(run: Run, monkeypatch: pytest.Monke
 
     assert found["status"] == "wrong"
     assert "DEFENDER_START_DATE" in found["errors"][0]
+
+
+def test_the_rules_of_a_team_are_counted_and_those_that_are_over_named(run: Run, tmp_path: Path) -> None:
+    rule = '[[mute]]\nname = "{}"\nreason = "r"\nuntil = {}\ntitle = "t"\n'
+    (tmp_path / "muted.toml").write_text(rule.format("old", "2020-01-01") + rule.format("new", "2999-01-01"))
+    (tmp_path / "risk.toml").write_text("[severity]\nhigh = 50\n")
+    (tmp_path / ".env").write_text("DEFENDER_MUTED=muted.toml\nDEFENDER_RISK_WEIGHTS=risk.toml\n")
+
+    found = checked(run, 0)
+
+    told = {setting["name"]: setting["value"] for setting in found["settings"]}
+    assert told["DEFENDER_MUTED"] == f"{tmp_path / 'muted.toml'} (2 rules)"
+    assert told["DEFENDER_RISK_WEIGHTS"] == str(tmp_path / "risk.toml")
+    assert any(note.endswith("muted.toml holds rules that are over: old") for note in found["notes"])

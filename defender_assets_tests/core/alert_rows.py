@@ -12,6 +12,7 @@ from defender_assets.core.entities.additional_fields import with_fields
 from defender_assets.core.entities.persons import known_persons
 from defender_assets.core.entities.rows import entity_rows
 from defender_assets.core.leads import LEAD_SCHEMA, build_leads
+from defender_assets.core.risk import Judgement
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -89,17 +90,26 @@ def frame(table: Table, rows: Iterable[Row]) -> pl.LazyFrame:
 
 
 def leads_of(
-    infos: Iterable[Row] = (), evidences: Iterable[Row] = (), beats: Iterable[Row] = (), day: date = DAY
+    infos: Iterable[Row] = (),
+    evidences: Iterable[Row] = (),
+    beats: Iterable[Row] = (),
+    day: date = DAY,
+    judgement: Judgement | None = None,
 ) -> pl.DataFrame:
     """Return the leads that the rows make on a day."""
-    return build_leads(day, frame(ALERT_INFO, infos), frame(ALERT_EVIDENCE, evidences), frame(DEVICE_INFO, beats))
+    frames = (frame(ALERT_INFO, infos), frame(ALERT_EVIDENCE, evidences), frame(DEVICE_INFO, beats))
+    return build_leads(day, *frames, judgement=judgement)
 
 
 def lead_of(
-    infos: Iterable[Row] = (), evidences: Iterable[Row] = (), beats: Iterable[Row] = (), day: date = DAY
+    infos: Iterable[Row] = (),
+    evidences: Iterable[Row] = (),
+    beats: Iterable[Row] = (),
+    day: date = DAY,
+    judgement: Judgement | None = None,
 ) -> Row:
     """Return the only lead that the rows make on a day."""
-    leads = leads_of(infos, evidences, beats, day)
+    leads = leads_of(infos, evidences, beats, day, judgement)
     assert leads.height == 1
     return leads.row(0, named=True)
 

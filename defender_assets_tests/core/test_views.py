@@ -51,6 +51,20 @@ def test_the_state_at_the_end_of_an_earlier_day(lake: Lake) -> None:
     assert collected(lake, current_leads(lake, FIRST)).select("lead_id", "risk_score").rows() == [("a", 90)]
 
 
+def test_a_lead_is_left_out_while_its_latest_row_is_muted(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "b", "muted_by": "rule"}, {"lead_id": "c"})
+    put(lake, LEADS.name, SECOND, {"lead_id": "a", "muted_by": "rule"}, {"lead_id": "b"})
+
+    def ids(leads: pl.LazyFrame) -> list[str]:
+        return sorted(collected(lake, leads)["lead_id"])
+
+    assert ids(current_leads(lake)) == ["b", "c"]
+    assert ids(current_leads(lake, FIRST)) == ["a", "c"]
+    assert ids(current_leads(lake, muted=True)) == ["a", "b", "c"]
+    assert ids(lead_versions(lake, day=FIRST)) == ["a", "c"]
+    assert ids(lead_versions(lake, day=FIRST, muted=True)) == ["a", "b", "c"]
+
+
 def test_one_lead_id_in_two_tenants_is_two_leads(lake: Lake) -> None:
     put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "a", "tenant_id": OTHER_TENANT})
     put(lake, LEADS.name, SECOND, {"lead_id": "a"})

@@ -1,6 +1,7 @@
 """What a run of `ingest_day` does: one day, a range, again, with a full refresh; and what it tells about it."""
 
 import base64
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import DERIVED, LEADS, rebuild_day
 from defender_assets.core.fences import version_of
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.raw import ingest
+from defender_assets.core.risk import Judgement
+from defender_assets.core.risk.muting import Mute
+from defender_assets.core.risk.weights import packaged_weights
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets.core.typed import derive
 from defender_assets_tests.exports import blob_path, records
@@ -220,3 +224,14 @@ def test_a_refresh_of_leads_alone_builds_them_again_at_the_same_version(workshop
     told = metadata_of(workshop.run(DAY, refresh=("device_enriched_leads",)), "device_enriched_leads")
     assert (told["written_by_this_run"], told["built_from_version"]) == (True, version)
     assert not rebuild_day(workshop.lake, DERIVED[0], DAY).written
+
+
+def test_a_run_judges_leads_by_the_files_of_the_team(workshop: Workshop) -> None:
+    mute = Mute("ours", "known", (("title", ("*",)),))
+    judgement = Judgement({**packaged_weights(), "severity": {"medium": 50}}, (mute,))
+    workshop = replace(workshop, settings=replace(workshop.settings, judgement=judgement))
+    workshop.put(DAY, tables=(ALERT_INFO,))
+    assert workshop.run(DAY).success
+    leads = workshop.lake.read(LEADS.name).collect()
+    assert leads["muted_by"].to_list() == ["ours: known"] * 2
+    assert leads["risk_reasons"][0][0]["points"] == 50

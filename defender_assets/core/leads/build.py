@@ -18,12 +18,20 @@ from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.issued import alert_history, found_late, touched_alerts
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
-from defender_assets.core.scoring import with_score
+from defender_assets.core.risk import Judgement
+from defender_assets.core.risk.muting import with_muted
+from defender_assets.core.risk.prevalence import with_prevalence
+from defender_assets.core.risk.score import with_score
 from defender_assets.core.spans import days_between, distinct_records
 
 
 def build_leads(
-    day: date, alert_info: pl.LazyFrame, alert_evidence: pl.LazyFrame, device_info: pl.LazyFrame
+    day: date,
+    alert_info: pl.LazyFrame,
+    alert_evidence: pl.LazyFrame,
+    device_info: pl.LazyFrame,
+    *,
+    judgement: Judgement | None = None,
 ) -> pl.DataFrame:
     """Return the leads of a day: one row per alert that was new or changed, with its device as it was at the time.
 
@@ -35,6 +43,7 @@ def build_leads(
         alert_info: the typed table, partitions D-30 … D (others are left out).
         alert_evidence: the same.
         device_info: the typed table, partitions D-7 … D (others are left out).
+        judgement: the team's weights and what it has muted, by default the project's weights and nothing.
 
     Returns:
         LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
@@ -75,10 +84,11 @@ def build_leads(
     )
     for part in parts:
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
-    return _finished(day, alerts)
+    alerts = with_prevalence(day, alerts, alert_info, alert_evidence)
+    return _finished(day, alerts, judgement or Judgement())
 
 
-def _finished(day: date, alerts: pl.DataFrame) -> pl.DataFrame:
+def _finished(day: date, alerts: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:
     keys = alerts.select(ALERT_KEY).rows()
     leads = alerts.with_columns(
         pl.Series("lead_id", [stable_id(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
@@ -93,7 +103,8 @@ def _finished(day: date, alerts: pl.DataFrame) -> pl.DataFrame:
         for name, dtype in LEAD_SCHEMA.items()
         if isinstance(dtype, pl.List) and name in leads.columns and name not in _MAY_BE_NULL
     )
-    return with_score(leads).select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA).sort("tenant_id", "lead_id")
+    scored = with_muted(with_score(leads, judgement.weights), judgement.mutes)
+    return scored.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA).sort("tenant_id", "lead_id")
 
 
 # Lists of the device say nothing when the device is unknown; the other lists are empty rather than null.

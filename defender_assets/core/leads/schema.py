@@ -71,6 +71,7 @@ LEAD_COLUMNS = (
     text("verdict", "Worst of the newest verdicts on the evidence, as Microsoft wrote it"),
     integer("risk_score", "Urgency, 0 to 100"),
     Column("risk_reasons", REASONS, "Reasons for the score; their points add up to it"),
+    text("muted_by", "Rule of the team that mutes the lead, and its reason; views and stories leave such a lead out"),
     text("portal_url", "Page of the alert in Microsoft's portal"),
     Column("sources", SOURCES, "Where the alert's records stand in the export, sorted"),
 )

@@ -59,11 +59,13 @@ def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
     these three is 1 where nothing of its kind is shared. Whoever puts leads together asks for less than TIED.
 
     Args:
-        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`.
+        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`, `muted_by`.
+            What a muted lead holds counts as everyday; it is tied to nothing.
         days: over how many days the leads are spread.
     """
     entity = ["tenant_id", "kind", "value"]
-    held = _rates(held_entities(leads), days)
+    heard = leads.filter(pl.col("muted_by").is_null()).select(LEAD_KEY)
+    held = _rates(held_entities(leads), days).join(heard, on=LEAD_KEY, how="semi", maintain_order="left")
     pairs = pl.concat(
         [
             held.with_columns(

@@ -71,6 +71,16 @@ def test_what_many_leads_hold_at_once_ties_nothing_even_without_a_past() -> None
     assert groups(*rows) == []
 
 
+def test_a_muted_lead_is_in_no_story_yet_what_it_holds_counts_as_everyday() -> None:
+    pair = [lead_row("1", FILE), lead_row("2", FILE)]
+    assert groups(*pair, lead_row("3", FILE, muted_by="rule")) == [["1", "2"]]
+    everyday = [
+        lead_row(f"{n:03}", FILE, when=at(days=-5, hours=n / 10), day=EVE, muted_by="rule", title=f"t{n}")
+        for n in range(40)
+    ]
+    assert groups(*everyday, *pair) == []
+
+
 def test_an_attack_does_not_hide_itself_by_its_own_leads() -> None:
     rows = [lead_row(str(n), ("device", "d"), ("user", "u"), when=at(n)) for n in range(8)]
     assert groups(*rows) == [[str(n) for n in range(8)]]
