@@ -9,12 +9,14 @@ from defender_assets.cli.brief import brief
 from defender_assets.cli.check import check
 from defender_assets.cli.complaints import Commands
 from defender_assets.cli.demo import demo
+from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
 from defender_assets.cli.ocsf import ocsf
 from defender_assets.cli.quarantine import quarantine
 from defender_assets.cli.replay import replay
 from defender_assets.cli.simulate import simulate
 from defender_assets.cli.stories import stories
+from defender_assets.cli.story import story
 
 __all__ = ["main"]
 
@@ -28,5 +30,5 @@ def main() -> None:
     """
 
 
-for command in (check, demo, simulate, leads, stories, brief, ocsf, quarantine, replay):
+for command in (check, demo, simulate, leads, lead, stories, story, brief, ocsf, quarantine, replay):
     main.add_command(command)

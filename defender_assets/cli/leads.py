@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from defender_assets.cli.options import DAY, limit, of_day, output_format
-from defender_assets.cli.output import Cells
-from defender_assets.cli.reading import Reading
+from defender_assets.cli.options import DAY, limit, of_day, output_format, picks
+from defender_assets.cli.output import Cells, fitting
+from defender_assets.cli.reading import Reading, picked
 
 ROWS_OF_A_TABLE = 25
 
@@ -31,16 +31,19 @@ CELLS: Cells = {
     "device": device,
     "accounts": lambda lead: [account["name"] for account in (lead["accounts"] or [])[:2] if account.get("name")],
     "alert time (UTC)": lambda lead: lead["alert_time"],
+    "id": lambda lead: lead["lead_id"][:8],
 }
+FROM_WIDTH = {"accounts": 120, "product": 100, "alert time (UTC)": 80, "severity": 60}
+"""How wide a terminal must be for a column; the others always show."""
+
 VERSION: Cells = {"day": lambda lead: lead["export_date"], "change": lambda lead: lead["change"]}
 
 
 @click.command()
 @of_day("Only the leads that were new or changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
-@click.option("--product", help="Only leads of this product, such as endpoint, identity, office365.")
-@click.option("--severity", help="Only leads of this severity: high, medium, low or informational.")
-@click.option("--muted", is_flag=True, help="Those too that the team's rules mute (DEFENDER_MUTED).")
+@picks("leads")
+@click.option("--muted", is_flag=True, help="Also those that the team's rules mute (DEFENDER_MUTED).")
 @click.option("--all-versions", is_flag=True, help="Every row of a lead, not only its latest.")
 @limit(ROWS_OF_A_TABLE)
 @output_format()
@@ -48,16 +51,13 @@ def leads(
     *,
     day: date | None,
     until: date | None,
-    product: str | None,
-    severity: str | None,
     muted: bool,
     all_versions: bool,
     limit: int | None,
     output_format: str,
+    **asked: str | None,
 ) -> None:
-    """Show leads with their devices, the highest risk first."""
-    import polars as pl
-
+    """Show leads with their devices, the highest risk first. `lead ID` shows everything about one."""
     from defender_assets.core import views
 
     reading = Reading.of_settings()
@@ -65,7 +65,5 @@ def leads(
         rows = views.lead_versions(reading.lake, day=day, until=until, muted=muted)
     else:
         rows = views.current_leads(reading.lake, until, muted=muted)
-    for column, wanted in (("product", product), ("severity", severity)):
-        if wanted is not None:
-            rows = rows.filter(pl.col(column).str.to_lowercase() == wanted.lower())
-    reading.show(rows, {**CELLS, **VERSION} if all_versions else CELLS, "leads", output_format, limit, ROWS_OF_A_TABLE)
+    cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH)
+    reading.show(picked(rows, asked), cells, "leads", output_format, limit, ROWS_OF_A_TABLE)

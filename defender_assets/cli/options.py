@@ -48,6 +48,31 @@ def of_day(help_text: str) -> Decorator:
     return click.option("--day", type=DAY, metavar="YYYY-MM-DD", help=help_text)
 
 
+SEVERITIES = ("high", "medium", "low", "informational")
+"""`core.picks.LEVELS`, spelt out: Polars is loaded only by the commands that read."""
+
+
+def picks(what: str) -> Decorator:
+    """Return the options by which leads and stories are picked: severity, product, device, user."""
+    options = (
+        click.option(
+            "--severity",
+            type=click.Choice(SEVERITIES, case_sensitive=False),
+            help=f"Only {what} of this severity or a higher one.",
+        ),
+        click.option("--product", help=f"Only {what} of this product, such as endpoint, identity, office365."),
+        click.option("--device", metavar="TEXT", help=f"Only {what} with a device whose name contains this."),
+        click.option("--user", metavar="TEXT", help=f"Only {what} with an account whose name contains this."),
+    )
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def limit(default: int) -> Decorator:
     """Return the option `--limit`: it bounds the table that people read, and JSON or CSV only when it is given."""
     return click.option(

@@ -114,6 +114,12 @@ def table(rows: Any, cells: Cells, title: str | None = None) -> "Table":
     return shown
 
 
+def fitting(cells: Cells, from_width: Mapping[str, int]) -> Cells:
+    """Return the columns for which people's terminal is wide enough; one that is not named always is."""
+    width = console().width
+    return {heading: show for heading, show in cells.items() if width >= from_width.get(heading, 0)}
+
+
 def cell_text(value: object) -> str:
     """Return a value as a person reads it, on one line; nothing for null."""
     if value is None:

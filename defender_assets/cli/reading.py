@@ -1,15 +1,21 @@
 """What the reading commands have in common: open the lake of the settings, show rows of it in the format asked for."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from defender_assets.cli.complaints import Complaint
 from defender_assets.cli.output import Cells, say, write_csv, write_json, write_table
 from defender_assets.core.failures import LakeError
+from defender_assets.core.hostile import visible
 
 if TYPE_CHECKING:
     import polars as pl
 
     from defender_assets.core.lake import Lake
+    from defender_assets.core.originals import Original
+
+SHOWN_OF_MANY = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,45 @@ class Reading:
         write_table(found.head(shown), cells, what.capitalize())
         if found.height > shown:
             say("… and more: --limit N shows them, --format json or csv all.")
+
+    def all_of_one(self, rows: "pl.LazyFrame", what: str, asked: str) -> list[dict[str, Any]]:
+        """Return the rows of the only lead or story (`what`) among them, the oldest day first.
+
+        Raises:
+            Complaint: when there is none, or when what was asked for fits several.
+        """
+        from defender_assets.core.views import collected
+
+        identity = f"{what}_id"
+        found = collected(self.lake, rows.sort("export_date")).to_dicts()
+        ids = list(dict.fromkeys((row["tenant_id"], row[identity]) for row in found))
+        several = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+        if not ids:
+            raise Complaint(
+                f"no {what} begins with '{visible(asked)}' in {self.lake.describe()}: `defender-assets {several}` "
+                "shows the ids"
+            )
+        if len(ids) > 1:
+            some = ", ".join(of[:12] for _, of in ids[:SHOWN_OF_MANY])
+            raise Complaint(f"{len(ids)} {several} begin with '{visible(asked)}', such as {some}: give more of the id")
+        return found
+
+    def originals(self, sources: Iterable[Mapping[str, Any]] | None) -> "list[Original]":
+        """Return the lines of the export behind the sources."""
+        from defender_assets.core.originals import originals
+
+        return originals(self.lake, sources or [])
+
+
+def picked(rows: "pl.LazyFrame", asked: Mapping[str, str | None]) -> "pl.LazyFrame":
+    """Return the rows that the options of `options.picks` ask for."""
+    from defender_assets.core import picks
+
+    ways = {"severity": picks.at_least, "product": picks.of_product, "device": picks.on_device, "user": picks.by_user}
+    for option, pick in ways.items():
+        if (wanted := asked[option]) is not None:
+            rows = pick(rows, wanted)
+    return rows
 
 
 def _why_empty(lake: "Lake") -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from defender_assets.cli.options import DAY, limit, of_day, output_format
-from defender_assets.cli.output import Cells
-from defender_assets.cli.reading import Reading
+from defender_assets.cli.options import DAY, limit, of_day, output_format, picks
+from defender_assets.cli.output import Cells, fitting
+from defender_assets.cli.reading import Reading, picked
 
 ROWS_OF_A_TABLE = 25
 
@@ -27,15 +27,18 @@ CELLS: Cells = {
     "title": lambda story: story["title"],
     "shared": ties,
     "first alert (UTC)": lambda story: story["first_alert_time"],
+    "id": lambda story: story["story_id"][:8],
 }
+FROM_WIDTH = {"shared": 110, "products": 90, "first alert (UTC)": 80, "severity": 60}
+"""How wide a terminal must be for a column; the others always show."""
+
 VERSION: Cells = {"day": lambda story: story["export_date"]}
 
 
 @click.command(short_help="Show stories: leads that belong together.")
 @of_day("Only the stories that changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
-@click.option("--product", help="Only stories with a lead of this product, such as endpoint.")
-@click.option("--severity", help="Only stories of this severity: high, medium, low or informational.")
+@picks("stories")
 @click.option("--all-versions", is_flag=True, help="Every row of a story, not only its latest.")
 @limit(ROWS_OF_A_TABLE)
 @output_format()
@@ -43,15 +46,12 @@ def stories(
     *,
     day: date | None,
     until: date | None,
-    product: str | None,
-    severity: str | None,
     all_versions: bool,
     limit: int | None,
     output_format: str,
+    **asked: str | None,
 ) -> None:
-    """Show stories: leads of any product that share an entity, the highest score first."""
-    import polars as pl
-
+    """Show stories: leads of any product that share an entity, the highest score first. `story ID` shows one."""
     from defender_assets.core import views
 
     reading = Reading.of_settings()
@@ -59,10 +59,5 @@ def stories(
         rows = views.story_versions(reading.lake, day=day, until=until)
     else:
         rows = views.current_stories(reading.lake, until)
-    if product is not None:
-        rows = rows.filter(pl.col("products").list.contains(product.lower()))
-    if severity is not None:
-        rows = rows.filter(pl.col("severity").str.to_lowercase() == severity.lower())
-    reading.show(
-        rows, {**CELLS, **VERSION} if all_versions else CELLS, "stories", output_format, limit, ROWS_OF_A_TABLE
-    )
+    cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH)
+    reading.show(picked(rows, asked), cells, "stories", output_format, limit, ROWS_OF_A_TABLE)

@@ -2,13 +2,17 @@ import base64
 import csv
 import io
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from deltalake import write_deltalake
 
 from defender_assets.cli.demo import campaigns_found
+from defender_assets.core.derived import LEADS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.core.views import collected, current_leads, current_stories
@@ -114,7 +118,46 @@ def test_leads_of_a_product_and_a_severity(on_held: Run) -> None:
 
 def test_stories_of_a_product_and_a_severity(on_held: Run) -> None:
     assert all("identity" in story["products"] for story in rows_of(on_held, "stories", "--product", "identity"))
-    assert rows_of(on_held, "stories", "--severity", "informational") == []
+    stories = rows_of(on_held, "stories")
+    assert rows_of(on_held, "stories", "--severity", "Informational") == stories
+    assert len(rows_of(on_held, "stories", "--severity", "high")) == sum(s["severity"] == "High" for s in stories)
+
+
+def test_leads_and_stories_of_a_device_and_a_user(on_held: Run) -> None:
+    story = rows_of(on_held, "stories")[0]
+    device, user = story["device_names"][0].partition(".")[0], story["accounts"][0]
+
+    assert story in rows_of(on_held, "stories", "--device", device.upper(), "--user", user)
+    leads = rows_of(on_held, "leads", "--device", device)
+    assert leads
+    assert all(device in json.dumps([lead["device_name"], lead["devices"]]) for lead in leads)
+    assert rows_of(on_held, "leads", "--user", "nobody.at.all") == []
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(on_held: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {}
+    for width in ("50", "80", "160"):
+        monkeypatch.setenv("COLUMNS", width)
+        shown[width] = on_held("leads", "--limit", "1").stdout.splitlines()[2].split()
+
+    assert shown["50"] == ["risk", "title", "device", "id"]
+    assert shown["80"] == ["risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
+    assert {"product", "accounts"} <= set(shown["160"])
+
+
+def test_muted_leads_are_shown_when_asked_for(
+    on_held: Run, held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    leads = held.lake.read(LEADS.name).collect()
+    columns = leads.with_columns(muted_by=pl.when(pl.col("severity") == "High").then(pl.lit("known scanner")))
+    shutil.copytree(held.lake_dir, tmp_path / "lake")
+    write_deltalake(tmp_path / "lake" / LEADS.name, columns, mode="overwrite", schema_mode="overwrite")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
+
+    unmuted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
+
+    assert "High" not in {lead["severity"] for lead in unmuted}
+    assert "High" in {lead["severity"] for lead in everything}
 
 
 @pytest.mark.parametrize("command", ["leads", "stories"])

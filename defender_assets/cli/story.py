@@ -1,0 +1,56 @@
+"""`defender-assets story ID`: all that is known of one story: its timeline, what ties it, down to the bytes."""
+
+import click
+
+from defender_assets.cli.details import show_row, show_structs
+from defender_assets.cli.leads import CELLS, FROM_WIDTH
+from defender_assets.cli.options import output_format
+from defender_assets.cli.originals import lines_as_json, show_originals
+from defender_assets.cli.output import as_json, console, fitting, say, table
+from defender_assets.cli.reading import Reading
+
+TIME = "alert time (UTC)"
+VERSION = ("export_date", "lead_count", "severity", "score")
+
+
+@click.command(short_help="Everything about one story.")
+@click.argument("story_id", metavar="ID")
+@click.option("--raw", is_flag=True, help="Also the very lines of the export, as Microsoft wrote them.")
+@output_format(("text", "json"))
+def story(*, story_id: str, raw: bool, output_format: str) -> None:
+    """Show everything about one story: its leads in order of time, what ties them, reasons, versions, provenance.
+
+    ID is the beginning of a story's id, as `stories` shows it.
+    """
+    import polars as pl
+
+    from defender_assets.core import picks, views
+
+    reading = Reading.of_settings()
+    told = picks.beginning_with(views.story_versions(reading.lake), "story_id", story_id)
+    versions = reading.all_of_one(told, "story", story_id)
+    row = versions[-1]
+    leads = views.collected(
+        reading.lake,
+        views.current_leads(reading.lake)
+        .filter(pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"]))
+        .sort("alert_time", "lead_id"),
+    ).to_dicts()
+    sources = [source for lead in leads for source in lead["sources"] or []]
+    lines = reading.originals(sources) if raw else []
+    if output_format == "json":
+        found = {"story": row, "versions": versions, "leads": leads}
+        click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))
+        return
+    say(row["title"] or "(untitled)", "bold")
+    show_row(row, leave_out=("title", "lead_ids", "shared_entities"))
+    in_time = {TIME: CELLS[TIME], **CELLS}
+    widths = {name: width for name, width in FROM_WIDTH.items() if name != TIME}
+    console().print(table(leads, fitting(in_time, widths), "\nTimeline"))
+    shared = row["shared_entities"] or []
+    show_structs("shared entities", [{**of, "lead_ids": [lead[:8] for lead in of["lead_ids"]]} for of in shared])
+    if len(versions) > 1:
+        show_structs("versions", [{name: version[name] for name in VERSION} for version in versions])
+    show_structs("sources", [{"lead": lead["lead_id"][:8], **of} for lead in leads for of in lead["sources"] or []])
+    if raw:
+        show_originals(lines, sources)

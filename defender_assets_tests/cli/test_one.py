@@ -1,0 +1,116 @@
+"""`lead ID` and `story ID`: everything about one, down to the bytes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from defender_assets.core.tables import TABLES
+from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.held import Held
+from defender_assets_tests.hostile import HOSTILE_HTML, dangerous_in
+
+
+def rows_of(run: Run, *arguments: str) -> Any:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def hostile(on_held: Run) -> dict[str, Any]:
+    """The lead of which an attacker wrote each text."""
+    (lead,) = [lead for lead in rows_of(on_held, "leads") if HOSTILE_HTML in lead["alert_id"]]
+    return dict(lead)
+
+
+def test_a_lead_is_found_by_the_beginning_of_its_id_or_by_microsofts(on_held: Run) -> None:
+    lead = rows_of(on_held, "leads")[0]
+
+    by_id = rows_of(on_held, "lead", lead["lead_id"][:8])
+    by_alert = rows_of(on_held, "lead", lead["alert_id"])
+
+    assert by_id["lead"] == lead
+    assert by_alert == by_id
+    assert by_id["versions"][-1] == lead
+    assert all(lead["lead_id"] in story["lead_ids"] for story in stories_of(on_held, by_id))
+
+
+def stories_of(run: Run, of: dict[str, Any]) -> list[dict[str, Any]]:
+    wanted = {story["story_id"] for story in of["stories"]}
+    return [story for story in rows_of(run, "stories") if story["story_id"] in wanted]
+
+
+def test_the_raw_lines_are_those_of_the_export(on_held: Run, held: Held) -> None:
+    lead = rows_of(on_held, "leads")[0]
+
+    lines = rows_of(on_held, "lead", lead["lead_id"], "--raw")["lines"]
+
+    assert len(lines) == len(lead["sources"]) > 1
+    containers = {table.name: table.container for table in TABLES}
+    for line in lines:
+        content = (held.export_dir / containers[line["table"]] / line["blob"]).read_bytes()
+        assert content[line["byte_offset"] :].startswith(line["line"].encode() + b"\r\n")
+        assert json.loads(line["line"])["properties"]["AlertId"] == lead["alert_id"]
+
+
+def test_a_story_holds_its_leads_in_order_of_time_and_their_lines(on_held: Run) -> None:
+    story = rows_of(on_held, "stories")[0]
+
+    found = rows_of(on_held, "story", story["story_id"][:10], "--raw")
+
+    assert found["story"] == story
+    assert {lead["lead_id"] for lead in found["leads"]} == set(story["lead_ids"])
+    assert found["leads"] == sorted(found["leads"], key=lambda lead: (lead["alert_time"], lead["lead_id"]))
+    assert len(found["lines"]) == len({tuple(of.items()) for lead in found["leads"] for of in lead["sources"]})
+
+
+@pytest.mark.parametrize("width", ["60", "200"])
+@pytest.mark.parametrize("command", ["lead", "story"])
+def test_text_shows_every_value_and_nothing_that_acts(
+    on_held: Run, monkeypatch: pytest.MonkeyPatch, command: str, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    row = rows_of(on_held, "leads" if command == "lead" else "stories")[0]
+
+    result = on_held(command, row[f"{command}_id"], "--raw")
+
+    assert result.exit_code == 0
+    assert not dangerous_in(result.stdout)
+    shown = "".join(result.stdout.split())
+    reasons = row["risk_reasons" if command == "lead" else "score_reasons"]
+    for text in (row["title"], row[f"{command}_id"], *(reason["reason"] for reason in reasons)):
+        assert "".join(text.split()) in shown
+    assert "PT1H.json" in shown
+    assert f'"tenantId":"{row["tenant_id"]}"' in shown
+
+
+def test_a_hostile_lead_shows_as_text_in_its_values_and_its_lines(
+    on_held: Run, hostile: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "600")
+
+    told = on_held("lead", hostile["lead_id"], "--raw").stdout
+
+    assert not dangerous_in(told)
+    assert told.splitlines()[0].startswith(r"=cmd|' /C calc'!A0 \x1b[31m")
+    assert HOSTILE_HTML in told
+    assert "[bold red]markup[/]" in told
+    assert on_held("lead", hostile["lead_id"], "--raw", "--format", "json").stdout.isascii()
+
+
+def test_an_id_that_fits_none_or_several_says_what_to_do(on_held: Run) -> None:
+    ids = [lead["lead_id"] for lead in rows_of(on_held, "leads")]
+    often = next(digit for digit in "0123456789abcdef" if sum(of.startswith(digit) for of in ids) > 1)
+
+    several, none = on_held("lead", often), on_held("story", "\x1b[2Jno")
+
+    assert (several.exit_code, none.exit_code) == (2, 2)
+    assert "give more of the id" in several.stderr
+    assert sum(of[:12] in several.stderr for of in ids if of.startswith(often)) > 1
+    assert r"no story begins with '\x1b[2Jno'" in none.stderr
+    assert "`defender-assets stories` shows the ids" in none.stderr
+
+
+def test_a_lake_without_anything_has_no_lead(run: Run) -> None:
+    assert run("lead", "a").exit_code == 2
