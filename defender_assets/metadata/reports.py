@@ -1,4 +1,8 @@
-"""What a materialization tells: the reports of the core as Dagster metadata."""
+"""What a materialization tells: the reports of the core as Dagster metadata.
+
+Text that came out of alerts is shown in table cells only, which the UI renders as plain text; control and direction
+characters are shown as escapes.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,6 +12,7 @@ import polars as pl
 
 from defender_assets.core.derived import DerivedReport
 from defender_assets.core.glimpse import LAGS, LONGER, counted_column
+from defender_assets.core.hostile import visible
 from defender_assets.core.phases import Phases
 from defender_assets.core.raw import RawReport
 from defender_assets.core.tables import ALERT_INFO, Table
@@ -71,12 +76,12 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metad
 
 
 def derived_metadata(report: DerivedReport, preview: tuple[str, ...]) -> Metadata:
-    """Return the partition's size and version, and its first rows."""
+    """Return the partition's size and version, and its first rows by the first column of `preview`, highest first."""
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(report.rows.height),
         "built_from_version": dg.MetadataValue.int(report.version),
         "written_by_this_run": dg.MetadataValue.bool(report.written),
-        "preview": table_preview(report.rows.select(preview)),
+        "preview": table_preview(report.rows.select(preview).sort(preview[0], descending=True, nulls_last=True)),
         **_phases(report.phases),
     }
 
@@ -131,7 +136,7 @@ def _phases(phases: Phases) -> Metadata:
 def table_preview(rows: pl.DataFrame, count: int = 10) -> dg.TableMetadataValue:
     """Return the first rows as a table of plain text."""
     records = [
-        dg.TableRecord({name: None if value is None else str(value)[:CELL] for name, value in row.items()})
+        dg.TableRecord({name: None if value is None else visible(str(value))[:CELL] for name, value in row.items()})
         for row in rows.head(count).iter_rows(named=True)
     ]
     schema = dg.TableSchema([dg.TableColumn(name, "string") for name in rows.columns])

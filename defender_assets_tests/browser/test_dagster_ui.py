@@ -1,0 +1,145 @@
+"""Dagster's own UI on a small tenant, as a user sees it: one web server, one page after the other."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+import pytest
+from playwright.sync_api import Browser, Page
+
+from defender_assets.cli.demo_run import materialize_days
+from defender_assets.core.derived import BRIEFS, LEADS
+from defender_assets.core.leads.schema import LEAD_COLUMNS
+from defender_assets.settings import Settings
+from defender_assets_tests.browser.chromium import Watched, opened
+from defender_assets_tests.held import Held
+from defender_assets_tests.hostile import HOSTILE_HTML
+from defender_assets_tests.live.processes import Installation, WebServer, end, free_port, wait_for
+from defender_assets_tests.shell.test_specs import EXPECTED
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+GROUPS = ("export", "tables", "leads")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A web server on the days of the held tenants, of which the first was materialized through Dagster."""
+
+    address: str
+    day: date
+
+
+@pytest.fixture(scope="module")
+def site(held: Held, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The running web server. Nothing is new in the lake, so that the run changes nothing in it."""
+    day = held.days[0]
+    settings = Settings(export_dir=held.export_dir, lake_uri=str(held.lake_dir), start_date=day)
+    variables = {
+        "DEFENDER_EXPORT_DIR": str(held.export_dir),
+        "DEFENDER_LAKE_URI": str(held.lake_dir),
+        "DEFENDER_START_DATE": day.isoformat(),
+    }
+    installation = Installation(tmp_path_factory.mktemp("ui"), variables)
+    installation.prepare()
+
+    def materialized() -> tuple[str, ...]:
+        with dg.DagsterInstance.from_config(str(installation.home)) as instance:
+            (run,) = materialize_days(settings, [day], instance)
+        return run.problems
+
+    # Playwright's event loop runs in this thread, and Dagster wants to run one of its own
+    with ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(materialized).result() == ()
+    port = free_port()
+    command = ("dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port))
+    process = installation.start("webserver", *command)
+    try:
+        wait_for(WebServer(port).answers, 90, "the web server's answer", installation)
+        yield Site(f"http://127.0.0.1:{port}", day)
+    finally:
+        # nothing of it is kept, and a web server takes its time to say farewell
+        end(process, signal.SIGKILL)
+
+
+@pytest.fixture
+def watched(browser: Browser, site: Site) -> Iterator[Watched]:
+    """An empty page. Whatever it shows afterwards must ask the web server alone, and complain of nothing."""
+    with opened(browser, width=1440, height=1000) as page:
+        yield page
+        assert [address for address in page.requests if not address.startswith((site.address, "data:", "blob:"))] == []
+        assert page.complaints == []
+
+
+def boxes(page: Page) -> dict[str, tuple[float, float, float, float]]:
+    """The boxes of the lineage by the text on them: left, top, right, bottom."""
+    found = page.evaluate(
+        """() => [...document.querySelectorAll("foreignObject")].filter((box) => box.textContent).map((box) => {
+          const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(box.getAttribute(name)));
+          return [box.textContent, [x, y, x + width, y + height]];
+        })"""
+    )
+    return {text: tuple(box) for text, box in found}
+
+
+def of_name(name: str, texts: Iterator[str]) -> str:
+    """The text that stands for a name: long ones are shortened in the middle."""
+    return next(text for text in texts if name.startswith(text.split("…")[0]) and name.endswith(text.split("…")[-1]))
+
+
+def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/asset-groups?expanded={','.join(f'global@global:{group}' for group in GROUPS)}")
+    page.get_by_text(BRIEFS.name).first.wait_for()
+
+    shown = boxes(page)
+    assert len(shown) == len(GROUPS) + len(EXPECTED)
+    for name, (group, *_) in EXPECTED.items():
+        left, top, right, bottom = shown[of_name(name, iter(sorted(set(shown) - set(GROUPS))))]
+        around = shown[group]
+        assert around[0] <= left < right <= around[2], name
+        assert around[1] <= top < bottom <= around[3], name
+    edges = page.evaluate(
+        r"[...document.querySelectorAll('svg path')].filter((p) => /^M[\d.]+,[\d.]+C/.test(p.getAttribute('d'))).length"
+    )
+    assert edges == sum(len(upstreams) for *_, upstreams in EXPECTED.values())
+
+
+def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{LEADS.name}")
+    page.get_by_text(LEAD_COLUMNS[-1].name, exact=True).first.wait_for()
+
+    shown = page.inner_text("body")
+    assert "the device as it was at the alert" in shown
+    assert [column.name for column in LEAD_COLUMNS if column.name not in shown] == []
+    assert [column.name for column in LEAD_COLUMNS if column.meaning.replace("`", "") not in shown] == []
+    for text in ("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor", site.day.isoformat()):
+        assert text in shown, text
+
+
+def test_hostile_text_in_a_preview_is_shown_and_does_nothing(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{LEADS.name}?view=events&partition={site.day}")
+    page.get_by_text("risk_score").first.wait_for()
+
+    shown = page.inner_text("body")
+    assert r"\x1b[31m" in shown
+    assert r"\u202egnp.exe" in shown
+    assert "<script>" in HOSTILE_HTML
+    assert page.title() != "run"
+    assert page.locator("img[src=x], [onload], [onerror], a[href^='javascript']").count() == 0
+
+
+def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{BRIEFS.name}?view=events&partition={site.day}")
+    page.get_by_text("[Show Markdown]").click()
+    picture = page.get_by_role("img", name="Leads by hour and severity")
+    picture.wait_for()
+
+    assert picture.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [480, 132]
+    assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
