@@ -32,7 +32,7 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     row = versions[-1]
     leads = views.collected(
         reading.lake,
-        views.current_leads(reading.lake)
+        views.current_leads(reading.lake, muted=True)
         .filter(pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"]))
         .sort("alert_time", "lead_id"),
     ).to_dicts()
