@@ -71,7 +71,8 @@ def _groups(chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Chunks]:
 def _parse_group(table: Table, group: Chunks, plain_bytes: int, plain_part: int) -> list[Parsed]:
     """Return what a group holds; the chunks of tenants that have little in it are read together, line by line."""
     ordered = sorted(group, key=lambda chunk: chunk[0].tenant_id)
-    reader = _compiled_reader() if sum(len(content) for _, content in group) >= plain_bytes else None
+    loaded = _compiled_reader.cache_info().currsize
+    reader = _compiled_reader() if loaded or sum(len(content) for _, content in group) >= plain_bytes else None
     found = []
     rest = Gathered()
     for _, of_tenant in groupby(ordered, key=lambda chunk: chunk[0].tenant_id):

@@ -23,7 +23,7 @@ from defender_assets.core.tables import INSTANT, TABLES, Column, Table
 
 logger = logging.getLogger(__name__)
 
-COMMIT_BYTES = 256 * MEBIBYTE
+COMMIT_BYTES = 64 * MEBIBYTE
 CHANGED_ROUNDS = 5
 
 RAW_COLUMNS = (

@@ -13,23 +13,24 @@ from typing import NamedTuple
 import polars as pl
 from deltalake import DeltaTable
 
+from defender_assets.core.ahead import Ahead, read_batches
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.chunks import MEBIBYTE
 from defender_assets.core.compaction import relieve
 from defender_assets.core.failures import UnbalancedError
 from defender_assets.core.fences import fence_of, version_of
 from defender_assets.core.glimpse import Glimpse
+from defender_assets.core.ids import Ids
 from defender_assets.core.lake import Commit, Lake, in_rounds, row_count, scan_days
 from defender_assets.core.layouts import Layout
-from defender_assets.core.parsing import parse
 from defender_assets.core.phases import Phases
-from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, quarantine_long_line
+from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally
 from defender_assets.core.tables import TABLES, Table
 
 logger = logging.getLogger(__name__)
 
 QUARANTINE = "quarantined_records"
-SHARE_BYTES = 128 * MEBIBYTE
+SHARE_BYTES = 64 * MEBIBYTE
 TYPED_LAYOUTS = tuple(Layout(table.name, table.schema) for table in TABLES)
 QUARANTINE_LAYOUT = Layout(QUARANTINE, QUARANTINE_SCHEMA, chunks="content")
 
@@ -89,12 +90,16 @@ def derive(
         in_rounds(lambda: _empty_batch(lake, table, day))
         in_rounds(lambda: _rebuild(lake, table, day, report, share_bytes))
         return report
-    while in_rounds(lambda: _one_share(lake, table, day, report, share_bytes)):
-        pass
+    ids = Ids(day)
+    with Ahead(table) as ahead:
+        while in_rounds(lambda: _one_share(lake, table, day, report, share_bytes, ahead, ids)):
+            pass
     return report
 
 
-def _one_share(lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int) -> bool:
+def _one_share(
+    lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int, ahead: Ahead, ids: Ids
+) -> bool:
     """Parse and commit the next share of batches; return whether there may be more."""
     phases = report.phases
     with phases.phase("look"):
@@ -106,17 +111,21 @@ def _one_share(lake: Lake, table: Table, day: date, report: TypedReport, share_b
         report.batch = target.version
         if held <= parsed:
             return False
-        batches = RawBatches(raw, day, parsed, held).shares(share_bytes)[0]
-        known = _known_ids(target.table, day)
+        batches, *later = RawBatches(raw, day, parsed, held).shares(share_bytes)
     with phases.phase("parse"):
-        share = _parse(table, batches, known, _known_lines(quarantine.table, table, day))
+        pieces = ahead.take(batches)
+        if later:
+            ahead.begin(later[0])
+        known = ids.held(target.table, _ids_of(pieces), keep=bool(later))
+        share = _distinct(table, day, pieces, known, _known_lines(quarantine.table, table, day))
     fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
     with phases.phase("commit"):
         if batches.upto > quarantine.version:
             lake.commit(quarantine, Commit([fresh], batches.upto))
         before = row_count(target.table, day)
         if batches.upto > target.version:
-            lake.commit(target, Commit([_sorted(table, share.rows)], batches.upto))
+            lake.commit(target, Commit([share.rows], batches.upto))
+            ids.add(target.table, share.rows)
     _account(report, table, share, batches.upto)
     report.landed += row_count(target.table, day) - before
     logger.info(
@@ -152,14 +161,14 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
     def rows() -> Iterator[pl.DataFrame]:
         known = no_ids
         for batches in shares:
-            share = _parse(table, batches, known, no_lines)
+            share = _distinct(table, day, read_batches(table, batches), known, no_lines)
             known = pl.concat([known, share.rows.select("record_id")])
             _account(counted, table, share, batches.upto)
-            yield _sorted(table, share.rows)
+            yield share.rows
 
     # quarantine goes first, so its lines take a pass of their own
     with report.phases.phase("parse"):
-        bad = [_parse(table, batches, no_ids, no_lines).quarantined for batches in shares]
+        bad = [_distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in shares]
     lines = pl.concat(bad).unique(_LINE, keep="first")
     with report.phases.phase("commit"):
         lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
@@ -168,24 +177,25 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
     vars(report).update(vars(counted))
 
 
-def _parse(table: Table, batches: RawBatches, known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
-    """Return what the batches hold that is not known: each record and each bad line once."""
-    parsed: list[Parsed] = list(parse(table, batches.chunks()))
-    parsed += [quarantine_long_line(table, source, head, length) for source, head, length in batches.long_lines()]
+def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
+    """Return what was parsed and is not known: each record and each bad line once, sorted for the reads of leads."""
     tally = Tally()
     for piece in parsed:
         tally.add(piece.tally)
-    rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)])
-    # found by the ids alone: moving whole rows about costs as much as reading them
-    ids = rows.select("record_id").with_row_index("row")
-    distinct = rows[ids.unique("record_id", keep="first").join(known, on="record_id", how="anti")["row"]]
+    # one piece of memory: rows are taken out of many several times slower
+    rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)]).rechunk()
+    # found by a few columns alone, so that whole rows are moved once
+    order = (table.key, "Timestamp", "record_id")
+    ids = rows.select(order).with_row_index("row")
+    fresh_ids = ids.unique("record_id", keep="first").join(known, on="record_id", how="anti").sort(order)
+    distinct = rows[fresh_ids["row"]]
     lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
     fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
     share = _Share(distinct, fresh, tally, rows.height - distinct.height)
     if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + share.copies:
         # before the commit: a later run would find nothing new to count, and pass
         raise UnbalancedError(
-            f"{table.name} {batches.day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
+            f"{table.name} {day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
             f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
             f"{share.copies} copies; nothing was committed, raw holds every byte: report it"
         )
@@ -204,12 +214,8 @@ def _account(report: TypedReport, table: Table, share: _Share, batch: int) -> No
         report.lag_median, report.lag_p95 = lag.quantile(0.5), lag.quantile(0.95)
 
 
-def _sorted(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.sort(table.key, "Timestamp", "record_id").select(table.schema.names())
-
-
-def _known_ids(typed: DeltaTable, day: date) -> pl.DataFrame:
-    return scan_days(typed, day, day).select("record_id").collect()
+def _ids_of(parsed: list[Parsed]) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema={"record_id": pl.String}), *(p.rows.select("record_id") for p in parsed)])
 
 
 def _known_lines(quarantine: DeltaTable, table: Table, day: date) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from defender_assets.core import chunks, raw, typed
+from defender_assets.core import ahead, chunks, raw, typed
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import UnbalancedError
@@ -238,7 +238,7 @@ def test_a_reader_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
             yield replace(parsed, rows=parsed.rows.head(2))
 
     with monkeypatch.context() as patch:
-        patch.setattr(typed, "parse", forgetful)
+        patch.setattr(ahead, "parse", forgetful)
         for rebuild in (False, True):
             with pytest.raises(UnbalancedError, match="3 records not 2 rows"):
                 typed.derive(setup.lake, ALERT_INFO, DAY, rebuild=rebuild)

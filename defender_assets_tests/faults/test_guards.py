@@ -44,9 +44,9 @@ BROKEN_STREAM = Guard(
 ITS_GENERATION = Guard(
     "a refresh of one generation", raw, "_replace_blob", "AND blob_created_at = '{created_at.isoformat()}'"
 )
-KNOWN_LINES = Guard("bad lines that are known", typed, "_parse", '.join(known_lines, on=_LINE, how="anti")')
-KNOWN_RECORDS = Guard("records that are known", typed, "_parse", '.join(known, on="record_id", how="anti")')
-COPIES = Guard("copies in one share", typed, "_parse", '.unique("record_id", keep="first")')
+KNOWN_LINES = Guard("bad lines that are known", typed, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
+KNOWN_RECORDS = Guard("records that are known", typed, "_distinct", '.join(known, on="record_id", how="anti")')
+COPIES = Guard("copies in one share", typed, "_distinct", '.unique("record_id", keep="first")')
 FENCE = Guard("the fence", lake.Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version)]")
 RAW_HANDLE = Guard(
     "the handle of raw", raw, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"

@@ -15,8 +15,8 @@ NULL = -1
 TEXT, INTEGER, FLAG, INSTANT = range(4)
 TIME, RECEIVED, CATEGORY, TENANT, PROPERTIES, REST = range(6)
 """The envelope's keys; the rest is read and not kept."""
-LINE, INSIDE, BEHIND, EXPORTED, EXPORTED_AT_ALL, ARRIVED, ARRIVED_AT_ALL = range(7)
-"""Columns of `lines`: begin of the line, begin and end of properties; begin of each instant, and 1 or NULL."""
+LINE, INSIDE, BEHIND = range(3)
+"""Columns of `lines`: where the line begins, where properties begin and end."""
 _NEEDED = 1 << CATEGORY | 1 << TENANT | 1 << PROPERTIES
 _LONGEST = 16 * 1024 * 1024
 _TENTH_OF_LARGEST = 922_337_203_685_477_580
@@ -156,7 +156,7 @@ def _record(content, at, high, envelope, columns, kinds, row, line, seen, lines,
     """Return where the object of a line ends, or 0 where it is no plain record; fills the row."""
     words, bounds = envelope
     lines[row, LINE] = at
-    lines[row, EXPORTED_AT_ALL] = lines[row, ARRIVED_AT_ALL] = NULL
+    lengths[len(kinds) + TIME, row] = lengths[len(kinds) + RECEIVED, row] = NULL
     if content[at] != 0x7B or content[at + 1] != 0x22:
         return 0
     at += 1
@@ -182,8 +182,8 @@ def _record(content, at, high, envelope, columns, kinds, row, line, seen, lines,
             if not behind or escaped:
                 return 0
             if which < CATEGORY:
-                place = EXPORTED if which == TIME else ARRIVED
-                lines[row, place], lines[row, place + 1] = at + 1, 1
+                lengths[len(kinds) + which, row] = behind - at - 2
+                begins[len(kinds) + which, row] = at + 1
             at = behind
         elif _null(content, at):
             at += 4
@@ -204,7 +204,8 @@ def scan(content, high, envelope, columns, kinds, needed, lines, begins, lengths
     `envelope` and `columns` are (bytes of the keys as they stand before a value, where each begins); a record needs a
     value in each column of `needed`. Row r of `lines` is record r; of column c, `begins[c, r]` is where its text or
     instant begins (negative, less one, where it holds escapes), `lengths[c, r]` its length in bytes as written or
-    NULL, `numbers[c, r]` its integer or flag. Row n of `left` gets begin and end of a run of lines that were not read.
+    NULL, `numbers[c, r]` its integer or flag. Behind the columns stand the envelope's two instants. Row n of `left`
+    gets begin and end of a run of lines that were not read.
 
     Returns:
         How many records, runs of lines left, and blank lines there are.

@@ -75,13 +75,17 @@ def _instant(content, at):
 
 
 @njit(nogil=True, cache=True)
-def read(content, begins, lengths, moments, unfit):
-    """Fill in the moment of each instant that there is, and mark those that are not plain."""
-    for row in range(len(begins)):
-        if lengths[row] == _NULL:
-            continue
-        moment = _instant(content, begins[row])
-        if moment == _NONE:
-            unfit[row] = True
-        else:
-            moments[row] = moment
+def read(content, columns, begins, lengths, moments, unfit):
+    """Fill in row n of `moments` with the instants of the n-th of the columns; mark records with one that is not plain.
+
+    `begins` and `lengths` are those of `grammar.scan`.
+    """
+    for row in range(len(unfit)):
+        for place, column in enumerate(columns):
+            moments[place, row] = 0
+            if lengths[column, row] != _NULL:
+                moment = _instant(content, begins[column, row])
+                if moment == _NONE:
+                    unfit[row] = True
+                else:
+                    moments[place, row] = moment

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import nanoarrow as na
 import numpy as np
@@ -35,46 +35,28 @@ def read_plain(table: Table, tenant_id: str, content: bytes) -> Plain:
     """Return what the plain lines of `content` hold; it ends with a newline and is shorter than 2 GiB."""
     if not content.endswith(b"\n") or len(content) > _BOUND:
         raise ValueError("content must be whole lines, of less than 2 GiB")
-    buffer = np.frombuffer(content, dtype=np.uint8)
+    shape = _shape(table)
     height = content.count(b"\n")
-    columns = len(table.columns)
-    lines = np.empty((height, grammar.ARRIVED_AT_ALL + 1), dtype=np.int32)
-    left = np.empty((height, 2), dtype=np.int32)
-    begins = np.empty((columns, height), dtype=np.int32)
-    lengths = np.empty((columns, height), dtype=np.int32)
-    numbers = np.empty((columns, height), dtype=np.int64)
-    kinds, needed = _kinds(table)
-    count, runs, blank = grammar.scan(
-        buffer,
-        _is_text(content),
-        _envelope(table, tenant_id),
-        _names(table),
-        kinds,
-        needed,
-        lines,
-        begins,
-        lengths,
-        numbers,
-        left,
-    )
+    lines, left = np.empty((height, 3), dtype=np.int32), np.empty((height, 2), dtype=np.int32)
+    begins, lengths = (np.empty((len(shape.names), height), dtype=np.int32) for _ in range(2))
+    numbers = np.empty((len(shape.kinds), height), dtype=np.int64)
+    buffer = np.frombuffer(content, dtype=np.uint8)
+    envelope, columns = _envelope(table, tenant_id), _names(table)
+    places = (lines, begins, lengths, numbers, left)
+    count, runs, blank = grammar.scan(buffer, _is_text(content), envelope, columns, shape.kinds, shape.needed, *places)
     lines, begins, lengths, numbers = lines[:count], begins[:, :count], lengths[:, :count], numbers[:, :count]
     unfit = np.zeros(count, dtype=np.bool_)
-    read: dict[str, pl.Series] = {}
-    for number, column in enumerate(table.columns):
-        if kinds[number] == grammar.TEXT:
-            read[column.name] = _texts(buffer, begins[number], lengths[number], unfit)
-        elif kinds[number] == grammar.INSTANT:
-            read[column.name] = _instants(buffer, begins[number], lengths[number], unfit)
-        else:
-            read[column.name] = _numbers(numbers[number], lengths[number] != grammar.NULL, column.dtype)
-    for name, place in (("exported_at", grammar.EXPORTED), ("received_at", grammar.ARRIVED)):
-        read[name] = _instants(buffer, lines[:, place], lines[:, place + 1], unfit)
+    held = lengths != grammar.NULL
+    read = _texts(shape, buffer, begins, lengths, held, unfit) | _instants(shape, buffer, begins, lengths, held, unfit)
+    for number in shape.numbers:
+        column = table.columns[number]
+        read[column.name] = _numbers(numbers[number], held[number], column.dtype)
     read["record_id"] = _record_ids(table, tenant_id, content, lines)
     read["at"] = pl.Series(lines[:, grammar.LINE].astype(np.int64))
-    others = [(int(begin), int(end)) for begin, end in left[:runs]]
-    rows, unlike = _with_arrays(table, pl.DataFrame(read), pl.Series(unfit))
-    others += [(at, content.index(b"\n", at) + 1) for at in unlike]
-    return Plain(rows, sorted(others), int(blank))
+    rows, others = _with_arrays(table, pl.DataFrame(read), pl.Series(unfit))
+    rest = [(int(begin), int(end)) for begin, end in left[:runs]]
+    rest += [(at, content.index(b"\n", at) + 1) for at in others]
+    return Plain(rows, sorted(rest), int(blank))
 
 
 def _with_arrays(table: Table, rows: pl.DataFrame, unfit: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
@@ -98,18 +80,32 @@ def _is_text(content: bytes) -> bool:
     return True
 
 
-def _texts(buffer: Numbers, begins: Numbers, lengths: Numbers, unfit: Numbers) -> pl.Series:
-    offsets = np.empty(len(lengths) + 1, dtype=np.int32)
-    texts.measure(buffer, begins, lengths, offsets, unfit)
-    copied = np.empty(int(offsets[-1]), dtype=np.uint8)
-    texts.copy(buffer, begins, offsets, copied)
-    return _series(na.string(), len(lengths), lengths != grammar.NULL, offsets, copied)
+def _texts(
+    shape: "_Shape", buffer: Numbers, begins: Numbers, lengths: Numbers, held: Numbers, unfit: Numbers
+) -> dict[str, pl.Series]:
+    height = len(unfit)
+    offsets = np.empty((len(shape.texts), height + 1), dtype=np.int32)
+    texts.measure(buffer, shape.texts, begins, lengths, offsets, unfit)
+    starts = np.concatenate([[0], np.cumsum(offsets[:, -1], dtype=np.int64)])
+    copied = np.empty(int(starts[-1]), dtype=np.uint8)
+    texts.copy(buffer, shape.texts, begins, offsets, starts, copied)
+    return {
+        shape.names[column]: _series(
+            na.string(), height, held[column], offsets[place], copied[starts[place] : starts[place + 1]]
+        )
+        for place, column in enumerate(shape.texts)
+    }
 
 
-def _instants(buffer: Numbers, begins: Numbers, lengths: Numbers, unfit: Numbers) -> pl.Series:
-    moments = np.zeros(len(lengths), dtype=np.int64)
-    instants.read(buffer, begins, lengths, moments, unfit)
-    return _numbers(moments, lengths != grammar.NULL, INSTANT)
+def _instants(
+    shape: "_Shape", buffer: Numbers, begins: Numbers, lengths: Numbers, held: Numbers, unfit: Numbers
+) -> dict[str, pl.Series]:
+    moments = np.empty((len(shape.instants), len(unfit)), dtype=np.int64)
+    instants.read(buffer, shape.instants, begins, lengths, moments, unfit)
+    return {
+        shape.names[column]: _numbers(moments[place], held[column], INSTANT)
+        for place, column in enumerate(shape.instants)
+    }
 
 
 def _numbers(values: Numbers, held: Numbers, dtype: pl.DataType) -> pl.Series:
@@ -136,14 +132,29 @@ def _record_ids(table: Table, tenant_id: str, content: bytes, lines: Numbers) ->
     return pl.Series(ids, dtype=pl.String)
 
 
+class _Shape(NamedTuple):
+    """The columns of a table and, behind them, the envelope's instants; which of them are what, by number."""
+
+    names: list[str]
+    kinds: Numbers
+    texts: Numbers
+    instants: Numbers
+    numbers: Numbers
+    needed: Numbers
+
+
 @cache
-def _kinds(table: Table) -> tuple[Numbers, Numbers]:
-    """Return the kinds of the columns, and which ones no record lacks."""
-    kinds = {pl.Int64(): grammar.INTEGER, pl.Boolean(): grammar.FLAG, INSTANT: grammar.INSTANT}
-    names = [column.name for column in table.columns]
-    needed = [names.index("Timestamp"), names.index(table.key)]
-    return np.array([kinds.get(column.dtype, grammar.TEXT) for column in table.columns], dtype=np.uint8), np.array(
-        needed
+def _shape(table: Table) -> _Shape:
+    columns = [column.name for column in table.columns]
+    of_type = {pl.Int64(): grammar.INTEGER, pl.Boolean(): grammar.FLAG, INSTANT: grammar.INSTANT}
+    kinds = np.array([of_type.get(column.dtype, grammar.TEXT) for column in table.columns], dtype=np.uint8)
+    return _Shape(
+        [*columns, "exported_at", "received_at"],
+        kinds,
+        np.flatnonzero(kinds == grammar.TEXT),
+        np.append(np.flatnonzero(kinds == grammar.INSTANT), len(kinds) + np.array([grammar.TIME, grammar.RECEIVED])),
+        np.flatnonzero((kinds == grammar.INTEGER) | (kinds == grammar.FLAG)),
+        np.array([columns.index("Timestamp"), columns.index(table.key)]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Texts of plain lines: JSON strings (RFC 8259, section 7) unescaped, one column at a time. Knows bytes only."""
+"""Texts of plain lines: JSON strings (RFC 8259, section 7) unescaped, column by column. Knows bytes only."""
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 # numba infers types
@@ -51,61 +51,69 @@ def _unescaped(content, at, end):
     return size
 
 
-@njit(nogil=True, cache=True)
-def measure(content, begins, lengths, offsets, unfit):
-    """Fill in where each text of a column begins when they stand one behind the other; mark those that are not plain.
+@njit
+def _unescape(content, at, texts, to, end):
+    while to < end:
+        if content[at] != 0x5C:
+            texts[to] = content[at]
+            at += 1
+            to += 1
+            continue
+        if content[at + 1] != 0x75:
+            texts[to] = _SIMPLE[content[at + 1]]
+            at += 2
+            to += 1
+            continue
+        unit = _unit(content, at + 2)
+        at += 6
+        if unit < 0x80:
+            texts[to] = unit
+            to += 1
+        elif unit < 0x800:
+            texts[to] = 0xC0 | unit >> 6
+            texts[to + 1] = 0x80 | unit & 0x3F
+            to += 2
+        else:
+            texts[to] = 0xE0 | unit >> 12
+            texts[to + 1] = 0x80 | unit >> 6 & 0x3F
+            texts[to + 2] = 0x80 | unit & 0x3F
+            to += 3
 
-    `begins` and `lengths` are those of `grammar.scan`; `offsets` has one more, its first is 0. A text that is marked
-    takes no place.
+
+@njit(nogil=True, cache=True)
+def measure(content, columns, begins, lengths, offsets, unfit):
+    """Fill in where each text begins when those of a column stand one behind the other; mark those that are not plain.
+
+    `begins` and `lengths` are those of `grammar.scan`, `columns` says which of its columns are texts. Row n of
+    `offsets` is for the n-th of these and has one more value than there are records. A marked text takes no place.
     """
-    offsets[0] = 0
-    for row in range(len(lengths)):
-        size = lengths[row]
-        if size == _NULL:
-            size = 0
-        elif begins[row] < 0:
-            begin = -begins[row] - 1
-            size = _unescaped(content, begin, begin + size)
-            if size < 0:
-                unfit[row] = True
+    for place, column in enumerate(columns):
+        offsets[place, 0] = 0
+        for row in range(len(unfit)):
+            size = lengths[column, row]
+            if size == _NULL:
                 size = 0
-        offsets[row + 1] = offsets[row] + size
+            elif begins[column, row] < 0:
+                begin = -begins[column, row] - 1
+                size = _unescaped(content, begin, begin + size)
+                if size < 0:
+                    unfit[row] = True
+                    size = 0
+            offsets[place, row + 1] = offsets[place, row] + size
 
 
 @njit(nogil=True, cache=True)
-def copy(content, begins, offsets, texts):
-    """Copy the texts of a column to where `measure` put them, unescaped."""
-    for row in range(len(begins)):
-        to, end = offsets[row], offsets[row + 1]
-        if to == end:
-            continue
-        at = begins[row]
-        if at >= 0:
-            texts[to:end] = content[at : at + end - to]
-            continue
-        at = -at - 1
-        while to < end:
-            if content[at] != 0x5C:
-                texts[to] = content[at]
-                at += 1
-                to += 1
-                continue
-            if content[at + 1] != 0x75:
-                texts[to] = _SIMPLE[content[at + 1]]
-                at += 2
-                to += 1
-                continue
-            unit = _unit(content, at + 2)
-            at += 6
-            if unit < 0x80:
-                texts[to] = unit
-                to += 1
-            elif unit < 0x800:
-                texts[to] = 0xC0 | unit >> 6
-                texts[to + 1] = 0x80 | unit & 0x3F
-                to += 2
+def copy(content, columns, begins, offsets, starts, texts):
+    """Copy the texts to where `measure` put them, unescaped; those of the n-th column begin at `starts[n]`.
+
+    Record by record, because a record is read from memory once and then stays near.
+    """
+    for row in range(offsets.shape[1] - 1):
+        for place, column in enumerate(columns):
+            to, end = starts[place] + offsets[place, row], starts[place] + offsets[place, row + 1]
+            at = begins[column, row] if to < end else 0
+            if at >= 0:
+                for step in range(end - to):
+                    texts[to + step] = content[at + step]
             else:
-                texts[to] = 0xE0 | unit >> 12
-                texts[to + 1] = 0x80 | unit >> 6 & 0x3F
-                texts[to + 2] = 0x80 | unit & 0x3F
-                to += 3
+                _unescape(content, -at - 1, texts, to, end)
