@@ -29,6 +29,7 @@ from defender_assets.sensors import (
 )
 from defender_assets_tests.exports import blob_path, records
 from defender_assets_tests.shell.failing import FailingExport
+from defender_assets_tests.shell.history import History, served
 from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, START, TODAY, Workshop, day_before
 
 DAY = day_before(1)
@@ -226,3 +227,19 @@ def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: Workshop) -
     assert broken.tick().days == [DAY.isoformat()]
     swept.run(DAY)
     assert f"{day_before(2)} cannot be listed: out of order" in broken.tick().reason
+
+
+def test_a_tick_over_a_million_old_blobs_lists_what_a_tick_over_none_lists(swept: Workshop) -> None:
+    def listed(history: History) -> list[str]:
+        with served(history) as account:
+            assert swept.with_resources(export=account).tick().days == [
+                day_before(days).isoformat() for days in range(LOOKBACK_DAYS, -1, -1)
+            ]
+        return sorted(history.asked)
+
+    long = History(TODAY, days=2800)
+    assert long.blobs > 1_000_000
+    asked = listed(long)
+    assert asked == listed(History(TODAY, days=LOOKBACK_DAYS + 1))
+    # a page of tenants and a listing of each, by table and day
+    assert len(asked) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)
