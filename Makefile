@@ -78,13 +78,15 @@ soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_
 	@$(BIN)/python -m defender_assets_tests.faults.soak
 
 .PHONY: bench
-bench: $(INSTALLED) $(RIVALS) ## Measure speed and memory (BENCH_ARGS=…)
+bench: $(INSTALLED) $(EMULATOR) $(RIVALS) ## Measure throughput beside rivals (BENCH_ARGS=…: other benchmarks, other sizes)
 	@test -d benchmarks || { echo "make bench: there is no benchmarks/ here" >&2; exit 1; }
-	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+	@$(BIN)/python -m benchmarks $(if $(BENCH_ARGS),$(BENCH_ARGS),throughput)
 
 .PHONY: bench-full
-bench-full: $(INSTALLED) $(RIVALS) ## The same with 1 GB and 10 GB: hours
-	@$(BIN)/python -m benchmarks throughput --megabytes 10 100 1000 10000 --rounds 3
+bench-full: $(INSTALLED) $(EMULATOR) $(RIVALS) ## Throughput with 1 GB and 10 GB, a day of 1 GB that grows, a listing of 10,800 blobs: many hours
+	@$(BIN)/python -m benchmarks throughput --megabytes 10 100 1000 10000
+	@$(BIN)/python -m benchmarks increment
+	@$(BIN)/python -m benchmarks listing
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style, types, and that Dagster can load the definitions
@@ -115,7 +117,7 @@ setup: $(INSTALLED) $(EMULATOR) ## Set up .venv: the package, its tools and the 
 define pin
 	@test -x $(PINNER)/bin/uv || { $(BIN)/python -m venv $(PINNER) && $(PINNER)/bin/python -m pip install -qq --disable-pip-version-check uv; }
 	@cp $(1) $(1).new && $(PINNER)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(3) -o $(1).new pyproject.toml >/dev/null
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(3) -o $(1).new >/dev/null
 	@! grep -n '://' $(1).new || { rm $(1).new; echo "make pins: an address got into $(1)" >&2; exit 1; }
 	@{ echo "# $(2)"; echo "# Written by \`make pins\` from pyproject.toml; not edited by hand."; grep -v '^#' $(1).new; } > $(1)
 	@rm $(1).new
@@ -123,8 +125,9 @@ endef
 
 .PHONY: pins
 pins: $(VENV)/bin/python ## Bring the pins in line with pyproject.toml (UPGRADE=--upgrade: the newest of everything)
-	$(call pin,requirements.txt,Every package that make installs$(,) for Python 3.11 and newer$(,) by version and hash.,$(UPGRADE) --extra dev)
-	$(call pin,deploy/requirements.txt,What a server needs$(,) the extra scale included$(,) in the versions of ../requirements.txt$(,) by hash.,--constraint requirements.txt --extra scale)
+	$(call pin,requirements.txt,Every package that make installs$(,) for Python 3.11 and newer$(,) by version and hash.,$(UPGRADE) --extra dev pyproject.toml)
+	$(call pin,deploy/requirements.txt,What a server needs$(,) the extra scale included$(,) in the versions of ../requirements.txt$(,) by hash.,--constraint requirements.txt --extra scale pyproject.toml)
+	$(call pin,benchmarks/rivals.txt,What the benchmarks compare with; the product needs none of it.,--constraint requirements.txt --group rivals)
 
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches
@@ -157,7 +160,7 @@ $(EMULATOR): | $(INSTALLED)
 $(RIVALS): benchmarks/rivals.txt | $(VENV)/bin/python
 	@echo "Installing what the benchmarks compare with"
 	@$(BIN)/python -m venv $(@D)
-	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/rivals.txt
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r benchmarks/rivals.txt
 	@touch $@
 
 $(INSTANCE): dagster.yaml

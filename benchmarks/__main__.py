@@ -2,12 +2,14 @@
 
 import sys
 
-from benchmarks import backfill, leads, plan, stories, throughput, ticks
+from benchmarks import backfill, increment, leads, listing, plan, stories, throughput, ticks
 
 BENCHMARKS = {
     "throughput": throughput.main,
     "backfill": backfill.main,
+    "increment": increment.main,
     "leads": leads.main,
+    "listing": listing.main,
     "plan": plan.main,
     "stories": stories.main,
     "ticks": ticks.main,

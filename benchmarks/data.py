@@ -26,16 +26,22 @@ def chunk(table: Table, size: int) -> tuple[str, bytes]:
     return folder, b"".join(lines)
 
 
-def write(root: Path, table: Table, megabytes: int) -> int:
-    """Write a day of about so many MB, over the hours of the day; return its size in bytes."""
+def write(root: Path, table: Table, megabytes: int, *, bad_every: int = 0) -> int:
+    """Write a day of about so many MB, over the hours of the day; return its size in bytes.
+
+    With `bad_every`, a line of so many is no JSON.
+    """
     folder, content = chunk(table, min(32, megabytes) * 1_000_000)
     mark = _MARK[table.hunting_name]
+    lines = content.count(b"\n")
     copies = max(1, round(megabytes * 1e6 / len(content)))
     for copy in range(copies):
         hour = copy * 24 // copies
         path = f"{folder}/y={DAY:%Y}/m={DAY:%m}/d={DAY:%d}/h={hour:02}/m=00/PT1H.json"
         file = root / table.container / path
         file.parent.mkdir(parents=True, exist_ok=True)
+        bad = (copy + 1) * lines // bad_every - copy * lines // bad_every if bad_every else 0
         with file.open("ab") as opened:
             opened.write(content.replace(mark, mark + f"{copy + 1}".encode()))
+            opened.write(b'{"time": torn\r\n' * bad)
     return sum(file.stat().st_size for file in root.rglob("*.json"))

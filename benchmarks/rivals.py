@@ -57,6 +57,20 @@ def orjson_pyarrow(folder: Path, out: str, columns: Columns) -> None:
     write_deltalake(out, pa.RecordBatchReader.from_batches(schema, batches()))
 
 
+def dlt_filesystem(folder: Path, out: str, _: Columns) -> None:
+    import dlt
+    from dlt.sources.filesystem import filesystem, read_jsonl
+
+    lines = filesystem(bucket_url=folder.as_uri(), file_glob="**/*.json") | read_jsonl()
+    pipeline = dlt.pipeline(
+        "rival",
+        pipelines_dir=f"{out}/state",
+        destination=dlt.destinations.filesystem(bucket_url=Path(out).as_uri()),
+        dataset_name="export",
+    )
+    pipeline.run(lines.with_name("rows"), table_format="delta").raise_on_failed_jobs()
+
+
 def simdjson_pass(folder: Path, _: str, __: Columns) -> None:
     import simdjson
 
@@ -75,7 +89,8 @@ def disk_read(folder: Path, _: str, __: Columns) -> None:
 
 
 RIVALS: dict[str, Callable[[Path, str, Columns], None]] = {
-    each.__name__: each for each in (duckdb_typed, polars_scan, orjson_pyarrow, simdjson_pass, disk_read)
+    each.__name__: each
+    for each in (disk_read, simdjson_pass, duckdb_typed, polars_scan, orjson_pyarrow, dlt_filesystem)
 }
 
 if __name__ == "__main__":

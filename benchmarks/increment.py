@@ -1,0 +1,98 @@
+"""What 100 KB more cost on a day that holds much, beside the same on an empty day of the same lake and of a fresh one.
+
+In one process that is warm: the start of a run costs the same whatever the lake holds. In turns.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from benchmarks.data import DAY, chunk, write
+from defender_assets.core import raw, typed
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.lake import Lake
+from defender_assets.core.tables import DEVICE_INFO
+from defender_assets.settings import LAYOUTS
+
+TARGET = 1.5
+
+
+@dataclass
+class Place:
+    """A lake and its export, and what each step cost there: (seconds, processor seconds)."""
+
+    root: Path
+    spent: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(str(self.root / "lake"), LAYOUTS)
+
+    @property
+    def export(self) -> DirectoryExport:
+        return DirectoryExport(self.root / "export")
+
+    def append(self, day: date, folder: str, content: bytes) -> None:
+        path = f"{folder}/y={day:%Y}/m={day:%m}/d={day:%d}/h=23/m=00/PT1H.json"
+        file = self.export.root / DEVICE_INFO.container / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab") as opened:
+            opened.write(content)
+
+    def bring(self, day: date) -> None:
+        """Bring what is new through raw into the typed table, and note what that cost."""
+        steps: dict[str, Callable[[], object]] = {
+            "raw": lambda: raw.ingest(self.lake, self.export, DEVICE_INFO, day),
+            "typed": lambda: typed.derive(self.lake, DEVICE_INFO, day),
+        }
+        for name, step in steps.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            step()
+            self.spent.setdefault(name, []).append((time.perf_counter() - wall, time.process_time() - cpu))
+
+
+def middle(spent: list[tuple[float, float]]) -> tuple[float, float]:
+    return median(wall for wall, _ in spent), median(cpu for _, cpu in spent)
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks increment", description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=1000, help="what the day holds before")
+    parser.add_argument("--rounds", type=int, default=21)
+    options = parser.parse_args(arguments)
+    folder, content = chunk(DEVICE_INFO, 100_000)
+    content = content[: content.rindex(b"\n", 0, 100_000) + 1]
+    with TemporaryDirectory(prefix="increment-") as made:
+        full, fresh = Place(Path(made) / "full"), Place(Path(made) / "fresh")
+        size = write(full.export.root, DEVICE_INFO, options.megabytes)
+        full.bring(DAY)
+        full.spent.clear()
+        beside = Place(full.root)
+        for number in range(options.rounds):
+            # others than before: the same records would only be dropped
+            more = content.replace(b'"ReportId":', b'"ReportId":9%03d' % number)
+            empty = DAY + timedelta(days=number + 1)
+            for place, day in ((full, DAY), (beside, empty), (fresh, empty)):
+                place.append(day, folder, more)
+                place.bring(day)
+        print(f"{len(content) / 1000:.0f} KB more, medians of {options.rounds}; ms, and ms of the processors")
+        print(f"{'':<44}{'raw':>8}{'CPU':>8}{'typed':>8}{'CPU':>8}{'both':>8}{'CPU':>8}")
+        totals = {}
+        for name, place in {
+            f"on a day of {size / 1e6:.0f} MB": full,
+            "on an empty day of the same lake": beside,
+            "on an empty day of a lake without that day": fresh,
+        }.items():
+            steps = [middle(place.spent[step]) for step in ("raw", "typed")]
+            totals[name] = tuple(map(sum, zip(*steps, strict=True)))
+            shown = [*steps, totals[name]]
+            print(f"{name:<44}" + "".join(f"{wall * 1000:>8.0f}{cpu * 1000:>8.0f}" for wall, cpu in shown))
+        first, *others = totals.values()
+        for name, other in zip(("same lake", "other lake"), others, strict=True):
+            print(f"against the empty day, {name}: {first[0] / other[0]:.2f}, by CPU {first[1] / other[1]:.2f}")
+        print(f"target: at most {TARGET}")
