@@ -1,0 +1,60 @@
+"""The SQL of `docs/recipes.md` runs, on the tables as the lake holds them, and answers what it says."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from arro3.core import Table as ArrowTable
+
+from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.core.tables import TABLES
+from defender_assets.core.views import collected, current_leads, current_stories
+from defender_assets_tests.held import Held
+
+TEXT = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
+VIEWS, *_ = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+RECIPES = dict(re.findall(r"^## ([^\n]+\?)\n.*?```sql\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def duck(held: Held) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the tables of the lake and the views of the document, some days after the data."""
+    with duckdb.connect() as connection:
+        for name in (LEADS.name, STORIES.name, *(table.name for table in TABLES)):
+            connection.register(name, ArrowTable.from_arrow(held.lake.read(name).collect()))
+        connection.execute(VIEWS)
+        connection.execute(f"SET VARIABLE since = TIMESTAMPTZ '{held.days[0]} 00:00:00+00'")
+        yield connection
+
+
+def test_there_are_ten_recipes() -> None:
+    assert len(RECIPES) == 10
+
+
+@pytest.mark.parametrize("question", RECIPES)
+def test_a_recipe_has_an_answer(duck: duckdb.DuckDBPyConnection, question: str) -> None:
+    assert duck.execute(RECIPES[question]).fetchall()
+
+
+def test_the_view_of_the_leads_is_the_current_state(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
+    ours = collected(held.lake, current_leads(held.lake)).select("tenant_id", "lead_id", "export_date").rows()
+    theirs = duck.execute("SELECT tenant_id, lead_id, export_date FROM leads").fetchall()
+    assert sorted(theirs) == sorted(ours)
+
+
+def test_the_counts_are_those_of_the_leads(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
+    leads = collected(held.lake, current_leads(held.lake))
+    counted = duck.execute(RECIPES["Which alerts are there, by product and severity?"]).fetchall()
+    assert sum(alerts for _, _, alerts in counted) == leads.height
+    techniques = duck.execute(RECIPES["Which ATT&CK techniques come up?"]).fetchall()
+    expected = leads["attack_techniques"].explode(empty_as_null=False).drop_nulls().value_counts()
+    assert {technique: alerts for technique, alerts, _ in techniques} == dict(expected.iter_rows())
+
+
+def test_the_stories_are_those_that_stand(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
+    stories = collected(held.lake, current_stories(held.lake).filter(pl.col("products").list.len() > 1))
+    told = duck.execute(RECIPES["Which intrusions cross products?"]).fetchall()
+    assert {row[0] for row in told} >= set(stories["story_id"])
