@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 DAGSTER_HOME_DIR := $(CURDIR)/.defender/dagster
 AZURITE_VERSION := 3.37.0
+MERMAID_VERSION := 12.3.0
 UI_PORT ?= 3000
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -89,11 +90,12 @@ bench-full: $(INSTALLED) $(EMULATOR) $(RIVALS) ## Throughput with 1 GB and 10 GB
 	@$(BIN)/python -m benchmarks listing
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style, types, and that Dagster can load the definitions
+lint: $(INSTALLED) ## Check style, types, that Dagster can load the definitions, and the documents with their links
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(MAKE) check-definitions
+	@$(MAKE) docs
 
 # Dagster prefers its `dg`, which wants a project laid out its way; these two commands are what works without.
 QUIET := PYTHONWARNINGS='ignore:Function `dev_command`,ignore:Function `definitions_validate_command`'
@@ -129,9 +131,23 @@ pins: $(VENV)/bin/python ## Bring the pins in line with pyproject.toml (UPGRADE=
 	$(call pin,deploy/requirements.txt,What a server needs$(,) the extra scale included$(,) in the versions of ../requirements.txt$(,) by hash.,--constraint requirements.txt --extra scale pyproject.toml)
 	$(call pin,benchmarks/rivals.txt,What the benchmarks compare with; the product needs none of it.,--constraint requirements.txt --group rivals)
 
+# The site has the repository's own layout, so that links hold in both.
+SITE := .site/source
+MERMAID := $(VENV)/mermaid-$(MERMAID_VERSION)/node_modules/mermaid/dist/mermaid.min.js
+
+.PHONY: docs
+docs: $(INSTALLED) $(MERMAID) ## Build the documents as a site that needs no network: .site/html
+	@rm -rf .site && mkdir -p $(SITE) && cp -R README.md CHANGELOG.md CONTRIBUTING.md LICENSE .env.example dagster.yaml docs deploy $(SITE) && \
+	rm -rf $(SITE)/docs/site && cp $(MERMAID) $(SITE)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml && echo "Success: .site/html/index.html"
+
+$(MERMAID): | $(INSTALLED)
+	@mkdir -p $(VENV)/mermaid-$(MERMAID_VERSION)
+	@PATH="$(BIN):$$PATH" npm install --prefix $(VENV)/mermaid-$(MERMAID_VERSION) --no-package-lock --no-audit --no-fund --loglevel=error mermaid@$(MERMAID_VERSION) >/dev/null
+
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches
-	@rm -rf $(VENV) .defender .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) .site .defender .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
