@@ -128,6 +128,10 @@ _STORIES = {
     "score": "lead.risk_score lead.title lead.product lead.category",
     "score_reasons": "lead.risk_score lead.title lead.product lead.category",
     "shared_entities": "lead.entities lead.lead_id",
+    "timeline": (
+        "lead.alert_time lead.category lead.severity lead.product lead.title lead.device_name lead.entities "
+        "lead.lead_id"
+    ),
     "tactics": "lead.category lead.alert_time",
     "techniques": "lead.attack_techniques",
     "device_names": "lead.device_name lead.devices",

@@ -12,6 +12,7 @@ from defender_assets.core.spans import days_between
 from defender_assets.core.stories.groups import groups, shared_entities
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.ties import ties
+from defender_assets.core.stories.timeline import timelines
 
 SEVERITIES = ("high", "medium", "low", "informational")
 """Highest first; a severity that Microsoft may add one day ranks below them."""
@@ -44,9 +45,12 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     )
     if members.is_empty():
         return STORY_SCHEMA.to_frame()
+    members = members.join(_user_names(members), on=LEAD_KEY, how="left", maintain_order="left")
+    shared = shared_entities(latest, grouped)
     stories = (
         _with_merged(_stories(members), _latest(rows.filter(pl.col("export_date") < day)))
-        .join(shared_entities(latest, grouped), on="group")
+        .join(shared, on="group")
+        .join(timelines(members, shared), on="group")
         .with_columns(export_date=pl.lit(day, dtype=pl.Date))
     )
     return _with_titles(_scored(stories)).select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
@@ -88,33 +92,29 @@ def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stories(members: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per group; `members` are sorted by alert time within each."""
+    """Return one row per group; `members` are sorted by alert time within each, with `_users`."""
     ranks = {name: rank for rank, name in enumerate(SEVERITIES)}
     rank = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(SEVERITIES), return_dtype=pl.Int64)
     severity = pl.col("severity").sort_by(rank, "severity", nulls_last=True).drop_nulls().first()
     first = pl.col("lead_id").sort_by("_first_day", "alert_time", "lead_id").first()
     strongest = pl.col("title").sort_by("risk_score", descending=True, maintain_order=True).first()
-    stories = (
-        members.join(_user_names(members), on=LEAD_KEY, how="left", maintain_order="left")
-        .group_by("tenant_id", "group", maintain_order=True)
-        .agg(
-            pl.col("lead_id").alias("lead_ids"),
-            lead_count=pl.len().cast(pl.Int64),
-            products=pl.col("product").drop_nulls().unique(maintain_order=True),
-            first_alert_time=pl.col("alert_time").min(),
-            last_alert_time=pl.col("alert_time").max(),
-            severity=severity,
-            tactics=pl.col("category").drop_nulls().unique(maintain_order=True),
-            techniques=pl.col("attack_techniques").list.explode().drop_nulls().unique().sort(),
-            device_names=pl.col("device_name").drop_nulls().unique().sort(),
-            accounts=pl.col("_users").list.explode().drop_nulls().unique().sort(),
-            _first_lead=first,
-            _risk=pl.col("risk_score").max().fill_null(0),
-            _strongest=strongest,
-            _titles=pl.col("title").fill_null("untitled alert"),
-            _devices=pl.coalesce("device_name", "device_id").drop_nulls(),
-            _user_mentions=pl.col("_users").list.explode().drop_nulls(),
-        )
+    stories = members.group_by("tenant_id", "group", maintain_order=True).agg(
+        pl.col("lead_id").alias("lead_ids"),
+        lead_count=pl.len().cast(pl.Int64),
+        products=pl.col("product").drop_nulls().unique(maintain_order=True),
+        first_alert_time=pl.col("alert_time").min(),
+        last_alert_time=pl.col("alert_time").max(),
+        severity=severity,
+        tactics=pl.col("category").drop_nulls().unique(maintain_order=True),
+        techniques=pl.col("attack_techniques").list.explode().drop_nulls().unique().sort(),
+        device_names=pl.col("device_name").drop_nulls().unique().sort(),
+        accounts=pl.col("_users").list.explode().drop_nulls().unique().sort(),
+        _first_lead=first,
+        _risk=pl.col("risk_score").max().fill_null(0),
+        _strongest=strongest,
+        _titles=pl.col("title").fill_null("untitled alert"),
+        _devices=pl.coalesce("device_name", "device_id").drop_nulls(),
+        _user_mentions=pl.col("_users").list.explode().drop_nulls(),
     )
     ids = [stable_id(tenant_id, lead_id) for tenant_id, lead_id in stories.select("tenant_id", "_first_lead").rows()]
     return stories.with_columns(pl.Series("story_id", ids, dtype=pl.String))

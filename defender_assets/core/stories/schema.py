@@ -3,6 +3,7 @@
 import polars as pl
 
 from defender_assets.core.scoring import REASONS
+from defender_assets.core.stories.timeline import TIMELINE
 from defender_assets.core.tables.schema import PROVENANCE, Column, instant, integer, text, texts
 
 STORY_LOOKBACK_DAYS = 7
@@ -27,6 +28,9 @@ STORY_COLUMNS = (
     integer("score", "Urgency, 0 to 100"),
     Column("score_reasons", REASONS, "Reasons for the score; their points add up to it"),
     Column("shared_entities", SHARED_ENTITIES, "What ties the leads together, and which ones"),
+    Column(
+        "timeline", TIMELINE, "Its leads in order of time, each with its tactic and what it shares with earlier ones"
+    ),
     texts("tactics", "Categories of the leads, in order of time"),
     texts("techniques", "MITRE ATT&CK techniques of the leads, sorted"),
     texts("device_names", "Names of the leads' devices, sorted"),

@@ -1,0 +1,73 @@
+"""A story read as a timeline: its leads in order of time, each with its tactic and what ties it to those before."""
+
+import polars as pl
+
+from defender_assets.core.keys import LEAD_KEY
+from defender_assets.core.tables.schema import INSTANT
+
+TACTICS = {
+    "reconnaissance": "Reconnaissance",
+    "resourcedevelopment": "Resource Development",
+    "initialaccess": "Initial Access",
+    "execution": "Execution",
+    "persistence": "Persistence",
+    "privilegeescalation": "Privilege Escalation",
+    "defenseevasion": "Defense Evasion",
+    "credentialaccess": "Credential Access",
+    "discovery": "Discovery",
+    "lateralmovement": "Lateral Movement",
+    "collection": "Collection",
+    "commandandcontrol": "Command and Control",
+    "exfiltration": "Exfiltration",
+    "impact": "Impact",
+}
+"""MITRE ATT&CK's tactics in its order, by the spelling of Microsoft's categories in lower case without spaces."""
+
+STEP = {
+    "alert_time": INSTANT,
+    "tactic": pl.String(),
+    "severity": pl.String(),
+    "product": pl.String(),
+    "title": pl.String(),
+    "device_name": pl.String(),
+    "accounts": pl.List(pl.String()),
+    "shares": pl.List(pl.String()),
+    "lead_id": pl.String(),
+}
+TIMELINE = pl.List(pl.Struct(STEP))
+"""A story's steps, the earliest first. `shares` is what a step has in common with earlier ones, as `kind value`."""
+
+
+def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
+    """Return `group` and `timeline` (TIMELINE).
+
+    Args:
+        members: the leads with their `group`, and `_users`, as people read them; by group, alert_time and lead_id.
+        shared: `group` and `shared_entities`.
+    """
+    order = ["group", "alert_time", "lead_id"]
+    shares = (
+        shared.explode("shared_entities")
+        .unnest("shared_entities")
+        .with_columns(_place=pl.int_range(pl.len()).over("group"))
+        .explode("lead_ids")
+        .rename({"lead_ids": "lead_id"})
+        .join(members.select("tenant_id", *order), on=["group", "lead_id"])
+        .sort(*order)
+        .filter(pl.int_range(pl.len()).over("group", "kind", "value") > 0)
+        .sort("_place")
+        .group_by(LEAD_KEY, maintain_order=True)
+        .agg(shares=pl.format("{} {}", "kind", "value"))
+    )
+    steps = members.join(shares, on=LEAD_KEY, how="left", maintain_order="left").with_columns(
+        pl.col("shares").fill_null(pl.lit([], dtype=STEP["shares"])),
+        tactic=tactic_of(pl.col("category")),
+        accounts=pl.col("_users").fill_null(pl.lit([], dtype=STEP["accounts"])),
+    )
+    return steps.sort(order).group_by("group", maintain_order=True).agg(timeline=pl.struct(*STEP).cast(TIMELINE.inner))
+
+
+def tactic_of(category: pl.Expr) -> pl.Expr:
+    """Return ATT&CK's name of a category that is a tactic of its, any other category as it is."""
+    plain = category.str.to_lowercase().str.replace_all(r"[\s_-]", "")
+    return pl.coalesce(plain.replace_strict(TACTICS, default=None, return_dtype=pl.String), category)
