@@ -22,7 +22,7 @@ HEADLINE = 240
 def build_briefs(
     day: date, leads: pl.LazyFrame, stories: pl.LazyFrame, device_info: pl.LazyFrame, quarantined: pl.LazyFrame
 ) -> pl.DataFrame:
-    """Return the brief of a day: BRIEF_SCHEMA, one row.
+    """Return the brief of a day: BRIEF_SCHEMA, one row; none for a day of which nothing has arrived.
 
     Args:
         day: the partition to build.
@@ -44,6 +44,8 @@ def build_briefs(
     }
     members = _members(day, leads, best.head(STORIES_SHOWN))
     tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *told["tenant_id"]})
+    if not tenants and not state.quarantined:
+        return BRIEF_SCHEMA.to_frame()
     headline = _headline(numbers, shown, told.height)
     content: dict[str, Any] = {
         "day": day,

@@ -22,6 +22,11 @@ from defender_assets_tests.core.alert_rows import DAY, OTHER_TENANT, TENANT, at,
 Row = dict[str, Any]
 
 
+def nothing() -> list[pl.LazyFrame]:
+    """Stories, heartbeats and refused lines of which there are none."""
+    return [pl.LazyFrame(schema=schema) for schema in (STORY_SCHEMA, DEVICE_INFO.schema, QUARANTINE_SCHEMA)]
+
+
 def brief(
     leads: Iterable[Row] = (),
     stories: pl.LazyFrame | None = None,
@@ -49,6 +54,12 @@ def test_a_day_without_leads_is_a_quiet_one() -> None:
     assert row["headline"] == "A quiet day: no lead was new or changed."
     assert (row["lead_count"], row["story_count"], row["tenants"], row["tenant_id"]) == (0, 0, [TENANT], TENANT)
     assert "No lead of the day names a device." in text_of(row["html"])
+
+
+def test_a_day_of_which_nothing_arrived_has_no_brief() -> None:
+    of_the_eve = lead_frame([lead_row("a", day=DAY - timedelta(days=1))])
+
+    assert build_briefs(DAY, of_the_eve, *nothing()).equals(BRIEF_SCHEMA.to_frame())
 
 
 def test_leads_of_the_day_are_counted_by_severity_product_and_hour_and_earlier_ones_are_not() -> None:
@@ -90,8 +101,7 @@ def test_a_muted_lead_is_counted_and_not_shown() -> None:
 
     assert unmuted(muted).collect()["lead_id"].to_list() == ["a"]
     assert unmuted(leads).collect().height == 2
-    none = [pl.LazyFrame(schema=schema) for schema in (STORY_SCHEMA, DEVICE_INFO.schema, QUARANTINE_SCHEMA)]
-    row = build_briefs(DAY, muted, *none).row(0, named=True)
+    row = build_briefs(DAY, muted, *nothing()).row(0, named=True)
     assert row["lead_count"] == 1
     assert "1 muted lead left out." in row["html"]
     assert "Title of b" not in row["html"]
@@ -175,7 +185,7 @@ def test_days_before_the_first_heartbeat_are_not_silent() -> None:
 
 
 def test_the_page_may_apply_its_own_style_and_nothing_else() -> None:
-    html = brief()["html"]
+    html = brief(beats=[beat()])["html"]
 
     style = html[html.index("<style>") + len("<style>") : html.index("</style>")]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
