@@ -164,9 +164,9 @@ _BRIEFS = {
     "headline": "lead.lead_id lead.severity story.story_id story.title story.score",
     "picture": "lead.alert_time lead.severity",
     "html": (
-        "lead.title lead.severity lead.risk_score lead.risk_reasons lead.device_name lead.alert_time story.title "
-        "story.score story.score_reasons story.lead_ids story.tactics story.shared_entities device.Timestamp "
-        "quarantine.reason"
+        "lead.title lead.severity lead.risk_score lead.risk_reasons lead.changes lead.device_name lead.alert_time "
+        "story.title story.score story.score_reasons story.lead_ids story.merged_story_ids story.tactics "
+        "story.shared_entities device.Timestamp quarantine.reason"
     ),
 }
 

@@ -43,7 +43,7 @@ class LeadEntry:
     reasons: list[tuple[int, str]]
     moment: datetime | None
     when: str
-    change: str
+    changes: list[str]
     tenant: str
     url: str
     story: str | None
@@ -115,7 +115,7 @@ def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) ->
         reasons=_reasons(lead["risk_reasons"]),
         moment=lead["alert_time"],
         when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
-        change=lead["change"] or "",
+        changes=_changes(lead),
         tenant=lead["tenant_id"],
         url=lead["portal_url"] or "",
         story=story_of.get((lead["tenant_id"], lead["lead_id"])),
@@ -126,6 +126,7 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
     """Return a story as the page shows it; `leads` are the latest rows by (tenant, lead) up to the day."""
     members = [lead for key in story["lead_ids"] or [] if (lead := leads.get((story["tenant_id"], key)))]
     count = len(story["lead_ids"] or [])
+    merged = story["merged_story_ids"] or []
     products = [product_name(product) for product in story["products"] or []]
     shared = [entity["kind"] for entity in story["shared_entities"] or []]
     span = (story["last_alert_time"] - story["first_alert_time"]).total_seconds() if story["last_alert_time"] else 0
@@ -141,6 +142,7 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
             f"over {span_words(span)}",
             counted(len(story["device_names"] or []), "device"),
             counted(len(story["accounts"] or []), "account"),
+            *([f"took in {counted(len(merged), 'earlier story', 'earlier stories')}"] if merged else []),
         ],
         tactics=[category_name(tactic) for tactic in story["tactics"] or []],
         techniques=list(story["techniques"] or []),
@@ -211,6 +213,12 @@ def _accounts(lead: Row) -> list[str]:
             names[name] = (account["name"] or "").endswith("$") or account["sid"] in _SYSTEM
     people = [name for name, impersonal in names.items() if not impersonal]
     return [clipped(name, SHORT) for name in people or names]
+
+
+def _changes(lead: Row) -> list[str]:
+    """Return what changed since the alert's last version; that it changed at all where nothing tells what."""
+    told = [clipped(sentence, LONG) for sentence in lead["changes"] or []]
+    return told or (["something that no column shows"] if lead["change"] == "updated" else [])
 
 
 def _reasons(reasons: Sequence[Row] | None) -> list[tuple[int, str]]:

@@ -95,6 +95,22 @@ def test_the_riskiest_leads_come_first_with_every_reason_and_the_rest_are_counte
     assert f"{LEADS_SHOWN} of {LEADS_SHOWN + 5}" in html
 
 
+def test_a_lead_that_changed_says_what_did_and_a_story_what_it_took_in() -> None:
+    host = ("device", "pc")
+    leads = [
+        lead_row("a", host, change="updated", changes=["Severity: Low → High"]),
+        lead_row("b", host, change="updated"),
+        lead_row("c", change="new"),
+    ]
+    stories = build_stories(DAY, lead_frame(leads)).with_columns(merged_story_ids=pl.lit(["s"], pl.List(pl.String)))
+
+    text = text_of(brief(leads, stories.lazy())["html"])
+
+    assert "Changed: Severity: Low → High" in text
+    assert text.count("Changed:") == 2
+    assert "took in 1 earlier story" in text
+
+
 def test_a_muted_lead_is_counted_and_not_shown() -> None:
     leads = lead_frame([lead_row("a"), lead_row("b")])
     muted = leads.with_columns(muted_by=pl.Series([None, "known scanner"], dtype=pl.String))
