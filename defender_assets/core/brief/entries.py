@@ -130,6 +130,7 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
     products = [product_name(product) for product in story["products"] or []]
     shared = [entity["kind"] for entity in story["shared_entities"] or []]
     span = (story["last_alert_time"] - story["first_alert_time"]).total_seconds() if story["last_alert_time"] else 0
+    named = (("device", story["device_names"]), ("account", story["accounts"]))
     return StoryEntry(
         anchor=f"story-{story['story_id']}",
         title=clipped(story["title"] or "untitled", LONG),
@@ -140,8 +141,7 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
             counted(count, "alert"),
             " · ".join(products),
             f"over {span_words(span)}",
-            counted(len(story["device_names"] or []), "device"),
-            counted(len(story["accounts"] or []), "account"),
+            *(counted(len(of), noun) for noun, of in named if of),
             *([f"took in {counted(len(merged), 'earlier story', 'earlier stories')}"] if merged else []),
         ],
         tactics=[category_name(tactic) for tactic in story["tactics"] or []],
@@ -187,7 +187,8 @@ def device_words(lead: Row) -> str | None:
 
 def _step(lead: Row, day: date) -> Step:
     who = _accounts(lead)
-    facts = [product_name(lead["product"]), device_words(lead), listed(who, 2) if who else None]
+    tactic = category_name(lead["category"]) if lead["category"] else None
+    facts = [tactic, product_name(lead["product"]), device_words(lead), listed(who, 2) if who else None]
     return Step(
         moment=lead["alert_time"],
         when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",

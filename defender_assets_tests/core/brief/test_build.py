@@ -137,6 +137,7 @@ def test_a_story_is_told_in_order_of_time_with_earlier_alerts_and_what_is_new_of
         ("2026-03-09T16:00:00Z", "9 Mar 16:00"),
         ("2026-03-10T11:00:00Z", "11:00"),
     ]
+    assert re.findall(r"<span>(Initial access|Execution)</span>", timeline) == ["Initial access", "Execution"]
     tactics = html[html.index('<ol class="tactics"') : html.index('<ol class="timeline"')]
     assert re.findall(r"<li>([^<]+)</li>", tactics) == ["Initial access", "Execution"]
     assert 'href="#story-' in html
