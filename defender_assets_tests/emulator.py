@@ -56,11 +56,12 @@ class Emulator:
             f"BlobEndpoint={self.account_url};"
         )
 
-    def sas_connection_string(self, permissions: str = "rl") -> str:
-        """A connection string with an account SAS for all containers and blobs, valid for an hour.
+    def sas_connection_string(self, permissions: str = "rl", valid: timedelta = timedelta(days=30)) -> str:
+        """A connection string with an account SAS for all containers and blobs.
 
         Args:
             permissions: the letters of an account SAS: `r` read, `l` list, `w` write, `d` delete, `a` add, `c` create.
+            valid: how long from now; negative for one that has ended.
         """
         now = datetime.now(UTC)
         signature = generate_account_sas(
@@ -68,8 +69,8 @@ class Emulator:
             account_key=self.account_key,
             resource_types=ResourceTypes(service=True, container=True, object=True),
             permission=AccountSasPermissions.from_string(permissions),
-            start=now - timedelta(minutes=5),
-            expiry=now + timedelta(hours=1),
+            start=now - timedelta(days=2),
+            expiry=now + valid,
         )
         return f"BlobEndpoint={self.account_url};SharedAccessSignature={signature}"
 

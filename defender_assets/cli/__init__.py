@@ -9,6 +9,7 @@ from defender_assets.cli.brief import brief
 from defender_assets.cli.check import check
 from defender_assets.cli.complaints import Commands
 from defender_assets.cli.demo import demo
+from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
 from defender_assets.cli.ocsf import ocsf
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for command in (check, demo, simulate, leads, lead, stories, story, brief, ocsf, quarantine, replay):
+for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf, quarantine, replay):
     main.add_command(command)

@@ -5,8 +5,9 @@ The facts are gathered in `export_facts` and `lake_facts`, and laid out for peop
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 WELL, ATTENTION, WRONG = 0, 1, 2
 STATUS = {WELL: "well", ATTENTION: "attention", WRONG: "wrong"}
 HOUR, DAY = 3600, 86_400
+CLOCK_NOTED = 60
+"""Seconds; the service refuses signatures of clocks that are a quarter of an hour off."""
+SOON = timedelta(days=14)
 STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API"
 
 
@@ -118,6 +122,7 @@ def look(settings: "Settings", now: datetime) -> Report:
     _judge_mutes(report, settings, now.date())
     if not facts.error:
         _judge_export(report, settings)
+        _judge_credentials(report, settings, now)
     if not facts.error and not lake.error:
         _judge_lake(report)
     return report
@@ -169,6 +174,34 @@ def _judge_export(report: Report, settings: "Settings") -> None:
                 f"export ({STREAMING_API})"
             )
         _judge_container(report, container, settings)
+
+
+def _judge_credentials(report: Report, settings: "Settings", now: datetime) -> None:
+    from defender_assets.core.azure import LOOPBACK
+    from defender_assets.core.sas import grant_of
+
+    ahead = report.export.clock_ahead_seconds or 0
+    if abs(ahead) > CLOCK_NOTED:
+        report.attention.append(
+            f"this machine's clock is {abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'} the account's: set "
+            "it by NTP, or signatures will be refused and arrival look wrong"
+        )
+    account = settings.export_account
+    if account is None or settings.lake_account == account:
+        return  # a lake in the same account has to be written
+    if account.key and urlsplit(account.endpoint).hostname not in LOOPBACK:
+        report.notes.append(
+            "the account key allows everything, deleting the export included: a SAS with rl, or the role 'Storage Blob "
+            "Data Reader', is enough"
+        )
+    if account.sas:
+        grant = grant_of(account.sas)
+        if grant.beyond():
+            report.notes.append(f"the SAS allows more than is needed ({', '.join(grant.beyond())}): rl is enough")
+        if grant.until and grant.until - now < SOON:
+            report.attention.append(
+                f"the SAS ends on {grant.until:%Y-%m-%d at %H:%M} UTC: make a new one with read and list before"
+            )
 
 
 def _judge_container(report: Report, container: "ContainerFacts", settings: "Settings") -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from defender_assets.core.export import BlobChangedError
+from defender_assets.core.export import AzureExport, BlobChangedError
 from defender_assets.core.failures import ExportError
 from defender_assets.core.records import Source
 from defender_assets.core.rows import parse_chunk
@@ -53,10 +53,14 @@ class ContainerFacts:
 
 @dataclass
 class ExportFacts:
-    """The export: `error` is the line that says why it cannot be read, then nothing else is known."""
+    """The export: `error` is the line that says why it cannot be read, then nothing else is known.
+
+    `clock_ahead_seconds` is by how much this machine's clock is ahead of the account's.
+    """
 
     where: str
     error: str | None = None
+    clock_ahead_seconds: int | None = None
     containers: list[ContainerFacts] = field(default_factory=list)
 
     @property
@@ -81,6 +85,9 @@ def look_at_export(export: "Export", start: date, now: datetime) -> tuple[Export
             _freshness(container, export, table, blobs, now)
             facts.containers.append(container)
         _which_exist(facts.containers, export)
+        if isinstance(export, AzureExport):
+            told = export.service_time(TABLES[0].container)
+            facts.clock_ahead_seconds = round((datetime.now(UTC) - told).total_seconds()) if told else None
     except ExportError as error:
         facts.error = str(error)
     return facts, listed

@@ -5,6 +5,7 @@ What is read from it or written to it stands in `export/` and `lake.py`.
 
 import functools
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
@@ -19,6 +20,7 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
 from defender_assets.core.failures import SettingsError, scrub
+from defender_assets.core.sas import grant_of
 
 DEFAULT_SUFFIX = "core.windows.net"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
@@ -199,6 +201,9 @@ def _refusal(account: AzureAccount, code: str) -> str:
             f"the key is refused ({code}); copy the connection string again from 'Access keys', and check that the "
             "account allows keys and that its firewall lets this machine in"
         )
+    until = grant_of(account.sas).until if account.sas else None
+    if until and until < datetime.now(UTC):
+        return f"the SAS ended on {until:%Y-%m-%d at %H:%M} UTC: make a new one with read and list"
     if account.sas and unknown:
         return "the SAS is refused; it may be expired or cut short: make a new one with read and list"
     grant = "make a SAS with rl on service, container and object"

@@ -1,14 +1,16 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from defender_assets.core.export import AzureExport
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import blob_path, records
+from defender_assets_tests.exports import OTHER_TENANT, TENANT, blob_path, records
 
 pytestmark = pytest.mark.azure
 
@@ -98,6 +100,43 @@ def test_a_sas_that_may_not_read_is_one_line(filled: Emulator, run: Run, monkeyp
     use(monkeypatch, filled.sas_connection_string("l"))
 
     assert "permission denied" in checked(run, 2, "sig=")["errors"][0]
+
+
+def test_a_sas_that_has_ended_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.sas_connection_string("rl", timedelta(hours=-1)))
+
+    assert "the SAS ended on 20" in checked(run, 2, "sig=")["errors"][0]
+
+
+def test_a_sas_that_ends_soon_or_allows_too_much_is_told(
+    filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, filled.sas_connection_string("rwdl", timedelta(days=2)))
+
+    found = checked(run, 1, "sig=")
+
+    assert any("the SAS ends on 20" in line for line in found["attention"])
+    assert any("more than is needed (delete, write)" in line for line in found["notes"])
+
+
+def test_a_clock_that_is_off_is_told(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, filled.connection_string)
+    assert abs(checked(run, 0)["export"]["clock_ahead_seconds"]) <= 5
+
+    behind = datetime.now(UTC) - timedelta(minutes=10)
+    monkeypatch.setattr(AzureExport, "service_time", lambda _self, _container: behind)
+
+    assert any("600 seconds ahead" in line or "601 seconds ahead" in line for line in checked(run, 1)["attention"])
+
+
+def test_two_tenants_are_named(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with filled.service() as service:
+        blob = service.get_blob_client(ALERT_INFO.container, blob_path(tenant=OTHER_TENANT))
+        blob.create_append_blob()
+        blob.append_block(records(ALERT_INFO, 0, 1, tenant=OTHER_TENANT))
+    use(monkeypatch, filled.connection_string)
+
+    assert checked(run, 0)["export"]["tenants"] == sorted([TENANT, OTHER_TENANT])
 
 
 def test_no_such_account_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:

@@ -5,12 +5,15 @@
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
+from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.pipeline import PipelineResponse
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from defender_assets.core.azure import AzureAccount, explain
@@ -62,6 +65,21 @@ class AzureExport:
             except ResourceNotFoundError:
                 return []
         return sorted(name.removeprefix(TENANT_PREFIX).rstrip("/") for name in names if name.endswith("/"))
+
+    def service_time(self, container: str) -> datetime | None:
+        """Return what time it is for the service; None where it does not say."""
+        told: list[datetime] = []
+
+        def hook(response: PipelineResponse[Any, Any]) -> None:
+            if date_header := response.http_response.headers.get("Date"):
+                told.append(parsedate_to_datetime(date_header))
+
+        with self._explained(f"list {container}"), suppress(ResourceNotFoundError):
+            found = self._container(container).list_blobs(
+                name_starts_with=TENANT_PREFIX, results_per_page=1, raw_response_hook=hook
+            )
+            next(iter(found), None)
+        return told[0] if told else None
 
     def blobs_of_day(self, container: str, day: date) -> list[Blob]:
         """Return the blobs of one day of all tenants: one listing a tenant."""

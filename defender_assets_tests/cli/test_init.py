@@ -1,0 +1,78 @@
+import stat
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from defender_assets.cli import main
+from defender_assets.settings import load_settings
+
+KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
+STRING = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"
+REST = ("--lake-uri", "lake", "--start-date", "2026-10-01")
+
+
+def init(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(main, ["init", *arguments], input=typed)
+
+
+def test_a_connection_string_is_piped_in_written_for_the_user_alone_and_never_shown(tmp_path: Path) -> None:
+    result = init("--export", "connection-string", *REST, typed=f"{STRING}\n")
+
+    assert result.exit_code == 0, result.output
+    assert KEY not in result.output
+    written = tmp_path / ".env"
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    settings = load_settings({}, tmp_path)
+    assert settings.export_account is not None
+    assert settings.export_account.key == KEY
+    assert settings.start_date == date(2026, 10, 1)
+    assert settings.lake_uri == str(tmp_path / "lake")
+
+
+def test_whatever_is_not_said_is_asked_for(tmp_path: Path) -> None:
+    result = init(typed="2\nhttps://acme.blob.core.windows.net\n\n\n")
+
+    assert result.exit_code == 0, result.output
+    assert "defender-assets check" in result.output
+    settings = load_settings({}, tmp_path)
+    assert settings.export_account is not None
+    assert settings.export_account.way_in == "Entra ID"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "said"),
+    [
+        (("--export", "connection-string"), "no connection string\n", "is not a connection string"),
+        (("--export", "connection-string"), f"AccountKey={KEY}\n", "holds neither AccountName nor BlobEndpoint"),
+        (("--export", "entra", "--account-url", "http://acme.example"), "", "asks for plain http"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_nothing_is_written(
+    tmp_path: Path, arguments: tuple[str, ...], typed: str, said: str
+) -> None:
+    result = init(*arguments, *REST, typed=typed)
+
+    assert result.exit_code == 2
+    assert said in result.output
+    assert KEY not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DEFENDER_LOOKBACK_DAYS=5\n")
+
+    refused = init("--export", "directory", "--export-dir", "export", *REST)
+    assert refused.exit_code != 0
+    assert "--force" in refused.output
+    assert init("--export", "directory", "--export-dir", "export", *REST, "--force").exit_code == 0
+
+    assert (tmp_path / ".env.old").read_text() == "DEFENDER_LOOKBACK_DAYS=5\n"
+    assert load_settings({}, tmp_path).export_dir == tmp_path / "export"
+
+
+def test_quotes_and_backslashes_come_through(tmp_path: Path) -> None:
+    assert init("--export", "directory", "--export-dir", r"it's a\dir", *REST).exit_code == 0
+
+    assert load_settings({}, tmp_path).export_dir == tmp_path / r"it's a\dir"
