@@ -27,9 +27,7 @@ _QUOTED = str.maketrans({"\\": "\\\\", "'": "\\'"})
 @click.option("--export", "way", type=click.Choice(list(WAYS)), help="How the export is reached. Else asked for.")
 @click.option("--account-url", metavar="URL", help="With entra: https://ACCOUNT.blob.core.windows.net")
 @click.option("--export-dir", metavar="DIR", help="With directory: the directory.")
-@click.option(
-    "--lake-uri", metavar="URI", help="Where the tables go: a path, az://… or abfss://… Else asked for."
-)
+@click.option("--lake-uri", metavar="URI", help="Where the tables go: a path, az://… or abfss://… Else asked for.")
 @click.option("--start-date", type=DAY, metavar="YYYY-MM-DD", help="The first day wanted. Else asked for.")
 @click.option("--force", is_flag=True, help="Replace a .env that is there; the old one is kept as .env.old.")
 def init(
