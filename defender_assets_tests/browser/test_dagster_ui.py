@@ -10,9 +10,11 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Browser, Page
 
+from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
 from defender_assets.cli.demo_run import materialize_days
 from defender_assets.core.derived import BRIEFS, LEADS
 from defender_assets.core.leads.schema import LEAD_COLUMNS
+from defender_assets.core.tables import DEVICE_INFO
 from defender_assets.settings import Settings
 from defender_assets_tests.browser.chromium import Watched, opened
 from defender_assets_tests.held import Held
@@ -144,3 +146,16 @@ def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) 
 
     assert picture.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [480, 132]
     assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
+
+
+def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
+    page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
+    page.get_by_text("When it fails").first.wait_for()
+
+    shown = page.inner_text("body")
+    assert QUIET_OR_BROKEN.description in shown
+    assert "tenants sent heartbeats to the end." in shown
+    for name in (LINE_BALANCE.name, FRESHNESS.name, DRIFT.name):
+        assert name in shown, name
