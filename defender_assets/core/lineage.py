@@ -79,6 +79,12 @@ _LEADS = {
     "os_platform": f"device.OSPlatform {_FIELDS}",
     "machine_group": f"device.MachineGroup {_BOTH.format('MachineGroup')}",
     "device_tags": "device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag",
+    "device_changes": (
+        f"{_CHOSEN} {_MERGED} device.Timestamp device.DeviceName device.OSVersion device.MachineGroup "
+        "device.OnboardingStatus device.SensorHealthState device.ExposureLevel device.AssetValue "
+        "device.IsInternetFacing device.JoinType device.DeviceManualTags device.DeviceDynamicTags "
+        "device.RegistryDeviceTag"
+    ),
     "devices": f"{_CHOSEN} {_MERGED} device.Timestamp",
     "accounts": f"{_PERSON} {_ENTITY}",
     "files": f"{_FILE} evidence.FileSize evidence.ThreatFamily {_ENTITY}",
@@ -89,6 +95,9 @@ _LEADS = {
     "mailboxes": f"evidence.AccountUpn {_ENTITY}",
     "registry": f"evidence.RegistryKey evidence.RegistryValueName evidence.RegistryValueData {_ENTITY}",
     "cloud_resources": f"{_CLOUD} {_ENTITY}",
+    "applications": f"{_APP} {_ENTITY}",
+    "logon_sessions": f"{_PERSON} {_ENTITY}",
+    "hashes": f"{_FILE} {_ENTITY}",
     "entities": (
         f"{_ENTITY} {_PERSON} {_FILE} {_MAIL} {_CLOUD} {_APP} evidence.RemoteIP evidence.LocalIP evidence.RemoteUrl "
         f"evidence.RegistryKey {_CHOSEN} {_MERGED} device.PublicIP"

@@ -74,7 +74,8 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
         probes: ALERT_KEY, `original_device_id` (lower case), `alert_time`.
 
     Returns:
-        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and the columns of TAKEN.
+        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and the columns of TAKEN; these
+        and `seen_at` once more with `now_` before them, as the newest heartbeat has them, likewise carried forward.
     """
     chains = merge_chains(devices, probes)
     named = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
@@ -89,13 +90,16 @@ def _as_of(devices: pl.LazyFrame, probes: pl.DataFrame, chains: pl.DataFrame) ->
     identity = [*ALERT_KEY, "original_device_id"]
     looked_up = probes.select(*identity, "alert_time").join(chains, on=["tenant_id", "original_device_id"])
     beats = _heartbeats(devices, chains)
-    before = _first_found(looked_up, _carried_forward(beats), "backward").with_columns(device_match=pl.lit("as_of"))
+    carried = _carried_forward(beats)
+    before = _first_found(looked_up, carried, "backward").with_columns(device_match=pl.lit("as_of"))
     rest = looked_up.join(before, on=identity, how="anti")
     after = _first_found(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
     found = pl.concat([before, after])
     everything = looked_up.filter(pl.col("rank") == 0).select(*identity, "device_id")
-    return everything.join(found.drop("device_id"), on=identity, how="left").with_columns(
-        pl.col("device_match").fill_null("unknown")
+    return (
+        everything.join(found.drop("device_id"), on=identity, how="left")
+        .join(_newest(looked_up, carried), on=identity, how="left")
+        .with_columns(pl.col("device_match").fill_null("unknown"))
     )
 
 
@@ -124,6 +128,20 @@ def _heartbeats(devices: pl.LazyFrame, chains: pl.DataFrame) -> pl.DataFrame:
 def _carried_forward(beats: pl.DataFrame) -> pl.DataFrame:
     carried = [taken.column.name for taken in TAKEN if taken.carried]
     return beats.with_columns(pl.col(carried).forward_fill().over("tenant_id", "lookup_id"))
+
+
+def _newest(looked_up: pl.DataFrame, carried: pl.DataFrame) -> pl.DataFrame:
+    """Return for each probe the newest heartbeat under the first identifier that has one, as `now_…`."""
+    lookup, identity = ["tenant_id", "lookup_id"], [*ALERT_KEY, "original_device_id"]
+    last = carried.unique(lookup, keep="last", maintain_order=True).select(
+        *lookup, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
+    )
+    return (
+        looked_up.join(last, on=lookup)
+        .sort(*identity, "rank")
+        .unique(identity, keep="first", maintain_order=True)
+        .select(*identity, pl.col("^now_.*$"))
+    )
 
 
 def _first_found(

@@ -66,16 +66,19 @@ def primary_devices(devices: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame
             *names,
             device_match=pl.col("device_match").fill_null("no_device"),
             device_age_seconds=(pl.col("alert_time") - pl.col("device_seen_at")).dt.total_seconds(),
-            device_tags=_tags(),
+            device_tags=tags(),
             device_count=pl.col("device_count").fill_null(0),
             devices=pl.when(pl.col("device_count") > 1).then("devices"),
         )
     )
 
 
-def _tags() -> pl.Expr:
-    """Return the device's tags, whoever set them, sorted; null where no heartbeat is known."""
-    lists = [pl.col(name).fill_null(pl.lit([], dtype=pl.List(pl.String()))) for name in _TAGS[:2]]
-    single = pl.concat_list(pl.col("registry_tag"))
-    tags = pl.concat_list(*lists, single).list.drop_nulls().list.unique().list.sort()
-    return pl.when(pl.col("device_seen_at").is_not_null()).then(tags)
+def tags(prefix: str = "") -> pl.Expr:
+    """Return the device's tags, whoever set them, sorted; null where no heartbeat is known.
+
+    With a prefix, out of the columns so named.
+    """
+    lists = [pl.col(f"{prefix}{name}").fill_null(pl.lit([], dtype=pl.List(pl.String()))) for name in _TAGS[:2]]
+    single = pl.concat_list(pl.col(f"{prefix}registry_tag"))
+    found = pl.concat_list(*lists, single).list.drop_nulls().list.unique().list.sort()
+    return pl.when(pl.col("device_seen_at").is_not_null()).then(found)

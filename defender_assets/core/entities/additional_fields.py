@@ -34,6 +34,7 @@ class Fields(NamedTuple):
     folder: str | None = None
     sha1: str | None = None
     sha256: str | None = None
+    md5: str | None = None
     process_id: int | None = None
     created: str | None = None
     parent_file_name: str | None = None
@@ -47,11 +48,21 @@ class Fields(NamedTuple):
     country: str | None = None
     url: str | None = None
     urls: list[str] | None = None
+    network_message_id: str | None = None
+    subject: str | None = None
     sender: str | None = None
+    sender_address: str | None = None
     recipient: str | None = None
     mail_direction: str | None = None
     mailbox_address: str | None = None
     display_name: str | None = None
+    session_id: str | None = None
+    session_started: str | None = None
+    user_agent: str | None = None
+    application: str | None = None
+    application_id: str | None = None
+    oauth_application_id: str | None = None
+    resource_id: str | None = None
 
 
 FIELDS = pl.Struct(
@@ -106,6 +117,7 @@ def read_fields(text: str) -> Fields:
         folder=_text(image.get("Directory")),
         sha1=hashes.get("sha1"),
         sha256=hashes.get("sha256"),
+        md5=hashes.get("md5"),
         process_id=_integer(root.get("ProcessId")),
         created=_text(root.get("CreationTimeUtc")),
         parent_file_name=_text(_dict(parent.get("ImageFile")).get("Name")),
@@ -119,11 +131,21 @@ def read_fields(text: str) -> Fields:
         country=_text(_dict(root.get("Location")).get("CountryCode")),
         url=_text(root.get("Url")),
         urls=_urls(root.get("Urls")),
+        network_message_id=_lower(root.get("NetworkMessageId")),
+        subject=_text(root.get("Subject")),
+        sender_address=_text(root.get("SenderIP")),
         sender=_text(root.get("Sender")) or _text(root.get("P2Sender")) or _text(root.get("P1Sender")),
         recipient=_text(root.get("Recipient")),
         mail_direction=_lower(root.get("AntispamDirection")),
         mailbox_address=_text(root.get("MailboxPrimaryAddress")),
         display_name=_text(root.get("DisplayName")),
+        session_id=_lower(root.get("SessionId")) or _lower(root.get("RequestId")),
+        session_started=_text(root.get("StartTimeUtc")),
+        user_agent=_text(root.get("UserAgent")),
+        application=_text(root.get("AppName")) or (_text(root.get("Name")) if "AppId" in root else None),
+        application_id=_text(root.get("AppId")),
+        oauth_application_id=_lower(root.get("OAuthAppId")),
+        resource_id=_text(root.get("ResourceId")),
     )
 
 

@@ -1,6 +1,7 @@
 """Network addresses and host names: one spelling each, and which addresses say something about an attacker."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -31,13 +32,16 @@ def is_outside(text: str) -> bool:
 
 
 def host_of(url: str) -> str | None:
-    """Return the host of a URL, or of a bare `host/path`, in lower case; None when there is none."""
+    """Return the host of a URL or a bare `host/path`, in lower case, as DNS spells it; None when there is none."""
     text = url.strip()
     try:
         host = urlsplit(text if "://" in text else f"//{text}").hostname
     except ValueError:
         return None
     host = (host or "").rstrip(".")
+    if not host.isascii():
+        with suppress(UnicodeError):  # what DNS cannot spell stays as it is
+            host = host.encode("idna").decode()
     return host if host and host not in _LOCAL_HOSTS and host.strip("-. ") and " " not in host else None
 
 

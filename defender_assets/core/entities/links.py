@@ -13,7 +13,7 @@ from defender_assets.core.keys import ALERT_KEY
 ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.String()})
 """`identity` is equal for all identifiers of one user; elsewhere it is the value."""
 
-KINDS = ("user", "device", "file", "address", "host", "mail", "sender", "app")
+KINDS = ("user", "device", "resource", "file", "address", "host", "mail", "sender", "session", "app")
 
 # Windows' own tools are the image of half of all processes: two alerts that share one have nothing in common.
 _PREVALENT_FILES = [
@@ -34,6 +34,7 @@ _NO_FILES = [
     "-",
     "da39a3ee5e6b4b0d3255bfef95601890afd80709",  # SHA-1 of the empty file
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",  # SHA-256 of it
+    "d41d8cd98f00b204e9800998ecf8427e",  # MD5 of it
 ]
 # Defender for Cloud Apps' numbers of Office 365, Azure, OneDrive, SharePoint, Exchange and Teams, and the Entra ids of
 # Exchange, SharePoint and Graph: everybody's applications.
@@ -69,6 +70,8 @@ def link_entities(
             *_places(pl.concat(places), egress),
             _one(rows, "mail", pl.col("network_message_id")),
             _one(rows, "sender", pl.when(pl.col("sender").str.contains("@", literal=True)).then("sender")),
+            _one(rows, "session", pl.when(pl.col("entity").str.contains("logon")).then("session_id")),
+            _one(rows, "resource", pl.col("resource_id").str.to_lowercase().str.strip_chars_end("/")),
             _one(rows, "app", _app("oauth_application_id")),
             _one(rows, "app", _app("application_id")),
         ]
@@ -111,7 +114,7 @@ def _users(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
 
 
 def _file() -> pl.Expr:
-    digest = pl.coalesce("sha256", "sha1")
+    digest = pl.coalesce("sha256", "sha1", "md5")
     prevalent = pl.col("file_name").str.to_lowercase().is_in(_PREVALENT_FILES) & pl.col(
         "folder"
     ).str.to_lowercase().str.contains(_PREVALENT_FOLDERS)

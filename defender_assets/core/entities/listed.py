@@ -58,7 +58,7 @@ LISTED = (
     Listed(
         "files",
         "Files of the alert; images of processes are with the processes",
-        _filled("sha1", "sha256", "file_name") & (_ENTITY != "process"),
+        _filled("sha1", "sha256", "md5", "file_name") & (_ENTITY != "process"),
         ("_file",),
         {
             "name": "file_name",
@@ -146,6 +146,39 @@ LISTED = (
             "role": "role",
         },
     ),
+    Listed(
+        "applications",
+        "Cloud and OAuth applications of the alert",
+        _filled("application", "application_id", "oauth_application_id"),
+        ("_application",),
+        {
+            "name": "application",
+            "application_id": "application_id",
+            "oauth_application_id": "oauth_application_id",
+            "role": "role",
+        },
+    ),
+    Listed(
+        "logon_sessions",
+        "Sessions and requests of sign-ins, by cloud or host; `started` as Microsoft wrote it",
+        _ENTITY.str.contains("logon") & _filled("session_id", "user_agent"),
+        ("session_id", "user_agent"),
+        {
+            "kind": "entity",
+            "session_id": "session_id",
+            "account": "person",
+            "started": "session_started",
+            "user_agent": "user_agent",
+            "role": "role",
+        },
+    ),
+    Listed(
+        "hashes",
+        "Hashes of files and images, with an MD5 where Microsoft gives one",
+        _filled("sha256", "sha1", "md5"),
+        ("sha256", "sha1", "md5"),
+        {"sha256": "sha256", "sha1": "sha1", "md5": "md5", "file_name": "file_name"},
+    ),
 )
 """The lists, in the order of the lead's columns."""
 
@@ -157,7 +190,8 @@ def listed_entities(rows: pl.DataFrame) -> pl.DataFrame:
     are sorted by their fields.
     """
     rows = with_mail_urls(rows).with_columns(
-        _file=pl.coalesce("sha256", "sha1", (pl.col("folder").fill_null("") + "\\" + pl.col("file_name"))),
+        _file=pl.coalesce("sha256", "sha1", "md5", (pl.col("folder").fill_null("") + "\\" + pl.col("file_name"))),
+        _application=pl.coalesce("oauth_application_id", "application_id", pl.col("application").str.to_lowercase()),
         _resource=pl.coalesce("resource_id", "cloud_name").str.to_lowercase(),
         # Without the id that Microsoft 365 gives a message, only its subject and sender tell it from another.
         _loose_mail=pl.when(pl.col("network_message_id").is_null()).then(

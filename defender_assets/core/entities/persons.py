@@ -39,7 +39,7 @@ def object_id_of_sid(sid: str) -> str | None:
 
 
 def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with IDENTIFIERS in lower case, all null where the account is the system's or a machine's.
+    """Return the frame with IDENTIFIERS in lower case and NFKC, all null for an account of the system or a machine.
 
     Reads `account_object_id`, `account_upn`, `account_sid`, `account_domain`, `account_name`.
     """
@@ -102,5 +102,5 @@ def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _plain(name: str) -> pl.Expr:
-    text = pl.col(f"account_{name}").str.strip_chars().str.to_lowercase()
+    text = pl.col(f"account_{name}").str.normalize("NFKC").str.strip_chars().str.to_lowercase()
     return pl.when(~text.is_in(_NO_VALUES)).then(text)

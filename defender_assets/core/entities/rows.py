@@ -30,7 +30,7 @@ def entity_rows(evidence: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
         "account_domain": pl.coalesce("AccountDomain", field("account_domain")),
         "account_name": pl.coalesce("AccountName", field("account_name")),
     }
-    is_address_row = kind == "ip"
+    far = pl.when(kind == "ip").then(pl.coalesce(field("address"), "LocalIP")).otherwise(field("sender_address"))
     rows = evidence.select(
         *ALERT_KEY,
         "Timestamp",
@@ -45,20 +45,21 @@ def entity_rows(evidence: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
         folder=pl.coalesce("FolderPath", field("folder")),
         sha1=pl.coalesce(pl.col("SHA1").str.to_lowercase(), field("sha1")),
         sha256=pl.coalesce(pl.col("SHA256").str.to_lowercase(), field("sha256")),
+        md5=field("md5"),
         size="FileSize",
         command_line="ProcessCommandLine",
         process_id=field("process_id"),
         created=field("created"),
         parent_file_name=field("parent_file_name"),
         parent_command_line=field("parent_command_line"),
-        address=pl.coalesce("RemoteIP", pl.when(is_address_row).then(pl.coalesce(field("address"), "LocalIP"))),
+        address=pl.coalesce("RemoteIP", far),
         country=field("country"),
         url=pl.coalesce("RemoteUrl", field("url")).str.strip_chars(),
         urls=field("urls"),
-        network_message_id=pl.col("NetworkMessageId").str.to_lowercase(),
-        subject="EmailSubject",
-        sender=field("sender").str.to_lowercase(),
-        recipient=field("recipient").str.to_lowercase(),
+        network_message_id=pl.coalesce(pl.col("NetworkMessageId").str.to_lowercase(), field("network_message_id")),
+        subject=pl.coalesce("EmailSubject", field("subject")),
+        sender=field("sender").str.normalize("NFKC").str.to_lowercase(),
+        recipient=field("recipient").str.normalize("NFKC").str.to_lowercase(),
         mail_direction=field("mail_direction"),
         mailbox_address=field("mailbox_address").str.to_lowercase(),
         display_name=field("display_name"),
@@ -68,11 +69,16 @@ def entity_rows(evidence: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
         cloud_name="CloudResource",
         cloud_platform="CloudPlatform",
         cloud_type="ResourceType",
-        resource_id="ResourceID",
+        resource_id=pl.coalesce("ResourceID", field("resource_id")),
         subscription_id="SubscriptionId",
-        application="Application",
-        application_id=pl.col("ApplicationId").cast(pl.String),
-        oauth_application_id=pl.col("OAuthApplicationId").str.to_lowercase(),
+        session_id=field("session_id"),
+        session_started=field("session_started"),
+        user_agent=field("user_agent"),
+        application=pl.coalesce("Application", field("application")),
+        application_id=pl.coalesce(pl.col("ApplicationId").cast(pl.String), field("application_id")),
+        oauth_application_id=pl.coalesce(
+            pl.col("OAuthApplicationId").str.to_lowercase(), field("oauth_application_id")
+        ),
         **account,
     )
     rows = rows.with_columns(

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from defender_assets.core.devices.as_of import devices_as_of
+from defender_assets.core.devices.changed import device_changes
 from defender_assets.core.devices.chosen import distinct_devices, primary_devices
 from defender_assets.core.devices.named import named_devices, names_a_device
 from defender_assets.core.entities.additional_fields import with_fields
@@ -78,6 +79,7 @@ def build_leads(
         alert_provenance(info, evidence),
         alert_changes(day, info, evidence, late),
         primary_devices(devices, alerts),
+        device_changes(day, devices, device_info),
         listed_entities(rows),
         link_entities(rows, persons, devices, egress_addresses(device_info)),
         verdicts(rows),
@@ -108,7 +110,7 @@ def _finished(day: date, alerts: pl.DataFrame, judgement: Judgement) -> pl.DataF
 
 
 # Lists of the device say nothing when the device is unknown; the other lists are empty rather than null.
-_MAY_BE_NULL = ("devices", "device_tags", "logged_on_users")
+_MAY_BE_NULL = ("devices", "device_tags", "device_changes", "logged_on_users")
 
 
 def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:

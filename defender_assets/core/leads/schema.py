@@ -3,6 +3,7 @@
 import polars as pl
 
 from defender_assets.core.devices.as_of import TAKEN
+from defender_assets.core.devices.changed import CHANGES
 from defender_assets.core.devices.chosen import DEVICES
 from defender_assets.core.entities.links import ENTITY
 from defender_assets.core.entities.listed import LISTED
@@ -63,6 +64,11 @@ LEAD_COLUMNS = (
         "join_type",
         "aad_device_id",
         "logged_on_users",
+    ),
+    Column(
+        "device_changes",
+        CHANGES,
+        "What of the device is otherwise now, then and now side by side",
     ),
     Column("devices", DEVICES, "All devices of the alert, the primary one first; null unless there are several"),
     *(Column(listed.name, listed.dtype, listed.meaning) for listed in LISTED),

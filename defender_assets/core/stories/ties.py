@@ -20,15 +20,15 @@ NEIGHBOURS = 8
 MOST_AT_ONCE = 9
 """More leads than this around one moment say that an entity is everybody's, even if it was unheard of before."""
 
-PRINCIPALS = ("user", "device")
-"""Who and where. Both are known of nearly every lead and go together, so only the more telling of the two counts; the
-things that an intruder brings along (files, addresses, mails …) count once more beside them."""
+PRINCIPALS = {"user": "user", "device": "device", "resource": "device"}
+"""Who and where, in the cloud too. Both are known of nearly every lead and go together, so only the more telling of the
+two counts; the things that an intruder brings along (files, addresses, mails …) count once more beside them."""
 
 PARTS = ("user", "device", "what", "ordinary")
 
 # Leads that hold an entity by chance although the look-back shows none elsewhere: anybody's next alert can fall on a
 # user or a device, while an unheard-of file hardly ever comes twice.
-UNSEEN = {"user": 0.5, "device": 0.5}
+UNSEEN = {"user": 0.5, "device": 0.5, "resource": 0.5}
 UNSEEN_OTHERWISE = 0.02
 OWN = ("file", "mail")
 FEW = 2
@@ -75,11 +75,11 @@ def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
             for step in range(1, NEIGHBOURS + 1)
         ]
     )
-    principal = pl.col("kind").is_in(PRINCIPALS)
+    part = pl.col("kind").replace_strict(PRINCIPALS, default="what", return_dtype=pl.String)
     expected = pl.col("rate") * ((pl.col("gap") + _LEEWAY) / _DAY)
-    kinds = {"user": pl.col("kind") == "user", "device": pl.col("kind") == "device", "what": ~principal}
     shared = pairs.group_by("tenant_id", lead_id="later", earlier="lead_id").agg(
-        expected.filter(kind).min().fill_null(1.0).clip(upper_bound=1.0).alias(name) for name, kind in kinds.items()
+        expected.filter(part == name).min().fill_null(1.0).clip(upper_bound=1.0).alias(name)
+        for name in ("user", "device", "what")
     )
     ordinary = _ordinariness(leads)
     return (

@@ -38,7 +38,10 @@ def test_without_evidence_every_list_is_empty_and_none_is_null() -> None:
             evidence(
                 "File", FileName="a.exe", SHA1="AB", FileSize=7, ThreatFamily="Bad", fields={"LastVerdict": "Clean"}
             ),
-            {"files": [{"name": "a.exe", "sha1": "ab", "size": 7, "threat_family": "Bad", "verdict": "Clean"}]},
+            {
+                "files": [{"name": "a.exe", "sha1": "ab", "size": 7, "threat_family": "Bad", "verdict": "Clean"}],
+                "hashes": [{"sha1": "ab", "file_name": "a.exe"}],
+            },
         ),
         (
             evidence(
@@ -77,6 +80,52 @@ def test_without_evidence_every_list_is_empty_and_none_is_null() -> None:
             {"registry": [{"key": "HKLM\\Run", "value_name": "x", "value_data": "y"}]},
         ),
         (
+            evidence("CloudApplication", Application="Drive", ApplicationId=4711, EvidenceRole="Related"),
+            {"applications": [{"name": "Drive", "application_id": "4711", "role": "Related"}]},
+        ),
+        (
+            evidence("OAuthApplication", fields={"OAuthAppId": "AB-1", "AppName": "Helper"}),
+            {"applications": [{"name": "Helper", "oauth_application_id": "ab-1"}]},
+        ),
+        (
+            evidence(
+                "CloudLogonSession",
+                AccountUpn="Jane@contoso.com",
+                fields={"SessionId": "S1", "StartTimeUtc": "2026-03-10T11:59:00Z", "UserAgent": "curl/8"},
+            ),
+            {
+                "accounts": [{"upn": "Jane@contoso.com"}],
+                "logon_sessions": [
+                    {
+                        "kind": "cloudlogonsession",
+                        "session_id": "s1",
+                        "account": "jane@contoso.com",
+                        "started": "2026-03-10T11:59:00Z",
+                        "user_agent": "curl/8",
+                    }
+                ],
+            },
+        ),
+        (
+            evidence("CloudLogonRequest", fields={"RequestId": "R1"}),
+            {"logon_sessions": [{"kind": "cloudlogonrequest", "session_id": "r1"}]},
+        ),
+        (
+            evidence("File", FileName="a", fields={"FileHashes": [{"Algorithm": "MD5", "Value": "AB"}]}),
+            {"files": [{"name": "a"}], "hashes": [{"md5": "ab", "file_name": "a"}]},
+        ),
+        (
+            evidence("MailMessage", fields={"NetworkMessageId": "M2", "Subject": "Hi", "SenderIP": "203.0.113.9"}),
+            {
+                "mails": [{"network_message_id": "m2", "subject": "Hi"}],
+                "ip_addresses": [{"address": "203.0.113.9"}],
+            },
+        ),
+        (
+            evidence("AzureResource", fields={"ResourceId": "/VM/"}),
+            {"cloud_resources": [{"resource_id": "/VM/"}]},
+        ),
+        (
             evidence("AzureResource", CloudResource="vm", CloudPlatform="Azure", ResourceID="/vm", SubscriptionId="s"),
             {"cloud_resources": [{"name": "vm", "platform": "Azure", "resource_id": "/vm", "subscription_id": "s"}]},
         ),
@@ -91,7 +140,7 @@ def test_an_entity_of_several_versions_is_listed_once_as_its_newest_evidence_tel
         evidence("File", SHA256="C" * 64, FileName="old.exe", FileSize=7, Timestamp=at(-1)),
         evidence("File", SHA256="c" * 64, FileName="new.exe", Timestamp=at(1)),
     ]
-    assert filled(*rows) == {"files": [{"name": "new.exe", "sha256": "c" * 64, "size": 7}]}
+    assert filled(*rows)["files"] == [{"name": "new.exe", "sha256": "c" * 64, "size": 7}]
 
 
 def test_accounts_that_share_an_identifier_are_one_person() -> None:

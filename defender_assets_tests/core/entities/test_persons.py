@@ -64,6 +64,11 @@ def test_all_identifiers_of_one_row_are_the_users_in_lower_case() -> None:
     assert users(row) == JANE
 
 
+def test_a_name_in_two_unicode_forms_is_one() -> None:
+    composed, decomposed = "z\u00f6e@contoso.com", "ZO\u0308E@contoso.com"
+    assert users(user(AccountUpn=composed)) == users(user(AccountUpn=decomposed)) == {("user", composed)}
+
+
 def test_identifiers_are_joined_through_other_rows_of_the_look_back() -> None:
     bridges = [
         user("da2_1", day=EVE, AccountUpn="jane@contoso.com", AccountSid=SID),
