@@ -43,7 +43,7 @@ _FACES = {
         "entities of its evidence, and a risk score with its reasons.\n\nReads the alerts of 30 days back and the "
         "devices of 7 days back. The current state of a lead is its row in the latest partition.",
         "leads.md",
-        ("risk_score", "severity", "product", "title", "device_name", "device_match", "alert_time", "change"),
+        ("risk_score", "severity", "title", "device_name", "alert_time", "change"),
         leads_metadata,
     ),
     STORIES.name: _Face(
@@ -51,7 +51,7 @@ _FACES = {
         "address, mail, app) within 24 hours.\n\nReads the leads of 7 days back. `story_id` stays with the part that "
         "holds the story's first lead.",
         "leads.md",
-        ("score", "severity", "products", "title", "first_alert_time", "last_alert_time"),
+        ("score", "severity", "title", "first_alert_time", "last_alert_time"),
     ),
     FINDINGS.name: _Face(
         "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event's JSON text.\n\n"
@@ -102,7 +102,7 @@ def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage
                 report = rebuild_day(lake, derived, day, force=wants_refresh(context, config))
             if checks:
                 found[day] = completeness(report.rows)
-            metadata = {**derived_metadata(report, face.preview), **face.told(report, day)}
+            metadata = derived_metadata(report, face.preview, face.told(report, day))
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(derived.name, found) for check in checks])
 

@@ -63,7 +63,11 @@ def by_hour(title: str, counts: Mapping[tuple[int, str], int]) -> dg.MetadataVal
                 )
     drawn.append('<path d="M12 112.5H468" stroke="#dcdcd6"/>')
     drawn += [f'<text x="{12 + 19 * hour}" y="126">{hour:02d}</text>' for hour in range(0, HOURS, 6)]
-    return _card(title, 136, drawn)
+    for place, (word, colour) in enumerate(_COLOURS.items()):
+        left = 12 + 90 * place
+        drawn.append(f'<rect x="{left}" y="138" width="9" height="9" fill="{colour}"/>')
+        drawn.append(f'<text x="{left + 14}" y="147">{word}</text>')
+    return _card(title, 156, drawn)
 
 
 def _card(title: str, height: int, drawn: Sequence[str]) -> dg.MetadataValue:

@@ -27,6 +27,7 @@ CELL = 120
 def raw_metadata(report: RawReport) -> Metadata:
     """Return what came in from the containers."""
     return {
+        **_came(report),
         "new_bytes": dg.MetadataValue.int(report.new_bytes),
         "total_bytes": dg.MetadataValue.int(sum(blob.size for blob in report.listed)),
         "pending_bytes": dg.MetadataValue.int(report.pending_bytes),
@@ -35,7 +36,6 @@ def raw_metadata(report: RawReport) -> Metadata:
         "blobs": dg.MetadataValue.int(len(report.listed)),
         "tenants": dg.MetadataValue.int(len({blob.tenant_id for blob in report.listed})),
         "replaced_blobs": dg.MetadataValue.int(report.replaced_blobs),
-        **_came(report),
         **_phases(report.phases),
     }
 
@@ -55,6 +55,7 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metad
     if report.lag_median is not None and report.lag_p95 is not None:
         metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(report.lag_median)
         metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(report.lag_p95)
+    metadata |= _phases(report.phases)
     glimpse = report.glimpse
     if glimpse.words:
         counted = counted_column(table)
@@ -72,17 +73,18 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metad
         metadata["unmapped_fields"] = dg.MetadataValue.json(
             {k[:CELL]: n for k, n in report.tally.misfits.most_common(20)}
         )
-    return {**metadata, **_phases(report.phases)}
+    return metadata
 
 
-def derived_metadata(report: DerivedReport, preview: tuple[str, ...]) -> Metadata:
-    """Return the partition's size and version, and its first rows by the first column of `preview`, highest first."""
+def derived_metadata(report: DerivedReport, preview: tuple[str, ...], told: Metadata) -> Metadata:
+    """Return the partition's size and version, what is told of it besides, and its first rows at the end."""
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(report.rows.height),
+        **told,
         "built_from_version": dg.MetadataValue.int(report.version),
         "written_by_this_run": dg.MetadataValue.bool(report.written),
-        "preview": table_preview(report.rows.select(preview).sort(preview[0], descending=True, nulls_last=True)),
         **_phases(report.phases),
+        "preview": table_preview(report.rows.select(preview)),
     }
 
 
