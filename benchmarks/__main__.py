@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import backfill, increment, leads, listing, plan, stories, throughput, ticks
+from benchmarks import backfill, increment, leads, listing, plan, stages, stories, throughput, ticks
 
 BENCHMARKS = {
     "throughput": throughput.main,
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "leads": leads.main,
     "listing": listing.main,
     "plan": plan.main,
+    "stages": stages.main,
     "stories": stories.main,
     "ticks": ticks.main,
 }

@@ -41,7 +41,7 @@ def ours(step: str, root: Path, table: Table) -> None:
         assert report.balanced, report  # noqa: S101 (a wrong result is no measurement)
 
 
-def measure(root: Path, table: Table, rounds: int, without: list[str]) -> dict[str, list[Cost]]:
+def measure(root: Path, table: Table, rounds: int, without: list[str], *, alone: bool) -> dict[str, list[Cost]]:
     kinds = {pl.Int64(): "BIGINT", pl.Boolean(): "BOOLEAN"}
     columns = json.dumps({column.name: kinds.get(column.dtype, "VARCHAR") for column in table.columns})
     rival = [str(PYTHON), str(Path(__file__).with_name("rivals.py"))]
@@ -50,11 +50,11 @@ def measure(root: Path, table: Table, rounds: int, without: list[str]) -> dict[s
     costs: dict[str, list[Cost]] = {}
     for _ in range(rounds):
         for name in (*LIMITS, *RIVALS):
-            if name not in without:
+            if name not in without and not alone:
                 out = root / "rival"
                 costs.setdefault(name, []).append(cost([*rival, name, str(root / "export"), str(out), columns]))
                 shutil.rmtree(out, ignore_errors=True)
-        for group in steps[: 3 if (root / "bad").exists() else 2]:
+        for group in steps[: 1 if alone else 3 if (root / "bad").exists() else 2]:
             for step in group:
                 costs.setdefault(step, []).append(cost([*us, step, str(root), table.hunting_name]))
             shutil.rmtree(root / "lake")
@@ -80,6 +80,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--without", nargs="+", choices=(*LIMITS, *RIVALS), default=[], help="rivals to leave out")
+    parser.add_argument("--alone", action="store_true", help=f"nothing but `{ALL_IN_ONE}`: memory and time by size")
     parser.add_argument("--bad-every", type=int, default=100_000, help="0: no measurement with bad lines")
     parser.add_argument("--folder", help="where the data are made; they go afterwards")
     options = parser.parse_args(arguments)
@@ -89,10 +90,10 @@ def main(arguments: list[str]) -> None:
             with TemporaryDirectory(prefix="throughput-", dir=options.folder) as folder:
                 root = Path(folder)
                 size = write(root / "export", TABLES[name], megabytes)
-                if options.bad_every:
+                if options.bad_every and not options.alone:
                     write(root / "bad", TABLES[name], megabytes, bad_every=options.bad_every)
                 print(f"{name}, {size / 1e6:.0f} MB, medians of {options.rounds}, load {os.getloadavg()[0]:.1f}")
-                show(size, measure(root, TABLES[name], options.rounds, options.without))
+                show(size, measure(root, TABLES[name], options.rounds, options.without, alone=options.alone))
 
 
 if __name__ == "__main__":

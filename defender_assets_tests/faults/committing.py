@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from defender_assets.core import raw
 from defender_assets.core.compaction import compact_day
 from defender_assets.core.derived import DERIVED, LEADS, STORIES, rebuild_day
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.exports import DAY
-from defender_assets_tests.faults.days import WHOLE_DAY
+from defender_assets_tests.faults.days import WHOLE_DAY, Sizes
 from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground
 from defender_assets_tests.faults.lakes import DiedError, Moment, Overtaken, conflicted, died
 from defender_assets_tests.faults.reading import THREE
@@ -74,6 +75,17 @@ def _each_commit_conflicts(ground: Ground, moment: Moment) -> None:
         faulty = ground.faulty_lake(number, moment, conflicted)
         ground.run_on(faulty)
         assert faulty.fault.met
+    ground.truth.check()
+
+
+def a_share_begins_again_while_the_next_one_is_parsed(ground: Ground) -> None:
+    ground.write(*["good"] * 24)
+    # raw commits several batches, and each is a share
+    raw.ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
+    faulty = ground.faulty_lake(2, "before", conflicted)
+    ground.run_on(faulty)
+    assert faulty.fault.met
+    assert faulty.fault.seen.count(ALERT_INFO.name) > 2
     ground.truth.check()
 
 

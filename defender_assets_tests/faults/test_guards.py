@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core import arrow, chunks, compaction, container, derived, lake, pending, raw, typed
+from defender_assets.core import ahead, arrow, chunks, compaction, container, derived, lake, pending, raw, typed
 from defender_assets.core.export import AzureExport, DirectoryExport, blobs
 from defender_assets.core.failures import DefenderAssetsError
 from defender_assets_tests.export.places import Directory
@@ -54,6 +54,7 @@ RAW_HANDLE = Guard(
 TYPED_HANDLE = Guard(
     "the handle of a table", typed, "_one_share", "lake.commit(target,", "lake.commit(lake.fenced(table.name, day),"
 )
+SAME_READING = Guard("exactly the same reading", ahead.Ahead, "take", "begun[0] != _reading(batches)", "False")
 LEADS_HANDLE = Guard(
     "the handle of leads", derived, "rebuild_day", "lake.commit(target,", "lake.commit(lake.fenced(derived.name, day),"
 )
@@ -101,6 +102,7 @@ MET_BY: list[tuple[Scenario, Guard]] = [
     (committing.a_newer_run_overtakes_leads, LEADS_HANDLE),
     (committing.a_commit_conflicts_for_no_reason, ROUNDS),
     (committing.a_commit_lands_and_is_called_a_conflict, ROUNDS),
+    (committing.a_share_begins_again_while_the_next_one_is_parsed, SAME_READING),
     (committing.a_run_dies_between_quarantine_and_rows, BOTH_VERSIONS),
     (committing.a_run_dies_while_rows_are_written, BROKEN_STREAM),
     (committing.a_compaction_meets_a_run, COMPACTION_HANDLE),
