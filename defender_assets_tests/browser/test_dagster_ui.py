@@ -8,7 +8,7 @@ from datetime import date
 
 import dagster as dg
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
 from defender_assets.cli.demo_run import materialize_days
@@ -25,6 +25,9 @@ from defender_assets_tests.shell.test_specs import EXPECTED
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 GROUPS = ("export", "tables", "leads")
+# curves between assets; icons are drawn without commas
+EDGES = "svg path[d*=','][d*='C']"
+PATIENCE = 90_000  # milliseconds, of a busy machine
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def site(held: Held, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
 def watched(browser: Browser, site: Site) -> Iterator[Watched]:
     """An empty page. Whatever it shows afterwards must ask the web server alone, and complain of nothing."""
     with opened(browser, width=1440, height=1000) as page:
+        page.page.set_default_timeout(PATIENCE)
         yield page
         assert [address for address in page.requests if not address.startswith((site.address, "data:", "blob:"))] == []
         # Dagster's live updates complain when a page is left before they are connected
@@ -96,7 +100,8 @@ def of_name(name: str, texts: Iterator[str]) -> str:
 def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/asset-groups?expanded={','.join(f'global@global:{group}' for group in GROUPS)}")
-    page.get_by_text(BRIEFS.name).first.wait_for()
+    edges = sum(len(upstreams) for *_, upstreams in EXPECTED.values())
+    expect(page.locator(EDGES)).to_have_count(edges, timeout=PATIENCE)
 
     shown = boxes(page)
     assert len(shown) == len(GROUPS) + len(EXPECTED)
@@ -105,29 +110,28 @@ def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watc
         around = shown[group]
         assert around[0] <= left < right <= around[2], name
         assert around[1] <= top < bottom <= around[3], name
-    edges = page.evaluate(
-        r"[...document.querySelectorAll('svg path')].filter((p) => /^M[\d.]+,[\d.]+C/.test(p.getAttribute('d'))).length"
-    )
-    assert edges == sum(len(upstreams) for *_, upstreams in EXPECTED.values())
 
 
 def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{LEADS.name}")
-    page.get_by_text(LEAD_COLUMNS[-1].name, exact=True).first.wait_for()
+    for text in (
+        "the device as it was at the alert",
+        LEAD_COLUMNS[-1].meaning,
+        site.day.isoformat(),
+        *("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor"),
+    ):
+        page.get_by_text(text).first.wait_for()
 
     shown = page.inner_text("body")
-    assert "the device as it was at the alert" in shown
     assert [column.name for column in LEAD_COLUMNS if column.name not in shown] == []
     assert [column.name for column in LEAD_COLUMNS if column.meaning.replace("`", "") not in shown] == []
-    for text in ("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor", site.day.isoformat()):
-        assert text in shown, text
 
 
 def test_hostile_text_in_a_preview_is_shown_and_does_nothing(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{LEADS.name}?view=events&partition={site.day}")
-    page.get_by_text("risk_score").first.wait_for()
+    page.get_by_text("egnp.exe").first.wait_for()
 
     shown = page.inner_text("body")
     assert r"\x1b[31m" in shown
@@ -144,7 +148,10 @@ def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) 
     picture = page.get_by_role("img", name="Leads by hour and severity")
     picture.wait_for()
 
-    assert picture.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [480, 132]
+    assert picture.evaluate("(image) => image.decode().then(() => [image.naturalWidth, image.naturalHeight])") == [
+        480,
+        132,
+    ]
     assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
 
 
@@ -152,10 +159,9 @@ def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched,
     page = watched.page
     page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
     page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
-    page.get_by_text("When it fails").first.wait_for()
-
-    shown = page.inner_text("body")
-    assert QUIET_OR_BROKEN.description in shown
-    assert "tenants sent heartbeats to the end." in shown
-    for name in (LINE_BALANCE.name, FRESHNESS.name, DRIFT.name):
-        assert name in shown, name
+    for text in (
+        "tenants sent heartbeats to the end.",
+        QUIET_OR_BROKEN.description,
+        *(check.name for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
+    ):
+        page.get_by_text(text).first.wait_for()
