@@ -1,6 +1,7 @@
-"""The tables of columns in the documents, made out of the schemas and the lineage: each section `Columns of NAME`.
+"""The tables in the documents that code tells already: columns out of schemas and lineage, checks out of definitions.
 
-`python -m defender_assets_tests.column_tables` writes them anew; a test holds the documents to it.
+They stand in the sections `Columns of NAME` and `Checks`. `python -m defender_assets_tests.doc_tables` writes them
+anew; a test holds the documents to it.
 """
 
 import re
@@ -8,12 +9,16 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import dagster as dg
+
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.lineage import Origin, lineage_of
 from defender_assets.core.raw import RAW_COLUMNS
 from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Column
 from defender_assets.core.typed import QUARANTINE
+from defender_assets.definitions import build_defs
+from defender_assets.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 SHOWN_ORIGINS = 6
@@ -26,7 +31,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
 }
 # as Microsoft calls them: shorter, and what readers know
 _SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}
-_SECTION = re.compile(r"^## Columns of `(\w+)`\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def column_table(name: str) -> str:
@@ -39,15 +44,31 @@ def column_table(name: str) -> str:
     return "\n".join(["| column | type | from | what it says |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def check_table() -> str:
+    """The Markdown table of the checks: of which assets, whether the rest of the run waits, what they say in the UI."""
+    definitions = build_defs(Settings(lake_uri="/lake"))
+    graph = definitions.resolve_asset_graph()
+    found: dict[str, list[dg.AssetCheckSpec]] = {}
+    for key in sorted(graph.asset_check_keys, key=lambda key: (key.name, key.asset_key.to_user_string())):
+        found.setdefault(key.name, []).append(graph.get_check_spec(key))
+    rows = [
+        f"| `{name}` | {', '.join(f'`{spec.asset_key.to_user_string()}`' for spec in specs)} | "
+        f"{'yes' if specs[0].blocking else 'no'} | {specs[0].description} |"
+        for name, specs in found.items()
+    ]
+    return "\n".join(["| check | of | blocks | what it says, and what to do |", "|---|---|---|---|", *rows]) + "\n"
+
+
 def rewritten(text: str) -> str:
-    """A document with its tables of columns as the schemas say; what else a section tells stands before its table."""
+    """A document with its tables as the code says; what else a section tells stands before its table."""
     return _SECTION.sub(_section, text).rstrip("\n") + "\n"
 
 
 def _section(found: re.Match[str]) -> str:
     heading, *lines = found[0].split("\n")
+    table = column_table(found[1]) if found[1] else check_table()
     prose = "\n".join(line for line in lines if not line.startswith("|")).strip("\n")
-    return "\n\n".join(part for part in (heading, prose, column_table(found[1])) if part) + "\n"
+    return "\n\n".join(part for part in (heading, prose, table) if part) + "\n"
 
 
 def _origins(origins: Iterable[Origin]) -> str:
