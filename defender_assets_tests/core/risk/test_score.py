@@ -210,7 +210,7 @@ _LEADS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.lists(_LEADS, min_size=1, max_size=20))
 def test_the_reasons_always_add_up(leads: list[Lead]) -> None:
     for result in scores(*leads):
@@ -243,7 +243,7 @@ def _worse(column: str, lead: Lead) -> list[Lead]:
         *("device_count", "evidence_count", "detection_alerts", "rarest_alerts"),
     ],
 )
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(lead=_LEADS)
 def test_what_is_more_urgent_never_counts_for_less(column: str, lead: Lead) -> None:
     found = [result["risk_score"] for result in scores(*_worse(column, lead))]
