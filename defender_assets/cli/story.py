@@ -1,15 +1,19 @@
 """`defender-assets story ID`: all that is known of one story: its timeline, what ties it, down to the bytes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from defender_assets.cli.details import show_row, show_structs
 from defender_assets.cli.leads import CELLS, FROM_WIDTH
 from defender_assets.cli.options import output_format
 from defender_assets.cli.originals import lines_as_json, show_originals
-from defender_assets.cli.output import as_json, console, fitting, say, table
+from defender_assets.cli.output import Cells, as_json, console, fitting, say, table
 from defender_assets.cli.reading import Reading
 
 TIME = "alert time (UTC)"
+FROM_WIDTHS = {**{name: width for name, width in FROM_WIDTH.items() if name != TIME}, "tactic": 130, "shares": 150}
 VERSION = ("export_date", "lead_count", "severity", "score")
 
 
@@ -43,10 +47,8 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
         click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     say(row["title"] or "(untitled)", "bold")
-    show_row(row, leave_out=("title", "lead_ids", "shared_entities"))
-    in_time = {TIME: CELLS[TIME], **CELLS}
-    widths = {name: width for name, width in FROM_WIDTH.items() if name != TIME}
-    console().print(table(leads, fitting(in_time, widths), "\nTimeline"))
+    show_row(row, leave_out=("title", "lead_ids", "shared_entities", "timeline"))
+    console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS), "\nTimeline"))
     shared = row["shared_entities"] or []
     show_structs("shared entities", [{**of, "lead_ids": [lead[:8] for lead in of["lead_ids"]]} for of in shared])
     if len(versions) > 1:
@@ -54,3 +56,17 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     show_structs("sources", [{"lead": lead["lead_id"][:8], **of} for lead in leads for of in lead["sources"] or []])
     if raw:
         show_originals(lines, sources)
+
+
+def _timeline(story: Mapping[str, Any]) -> Cells:
+    """Return the columns of leads in order of time, with each one's tactic and what it shares with earlier ones."""
+    steps = {step["lead_id"]: step for step in story["timeline"] or []}
+
+    def tactic(lead: Mapping[str, Any]) -> object:
+        return steps.get(lead["lead_id"], {}).get("tactic")
+
+    def shares(lead: Mapping[str, Any]) -> object:
+        shared = steps.get(lead["lead_id"], {}).get("shares") or []
+        return sorted({text.partition(" ")[0] for text in shared})
+
+    return {TIME: CELLS[TIME], "tactic": tactic, **CELLS, "shares": shares}

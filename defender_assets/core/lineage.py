@@ -175,7 +175,7 @@ _BRIEFS = {
     "html": (
         "lead.title lead.severity lead.risk_score lead.risk_reasons lead.changes lead.device_name lead.alert_time "
         "story.title story.score story.score_reasons story.lead_ids story.merged_story_ids story.tactics "
-        "story.shared_entities device.Timestamp quarantine.reason"
+        "story.timeline story.shared_entities device.Timestamp quarantine.reason"
     ),
 }
 

@@ -85,6 +85,22 @@ def test_text_shows_every_value_and_nothing_that_acts(
     assert f'"tenantId":"{row["tenant_id"]}"' in shown
 
 
+def test_a_wide_terminal_shows_each_steps_tactic_and_what_it_shares(
+    on_held: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "220")
+    story = rows_of(on_held, "stories")[0]
+
+    lines = on_held("story", story["story_id"]).stdout.splitlines()
+
+    (heading,) = [line for line in lines if "alert time (UTC)" in line]
+    assert heading.split()[-1] == "shares"
+    for step in story["timeline"]:
+        (line,) = [line for line in lines if step["title"] in line and f" {step['lead_id'][:8]} " in line]
+        assert step["tactic"] in line
+        assert all(shared.partition(" ")[0] in line.split(step["lead_id"][:8])[1] for shared in step["shares"])
+
+
 def test_a_hostile_lead_shows_as_text_in_its_values_and_its_lines(
     on_held: Run, hostile: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

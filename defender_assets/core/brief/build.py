@@ -6,11 +6,12 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.brief.charts import columns, stacked
-from defender_assets.core.brief.entries import LEADS_SHOWN, STORIES_SHOWN, device_entry, lead_entry, story_entry
+from defender_assets.core.brief.entries import LEADS_SHOWN, device_entry, lead_entry
 from defender_assets.core.brief.figures import Figures, devices_hit, figures
 from defender_assets.core.brief.health import health
 from defender_assets.core.brief.page import page, picture
 from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
+from defender_assets.core.brief.timelines import STORIES_SHOWN, story_entry
 from defender_assets.core.brief.words import KINDS, clipped, counted, day_words
 from defender_assets.core.keys import LEAD_KEY
 from defender_assets.core.muted import unmuted

@@ -1,4 +1,4 @@
-"""Leads, stories and devices as the brief shows them: how many, in which words. Their layout: `page.html`."""
+"""Leads and devices as the brief shows them: how many, in which words. Stories: `timelines`; layout: `page.html`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,13 @@ from defender_assets.core.brief.words import (
     KINDS,
     category_name,
     clipped,
-    counted,
     kind_of,
     listed,
     moment_words,
     product_name,
-    span_words,
 )
 
 LEADS_SHOWN = 12
-STORIES_SHOWN = 8
-STEPS_SHOWN = 20
 TRACES_SHOWN = 4
 LONG, SHORT = 220, 110
 
@@ -50,39 +46,6 @@ class LeadEntry:
 
 
 @dataclass(frozen=True)
-class Step:
-    """An alert in a story's timeline; `of_day` when its lead was new or changed on the day of the brief."""
-
-    moment: datetime | None
-    when: str
-    kind: str
-    severity: str
-    title: str
-    facts: list[str]
-    url: str
-    of_day: bool
-
-
-@dataclass(frozen=True)
-class StoryEntry:
-    """A story with its alerts in order of time."""
-
-    anchor: str
-    title: str
-    kind: str
-    severity: str
-    score: int
-    facts: list[str]
-    tactics: list[str]
-    techniques: list[str]
-    steps: list[Step]
-    further: int
-    shared: list[str]
-    reasons: list[tuple[int, str]]
-    tenant: str
-
-
-@dataclass(frozen=True)
 class DeviceEntry:
     """A device and what hit it."""
 
@@ -97,10 +60,10 @@ class DeviceEntry:
 def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) -> LeadEntry:
     """Return a lead as the list shows it; `story_of` gives the anchor of the story of (tenant, lead)."""
     category = category_name(lead["category"]) if lead["category"] else None
-    who = _accounts(lead)
+    who = accounts_of(lead)
     return LeadEntry(
         anchor=f"lead-{lead['lead_id']}",
-        title=_title(lead),
+        title=title_of(lead),
         kind=kind_of(lead["severity"]),
         severity=lead["severity"] or "Unrated",
         risk=lead["risk_score"] or 0,
@@ -112,45 +75,13 @@ def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) ->
             *([", ".join(techniques[:4])] if (techniques := lead["attack_techniques"] or []) else []),
         ],
         traces=_traces(lead),
-        reasons=_reasons(lead["risk_reasons"]),
+        reasons=reasons_of(lead["risk_reasons"]),
         moment=lead["alert_time"],
         when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
         changes=_changes(lead),
         tenant=lead["tenant_id"],
         url=lead["portal_url"] or "",
         story=story_of.get((lead["tenant_id"], lead["lead_id"])),
-    )
-
-
-def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> StoryEntry:
-    """Return a story as the page shows it; `leads` are the latest rows by (tenant, lead) up to the day."""
-    members = [lead for key in story["lead_ids"] or [] if (lead := leads.get((story["tenant_id"], key)))]
-    count = len(story["lead_ids"] or [])
-    merged = story["merged_story_ids"] or []
-    products = [product_name(product) for product in story["products"] or []]
-    shared = [entity["kind"] for entity in story["shared_entities"] or []]
-    span = (story["last_alert_time"] - story["first_alert_time"]).total_seconds() if story["last_alert_time"] else 0
-    named = (("device", story["device_names"]), ("account", story["accounts"]))
-    return StoryEntry(
-        anchor=f"story-{story['story_id']}",
-        title=clipped(story["title"] or "untitled", LONG),
-        kind=kind_of(story["severity"]),
-        severity=story["severity"] or "Unrated",
-        score=story["score"] or 0,
-        facts=[
-            counted(count, "alert"),
-            " · ".join(products),
-            f"over {span_words(span)}",
-            *(counted(len(of), noun) for noun, of in named if of),
-            *([f"took in {counted(len(merged), 'earlier story', 'earlier stories')}"] if merged else []),
-        ],
-        tactics=[category_name(tactic) for tactic in story["tactics"] or []],
-        techniques=list(story["techniques"] or []),
-        steps=[_step(lead, day) for lead in members[:STEPS_SHOWN]],
-        further=max(0, count - STEPS_SHOWN),
-        shared=[counted(shared.count(kind), kind) for kind in sorted(set(shared))],
-        reasons=_reasons(story["score_reasons"]),
-        tenant=story["tenant_id"],
     )
 
 
@@ -185,27 +116,12 @@ def device_words(lead: Row) -> str | None:
     return clipped(name, SHORT) + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _step(lead: Row, day: date) -> Step:
-    who = _accounts(lead)
-    tactic = category_name(lead["category"]) if lead["category"] else None
-    facts = [tactic, product_name(lead["product"]), device_words(lead), listed(who, 2) if who else None]
-    return Step(
-        moment=lead["alert_time"],
-        when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
-        kind=kind_of(lead["severity"]),
-        severity=lead["severity"] or "Unrated",
-        title=_title(lead),
-        facts=[fact for fact in facts if fact],
-        url=lead["portal_url"] or "",
-        of_day=lead["export_date"] == day,
-    )
-
-
-def _title(lead: Row) -> str:
+def title_of(lead: Row) -> str:
+    """Return the lead's title, or what stands for one."""
     return clipped(lead["title"] or f"Evidence without its alert, {lead['alert_id']}", LONG)
 
 
-def _accounts(lead: Row) -> list[str]:
+def accounts_of(lead: Row) -> list[str]:
     """Return the lead's accounts, people before the accounts of machines and of the system."""
     names = {}
     for account in lead["accounts"] or []:
@@ -222,7 +138,8 @@ def _changes(lead: Row) -> list[str]:
     return told or (["something that no column shows"] if lead["change"] == "updated" else [])
 
 
-def _reasons(reasons: Sequence[Row] | None) -> list[tuple[int, str]]:
+def reasons_of(reasons: Sequence[Row] | None) -> list[tuple[int, str]]:
+    """Return points with their words."""
     return [(reason["points"], clipped(reason["reason"] or "", LONG)) for reason in reasons or []]
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.brief import build_briefs
-from defender_assets.core.brief.entries import LEADS_SHOWN, STEPS_SHOWN
+from defender_assets.core.brief.entries import LEADS_SHOWN
 from defender_assets.core.brief.schema import BRIEF_SCHEMA
+from defender_assets.core.brief.timelines import STEPS_SHOWN
 from defender_assets.core.muted import unmuted
 from defender_assets.core.rows import QUARANTINE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
@@ -138,6 +139,7 @@ def test_a_story_is_told_in_order_of_time_with_earlier_alerts_and_what_is_new_of
         ("2026-03-10T11:00:00Z", "11:00"),
     ]
     assert re.findall(r"<span>(Initial access|Execution)</span>", timeline) == ["Initial access", "Execution"]
+    assert re.findall(r"same [a-z, ]+ as before", timeline) == ["same device, file as before"]
     tactics = html[html.index('<ol class="tactics"') : html.index('<ol class="timeline"')]
     assert re.findall(r"<li>([^<]+)</li>", tactics) == ["Initial access", "Execution"]
     assert 'href="#story-' in html
