@@ -7,13 +7,14 @@ import dagster as dg
 from defender_assets.assets import all_assets
 from defender_assets.checks import stale_days_check
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
+from defender_assets.notifications import notify_sensor
 from defender_assets.schedules import daily_sweep, hourly_check, hourly_maintenance, maintenance_job, sweep_job
 from defender_assets.sensors import new_blobs_sensor
 from defender_assets.settings import Settings, load_settings
 
 
 def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Return assets, jobs, sensor and schedule for the settings.
+    """Return assets, jobs, sensors and schedules for the settings.
 
     Args:
         settings: what `load_settings` returned, or a test's own.
@@ -27,7 +28,10 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
         assets=all_assets(settings.start_date, lake, settings.judgement),
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[stale_days_check(settings.start_date, settings.lookback_days)],
-        sensors=[new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)],
+        sensors=[
+            new_blobs_sensor(sweep, settings.start_date, settings.lookback_days),
+            *([notify_sensor(settings.notifying, settings.lookback_days)] if settings.notifying.webhooks else []),
+        ],
         schedules=[daily_sweep(sweep), hourly_check(), hourly_maintenance(maintenance)],
         resources=handed,
         executor=dg.in_process_executor,

@@ -13,6 +13,7 @@ import dagster as dg
 
 from defender_assets.core.export import Blob, Export
 from defender_assets.core.failures import ExportError
+from defender_assets.core.pauses import pause_after
 from defender_assets.core.pending import DayBehind, list_days, survey
 from defender_assets.core.tables import Table
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
@@ -20,8 +21,6 @@ from defender_assets.resources import ExportResource, LakeResource, told_plainly
 from defender_assets.schedules import SWEEP_JOB, days_of_last_sweep
 
 DIGEST_TAG = "defender/digest"
-FIRST_PAUSE = timedelta(minutes=1)
-LONGEST_PAUSE = timedelta(hours=1)
 DEFAULT_MAX_RUNTIME = 3600
 SWEPT_AT_ONCE = 31
 # Dagster ends an evaluation after 60 seconds
@@ -41,14 +40,6 @@ class Earlier:
 
     attempts: int
     last: datetime | None
-
-
-def pause_after(attempts: int) -> timedelta:
-    """Return how long to wait after so many attempts: a minute, doubled each time, up to an hour."""
-    if attempts == 0:
-        return timedelta(0)
-    doubled: int = 2 ** min(attempts - 1, 10)
-    return min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
 
 
 def is_due(earlier: Earlier, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.failures import SettingsError
 from defender_assets.core.lake import Lake
+from defender_assets.core.notices import NOTICE_LAYOUT, Notifying, notifying, webhooks
 from defender_assets.core.raw import RAW_LAYOUTS
 from defender_assets.core.risk import Judgement, muting, weights
 from defender_assets.core.typed import QUARANTINE_LAYOUT, TYPED_LAYOUTS
@@ -30,6 +31,8 @@ START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
 RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
 RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
+TEAMS_WEBHOOK, SLACK_WEBHOOK = webhooks.TEAMS_WEBHOOK, webhooks.SLACK_WEBHOOK
+NOTIFY_RISK, UI_URL = webhooks.NOTIFY_RISK, webhooks.UI_URL
 EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
 VARIABLES = (
     *EXPORT_CHOICES,
@@ -40,6 +43,10 @@ VARIABLES = (
     RETENTION_DAYS,
     RISK_WEIGHTS,
     MUTED,
+    TEAMS_WEBHOOK,
+    SLACK_WEBHOOK,
+    NOTIFY_RISK,
+    UI_URL,
 )
 
 DEFAULT_EXPORT_DIR = ".defender/export"
@@ -51,7 +58,13 @@ LONGEST_LOOKBACK = 366
 SHORTEST_RETENTION = 31
 
 # in the order of the data's way, so that a reader who opens them in turn sees no table ahead of its upstream
-LAYOUTS = (*RAW_LAYOUTS, QUARANTINE_LAYOUT, *TYPED_LAYOUTS, *(derived.layout for derived in DERIVED))
+LAYOUTS = (
+    *RAW_LAYOUTS,
+    QUARANTINE_LAYOUT,
+    *TYPED_LAYOUTS,
+    *(derived.layout for derived in DERIVED),
+    NOTICE_LAYOUT,
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,7 @@ class Settings:
     risk_weights: Path | None = None
     muted: Path | None = None
     judgement: Judgement = field(default_factory=Judgement)
+    notifying: Notifying = field(default_factory=Notifying)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def export(self) -> Export:
@@ -83,8 +97,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return every text that must never be shown."""
-        accounts = (self.export_account, self.lake_account)
-        return tuple(secret for account in accounts if account for secret in account.secrets)
+        holders = (self.export_account, self.lake_account, *self.notifying.webhooks)
+        return tuple(secret for holder in holders if holder for secret in holder.secrets)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -119,6 +133,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
             weights.load_weights(team[RISK_WEIGHTS]) if RISK_WEIGHTS in team else weights.packaged_weights(),
             muting.load_mutes(team[MUTED]) if MUTED in team else (),
         ),
+        notifying=notifying(values),
         origins=origins,
     )
 

@@ -13,6 +13,7 @@ import dagster as dg
 
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.lineage import Origin, lineage_of
+from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
 from defender_assets.core.raw import RAW_COLUMNS
 from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Column
@@ -28,6 +29,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     **{table.name: table.all_columns for table in TABLES},
     QUARANTINE: QUARANTINE_COLUMNS,
     **{derived.name: derived.columns for derived in DERIVED},
+    SENT_NOTICES: NOTICE_COLUMNS,
 }
 # as Microsoft calls them: shorter, and what readers know
 _SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}

@@ -12,6 +12,7 @@ from defender_assets.cli.demo import demo
 from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
+from defender_assets.cli.notify import notify
 from defender_assets.cli.ocsf import ocsf
 from defender_assets.cli.quarantine import quarantine
 from defender_assets.cli.replay import replay
@@ -31,5 +32,5 @@ def main() -> None:
     """
 
 
-for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf, quarantine, replay):
+for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf, quarantine, replay, notify):
     main.add_command(command)

@@ -138,6 +138,7 @@ def _settings(settings: "Settings") -> Iterator[Setting]:
         names.RETENTION_DAYS: str(settings.retention_days or "every day is kept"),
         names.RISK_WEIGHTS: str(settings.risk_weights or "as they come"),
         names.MUTED: _muted(settings),
+        **_told(settings),
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:
         values[names.LAKE_CONNECTION_STRING] = f"{settings.lake_account.endpoint} ({settings.lake_account.way_in})"
@@ -151,6 +152,21 @@ def _settings(settings: "Settings") -> Iterator[Setting]:
 def _muted(settings: "Settings") -> str:
     count = len(settings.judgement.mutes)
     return f"{settings.muted} ({count} rule{'' if count == 1 else 's'})" if settings.muted else "no lead is muted"
+
+
+def _told(settings: "Settings") -> dict[str, str]:
+    """Return who is told of what is new; of an address nothing but that it is set."""
+    from defender_assets import settings as names
+
+    who = settings.notifying
+    return {
+        **{
+            name: "set" if name in settings.origins else "nobody is told"
+            for name in (names.TEAMS_WEBHOOK, names.SLACK_WEBHOOK)
+        },
+        names.NOTIFY_RISK: str(who.risk),
+        names.UI_URL: who.ui_url or "messages do not link to it",
+    }
 
 
 def _judge_mutes(report: Report, settings: "Settings", today: date) -> None:

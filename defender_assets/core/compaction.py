@@ -22,12 +22,15 @@ from defender_assets.core.failures import LakeConflictError, LakeError
 from defender_assets.core.fences import fence_of
 from defender_assets.core.lake import Commit, Lake, in_rounds, scan
 from defender_assets.core.layouts import schema_of
+from defender_assets.core.notices.schema import SENT_NOTICES
 from defender_assets.core.small_files import files_of, full_days, hours_to_merge
 from defender_assets.core.tables import TABLES
 
 logger = logging.getLogger(__name__)
 
 MANY_FILES = 100
+# of what was sent, two months are read at each tick of the notifying sensor
+FEW_FILES = 4
 # when no maintenance comes: a run has to read the day's ids from all files, some 0.2 ms each
 TOO_MANY_FILES = 300
 # Each commit makes appends to the table start again, and they have 20 rounds (`lake.in_rounds`).
@@ -76,12 +79,13 @@ class Compacted:
 
 
 def compact(lake: Lake, name: str) -> list[Compacted]:
-    """Rewrite the days of a table that hold more than 100 small files, the fullest first, a few days a call.
+    """Rewrite the days of a table that hold more than 100 small files (4 of `sent_notices`), a few days a call.
 
     A day that other writers keep changing is left for the next call.
     """
     done = []
-    for day, _ in full_days(lake.open(name), MANY_FILES)[:DAYS_AT_ONCE]:
+    more_than = FEW_FILES if name == SENT_NOTICES else MANY_FILES
+    for day, _ in full_days(lake.open(name), more_than)[:DAYS_AT_ONCE]:
         try:
             compacted = compact_day(lake, name, day)
         except LakeConflictError:
@@ -129,6 +133,8 @@ def _count(table: DeltaTable, day: date) -> int:
 def _parts(table: DeltaTable, name: str, day: date) -> list[Part]:
     """Return what is to be rewritten of a day: of a typed table all, of quarantine by table, of raw whole hours."""
     everything = pl.lit(value=True)
+    if name == SENT_NOTICES:
+        return [Part(name, name, day, (("", everything),), ("entry",), pl.lit(1, pl.Int64), ROWS_AT_ONCE)]
     for source in TABLES:
         if name == source.name:
             order = (source.key, "Timestamp", "record_id")

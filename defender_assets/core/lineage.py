@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
 from defender_assets.core.devices.as_of import TAKEN
+from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
 from defender_assets.core.raw import RAW_COLUMNS
 from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
@@ -231,4 +232,6 @@ _LINEAGE: Mapping[str, Lineage] = {
     STORIES.name: _read(_STORIES),
     FINDINGS.name: _read(_FINDINGS),
     BRIEFS.name: _read(_BRIEFS),
+    # a ledger of its own
+    SENT_NOTICES: {column.name: () for column in NOTICE_COLUMNS},
 }

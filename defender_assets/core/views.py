@@ -25,8 +25,13 @@ def current_leads(lake: Lake, until: date | None = None, *, muted: bool = False)
 
     With `muted`, those too that the team has muted.
     """
-    latest = _latest(lead_versions(lake, until=until, muted=True), _LEAD)
+    latest = latest_leads(lead_versions(lake, until=until, muted=True))
     return _by_risk(_heard(latest, muted=muted))
+
+
+def latest_leads(versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Return of rows of `device_enriched_leads` the latest of each lead."""
+    return _latest(versions, _LEAD)
 
 
 def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
@@ -34,12 +39,16 @@ def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
 
     A story that another one has taken in is left out: each of its leads is in a newer row of that other story.
     """
-    versions = story_versions(lake, until=until)
+    return _by_score(standing_stories(story_versions(lake, until=until)))
+
+
+def standing_stories(versions: pl.LazyFrame) -> pl.LazyFrame:
+    """Return of rows of `lead_stories` the latest of each story that no other one has taken in."""
     lead = ["tenant_id", "lead_ids"]
     newest = versions.explode("lead_ids").group_by(lead).agg(newest=pl.col("export_date").max())
     latest = _latest(versions, _STORY)
     standing = latest.explode("lead_ids").join(newest, on=lead).filter(pl.col("export_date") == pl.col("newest"))
-    return _by_score(latest.join(standing, on=_STORY, how="semi"))
+    return latest.join(standing, on=_STORY, how="semi")
 
 
 def lead_versions(

@@ -9,19 +9,17 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from defender_assets import assets
 from defender_assets.core import raw, typed
+from defender_assets.core.pauses import FIRST_PAUSE, LONGEST_PAUSE, pause_after
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
 from defender_assets.jobs import PARTITION_TAG
 from defender_assets.sensors import (
     DIGEST_TAG,
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
     SWEPT_AT_ONCE,
     Earlier,
     days_in_flight,
     earlier_runs,
     is_due,
-    pause_after,
     request_for,
     rotated,
     share_of_sweep,

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from defender_assets.core.pauses import FIRST_PAUSE
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.schedules import SweepFound, days_of_last_sweep
-from defender_assets.sensors import FIRST_PAUSE, first_sweep
+from defender_assets.sensors import first_sweep
 from defender_assets_tests.shell.workshop import START, TODAY, Workshop, day_before
 
 OLD = day_before(7)

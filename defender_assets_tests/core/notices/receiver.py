@@ -1,0 +1,64 @@
+"""A receiver of webhooks on this machine: it keeps what is posted and answers as a test says."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PATH = "/services/T0SECRET/B0SECRET/aVerySecretToken42"
+DROP = 0
+"""An answer: the connection is closed without one."""
+
+
+@dataclass
+class Receiver:
+    """`answers` are given in turn, the last one for ever: a status, or a status and headers."""
+
+    answers: list[int | tuple[int, dict[str, str]]] = field(default_factory=lambda: [200])
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    accepted: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, payload: dict[str, Any]) -> tuple[int, dict[str, str]]:
+        self.asked.append(payload)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        status, headers = answer if isinstance(answer, tuple) else (answer, {})
+        if status // 100 == 2:
+            self.accepted.append(payload)
+        return status, headers
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Run a receiver on a free port."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, headers = receiver.answer(json.loads(body))
+            if status == DROP:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    receiver.url = f"http://127.0.0.1:{server.server_address[1]}{PATH}"
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

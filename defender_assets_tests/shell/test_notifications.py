@@ -1,0 +1,105 @@
+"""The notifying sensor in Dagster: when it is there, what it knows of failures, and that it outlives an instance."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+
+from defender_assets import assets
+from defender_assets.core.derived import LEADS
+from defender_assets.core.notices import Notifying, Webhook
+from defender_assets.core.notices.health import CHECK_FAILED, RUN_FAILED
+from defender_assets.core.tables import ALERT_INFO, TABLES
+from defender_assets.notifications import health_of
+from defender_assets_tests.core.notices.receiver import Receiver, receiving
+from defender_assets_tests.shell.failing import FailingExport
+from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, TODAY, Workshop, day_before
+
+DAY = day_before(1)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture
+def telling(workshop: Workshop, receiver: Receiver) -> Workshop:
+    """An installation that tells Slack of every lead, whatever its risk."""
+    who = Notifying((Webhook("slack", receiver.url),), risk=0)
+    return replace(workshop, settings=replace(workshop.settings, notifying=who))
+
+
+def notify(workshop: Workshop, instance: dg.DagsterInstance | None = None) -> str:
+    definitions = workshop.definitions()
+    sensor = definitions.resolve_sensor_def("notify_sensor")
+    with dg.build_sensor_context(
+        instance=instance or workshop.instance,
+        definitions=definitions,
+        resources={"lake": workshop.lake},
+        sensor_name=sensor.name,
+    ) as context:
+        told = sensor.evaluate_tick(context)
+    assert not told.run_requests
+    return str(told.skip_message)
+
+
+def test_the_sensor_is_there_and_on_when_a_webhook_is_set(workshop: Workshop, telling: Workshop) -> None:
+    assert [sensor.name for sensor in workshop.definitions().sensors or ()] == ["new_blobs_sensor"]
+    definitions = telling.definitions()
+    dg.Definitions.validate_loadable(definitions)
+    sensor = definitions.resolve_sensor_def("notify_sensor")
+    assert (sensor.default_status, sensor.minimum_interval_seconds) == (dg.DefaultSensorStatus.RUNNING, 60)
+
+
+def test_leads_of_a_run_are_told_once_though_the_instance_is_lost(telling: Workshop, receiver: Receiver) -> None:
+    telling.put(DAY, count=2, tables=(ALERT_INFO,))
+    telling.run(DAY)
+    leads = telling.lake.read(LEADS.name).collect().height
+    receiver.answers = [503, 200]
+    assert "answered 503" in notify(telling)
+    assert "waits until" in notify(telling)
+    with dg.instance_for_test() as other:
+        assert "waits until" in notify(telling, other)
+    assert (leads, len(receiver.asked)) == (2, 1)
+
+
+def test_a_failed_run_is_told_with_its_reason_until_a_run_succeeds(
+    telling: Workshop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assets.raw, "RETRIES", None)
+    telling.put(DAY)
+    broken = telling.with_resources(export=FailingExport(telling.settings.export_dir))
+    assert not broken.run(DAY).success
+    health = health_of(telling.instance, TODAY, LOOKBACK_DAYS)
+    (failed,) = health.failing
+    assert failed.key == (RUN_FAILED, DAY.isoformat())
+    assert "out of order" in failed.summary
+    notify(telling)
+    notify(telling)
+    (message,) = receiver.accepted
+    assert message["blocks"][0]["text"]["text"] == f"Data health: The run of {DAY} failed"
+    assert "out of order" in str(message["blocks"])
+    assert any(table.raw in str(message["blocks"]) for table in TABLES)
+    assert telling.run(DAY).success
+    health = health_of(telling.instance, TODAY, LOOKBACK_DAYS)
+    assert (RUN_FAILED, DAY.isoformat()) in health.looked_at
+    assert RUN_FAILED not in {condition.kind for condition in health.failing}
+
+
+def test_failing_checks_and_stale_days_are_known(telling: Workshop) -> None:
+    telling.put(DAY, tables=(ALERT_INFO,))
+    telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
+    (stale,) = health_of(telling.instance, TODAY, LOOKBACK_DAYS).failing
+    assert stale.kind == CHECK_FAILED
+    assert stale.title == f"Check stale_days of {LEADS.name} failed (check_days)"
+    assert stale.summary == f"1 of {LOOKBACK_DAYS} days are behind."
+    telling.run(DAY)
+    telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
+    health = health_of(telling.instance, TODAY, LOOKBACK_DAYS)
+    assert stale.key in health.looked_at
+    assert stale.key not in {condition.key for condition in health.failing}
+    # the day's own checks are looked at as well
+    assert (CHECK_FAILED, f"{DAY} line_balance of {ALERT_INFO.name}") in health.looked_at
