@@ -1,10 +1,19 @@
-"""Freed memory handed back to the system, where the C library keeps it: glibc does, per thread. Knows no data."""
+"""How the C library holds memory that threads have freed. Knows no data."""
 
 import ctypes
+from functools import cache
+
+_M_ARENA_MAX = -8
+_ARENAS = 2
 
 
-def give_back() -> None:
-    """Hand back what is free; without it the memory of a run grows from share to share."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+@cache
+def share_arenas() -> None:
+    """Let all threads of this process free into few arenas (glibc), for the rest of its life.
+
+    Otherwise glibc keeps an arena for each thread, and what one has freed serves no other: memory grows from share to
+    share. Other C libraries have no such call and need none.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)

@@ -23,7 +23,7 @@ from defender_assets.core.glimpse import Glimpse
 from defender_assets.core.ids import Ids
 from defender_assets.core.lake import Commit, Lake, in_rounds, row_count, scan_days
 from defender_assets.core.layouts import Layout
-from defender_assets.core.memory import give_back
+from defender_assets.core.memory import share_arenas
 from defender_assets.core.phases import Phases
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally
 from defender_assets.core.tables import TABLES, Table
@@ -91,10 +91,11 @@ def derive(
         in_rounds(lambda: _empty_batch(lake, table, day))
         in_rounds(lambda: _rebuild(lake, table, day, report, share_bytes))
         return report
+    share_arenas()
     ids = Ids(day)
     with Ahead(table) as ahead:
         while in_rounds(lambda: _one_share(lake, table, day, report, share_bytes, ahead, ids)):
-            give_back()
+            pass
     return report
 
 
