@@ -18,6 +18,11 @@ settings.register_profile("defender", deadline=None, derandomize=True, database=
 settings.load_profile("defender")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take `--pictures`, by which the browser's tests write the documents' screenshots anew."""
+    parser.addoption("--pictures", action="store_true", help="write the screenshots of docs/pictures anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the quick ones first: unmarked, those of the emulator, with live Dagster, the long ones, in the browser.
 

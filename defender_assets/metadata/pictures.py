@@ -1,6 +1,7 @@
 """Small pictures for the UI: counts as bars, inline as SVG. A card of its own colours is legible in both themes.
 
-The words of the counts come out of alerts: they are escaped, and an image runs nothing.
+The words of the counts come out of alerts: they are made visible and
+escaped, and an image runs nothing.
 """
 
 import base64
@@ -9,6 +10,7 @@ from html import escape
 
 import dagster as dg
 
+from defender_assets.core.hostile import visible
 from defender_assets.core.tables.schema import SEVERITIES
 
 WIDTH = 480
@@ -38,7 +40,7 @@ def bars(title: str, counts: Mapping[str, int], order: Sequence[str] = ()) -> dg
         width = max(1, round(250 * counts[word] / longest))
         colour = _COLOURS.get(word, _PLAIN)
         drawn.append(
-            f'<text x="148" y="{top + 11}" text-anchor="end">{escape(word[:LABEL])}</text>'
+            f'<text x="148" y="{top + 11}" text-anchor="end">{escape(visible(word)[:LABEL])}</text>'
             f'<rect x="156" y="{top}" width="{width}" height="{ROW - 5}" rx="2" fill="{colour}"/>'
             f'<text x="{162 + width}" y="{top + 11}">{counts[word]:,}</text>'
         )

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from defender_assets.core.derived import BRIEFS
 from defender_assets_tests.browser.chromium import NARROW, WIDE, Watched, opened
+from defender_assets_tests.browser.conftest import Keep
 from defender_assets_tests.browser.looking import contrasts, sticking_out, tabbed
 from defender_assets_tests.held import Held
 
@@ -37,7 +38,9 @@ def brief(browser: Browser, file: str) -> Iterator[Watched]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_it_fits_its_window_loads_nothing_and_can_be_read(browser: Browser, file: str, width: int, dark: bool) -> None:
+def test_it_fits_its_window_loads_nothing_and_can_be_read(
+    browser: Browser, file: str, width: int, dark: bool, keep: Keep
+) -> None:
     with opened(browser, width=width, dark=dark) as watched:
         watched.page.goto(file)
 
@@ -46,6 +49,8 @@ def test_it_fits_its_window_loads_nothing_and_can_be_read(browser: Browser, file
         assert [text for text in contrasts(watched.page) if text[0] < LEAST_CONTRAST] == []
         assert watched.requests == [file]
         assert watched.complaints == []
+        if dark == (width == NARROW):
+            keep(watched.page, "brief-dark" if dark else "brief")
 
 
 def test_what_attackers_wrote_shows_as_text_and_does_nothing(brief: Watched) -> None:

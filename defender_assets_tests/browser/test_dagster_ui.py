@@ -17,6 +17,7 @@ from defender_assets.core.leads.schema import LEAD_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO
 from defender_assets.settings import Settings
 from defender_assets_tests.browser.chromium import Watched, opened
+from defender_assets_tests.browser.conftest import Keep
 from defender_assets_tests.held import Held
 from defender_assets_tests.hostile import HOSTILE_HTML
 from defender_assets_tests.live.processes import Installation, WebServer, end, free_port, wait_for
@@ -97,7 +98,7 @@ def of_name(name: str, texts: Iterator[str]) -> str:
     return next(text for text in texts if name.startswith(text.split("…")[0]) and name.endswith(text.split("…")[-1]))
 
 
-def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watched, site: Site) -> None:
+def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watched, site: Site, keep: Keep) -> None:
     page = watched.page
     page.goto(f"{site.address}/asset-groups?expanded={','.join(f'global@global:{group}' for group in GROUPS)}")
     edges = sum(len(upstreams) for *_, upstreams in EXPECTED.values())
@@ -110,9 +111,10 @@ def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watc
         around = shown[group]
         assert around[0] <= left < right <= around[2], name
         assert around[1] <= top < bottom <= around[3], name
+    keep(page, "lineage")
 
 
-def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, site: Site) -> None:
+def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, site: Site, keep: Keep) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{LEADS.name}")
     for text in (
@@ -126,6 +128,7 @@ def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, 
     shown = page.inner_text("body")
     assert [column.name for column in LEAD_COLUMNS if column.name not in shown] == []
     assert [column.name for column in LEAD_COLUMNS if column.meaning.replace("`", "") not in shown] == []
+    keep(page, "leads")
 
 
 def test_hostile_text_in_a_preview_is_shown_and_does_nothing(watched: Watched, site: Site) -> None:
@@ -155,7 +158,7 @@ def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) 
     assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
 
 
-def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site) -> None:
+def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site, keep: Keep) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
     page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
@@ -165,3 +168,4 @@ def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched,
         *(check.name for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
     ):
         page.get_by_text(text).first.wait_for()
+    keep(page, "check")
