@@ -18,6 +18,7 @@ from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Commit, Lake, in_rounds
 from defender_assets.core.layouts import Layout
+from defender_assets.core.memory import share_arenas
 from defender_assets.core.phases import Phases
 from defender_assets.core.tables import INSTANT, TABLES, Column, Table
 
@@ -91,6 +92,7 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     report = RawReport(kept=lake.keeps(day))
     if not report.kept:
         return report
+    share_arenas()
     changed_rounds = 0
     while True:
         fetch = in_rounds(lambda: _one_commit(lake, export, table, day, commit_bytes, report))
