@@ -1,7 +1,7 @@
 """Small pictures for the UI: counts as bars, inline as SVG. A card of its own colours is legible in both themes.
 
-The words of the counts come out of alerts: they are made visible and
-escaped, and an image runs nothing.
+The words of the counts come out of alerts: they are made visible and escaped, and an
+image runs nothing.
 """
 
 import base64

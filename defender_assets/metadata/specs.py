@@ -11,7 +11,7 @@ from defender_assets.core.tables import Column
 SHOWN_ORIGINS = 3
 """So many upstream columns stand in a column's description; all of them are in the column lineage."""
 
-LAYERS = {"export": "bytes as written", "tables": "one row per record", "leads": "for analysts"}
+LAYERS = {"export": "bytes-as-written", "tables": "one-row-per-record", "leads": "for-analysts"}
 """What each group holds."""
 
 
@@ -41,7 +41,7 @@ def spec_metadata(lake: Lake, name: str, columns: Iterable[Column], page: str) -
 
 def spec_tags(group: str) -> dict[str, str]:
     """Return the tags by which assets are found in the catalogue."""
-    return {"layer": LAYERS[group].replace(" ", "-"), "source": "microsoft-defender", "personal-data": "yes"}
+    return {"layer": LAYERS[group], "source": "microsoft-defender", "personal-data": "yes"}
 
 
 def _schema(columns: Iterable[Column], lineage: Lineage) -> dg.TableSchema:

@@ -117,8 +117,13 @@ def device_words(lead: Row) -> str | None:
 
 
 def title_of(lead: Row) -> str:
+    """Return the lead's title, or what stands for one, as long as the page shows."""
+    return clipped(whole_title(lead), LONG)
+
+
+def whole_title(lead: Row) -> str:
     """Return the lead's title, or what stands for one."""
-    return clipped(lead["title"] or f"Evidence without its alert, {lead['alert_id']}", LONG)
+    return lead["title"] or f"Evidence without its alert, {lead['alert_id']}"
 
 
 def accounts_of(lead: Row) -> list[str]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import polars as pl
 
+from defender_assets.core.brief.entries import Row
 from defender_assets.core.derived import LEADS, STORIES
 from defender_assets.core.keys import LEAD_KEY, stable_id
 from defender_assets.core.lake import Lake
 from defender_assets.core.notices.health import CONDITIONS, Health
 from defender_assets.core.notices.ledger import RECOVERED, SENT, WATCH, WATCHING, Entry, Ledger, Standing, Subject
-from defender_assets.core.notices.notice import LEAD, STORY, Notice, Row, of_condition, of_lead, of_story
+from defender_assets.core.notices.notice import LEAD, STORY, Notice, of_condition, of_lead, of_story
 from defender_assets.core.notices.webhooks import Notifying
 from defender_assets.core.views import collected, latest_leads, standing_stories
 

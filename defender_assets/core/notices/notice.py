@@ -6,9 +6,8 @@ Leads, stories and failures become notices here; whether they are news is decide
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from defender_assets.core.brief.entries import accounts_of, device_words
+from defender_assets.core.brief.entries import Row, accounts_of, device_words, whole_title
 from defender_assets.core.brief.words import category_name, counted, listed, moment_words, product_name
 from defender_assets.core.keys import portal_url
 from defender_assets.core.notices.health import Condition
@@ -17,8 +16,6 @@ LEAD, STORY = "lead", "story"
 NAMES_SHOWN = 3
 REASONS_SHOWN = 6
 LEADS_SHOWN = 5
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def of_lead(lead: Row, ui_url: str | None) -> Notice:
         subject_id=lead["lead_id"],
         weight=lead["risk_score"] or 0,
         what="New lead",
-        title=_title(lead),
+        title=whole_title(lead),
         facts=_filled(facts),
         reasons=_reasons(lead["risk_reasons"]),
         links=(_portal(lead), *_partition(ui_url, "device_enriched_leads", day)),
@@ -101,7 +98,7 @@ def of_story(story: Row, leads: Sequence[Row], told: frozenset[str], ui_url: str
         what=grown if told else "New story",
         title=story["title"] or "untitled",
         facts=_filled(facts),
-        reasons=(*_reasons(story["score_reasons"]), *(f"Lead: {_title(lead)}" for lead in named)),
+        reasons=(*_reasons(story["score_reasons"]), *(f"Lead: {whole_title(lead)}" for lead in named)),
         links=(
             *(_portal(lead, f"Alert {number} in Defender") for number, lead in enumerate(named[:2], 1)),
             *_partition(ui_url, "lead_stories", story["export_date"]),
@@ -124,10 +121,6 @@ def of_condition(condition: Condition, ui_url: str | None) -> Notice:
         reasons=(condition.summary,) if condition.summary else (),
         links=run,
     )
-
-
-def _title(lead: Row) -> str:
-    return lead["title"] or f"Evidence without its alert, {lead['alert_id']}"
 
 
 def _portal(lead: Row, label: str = "Open in Defender") -> Link:

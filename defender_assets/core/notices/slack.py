@@ -58,14 +58,10 @@ def _plain(text: str, most: int) -> Block:
 def _links(links: Sequence[Link]) -> list[Block]:
     if not links:
         return []
-    text = " · ".join(f"<{_address(link.url)}|{link.label}>" for link in links)
+    text = " · ".join(f"<{_escaped(link.url)}|{link.label}>" for link in links)
     if len(text) > SECTION:
         return []
     return [{"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}]
-
-
-def _address(url: str) -> str:
-    return "".join(_ESCAPES.get(mark, mark) for mark in url)
 
 
 def _escaped(text: str) -> str:
