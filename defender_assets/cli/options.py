@@ -49,7 +49,7 @@ def of_day(help_text: str) -> Decorator:
 
 
 SEVERITIES = ("high", "medium", "low", "informational")
-"""`core.picks.LEVELS`, spelt out: Polars is loaded only by the commands that read."""
+"""`core.tables.schema.LEVELS`, spelt out: Polars is loaded only by the commands that read."""
 
 
 def picks(what: str) -> Decorator:

@@ -6,10 +6,7 @@ case and as it is: no pattern of a user's is ever a regular expression.
 
 import polars as pl
 
-from defender_assets.core.tables.schema import SEVERITIES
-
-LEVELS = tuple(severity.lower() for severity in SEVERITIES)
-"""Highest first."""
+from defender_assets.core.tables.schema import LEVELS
 
 
 def at_least(rows: pl.LazyFrame, severity: str) -> pl.LazyFrame:

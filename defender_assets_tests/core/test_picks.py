@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from defender_assets.cli.options import SEVERITIES
-from defender_assets.core.picks import LEVELS, at_least, beginning_with, by_user, of_product, on_device
+from defender_assets.core.picks import at_least, beginning_with, by_user, of_product, on_device
 from defender_assets.core.stories import STORY_SCHEMA
+from defender_assets.core.tables.schema import LEVELS
 from defender_assets_tests.core.alert_rows import PC, SERVER, lead_frame, lead_row
 
 ACCOUNT = {"name": "mira", "domain": "corp", "upn": "Mira.Moss@corp.example", "sid": "S-1-5-21-7", "object_id": "0B-1"}

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from defender_assets.core.tables.schema import SEVERITIES
+from defender_assets.core.tables.schema import LEVELS
 
 OTHER = "other"
-KINDS = (*(severity.lower() for severity in SEVERITIES), OTHER)
+KINDS = (*LEVELS, OTHER)
 """Severities, highest first, as the page names their colours; a word that Microsoft may add one day is `other`."""
 
 _PRODUCTS = {

@@ -13,9 +13,7 @@ from defender_assets.core.stories.groups import groups, shared_entities
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.ties import ties
 from defender_assets.core.stories.timeline import timelines
-
-SEVERITIES = ("high", "medium", "low", "informational")
-"""Highest first; a severity that Microsoft may add one day ranks below them."""
+from defender_assets.core.tables.schema import LEVELS
 
 # What the leads of a story tell beyond the strongest of them: points for each further one, and the most there can be.
 PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24
@@ -93,8 +91,8 @@ def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
 
 def _stories(members: pl.DataFrame) -> pl.DataFrame:
     """Return one row per group; `members` are sorted by alert time within each, with `_users`."""
-    ranks = {name: rank for rank, name in enumerate(SEVERITIES)}
-    rank = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(SEVERITIES), return_dtype=pl.Int64)
+    ranks = {name: rank for rank, name in enumerate(LEVELS)}  # any other severity ranks below
+    rank = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
     severity = pl.col("severity").sort_by(rank, "severity", nulls_last=True).drop_nulls().first()
     first = pl.col("lead_id").sort_by("_first_day", "alert_time", "lead_id").first()
     strongest = pl.col("title").sort_by("risk_score", descending=True, maintain_order=True).first()

@@ -60,6 +60,8 @@ def texts(name: str, meaning: str) -> Column:
 
 
 SEVERITIES = ("High", "Medium", "Low", "Informational")
+LEVELS = tuple(severity.lower() for severity in SEVERITIES)
+"""Severities for comparing, highest first; a word that Microsoft may add one day is none of them."""
 SERVICE_SOURCES = (
     "Microsoft Defender for Endpoint",
     "Microsoft Defender for Office 365",
