@@ -14,9 +14,10 @@ from defender_assets.core.notices.health import CHECK_FAILED, RUN_FAILED, Condit
 from defender_assets.core.notices.rounds import Notifier
 from defender_assets.jobs import CHECK_DAYS, PARTITION_TAG
 from defender_assets.resources import LakeResource, told_plainly
+from defender_assets.sweep import SWEEP_JOB
 
 # jobs that belong to no day
-WATCHED_JOBS = (CHECK_DAYS.name, "sweep_older_days", "maintain_lake")
+WATCHED_JOBS = (CHECK_DAYS.name, SWEEP_JOB, "maintain_lake")
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 LONGEST_SUMMARY = 400
 

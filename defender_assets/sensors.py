@@ -18,7 +18,7 @@ from defender_assets.core.pending import DayBehind, list_days, survey
 from defender_assets.core.tables import Table
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
-from defender_assets.schedules import SWEEP_JOB, days_of_last_sweep
+from defender_assets.sweep import SWEEP_JOB, days_of_last_sweep
 
 DIGEST_TAG = "defender/digest"
 DEFAULT_MAX_RUNTIME = 3600

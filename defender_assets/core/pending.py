@@ -7,7 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from defender_assets.core.cursors import Cursors, read_cursors
 from defender_assets.core.derived import DERIVED
@@ -120,6 +120,19 @@ def list_all(export: Export) -> Listing:
         for blob in export.all_blobs(table.container):
             listing[blob.day].append((table, blob))
     return listing
+
+
+def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) -> list[date]:
+    """Return which days from `first` to `last` hold no blobs, of those that the lake keeps and holds nothing of.
+
+    A day whose blobs the account has deleted since they were read is not among them.
+    """
+    opened = {table.raw: lake.open(table.raw) for table in TABLES}
+    versions = {name: lake.versions(table) for name, table in opened.items()}
+    start = max(first, lake.first_day())
+    days = [start + timedelta(days=number) for number in range((last - start).days + 1)]
+    held = {day for day in days if any(version(name, day) for name, version in versions.items())}
+    return [day for day in days if day not in held and not listing.get(day)]
 
 
 def survey(lake: Lake, export: Export, days: Iterable[date], listing: Listing | None = None) -> list[DayBehind]:

@@ -22,6 +22,7 @@ from defender_assets.metadata.pictures import bars, by_hour, picture
 
 Metadata = Mapping[str, dg.MetadataValue]
 CELL = 120
+NO_BLOBS = "no blobs: Microsoft wrote nothing that arrived on this day"
 
 
 def raw_metadata(report: RawReport) -> Metadata:
@@ -38,6 +39,11 @@ def raw_metadata(report: RawReport) -> Metadata:
         "replaced_blobs": dg.MetadataValue.int(report.replaced_blobs),
         **_phases(report.phases),
     }
+
+
+def empty_metadata() -> Metadata:
+    """Return what is told of a partition of any asset on a day without blobs, which no run needs to build."""
+    return {"day": dg.MetadataValue.text(NO_BLOBS), "dagster/partition_row_count": dg.MetadataValue.int(0)}
 
 
 def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metadata:
@@ -119,7 +125,7 @@ def _came(report: RawReport) -> Metadata:
     if not report.kept:
         words = "no longer kept (DEFENDER_RETENTION_DAYS): nothing was read"
     elif not report.listed:
-        words = "no blobs: Microsoft wrote nothing that arrived on this day"
+        words = NO_BLOBS
     elif report.new_bytes:
         words = f"{report.new_bytes:,} new bytes of {held:,}"
     else:

@@ -1,14 +1,31 @@
 """The sweep: names older days that are behind; the sensor asks for them."""
 
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import dagster as dg
 
 from defender_assets.core.pauses import FIRST_PAUSE
 from defender_assets.core.tables import ALERT_INFO
-from defender_assets.schedules import SweepFound, days_of_last_sweep
+from defender_assets.metadata.reports import NO_BLOBS
 from defender_assets.sensors import first_sweep
+from defender_assets.sweep import ASSETS, SweepFound, days_of_last_sweep
 from defender_assets_tests.shell.workshop import START, TODAY, Workshop, day_before
 
 OLD = day_before(7)
+ENDED = {day_before(back).isoformat() for back in range(1, (TODAY - START).days + 1)}
+
+
+def green(workshop: Workshop, asset: str) -> set[str]:
+    """The days that the UI shows as materialized."""
+    return set(workshop.instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+
+def reports(workshop: Workshop) -> int:
+    """How many materializations Dagster holds, of all assets."""
+    records = [workshop.instance.fetch_materializations(dg.AssetKey(asset), 100).records for asset in ASSETS]
+    return sum(map(len, records))
 
 
 def test_without_a_sweep_nothing_was_found(workshop: Workshop) -> None:
@@ -77,6 +94,52 @@ def test_a_first_sweep_that_fails_is_asked_for_again_after_a_pause(workshop: Wor
     assert first_sweep(workshop.instance, START, now) == []
     (request,) = first_sweep(workshop.instance, START, now + FIRST_PAUSE * 2)
     assert request.run_key == f"first-sweep:{START}:1"
+
+
+def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> None:
+    workshop.put(OLD)
+    workshop.put(day_before(1), tables=(ALERT_INFO,))
+    assert workshop.sweep().success
+    empty = ENDED - {OLD.isoformat(), day_before(1).isoformat()}
+    assert len(empty) > 5
+    for asset in ASSETS:
+        assert green(workshop, asset) == empty, asset
+        told = workshop.instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert told is not None
+        assert told.asset_materialization is not None
+        metadata = {name: value.value for name, value in told.asset_materialization.metadata.items()}
+        assert metadata == {"day": NO_BLOBS, "dagster/partition_row_count": 0}
+    before = reports(workshop)
+    assert workshop.sweep().success
+    assert reports(workshop) == before
+
+
+def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Workshop) -> None:
+    workshop.sweep()
+    workshop.put(OLD)
+    workshop.sweep()
+    (request,) = workshop.tick().requests
+    assert workshop.follow(request).success
+    told = workshop.instance.fetch_materializations(dg.AssetKey(ALERT_INFO.raw), 1).records[0].asset_materialization
+    assert told is not None
+    assert told.partition == OLD.isoformat()
+    assert told.metadata["day"].value != NO_BLOBS
+
+
+def test_a_day_whose_blobs_the_account_no_longer_holds_is_not_empty(workshop: Workshop) -> None:
+    workshop.put(OLD)
+    workshop.run(OLD)
+    shutil.rmtree(workshop.settings.export_dir)
+    with dg.instance_for_test() as new:
+        afresh = replace(workshop, instance=new)
+        afresh.sweep()
+        assert green(afresh, ALERT_INFO.raw) == ENDED - {OLD.isoformat()}
+
+
+def test_days_that_the_lake_no_longer_keeps_are_not_called_empty(workshop: Workshop) -> None:
+    kept = replace(workshop, settings=replace(workshop.settings, retention_days=2))
+    kept.sweep()
+    assert green(kept, ALERT_INFO.raw) == {day.isoformat() for day in (day_before(1), day_before(2))}
 
 
 def test_a_sweep_changes_nothing_but_creates_the_tables(workshop: Workshop) -> None:
