@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.counting import counted
 from defender_assets.core.pending import survey
 from defender_assets.core.typed import TypedReport
 from defender_assets.jobs import PARTITION_TAG, STALE_DAYS
@@ -124,8 +125,8 @@ def balance_of_lines(report: TypedReport) -> Finding:
         "duplicates_dropped": report.duplicates,
     }
     if report.balanced:
-        summary = f"{tally.lines} lines: {tally.good} good, {tally.quarantined} quarantined, {tally.blank} blank."
-        return Finding(passed=True, summary=summary, facts=facts)
+        told = f"{tally.good} good, {tally.quarantined} quarantined, {tally.blank} blank"
+        return Finding(passed=True, summary=f"{counted(tally.lines, 'line')}: {told}.", facts=facts)
     return Finding(
         passed=False,
         summary="Lines or records are unaccounted for. Raw holds every byte: run `rebuild_day`, and report it.",
@@ -153,10 +154,11 @@ def stale_days_check(start: date, lookback_days: int) -> dg.AssetChecksDefinitio
         with told_plainly(lake):
             behind = survey(lake, export, days)
         told = {day.day.isoformat(): f"{day.describe()}; {_last_run(context.instance, day.day)}" for day in behind}
+        looked_at = counted(len(days), "day")
         return dg.AssetCheckResult(
             passed=not told,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(told)} of {len(days)} days are behind." if told else f"{len(days)} days are up to date.",
+            description=f"{len(told)} of {looked_at} behind." if told else f"{looked_at} up to date.",
             metadata={day: dg.MetadataValue.text(text) for day, text in told.items()},
         )
 

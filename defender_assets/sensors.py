@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from defender_assets.core.counting import counted
 from defender_assets.core.export import Blob, Export
 from defender_assets.core.failures import ExportError
 from defender_assets.core.pauses import pause_after
@@ -173,7 +174,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         requests.sort(key=lambda request: request.partition_key or "")
         if requests:
             return dg.SensorResult(run_requests=requests)
-        notes = [f"{len(listing)} days looked at, none to run", *waiting]
+        notes = [f"{counted(len(listing), 'day')} looked at, none to run", *waiting]
         if held:
             notes.append(f"{len(held)} in flight")
         if sweep_found.before_start:

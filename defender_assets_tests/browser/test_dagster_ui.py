@@ -1,6 +1,5 @@
 """Dagster's own UI on a small tenant, as a user sees it: one web server, one page after the other."""
 
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from defender_assets.core.derived import BRIEFS, LEADS
 from defender_assets.core.leads.schema import LEAD_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO
 from defender_assets.settings import Settings
-from defender_assets_tests.browser.chromium import Watched, opened
+from defender_assets_tests.browser.chromium import Watched
 from defender_assets_tests.browser.conftest import Keep
+from defender_assets_tests.browser.ui import PATIENCE, watching
 from defender_assets_tests.held import Held
 from defender_assets_tests.hostile import HOSTILE_HTML
-from defender_assets_tests.live.processes import Installation, WebServer, end, free_port, wait_for
+from defender_assets_tests.live.processes import Installation, web_server
 from defender_assets_tests.shell.test_specs import EXPECTED
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
@@ -28,7 +28,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.live]
 GROUPS = ("export", "tables", "leads")
 # curves between assets; icons are drawn without commas
 EDGES = "svg path[d*=','][d*='C']"
-PATIENCE = 90_000  # milliseconds, of a busy machine
 
 
 @dataclass(frozen=True)
@@ -60,26 +59,15 @@ def site(held: Held, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]
     # Playwright's event loop runs in this thread, and Dagster wants to run one of its own
     with ThreadPoolExecutor(1) as elsewhere:
         assert elsewhere.submit(materialized).result() == ()
-    port = free_port()
-    command = ("dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port))
-    process = installation.start("webserver", *command)
-    try:
-        wait_for(WebServer(port).answers, 90, "the web server's answer", installation)
-        yield Site(f"http://127.0.0.1:{port}", day)
-    finally:
-        # nothing of it is kept, and a web server takes its time to say farewell
-        end(process, signal.SIGKILL)
+    with web_server(installation) as server:
+        yield Site(server.address, day)
 
 
 @pytest.fixture
 def watched(browser: Browser, site: Site) -> Iterator[Watched]:
-    """An empty page. Whatever it shows afterwards must ask the web server alone, and complain of nothing."""
-    with opened(browser, width=1440, height=1000) as page:
-        page.page.set_default_timeout(PATIENCE)
+    """An empty page of the UI."""
+    with watching(browser, site.address) as page:
         yield page
-        assert [address for address in page.requests if not address.startswith((site.address, "data:", "blob:"))] == []
-        # Dagster's live updates complain when a page is left before they are connected
-        assert [told for told in page.complaints if not told.startswith("WebSocket connection to")] == []
 
 
 def boxes(page: Page) -> dict[str, tuple[float, float, float, float]]:
@@ -158,7 +146,7 @@ def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) 
     assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
 
 
-def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site, keep: Keep) -> None:
+def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
     page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
@@ -168,4 +156,3 @@ def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched,
         *(check.name for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
     ):
         page.get_by_text(text).first.wait_for()
-    keep(page, "check")

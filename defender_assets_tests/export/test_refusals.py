@@ -192,3 +192,14 @@ def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=rf"{CONTAINER} cannot be read .*give this user read permission") as error:
         DirectoryExport(tmp_path).blobs_of_day(CONTAINER, DAY)
     assert_plain(error.value)
+
+
+def test_a_file_of_a_directory_whose_state_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / CONTAINER / blob_path()
+    file.parent.mkdir(parents=True)
+    file.symlink_to(file.name)  # to itself
+    export = DirectoryExport(tmp_path)
+    with pytest.raises(ExportError, match=f"{file.name} cannot be read"):
+        export.blobs_of_day(CONTAINER, DAY)
+    with pytest.raises(ExportError, match=f"{file.name} cannot be read"):
+        list(export.all_blobs(CONTAINER))

@@ -70,6 +70,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 "DEFENDER_LAKE_URI": str(folder / "lake"),
                 "DEFENDER_START_DATE": day_before(5).isoformat(),
             },
+            max_runtime=50,
         )
         installation.prepare()
         settings = load_settings(installation.settings, folder)

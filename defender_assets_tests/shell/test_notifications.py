@@ -88,7 +88,7 @@ def test_failed_runs_and_checks_are_known_until_they_recover(
     _, stale = health_of(telling.instance, TODAY, LOOKBACK_DAYS).failing
     assert stale.kind == CHECK_FAILED
     assert stale.title == f"Check stale_days of {LEADS.name} failed (check_days)"
-    assert stale.summary == f"1 of {LOOKBACK_DAYS} days are behind."
+    assert stale.summary == f"1 of {LOOKBACK_DAYS} days behind."
     assert telling.run(DAY).success
     telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
     health = health_of(telling.instance, TODAY, LOOKBACK_DAYS)

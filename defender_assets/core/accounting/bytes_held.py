@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.counting import counted
 from defender_assets.core.cursors import read_ranges
 from defender_assets.core.export import Blob
 from defender_assets.core.lake import Lake
@@ -59,7 +60,9 @@ def byte_balance(
             facts=facts,
         )
     tails = f"; {len(old_tails)} tails have waited for their newline for over a day" if old_tails else ""
-    return Finding(passed=True, summary=f"Every byte of {len(listed)} blobs is kept or pending{tails}.", facts=facts)
+    return Finding(
+        passed=True, summary=f"Every byte of {counted(len(listed), 'blob')} is kept or pending{tails}.", facts=facts
+    )
 
 
 def _age(listed: list[Blob], path: str, now: datetime) -> timedelta:

@@ -3,6 +3,7 @@
 import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.counting import counted
 
 # an alert's records of the two tables arrive minutes apart, so a few are always on their way
 TOLERATED_SHARE = 0.1
@@ -24,11 +25,11 @@ def completeness(leads: pl.DataFrame) -> Finding:
     tolerated = max(TOLERATED_COUNT, TOLERATED_SHARE * leads.height)
     worst = {name: rows.height for name, rows in lacking.items() if rows.height > tolerated}
     if not worst:
-        return Finding(passed=True, summary=f"{leads.height} leads; parts are missing of few.", facts=facts)
+        return Finding(passed=True, summary=f"{counted(leads.height, 'lead')}; parts are missing of few.", facts=facts)
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in worst.items())
     return Finding(
         passed=False,
-        summary=f"Of {leads.height} leads, {told}. Check in the Defender portal (Streaming API) that AlertInfo, "
-        "AlertEvidence and DeviceInfo are all ticked, and that their assets ran for the days before.",
+        summary=f"Of {counted(leads.height, 'lead')}, {told}. Check in the Defender portal (Streaming API) that "
+        "AlertInfo, AlertEvidence and DeviceInfo are all ticked, and that their assets ran for the days before.",
         facts=facts,
     )

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, time, timedelta
 import polars as pl
 
 from defender_assets.core.accounting.finding import Finding
+from defender_assets.core.counting import counted
 from defender_assets.core.lake import Lake, scan_days
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 LOOKBACK_DAYS = 7
-QUIET_AFTER = timedelta(hours=3)
+QUIET_HOURS = 3
+QUIET_AFTER = timedelta(hours=QUIET_HOURS)
 
 
 def newest_by_tenant(lake: Lake, table: Table, first: date, last: date) -> dict[str, datetime]:
@@ -45,10 +47,10 @@ def quiet_or_broken(lake: Lake, day: date, now: datetime) -> Finding:
         "silent_minutes": silent,
     }
     if not silent:
-        return Finding(passed=True, summary=f"{len(beats)} tenants sent heartbeats to the end.", facts=facts)
+        return Finding(passed=True, summary=f"{counted(len(beats), 'tenant')} sent heartbeats to the end.", facts=facts)
     return Finding(
         passed=False,
-        summary=f"{len(silent)} tenants sent no heartbeat for over {QUIET_AFTER.seconds // 3600} hours: the export is "
+        summary=f"{counted(len(silent), 'tenant')} sent no heartbeat for over {QUIET_HOURS} hours: the export is "
         "broken rather than quiet. Look at the Streaming API in the Defender portal and at the account's newest blobs "
         "(`defender-assets check`).",
         facts=facts,
@@ -66,11 +68,15 @@ def freshness(lake: Lake, table: Table, day: date, now: datetime) -> Finding:
     late = [t for t, minutes in behind.items() if minutes * 60 > QUIET_AFTER.total_seconds()]
     facts = {"minutes_behind": behind}
     if table is not DEVICE_INFO or not late:
-        told = f"{len(newest)} tenants; the newest record is {min(behind.values())} minutes old" if behind else "none"
+        told = (
+            f"{counted(len(newest), 'tenant')}; the newest record is {min(behind.values())} minutes old"
+            if behind
+            else "none"
+        )
         return Finding(passed=True, summary=f"Records of the day: {told}.", facts=facts)
     return Finding(
         passed=False,
-        summary=f"The newest heartbeat of {len(late)} tenants is over {QUIET_AFTER.seconds // 3600} hours behind. If "
-        "the containers hold newer blobs, see why the sensor's runs fail; otherwise the export is late.",
+        summary=f"The newest heartbeat of {counted(len(late), 'tenant')} is over {QUIET_HOURS} hours behind. "
+        "If the containers hold newer blobs, see why the sensor's runs fail; otherwise the export is late.",
         facts=facts,
     )

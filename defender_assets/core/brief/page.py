@@ -15,7 +15,8 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from defender_assets.core.brief.words import counted, listed, moment_words, product_name, span_words
+from defender_assets.core.brief.words import listed, moment_words, product_name, span_words
+from defender_assets.core.counting import counted
 from defender_assets.core.hostile import visible
 
 _TEMPLATES = ("page.html", "marks.html", "picture.svg")

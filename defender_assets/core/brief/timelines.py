@@ -8,13 +8,13 @@ from defender_assets.core.brief.entries import LONG, Row, accounts_of, device_wo
 from defender_assets.core.brief.words import (
     category_name,
     clipped,
-    counted,
     kind_of,
     listed,
     moment_words,
     product_name,
     span_words,
 )
+from defender_assets.core.counting import counted
 
 STORIES_SHOWN = 8
 STEPS_SHOWN = 20

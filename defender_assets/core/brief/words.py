@@ -94,15 +94,6 @@ def span_words(seconds: float) -> str:
     return f"{sign}{days} d" + (f" {rest // _HOUR} h" if rest >= _HOUR else "")
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "story", "stories"), counted(1200, "lead")
-    ('1 story', '1,200 leads')
-    """
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
 def listed(texts: Sequence[str], most: int) -> str:
     """Return the first of the texts and how many more there are.
 

@@ -79,6 +79,8 @@ def _blobs_below(container: Path, prefix: str) -> Iterator[Blob]:
                 state = file.stat()
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise _unreadable(file, error) from None
             changed_at = datetime.fromtimestamp(state.st_mtime_ns // 1_000_000 / 1000, UTC)
             blob = blob_at(file.relative_to(container).as_posix(), state.st_size, changed_at, changed_at)
             if blob is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from defender_assets.core.brief.entries import Row, accounts_of, device_words, whole_title
-from defender_assets.core.brief.words import category_name, counted, listed, moment_words, product_name
+from defender_assets.core.brief.words import category_name, listed, moment_words, product_name
+from defender_assets.core.counting import counted
 from defender_assets.core.keys import portal_url
 from defender_assets.core.notices.health import Condition
 

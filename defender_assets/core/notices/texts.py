@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from defender_assets.core.brief.words import counted
+from defender_assets.core.counting import counted
 from defender_assets.core.hostile import visible
 from defender_assets.core.notices.notice import Notice
 

@@ -5,7 +5,6 @@ import pytest
 from defender_assets.core.brief.words import (
     category_name,
     clipped,
-    counted,
     day_words,
     kind_of,
     listed,
@@ -13,6 +12,7 @@ from defender_assets.core.brief.words import (
     product_name,
     span_words,
 )
+from defender_assets.core.counting import counted
 
 DAY = date(2026, 11, 3)
 

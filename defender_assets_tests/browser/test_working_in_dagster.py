@@ -1,0 +1,167 @@
+"""A user works in Dagster's UI: launches days, reads what is red, tries again, lets the sensor do the rest.
+
+One installation with web server and daemon, whose tests stand in the order of the story.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, Page
+
+from defender_assets.checks import QUIET_OR_BROKEN
+from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.core.lake import Lake
+from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets.metadata.reports import NO_BLOBS
+from defender_assets.simulator import Scenario, export_directory
+from defender_assets_tests.browser.conftest import Keep
+from defender_assets_tests.browser.ui import LOCATION, launch, see_counts, switch, watching
+from defender_assets_tests.core.notices.receiver import Receiver, receiving
+from defender_assets_tests.exports import local_lake
+from defender_assets_tests.live.growing import day_before
+from defender_assets_tests.live.processes import Installation, daemon, wait_for, web_server
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+SILENCED, EMPTY, FAILING, FOR_THE_SENSOR = (day_before(back) for back in (4, 3, 2, 1))
+SENSOR = "new_blobs_sensor"
+SCENARIO = Scenario(
+    start=SILENCED, days=4, devices=6, tenants=1, alerts_per_day=4, campaigns_per_tenant=2, heartbeat_minutes=60, seed=3
+)
+
+
+def folders(export: Path, day: date, table: str) -> list[Path]:
+    """The directories of a day's hours."""
+    return sorted((export / table).glob(f"tenantId=*/y={day:%Y}/m={day:%m}/d={day:%d}/h=*/m=00"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """The web server, the lake, and who is told."""
+
+    installation: Installation
+    address: str
+    lake: Lake
+    receiver: Receiver
+
+    @property
+    def in_the_way(self) -> Path:
+        """A file where the raw table's folder of the failing day should be."""
+        return Path(self.lake.uri, ALERT_INFO.raw, f"export_date={FAILING}")
+
+
+def write_export(export: Path) -> None:
+    """Four days: heartbeats that end at noon, no blobs, no heartbeats, and all well."""
+    export_directory(SCENARIO, export)
+    for table in TABLES:
+        for folder in folders(export, EMPTY, table.container):
+            (folder / "PT1H.json").unlink()
+    for day, hour in ((SILENCED, "h=12"), (FAILING, "h=00")):
+        for folder in folders(export, day, DEVICE_INFO.container):
+            if folder.parent.name >= hour:
+                (folder / "PT1H.json").unlink()
+
+
+@pytest.fixture(scope="module")
+def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The running installation. The sensor was switched off by clicking before the daemon first looked."""
+    folder = tmp_path_factory.mktemp("working")
+    write_export(folder / "export")
+    with receiving() as receiver:
+        settings = {
+            "DEFENDER_EXPORT_DIR": str(folder / "export"),
+            "DEFENDER_LAKE_URI": str(folder / "lake"),
+            "DEFENDER_START_DATE": SILENCED.isoformat(),
+            "DEFENDER_SLACK_WEBHOOK": receiver.url,
+            "DEFENDER_NOTIFY_RISK": "1",
+        }
+        installation = Installation(folder / "home", settings)
+        installation.prepare()
+        with web_server(installation) as server:
+            with watching(browser, server.address) as watched:
+                switch(watched.page, server.address, SENSOR, on=False)
+            with daemon(installation):
+                yield Place(installation, server.address, local_lake(folder / "lake"), receiver)
+
+
+@pytest.fixture
+def page(browser: Browser, place: Place) -> Iterator[Page]:
+    """An empty page of the UI."""
+    with watching(browser, place.address) as watched:
+        yield watched.page
+
+
+def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page: Page, place: Place) -> None:
+    launch(page, place.address, SILENCED)
+    place.lake.open(ALERT_INFO.raw)
+    place.in_the_way.touch()
+    # it tries thrice before it fails: meanwhile the tests go on
+    launch(page, place.address, FAILING)
+    see_counts(page, place.address, LEADS.name, materialized=1)
+
+    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == SILENCED).collect()
+    assert leads.height > 3
+    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={SILENCED}")
+    page.get_by_text("dagster/partition_row_count").wait_for()
+    page.get_by_text(str(leads.height), exact=True).first.wait_for()
+
+
+def test_a_red_check_says_what_is_wrong_and_what_to_do(page: Page, place: Place, keep: Keep) -> None:
+    page.goto(f"{place.address}/assets/{DEVICE_INFO.name}?view=checks")
+    page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
+    for text in ("1 tenant sent no heartbeat for over 3 hours", "Look at the Streaming API", "silent_minutes"):
+        page.get_by_text(text).first.wait_for()
+    keep(page, "red-check")
+
+
+def test_the_sensor_is_switched_on_and_does_the_rest(page: Page, place: Place) -> None:
+    switch(page, place.address, SENSOR, on=True)
+    see_counts(page, place.address, STORIES.name, materialized=3)
+
+
+def test_a_day_without_blobs_is_green_and_says_so(page: Page, place: Place) -> None:
+    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={EMPTY}")
+    page.get_by_text(NO_BLOBS).wait_for()
+
+
+def test_a_day_that_failed_says_why_and_is_tried_again_by_clicking(page: Page, place: Place, keep: Keep) -> None:
+    see_counts(page, place.address, ALERT_INFO.raw, failed=1, materialized=3)
+    keep(page, "partitions")
+    page.goto(f"{place.address}/runs")
+    page.get_by_text("Failed", exact=True).click()
+    page.locator("a[href*='/runs/']").first.click()
+    page.get_by_text("Not a directory").first.wait_for()
+
+    place.in_the_way.unlink()
+    launch(page, place.address, "Failed")
+    see_counts(page, place.address, LEADS.name, failed=0, materialized=4)
+
+
+def test_the_history_of_ticks_tells_what_was_asked_for_and_why_not(page: Page, place: Place, keep: Keep) -> None:
+    page.goto(f"{place.address}/{LOCATION}/sensors/{SENSOR}")
+    page.get_by_text("2 runs requested").first.wait_for()
+    page.get_by_role("button", name="0 runs requested").first.wait_for()
+    keep(page, "sensor")
+    page.get_by_text("0 runs requested").last.click()
+    page.get_by_text("days looked at, none to run").first.wait_for()
+
+
+def test_the_team_was_told_of_each_thing_once(place: Place) -> None:
+    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == FOR_THE_SENSOR, pl.col("risk_score") >= 1)
+    expected = [*leads.collect()["title"], f"{QUIET_OR_BROKEN.name} of {DEVICE_INFO.name} failed"]
+
+    def untold() -> list[str]:
+        messages = json.dumps(place.receiver.accepted)
+        return [title for title in expected if json.dumps(title)[1:-1] not in messages]
+
+    assert len(expected) > 2
+    wait_for(lambda: untold() == [], 90, f"a message of each of {expected}", place.installation)
+    messages = [json.dumps(message) for message in place.receiver.accepted]
+    assert len(messages) == len(set(messages))
+    # that a run failed is told unless it has recovered before the sensor looks
+    assert json.dumps(messages).count(f"The run of {FAILING} failed") <= 1
