@@ -4,6 +4,7 @@ What a setting is used for does not belong here. Nothing is read when this modul
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,9 +14,10 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from defender_assets.core.azure import AzureAccount, from_account_url, from_connection_string
+from defender_assets.core.container import container_of
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
-from defender_assets.core.failures import SettingsError
+from defender_assets.core.failures import SettingsError, looks_secret, quoted
 from defender_assets.core.lake import Lake
 from defender_assets.core.notices import NOTICE_LAYOUT, Notifying, notifying, webhooks
 from defender_assets.core.raw import RAW_LAYOUTS
@@ -56,6 +58,8 @@ DEFAULT_LOOKBACK = 3
 LONGEST_LOOKBACK = 366
 # leads look 30 days back: with fewer days kept they would lose the alerts they are built from
 SHORTEST_RETENTION = 31
+# learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 # in the order of the data's way, so that a reader who opens them in turn sees no table ahead of its upstream
 LAYOUTS = (
@@ -118,7 +122,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         raise SettingsError(f"{' and '.join(chosen)} are set, and each names an export: keep one of them")
     account = _export_account(values)
     uri, lake_account = _lake(values, account, folder)
-    team = {name: folder / Path(values[name]).expanduser() for name in (RISK_WEIGHTS, MUTED) if name in values}
+    team = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED) if name in values}
     return Settings(
         export_account=account,
         export_dir=folder / _export_dir(values),
@@ -140,7 +144,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
 
 def _gathered(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        in_file = dotenv_values(dotenv) if dotenv.is_file() else {}
+        in_file = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
     values, origins = {}, {}
@@ -165,8 +169,18 @@ def _export_dir(values: Mapping[str, str]) -> Path:
     text = values.get(EXPORT_DIR, DEFAULT_EXPORT_DIR)
     if "://" in text:
         raise SettingsError(
-            f"{EXPORT_DIR} is '{text.partition('?')[0]}', an address: it takes a directory such as "
+            f"{EXPORT_DIR} is an address: it takes a directory such as "
             f"{DEFAULT_EXPORT_DIR}; an account goes into {CONNECTION_STRING} or {ACCOUNT_URL}"
+        )
+    return _path(EXPORT_DIR, text)
+
+
+def _path(name: str, text: str) -> Path:
+    """Return the path that a setting names, unless it looks like a secret: any text is a path, and paths are shown."""
+    if looks_secret(text):
+        raise SettingsError(
+            f"{name} holds a key, a signature or a webhook's address: an account's belongs into {CONNECTION_STRING} or "
+            f"{LAKE_CONNECTION_STRING}, a webhook's into {TEAMS_WEBHOOK} or {SLACK_WEBHOOK}"
         )
     return Path(text).expanduser()
 
@@ -179,14 +193,20 @@ def _lake(
     if not scheme:
         if LAKE_CONNECTION_STRING in values:
             raise SettingsError(
-                f"{LAKE_CONNECTION_STRING} is set, but {LAKE_URI} is the local path '{text}': "
+                f"{LAKE_CONNECTION_STRING} is set, but {LAKE_URI} is the local path {quoted(text)}: "
                 "use az://CONTAINER/PATH, or drop the connection string"
             )
-        return str(folder / Path(text).expanduser()), None
+        return str(folder / _path(LAKE_URI, text)), None
     if scheme not in {"az", "abfss"} or not urlsplit(text).netloc or "?" in text:
         raise SettingsError(
-            f"{LAKE_URI} starts with '{scheme}://': expected a path, az://CONTAINER/PATH or "
+            f"{LAKE_URI} starts with {quoted(f'{scheme}://')}: expected a path, az://CONTAINER/PATH or "
             "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+        )
+    container = container_of(text)
+    if not _CONTAINER.fullmatch(container):
+        raise SettingsError(
+            f"{LAKE_URI} names the container {quoted(container)}, which Azure does not allow: expected 3 to 63 lower "
+            "case letters, digits and single hyphens"
         )
     if LAKE_CONNECTION_STRING in values:
         return text, from_connection_string(LAKE_CONNECTION_STRING, values[LAKE_CONNECTION_STRING])
@@ -209,14 +229,14 @@ def _start_date(values: Mapping[str, str]) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"{START_DATE} is '{text}': expected a day such as 2026-01-01") from None
+        raise SettingsError(f"{START_DATE} is {quoted(text)}: expected a day such as 2026-01-01") from None
 
 
 def _lookback_days(values: Mapping[str, str]) -> int:
     text = values.get(LOOKBACK_DAYS, str(DEFAULT_LOOKBACK))
     if not text.isascii() or not text.isdigit() or int(text) > LONGEST_LOOKBACK:
         raise SettingsError(
-            f"{LOOKBACK_DAYS} is '{text}': expected a number of days from 0 to {LONGEST_LOOKBACK}, such as 3"
+            f"{LOOKBACK_DAYS} is {quoted(text)}: expected a number of days from 0 to {LONGEST_LOOKBACK}, such as 3"
         )
     return int(text)
 
@@ -227,7 +247,7 @@ def _retention_days(values: Mapping[str, str]) -> int | None:
         return None
     if not text.isascii() or not text.isdigit() or int(text) < SHORTEST_RETENTION:
         raise SettingsError(
-            f"{RETENTION_DAYS} is '{text}': expected a number of days of {SHORTEST_RETENTION} or more, such as 365; "
-            "without it every day is kept"
+            f"{RETENTION_DAYS} is {quoted(text)}: expected a number of days of {SHORTEST_RETENTION} or more, such as "
+            "365; without it every day is kept"
         )
     return int(text)

@@ -3,6 +3,7 @@
 The facts are gathered in `export_facts` and `lake_facts`, and laid out for people in `check_report`.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ import click
 from defender_assets.cli.complaints import complain
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json
-from defender_assets.core.failures import SettingsError
+from defender_assets.core.failures import SettingsError, scrub
 
 if TYPE_CHECKING:
     from defender_assets.cli.export_facts import ContainerFacts, ExportFacts
@@ -98,8 +99,11 @@ def check(ctx: click.Context, *, output_format: str) -> None:
         settings = load_settings()
     except SettingsError as error:
         if output_format == "json":
-            click.echo(as_json({"status": STATUS[WRONG], "errors": [str(error)]}))
+            click.echo(as_json({"status": STATUS[WRONG], "errors": [scrub(str(error))]}))
         raise
+    if output_format == "text" and sys.stderr.isatty():
+        where = {settings.export().describe(): None, settings.lake().describe(): None}
+        click.echo(f"Looking at {' and '.join(where)}; what does not answer is given up within a minute …", err=True)
     report = look(settings, datetime.now(UTC))
     if output_format == "json":
         click.echo(as_json(report.as_dict()))
@@ -182,8 +186,15 @@ def _judge_export(report: Report, settings: "Settings") -> None:
         if settings.export_account is None:
             missing = "" if settings.export_dir.is_dir() else f"{settings.export_dir} does not exist; "
             report.notes.append(f"{missing}`make demo` fills and shows a simulated one, `.env` names a real account")
+    lacking = [container for container in containers if container.exists is not True]
+    if len(lacking) == len(containers):
+        report.notes.append(
+            f"none of the export's containers is there: nothing written yet, or the export is another account's or off "
+            f"({STREAMING_API})"
+        )
+        lacking = []
     for container in containers:
-        if container.exists is not True:
+        if container in lacking:
             state = "is missing" if container.exists is False else "is missing or empty"
             report.notes.append(
                 f"container {container.container} {state}: nothing written yet, or the table is not ticked in the "

@@ -41,7 +41,8 @@ def show(report: "Report") -> None:
         for line in lines:
             say(f"{mark} {line}", style)
     if not report.errors:
-        say("Something needs attention." if report.attention else "All is well.", "bold")
+        well = "All is well." if report.export.tenants else "Nothing is wrong, but there is nothing to read yet."
+        say("Something needs attention." if report.attention else well, "bold")
 
 
 def _mark(what: str, where: str, well: str, *, failed: bool) -> tuple[str, str]:

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import polars as pl
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core.azure import explain
+from defender_assets.core.azure import AzureAccount
+from defender_assets.core.container import container_of
 from defender_assets.core.cursors import Cursors
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Commit, Lake, scan
 from defender_assets.core.layouts import Layout
 from defender_assets.core.pending import DayBehind, days_behind, survey
+from defender_assets.core.refusals import WRITE, explain
 from defender_assets.core.tables import TABLES
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
     lake = settings.lake()
     facts = LakeFacts(lake.describe())
     try:
+        if lake.account:
+            _reach(lake.account, lake.uri)
         write_and_read_back(lake, today)
         facts.tables = [layout.name for layout in lake.layouts if lake.exists(layout.name)]
         facts.tenants = _tenants(lake, facts.tables)
@@ -62,8 +66,18 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
         facts.error = str(error)
     except AzureError as error:
         # no token for the lake's account
-        facts.error = explain(lake.account, "reach the lake", error) if lake.account else str(error)
+        facts.error = explain(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
     return facts
+
+
+def _reach(account: AzureAccount, uri: str) -> None:
+    """Ask the account for the container: delta-rs is more patient, and says less of what is wrong.
+
+    Raises:
+        AzureError: when there is no way to the account, or no identity. What it refuses is left to the trial.
+    """
+    with suppress(HttpResponseError), account.service() as service:
+        service.get_container_client(container_of(uri)).exists()
 
 
 def write_and_read_back(lake: Lake, day: date) -> None:
@@ -103,7 +117,7 @@ def _remove(lake: Lake, name: str) -> None:
         return
     address = urlsplit(lake.table_uri(name))
     with suppress(AzureError), lake.account.service() as service:
-        container = service.get_container_client(address.username or address.netloc)
+        container = service.get_container_client(container_of(lake.uri))
         names = [str(blob.name) for blob in container.list_blobs(name_starts_with=address.path.strip("/"))]
         # with a hierarchical namespace folders are listed too, and must be empty when they go
         for blob in sorted(names, reverse=True):

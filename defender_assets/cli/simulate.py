@@ -125,8 +125,8 @@ def _account() -> "AzureAccount":
 def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "AzureAccount") -> int:
     from azure.core.exceptions import AzureError
 
-    from defender_assets.core.azure import explain
     from defender_assets.core.export import AzureExport
+    from defender_assets.core.refusals import explain
     from defender_assets.simulator import simulate as simulated
     from defender_assets.simulator import write_account
 

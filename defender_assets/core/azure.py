@@ -1,26 +1,19 @@
 """One Azure Storage account: how it is addressed and authenticated, for the export and for the lake.
 
-What is read from it or written to it stands in `export/` and `lake.py`.
+What is read from it or written to it stands in `export/` and `lake.py`, what its errors mean in `refusals`.
 """
 
+import base64
+import binascii
 import functools
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    IncompleteReadError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
-from defender_assets.core.failures import SettingsError, scrub
-from defender_assets.core.sas import grant_of
+from defender_assets.core.failures import SettingsError
 
 DEFAULT_SUFFIX = "core.windows.net"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
@@ -59,11 +52,19 @@ class AzureAccount:
         """Return how the account is authenticated, in words without a secret."""
         return "account key" if self.key else "shared access signature" if self.sas else "Entra ID"
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Return whether it is an emulator here."""
+        return urlsplit(self.endpoint).hostname in LOOPBACK
+
     def service(self) -> BlobServiceClient:
         """Return a client of the account's blob service.
 
         A request to an account that cannot be reached is given up after three tries, within half a minute: the sensor
         has one minute for all of them. (The SDK's own pauses alone would take more than that.)
+
+        Raises:
+            ClientAuthenticationError: when there is no Entra identity. The SDK would ask again for half a minute.
         """
         credential: AzureNamedKeyCredential | AzureSasCredential | TokenCredential
         if self.key:
@@ -72,6 +73,7 @@ class AzureAccount:
             credential = AzureSasCredential(self.sas)
         else:
             credential = entra_credential()
+            credential.get_token(STORAGE_SCOPE)
         return BlobServiceClient(
             self.endpoint,
             credential=credential,
@@ -83,6 +85,8 @@ class AzureAccount:
             random_jitter_range=1,
             connection_timeout=5,
             read_timeout=30,
+            # a proxy of the environment leads elsewhere, and cannot know an emulator on this machine
+            use_env_settings=not self.on_this_machine,
         )
 
     def storage_options(self) -> dict[str, str]:
@@ -131,10 +135,17 @@ def from_connection_string(variable: str, text: str) -> AzureAccount:
     if parts.get("usedevelopmentstorage", "").lower() == "true":
         return AzureAccount(EMULATOR_NAME, EMULATOR_ENDPOINT, key=EMULATOR_KEY)
     key, sas = parts.get("accountkey"), (parts.get("sharedaccesssignature") or "").removeprefix("?") or None
+    if not key and not sas and "sig=" in text:
+        raise SettingsError(
+            f"{variable} is a SAS URL or token and no connection string: write "
+            "'BlobEndpoint=https://ACCOUNT.blob.core.windows.net/;SharedAccessSignature=…'"
+        )
     if not key and not sas:
-        raise SettingsError(f"{variable} holds neither AccountKey nor SharedAccessSignature: copy it again, whole")
+        raise SettingsError(f"{variable} holds neither AccountKey nor SharedAccessSignature; copy it again, whole")
     if not (parts.get("blobendpoint") or parts.get("accountname")):
-        raise SettingsError(f"{variable} holds neither AccountName nor BlobEndpoint: copy it again, whole")
+        raise SettingsError(f"{variable} holds neither AccountName nor BlobEndpoint; copy it again, whole")
+    if key and not _is_base64(key):
+        raise SettingsError(f"{variable} holds an AccountKey that is cut or mistyped; copy it again, whole")
     protocol, suffix = parts.get("defaultendpointsprotocol", "https"), parts.get("endpointsuffix", DEFAULT_SUFFIX)
     endpoint = parts.get("blobendpoint") or f"{protocol}://{parts['accountname']}.blob.{suffix}"
     return _account(variable, endpoint, parts.get("accountname"), key, None if key else sas)
@@ -151,7 +162,27 @@ def from_account_url(variable: str, text: str) -> AzureAccount:
             f"{variable} carries a query: a URL with a SAS belongs into AZURE_STORAGE_CONNECTION_STRING as "
             "'BlobEndpoint=https://ACCOUNT.blob.core.windows.net;SharedAccessSignature=…'"
         )
-    return _account(variable, text, None, None, None)
+    account = _account(variable, text, None, None, None)
+    address = urlsplit(account.endpoint)
+    if address.scheme == "http":
+        raise SettingsError(
+            f"{variable} is an http:// address, and Entra ID needs https://; the emulator is reached by "
+            "AZURE_STORAGE_CONNECTION_STRING='UseDevelopmentStorage=true'"
+        )
+    if address.path and not account.on_this_machine:
+        raise SettingsError(
+            f"{variable} names a container or a folder: expected the account alone, "
+            "https://ACCOUNT.blob.core.windows.net"
+        )
+    return account
+
+
+def _is_base64(key: str) -> bool:
+    try:
+        base64.b64decode(key, validate=True)
+    except binascii.Error:
+        return False
+    return True
 
 
 def _account(variable: str, endpoint: str, name: str | None, key: str | None, sas: str | None) -> AzureAccount:
@@ -165,6 +196,10 @@ def _account(variable: str, endpoint: str, name: str | None, key: str | None, sa
         raise SettingsError(
             f"{variable} names no blob endpoint: expected something like 'https://ACCOUNT.blob.core.windows.net'"
         )
+    if ".dfs." in host:
+        raise SettingsError(
+            f"{variable} names the dfs endpoint {host}: the export is read through {host.replace('.dfs.', '.blob.', 1)}"
+        )
     if address.scheme == "http" and host not in LOOPBACK:
         raise SettingsError(
             f"{variable} asks for plain http to {host}: keys and alerts would travel in the clear; use https "
@@ -172,41 +207,3 @@ def _account(variable: str, endpoint: str, name: str | None, key: str | None, sa
         )
     from_path = address.path.strip("/").split("/")[0]
     return AzureAccount(name or from_path or host.split(".")[0], endpoint, key, sas)
-
-
-def explain(account: AzureAccount, what: str, error: AzureError) -> str:
-    """Return one line that says what failed at which account and how to mend it, without a secret."""
-    status = getattr(error, "status_code", None)
-    told = getattr(error, "error_code", None)
-    code = str(getattr(told, "value", told) or status or type(error).__name__)
-    if isinstance(error, ServiceRequestError):
-        advice = "no such account, or no way to it; check the account's name, DNS, firewall and proxy"
-    elif isinstance(error, ServiceResponseError | IncompleteReadError):
-        advice = "the connection broke; the next try goes on from the last committed byte"
-    elif isinstance(error, ClientAuthenticationError) and status is None:
-        advice = "no Entra identity found; sign in with the Azure CLI or give this machine a managed identity"
-    elif status in {401, 403}:
-        advice = _refusal(account, code)
-    else:
-        advice = scrub(f"{code}: {getattr(error, 'reason', None) or 'the service failed'}", account.secrets)
-    return f"cannot {what} at {account.endpoint} ({account.way_in}): {advice}"
-
-
-def _refusal(account: AzureAccount, code: str) -> str:
-    unknown = code in {"AuthenticationFailed", "InvalidAuthenticationInfo"}
-    if account.key and unknown:
-        return "the key is refused; copy the connection string again from 'Access keys'"
-    if account.key:
-        return (
-            f"the key is refused ({code}); copy the connection string again from 'Access keys', and check that the "
-            "account allows keys and that its firewall lets this machine in"
-        )
-    until = grant_of(account.sas).until if account.sas else None
-    if until and until < datetime.now(UTC):
-        return f"the SAS ended on {until:%Y-%m-%d at %H:%M} UTC: make a new one with read and list"
-    if account.sas and unknown:
-        return "the SAS is refused; it may be expired or cut short: make a new one with read and list"
-    grant = "make a SAS with rl on service, container and object"
-    if not account.sas:
-        grant = "give the identity the role 'Storage Blob Data Reader'"
-    return f"permission denied ({code}); read and list are needed: {grant}, and check the account's firewall"

@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ResourceExistsError
 
-from defender_assets.core.azure import AzureAccount, explain
+from defender_assets.core.azure import AzureAccount
 from defender_assets.core.failures import LakeError
+from defender_assets.core.refusals import WRITE, explain
 
 
 def container_of(uri: str) -> str:
@@ -39,4 +40,4 @@ def create_container(account: AzureAccount, uri: str) -> None:
                 with suppress(ResourceExistsError):
                     client.create_container()
     except AzureError as error:
-        raise LakeError(explain(account, f"create the lake's container {container}", error)) from None
+        raise LakeError(explain(account, f"create the lake's container {container}", error, WRITE)) from None

@@ -7,8 +7,14 @@ import re
 
 _SIGNED = re.compile(
     r"(?i)(?P<name>\bsig|signature|accountkey|account_key|sharedaccesskey|sharedaccesssignature|authorization|password)"
-    r"(?P<sep>\s*[=:]\s*)(?P<value>[^\s&;,'\"}\])>]+(?:\s(?<=Bearer\s)\S+)?)"
+    r"(?P<sep>\s*[=:]\s*)(?P<value>(?!…)[^\s&;,'\"}\])>]+(?:\s(?<=Bearer\s)\S+)?)"
 )
+# an account's key or signature, or a webhook's address
+_SECRET = re.compile(
+    r"(?i)accountkey=|sharedaccess\w+=|(?:^|[?&;])sig=|[a-z0-9+/]{86}==|"
+    r"://(?:hooks\.slack\.com|[\w.-]+\.(?:logic\.azure|powerplatform|webhook\.office)\.com)[:/]"
+)
+_LONGEST_SHOWN = 40
 # delta-rs colours its arrows
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -44,3 +50,21 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
         if secret:
             text = text.replace(secret, "***")
     return _SIGNED.sub(r"\g<name>\g<sep>***", " ".join(text.split()))
+
+
+def looks_secret(text: str) -> bool:
+    """Return whether a text looks like a connection string, a key, a SAS or the address of a webhook."""
+    return _SECRET.search(text) is not None
+
+
+def quoted(value: str) -> str:
+    """Return a wrong value of a setting for an error; what may be a secret in the wrong place by its length alone.
+
+    >>> quoted("soon")
+    "'soon'"
+    >>> quoted("https://hooks.slack.com/services/T0/B0/x")
+    'a text of 40 characters, not shown'
+    """
+    if len(value) > _LONGEST_SHOWN or looks_secret(value):
+        return f"a text of {len(value)} characters, not shown"
+    return f"'{value}'"

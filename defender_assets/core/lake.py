@@ -25,11 +25,12 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from defender_assets.core.arrow import RowStream, arrow_schema
-from defender_assets.core.azure import AzureAccount, explain
+from defender_assets.core.azure import AzureAccount
 from defender_assets.core.container import create_container, is_missing
 from defender_assets.core.failures import LakeConflictError, LakeError, scrub
 from defender_assets.core.fences import Versions, fence_of, versions_of
 from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
+from defender_assets.core.refusals import WRITE, explain, explain_text
 
 Outcome = TypeVar("Outcome")
 logger = logging.getLogger(__name__)
@@ -243,9 +244,12 @@ class Lake:
         except AzureError as error:
             if self.account is None:
                 raise
-            raise LakeError(explain(self.account, f"{what} of the lake", error)) from None
+            raise LakeError(explain(self.account, f"{what} of the lake", error, WRITE)) from None
         except (DeltaError, OSError) as error:
             secrets = self.account.secrets if self.account else ()
+            told = explain_text(self.account, f"{what} in {self.uri}", str(error), WRITE) if self.account else None
+            if told:
+                raise LakeError(told) from None
             reason = scrub(str(error), secrets)[:400]
             raise LakeError(
                 f"cannot {what} in {self.describe()}: {reason}; "

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, properties, records
 from defender_assets_tests.held import Held
+
+KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50LWF0LWFsbA=="
+HOOK = "https://hooks.slack.com/services/T0SECRET/B0SECRET/aVerySecretToken42"
 
 
 @pytest.fixture
@@ -33,7 +37,14 @@ def test_nothing_there_is_well_and_says_what_to_do(run: Run, tmp_path: Path) -> 
     result = run("check")
 
     assert result.exit_code == 0
-    for said in ("is missing", "Streaming API", "make demo", "does not exist", "default"):
+    for said in (
+        "none of the export's containers",
+        "nothing to read yet.",
+        "Streaming API",
+        "make demo",
+        "does not exist",
+        "default",
+    ):
         assert said in result.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -162,6 +173,27 @@ def test_where_each_setting_came_from(run: Run, tmp_path: Path, monkeypatch: pyt
     assert settings["DEFENDER_LOOKBACK_DAYS"] == ("5", str(tmp_path / ".env"))
     assert settings["DEFENDER_START_DATE"] == ("2026-10-01", "environment")
     assert settings["DEFENDER_LAKE_URI"] == (str(tmp_path / ".defender" / "lake"), "default")
+
+
+@pytest.mark.parametrize("variable", [*VARIABLES, "DEFENDER_LAKE_URI\tDEFENDER_EXPORT_DIR"])
+@pytest.mark.parametrize(
+    "secret", [f"AccountName=acme;AccountKey={KEY}", f"https://acme.example/?sp=rl&sig={KEY}", HOOK]
+)
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_a_secret_in_the_wrong_variable_is_never_shown(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, secret: str, output_format: str
+) -> None:
+    for name in variable.split("\t"):
+        monkeypatch.setenv(name, secret)
+    if variable in {LAKE_CONNECTION_STRING, CONNECTION_STRING}:
+        monkeypatch.setenv("DEFENDER_LAKE_URI", "az://no_container")
+
+    result = run("check", "--format", output_format)
+
+    assert KEY not in result.output
+    assert "T0SECRET" not in result.output
+    if variable != SLACK_WEBHOOK or secret != HOOK:
+        assert result.exit_code == 2
 
 
 def test_a_wrong_setting_is_told_as_json_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

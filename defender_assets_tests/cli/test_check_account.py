@@ -74,7 +74,7 @@ def test_an_account_without_containers_is_merely_empty(
     found = checked(run, 0)
 
     assert [each["exists"] for each in found["export"]["containers"]] == [False, False, False]
-    assert sum("Streaming API" in note for note in found["notes"]) == 3
+    assert sum("Streaming API" in note for note in found["notes"]) == 1
 
 
 def test_a_wrong_key_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_no_such_account_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, 
 
     found = checked(run, 2, OTHER_KEY)
 
-    assert "no such account, or no way to it" in found["errors"][0]
+    assert "nobody listens there; is the emulator running?" in found["errors"][0]
 
 
 def test_a_lake_in_the_account_is_tried_and_left_as_it_was(
@@ -167,7 +167,26 @@ def test_a_lake_that_may_only_be_read_is_one_line(filled: Emulator, run: Run, mo
 
     assert found["export"]["reachable"]
     assert not found["lake"]["writable"]
-    assert len(found["errors"]) == 1
+    (error,) = found["errors"]
+    assert "the SAS lacks write, delete, add, create: make a SAS with rwdlac" in error
+
+
+def test_a_lake_with_a_wrong_key_is_told_in_words(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = filled.connection_string.replace(filled.account_key, OTHER_KEY)
+    use(monkeypatch, filled.connection_string, DEFENDER_LAKE_URI="az://lake", DEFENDER_LAKE_CONNECTION_STRING=wrong)
+
+    (error,) = checked(run, 2, OTHER_KEY)["errors"]
+
+    assert "the key is refused" in error
+    assert "Kernel" not in error
+
+
+def test_a_proxy_of_the_environment_does_not_hide_the_emulator(
+    filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, closed_port: int
+) -> None:
+    use(monkeypatch, filled.connection_string, HTTP_PROXY=f"http://127.0.0.1:{closed_port}")
+
+    assert checked(run, 0)["export"]["reachable"]
 
 
 def test_leads_of_an_empty_lake_in_the_account(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,28 @@
 
 import base64
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import StorageErrorCode
+from requests.exceptions import ProxyError, SSLError
+from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from defender_assets.core import raw
-from defender_assets.core.azure import AzureAccount, explain, from_account_url, from_connection_string
+from defender_assets.core.azure import AzureAccount, entra_credential, from_account_url, from_connection_string
 from defender_assets.core.export import AzureExport, Blob, DirectoryExport
 from defender_assets.core.failures import ExportError, SettingsError
 from defender_assets.core.lake import Lake
+from defender_assets.core.refusals import explain
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Account, account_place
@@ -78,7 +85,7 @@ def test_a_sas_with_read_and_list_is_all_that_is_needed(account: Emulator, azure
 def test_a_sas_without_list_is_told_what_to_grant(account: Emulator, azure: Account) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     reader = account_place(account, azure.service, "r").export
-    with pytest.raises(ExportError, match=r"permission denied .*read and list are needed: make a SAS with rl") as error:
+    with pytest.raises(ExportError, match=r"permission denied .*the SAS lacks list: make a SAS with rl") as error:
         reader.blobs_of_day(CONTAINER, DAY)
     assert_plain(error.value, *reader.account.secrets)
 
@@ -118,9 +125,12 @@ def test_a_wrong_signature_is_told_to_make_a_new_sas(account: Emulator, azure: A
         (
             "SharedAccessSignature=sig=a2V5",
             StorageErrorCode.AUTHENTICATION_FAILED,
-            "the SAS is refused; it may be expired",
+            "the SAS is refused; it may be cut short",
         ),
         ("SharedAccessSignature=sig=a2V5", "AuthorizationPermissionMismatch", "make a SAS with rl"),
+        ("SharedAccessSignature=sp=r&srt=o&sig=a2V5", "x", "the SAS lacks list, the resource type container: make"),
+        ("SharedAccessSignature=sp=rl&sr=c&sig=a2V5", "x", "the SAS lacks all three containers: make"),
+        ("SharedAccessSignature=st=2999-01-01T00:00Z&sig=a2V5", "x", "the SAS begins on 2999-01-01 at 00:00 UTC"),
         ("", "AuthorizationPermissionMismatch", "give the identity the role 'Storage Blob Data Reader'"),
         ("", StorageErrorCode.INVALID_AUTHENTICATION_INFO, "give the identity the role 'Storage Blob Data Reader'"),
     ],
@@ -161,10 +171,68 @@ def test_an_unreachable_account_is_given_up_before_a_sensors_minute_is_over(
 ) -> None:
     account = from_connection_string(VARIABLE, f"BlobEndpoint=http://127.0.0.1:{closed_port}/a;AccountKey={WRONG_KEY}")
     said = refused(AzureExport(account), WRONG_KEY)
-    assert said == "no such account, or no way to it; check the account's name, DNS, firewall and proxy"
+    assert said == "nobody listens there; is the emulator running?"
     tries = len(pauses) / QUESTIONS + 1
     assert 2 <= tries <= 3
     assert sum(pauses) / QUESTIONS < 12
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (NameResolutionError("acc", Mock(), socket.gaierror()), "DNS does not know its name"),
+        (ProxyError(MaxRetryError(Mock(), "/", OSError("403"))), "the proxy of HTTPS_PROXY does not let it through"),
+        (
+            SSLError(MaxRetryError(Mock(), "/", ssl.SSLCertVerificationError("x"))),
+            "let REQUESTS_CA_BUNDLE name the file",
+        ),
+        (ConnectionRefusedError(), "no such account, or no way to it"),
+    ],
+)
+def test_each_way_of_not_being_reached_has_its_own_advice(
+    cause: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{WRONG_KEY}@proxy.example")
+    account = from_connection_string(VARIABLE, "AccountName=acc;AccountKey=a2V5")
+    said = explain(account, "list them", ServiceRequestError("no way", error=cause))
+    assert expected in said
+    assert WRONG_KEY not in said
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>Sign in"), (200, b"\xff\x00"), (404, b"<html>Nothing")])
+def test_an_answer_of_no_blob_service_is_told_as_that(status: int, body: bytes) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/acc"
+        export = AzureExport(from_connection_string(VARIABLE, f"BlobEndpoint={address};AccountKey=a2V5"))
+        try:
+            for question in (export.tenants, lambda container: list(export.all_blobs(container))):
+                with pytest.raises(ExportError, match="what answers there is no blob service"):
+                    question(CONTAINER)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_without_an_identity_nothing_is_asked_again(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    entra_credential.cache_clear()
+    said = refused(AzureExport(from_account_url("X", "https://acc.blob.core.windows.net")))
+    entra_credential.cache_clear()
+    assert said.startswith("no Entra identity found; sign in by the Azure CLI")
+    assert pauses == []
 
 
 @pytest.mark.parametrize("scheme", ["http", "ftp"])

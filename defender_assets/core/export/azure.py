@@ -12,11 +12,11 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError, ResourceNotFoundError
 from azure.core.pipeline import PipelineResponse
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from defender_assets.core.azure import AzureAccount, explain
+from defender_assets.core.azure import AzureAccount
 from defender_assets.core.export.blobs import (
     TENANT_PREFIX,
     Blob,
@@ -26,6 +26,7 @@ from defender_assets.core.export.blobs import (
     whole_milliseconds,
 )
 from defender_assets.core.failures import ExportError
+from defender_assets.core.refusals import explain, is_container_missing, no_blob_service
 
 CONTAINER_PREFIX = "insights-logs-advancedhunting-"
 LARGEST_RANGE = 16 * 1024 * 1024
@@ -62,7 +63,9 @@ class AzureExport:
                     str(found.name)
                     for found in self._container(container).walk_blobs(name_starts_with=TENANT_PREFIX, delimiter="/")
                 ]
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                if not is_container_missing(error):
+                    raise
                 return []
         return sorted(name.removeprefix(TENANT_PREFIX).rstrip("/") for name in names if name.endswith("/"))
 
@@ -99,8 +102,9 @@ class AzureExport:
                     blob = blob_at(str(found.name), int(found.size), found.creation_time, found.last_modified)
                     if blob is not None:
                         yield blob
-            except ResourceNotFoundError:
-                return
+            except ResourceNotFoundError as error:
+                if not is_container_missing(error):
+                    raise
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         """Return the bytes `[start, end)`; BlobChangedError when the answer is of another blob or shorter."""
@@ -129,6 +133,8 @@ class AzureExport:
             yield
         except AzureError as error:
             raise ExportError(explain(self.account, what, error)) from None
+        except (DeserializationError, UnicodeDecodeError):
+            raise ExportError(no_blob_service(self.account, what)) from None
 
 
 def _creation(answered: datetime | None) -> datetime | None:

@@ -3,12 +3,13 @@
 An address of a webhook is a secret: whoever knows it can post.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from defender_assets.core.azure import LOOPBACK
-from defender_assets.core.failures import SettingsError
+from defender_assets.core.failures import SettingsError, looks_secret, quoted
 
 TEAMS_WEBHOOK = "DEFENDER_TEAMS_WEBHOOK"
 SLACK_WEBHOOK = "DEFENDER_SLACK_WEBHOOK"
@@ -21,6 +22,11 @@ HIGHEST_RISK = 100
 _KINDS = {
     TEAMS_WEBHOOK: (TEAMS, "the address of a Teams workflow, https://….logic.azure.com/workflows/…"),
     SLACK_WEBHOOK: (SLACK, "the address of an incoming webhook, https://hooks.slack.com/services/…"),
+}
+# what is surely the other one's; either kind may also stand behind a host of one's own
+_HOSTS = {
+    TEAMS_WEBHOOK: re.compile(r".+\.(?:logic\.azure|powerplatform|webhook\.office)\.com"),
+    SLACK_WEBHOOK: re.compile(r"hooks\.slack\.com"),
 }
 # shorter parts of an address are words that also stand elsewhere, such as "workflows" or "manual"
 _SHORTEST_SECRET = 12
@@ -74,6 +80,9 @@ def _webhook(variable: str, url: str) -> Webhook:
         raise SettingsError(f"{variable} is no https address: expected {right}")
     if plain and host not in LOOPBACK:
         raise SettingsError(f"{variable} is an http:// address, which shows its secret to the network: use https://")
+    for other, hosts in _HOSTS.items():
+        if other != variable and hosts.fullmatch(host or ""):
+            raise SettingsError(f"{variable} holds an address that belongs into {other}: expected {right}")
     if not address.path.strip("/"):
         raise SettingsError(f"{variable} names a host and no webhook: expected {right}")
     return Webhook(destination, url)
@@ -82,7 +91,7 @@ def _webhook(variable: str, url: str) -> Webhook:
 def _risk(values: Mapping[str, str]) -> int:
     text = values.get(NOTIFY_RISK, str(DEFAULT_RISK))
     if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_RISK:
-        raise SettingsError(f"{NOTIFY_RISK} is '{text}': expected a risk from 0 to {HIGHEST_RISK}, such as 80")
+        raise SettingsError(f"{NOTIFY_RISK} is {quoted(text)}: expected a risk from 0 to {HIGHEST_RISK}, such as 80")
     return int(text)
 
 
@@ -96,6 +105,8 @@ def _ui_url(values: Mapping[str, str]) -> str | None:
         well_formed = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
     except ValueError:
         well_formed = False
+    if looks_secret(text):
+        raise SettingsError(f"{UI_URL} holds the address of a webhook or a key: {right}")
     if not well_formed or address.username or address.query or address.fragment or not _plain(text):
         raise SettingsError(f"{UI_URL} is no plain http or https address: {right}")
     return text.rstrip("/")
