@@ -253,6 +253,11 @@ def test_a_lake_string_that_is_wrong_names_its_own_variable() -> None:
         load({"DEFENDER_LAKE_URI": "az://lake", "DEFENDER_LAKE_CONNECTION_STRING": "acc"})
 
 
+def test_the_mark_that_windows_puts_before_a_text_is_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("\ufeffDEFENDER_LOOKBACK_DAYS=5\r\nDEFENDER_START_DATE=2026-02-01\r\n")
+    assert load().lookback_days == 5
+
+
 def test_a_dotenv_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfeDEFENDER=1")
     with pytest.raises(SettingsError, match=r"\.env cannot be read: it must be a UTF-8 text file"):

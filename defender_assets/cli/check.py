@@ -124,6 +124,8 @@ def look(settings: "Settings", now: datetime) -> Report:
     lake = look_at_lake(settings, None if facts.error else export, listing, now.date())
     report = Report(list(_settings(settings)), facts, lake)
     _judge_mutes(report, settings, now.date())
+    if settings.start_date > now.date():
+        report.attention.append(f"DEFENDER_START_DATE={settings.start_date} is still to come: nothing is read before")
     if not facts.error:
         _judge_export(report, settings)
         _judge_credentials(report, settings, now)

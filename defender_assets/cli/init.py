@@ -5,15 +5,19 @@ A secret is typed unseen or piped in, never an argument, and never shown again.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import click
+from dotenv import dotenv_values
 
+from defender_assets.cli.complaints import Complaint, complain
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import say
+from defender_assets.core.failures import SettingsError
 
 WAYS = {
     "connection-string": "a connection string with a SAS or an account key, as the Azure portal shows it",
@@ -41,15 +45,17 @@ def init(
 ) -> None:
     """Ask where the export and the lake are, and write .env into the working directory, readable by you alone.
 
-    A connection string is typed unseen, or piped into the command; it is never shown.
+    A connection string is typed unseen, or piped into the command; it is never shown. Settings of a replaced .env that
+    are not asked for stay.
     """
     from defender_assets import settings
 
     target = Path(".env")
     if target.exists() and not force:
-        raise click.ClickException(
+        raise Complaint(
             f"{target.resolve()} is there already: change it by hand, or --force replaces it and keeps the old one"
         )
+    kept = _others(target, (*settings.EXPORT_CHOICES, settings.LAKE_URI, settings.START_DATE))
     way = way or _chosen()
     values = {
         "connection-string": lambda: {settings.CONNECTION_STRING: _secret()},
@@ -63,8 +69,13 @@ def init(
     first = start_date or click.prompt("First day wanted", type=DAY, default=settings.DEFAULT_START.isoformat())
     values[settings.START_DATE] = first.isoformat()
     settings.load_settings(values, Path("/nonexistent"))  # a wrong value is told before anything is written
-    _write(target, values)
-    say(f"{target.resolve()} is written, readable by you alone. Next: defender-assets check")
+    old = _write(target, {**values, **kept})
+    # elsewhere the folder says who may read
+    alone = ", readable by you alone" if os.name == "posix" else ""
+    was = (
+        f" The old one is {old}; what was not asked for was taken over: {', '.join(kept) or 'nothing'}." if old else ""
+    )
+    say(f"{target.resolve()} is written{alone}.{was} Next: defender-assets check")
 
 
 def _chosen() -> str:
@@ -76,19 +87,47 @@ def _chosen() -> str:
 
 
 def _secret() -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt("Connection string (not shown)", hide_input=True)).strip()
-    return sys.stdin.readline().strip()
+    from defender_assets.core.azure import from_connection_string
+    from defender_assets.settings import CONNECTION_STRING
+
+    if not sys.stdin.isatty():
+        text = sys.stdin.readline().strip()
+        if not text:
+            raise Complaint("no connection string was piped in: it is expected on the first line of standard input")
+        return text
+    while True:
+        text = str(click.prompt("Connection string (not shown)", hide_input=True)).strip()
+        try:
+            from_connection_string(CONNECTION_STRING, text)
+        except SettingsError as error:
+            # said at once, not after the other questions
+            complain(str(error), (text,))
+        else:
+            return text
 
 
-def _write(target: Path, values: Mapping[str, str]) -> None:
-    """Write the file so that nobody else can read it at any moment."""
+def _others(target: Path, asked: Collection[str]) -> dict[str, str]:
+    """Return what the file that is there sets besides what is asked for."""
+    if not target.is_file():
+        return {}
+    try:
+        held = dotenv_values(target, encoding="utf-8-sig", interpolate=False)
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {name: value for name, value in held.items() if value and name not in asked}
+
+
+def _write(target: Path, values: Mapping[str, str]) -> Path | None:
+    """Write the file so that nobody else can read it at any moment; return where the old one is."""
     content = "".join(f"{name}='{value.translate(_QUOTED)}'\n" for name, value in values.items())
-    fresh = target.with_name(f"{target.name}.new")
+    fresh, old = target.with_name(f"{target.name}.new"), None
     with suppress(FileNotFoundError):
         fresh.unlink()
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(content)
     if target.exists():
-        target.replace(target.with_name(f"{target.name}.old"))
+        names = (target.with_name(f"{target.name}.old{number or ''}") for number in count())
+        old = target.replace(next(name for name in names if not name.exists()))
+        old.chmod(0o600)
     fresh.replace(target)
+    return old

@@ -196,6 +196,12 @@ def test_a_secret_in_the_wrong_variable_is_never_shown(
         assert result.exit_code == 2
 
 
+def test_a_first_day_that_is_to_come_needs_attention(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFENDER_START_DATE", "2999-01-01")
+
+    assert "DEFENDER_START_DATE=2999-01-01 is still to come" in checked(run, 1)["attention"][0]
+
+
 def test_a_wrong_setting_is_told_as_json_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFENDER_START_DATE", "soon")
 

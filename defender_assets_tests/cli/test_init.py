@@ -46,6 +46,8 @@ def test_whatever_is_not_said_is_asked_for(tmp_path: Path) -> None:
     [
         (("--export", "connection-string"), "no connection string\n", "is not a connection string"),
         (("--export", "connection-string"), f"AccountKey={KEY}\n", "holds neither AccountName nor BlobEndpoint"),
+        (("--export", "connection-string"), "\n", "no connection string was piped in"),
+        (("--export", "directory", "--export-dir", STRING), "", "holds a key"),
         (("--export", "entra", "--account-url", "http://acme.example"), "", "asks for plain http"),
     ],
 )
@@ -61,15 +63,33 @@ def test_a_wrong_value_is_one_line_and_nothing_is_written(
 
 
 def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("DEFENDER_LOOKBACK_DAYS=5\n")
+    first = (
+        f"DEFENDER_LOOKBACK_DAYS=5\nDEFENDER_START_DATE=2020-01-01\nDEFENDER_SLACK_WEBHOOK='https://x.example/{KEY}'\n"
+    )
+    (tmp_path / ".env").write_text(first)
+    (tmp_path / ".env").chmod(0o644)
 
     refused = init("--export", "directory", "--export-dir", "export", *REST)
-    assert refused.exit_code != 0
+    assert refused.exit_code == 2
     assert "--force" in refused.output
-    assert init("--export", "directory", "--export-dir", "export", *REST, "--force").exit_code == 0
+    for _ in range(2):
+        replaced = init("--export", "directory", "--export-dir", "export", *REST, "--force")
+        assert replaced.exit_code == 0
+        assert "taken over: DEFENDER_LOOKBACK_DAYS, DEFENDER_SLACK_WEBHOOK" in replaced.output
+        assert KEY not in replaced.output
 
-    assert (tmp_path / ".env.old").read_text() == "DEFENDER_LOOKBACK_DAYS=5\n"
-    assert load_settings({}, tmp_path).export_dir == tmp_path / "export"
+    assert (tmp_path / ".env.old").read_text() == first
+    assert stat.S_IMODE((tmp_path / ".env.old").stat().st_mode) == 0o600
+    assert (tmp_path / ".env.old1").exists()
+    settings = load_settings({}, tmp_path)
+    assert (settings.export_dir, settings.lookback_days) == (tmp_path / "export", 5)
+    assert (settings.start_date, settings.notifying.webhooks[0].url) == (date(2026, 10, 1), f"https://x.example/{KEY}")
+
+
+def test_nothing_is_written_when_it_is_broken_off(tmp_path: Path) -> None:
+    assert init(typed="2\nhttps://acme.blob.core.windows.net\n").exit_code == 1
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_quotes_and_backslashes_come_through(tmp_path: Path) -> None:
