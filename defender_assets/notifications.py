@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from defender_assets.core.failures import scrub
 from defender_assets.core.notices import Notifying
 from defender_assets.core.notices.health import CHECK_FAILED, RUN_FAILED, Condition, Health
 from defender_assets.core.notices.rounds import Notifier
@@ -75,7 +76,7 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> str:
             # the last cause is what was raised in the step
             while error.cause is not None:
                 error = error.cause
-            return " ".join(f"{event.step_key}: {error.message}".split())[:LONGEST_SUMMARY]
+            return scrub(f"{event.step_key}: {error.message}")[:LONGEST_SUMMARY]
     return ""
 
 
@@ -88,5 +89,5 @@ def _checks(instance: dg.DagsterInstance, subject: str, run_id: str) -> Iterator
         found = event.asset_check_evaluation_data
         name = f"{subject} {found.check_name} of {found.asset_key.to_user_string()}"
         title = f"Check {found.check_name} of {found.asset_key.to_user_string()} failed ({subject})"
-        failed = Condition(CHECK_FAILED, name, title, (found.description or "")[:LONGEST_SUMMARY], run_id)
+        failed = Condition(CHECK_FAILED, name, title, scrub(found.description or "")[:LONGEST_SUMMARY], run_id)
         yield name, None if found.passed else failed

@@ -1,6 +1,7 @@
 """One message over HTTP: posted once, and what the receiver said in words without its address. When: `rounds`."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from threading import get_ident
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from defender_assets.core.notices.webhooks import Webhook
 
@@ -42,19 +44,33 @@ def post(webhook: Webhook, payload: Mapping[str, Any], now: datetime) -> Answer:
                 json=payload,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
-                # whatever a receiver answers beyond its status is not read
+                # of what a receiver answers beyond its status, the beginning is read and never told
                 stream=True,
             )
             status, after = response.status_code, response.headers.get("Retry-After")
+            page = _is_page(response)
             response.close()
     except (requests.RequestException, OSError, ValueError) as error:
         return Answer(delivered=False, words=f"no answer ({type(error).__name__})")
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES and page:
+        words = f"answered {status} with a page, as a proxy or a login does and a receiver does not"
+        return Answer(delivered=False, words=words)
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Answer(delivered=True, words=f"answered {status}")
     hint = _HINTS.get(status // 100 if status // 100 == _REDIRECT else status, "")
     return Answer(
         delivered=False, words=f"answered {status}{hint}", refused=status in _REFUSALS, wait=pause_asked(after, now)
     )
+
+
+def _is_page(response: requests.Response) -> bool:
+    """Return whether the answer is an HTML page; the receivers answer nothing, or a word."""
+    try:
+        begins = response.raw.read(_BEGINNING, decode_content=True)
+    except (HTTPError, OSError, ValueError):
+        # the status has been told, and that is what counts
+        return False
+    return bool(_PAGE.match(begins))
 
 
 def pause_asked(after: str | None, now: datetime) -> timedelta | None:
@@ -72,6 +88,7 @@ def pause_asked(after: str | None, now: datetime) -> timedelta | None:
     return min(max(moment - now, timedelta(0)), LONGEST_WAIT)
 
 
+_BEGINNING, _PAGE = 512, re.compile(rb"(?i)\s*<(?:!doctype|html|head|\?xml)")
 _REDIRECT = 3
 _HINTS = {
     _REDIRECT: " (a redirect, which is not followed: set the address that it leads to)",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake, in_rounds
@@ -41,6 +41,7 @@ from defender_assets.core.notices.webhooks import SLACK, TEAMS, Notifying, Webho
 from defender_assets.core.pauses import pause_after
 
 logger = logging.getLogger(__name__)
+Due = TypeVar("Due")
 
 LEASE = timedelta(minutes=10)
 """How long a claim keeps others away; far longer than a round may take."""
@@ -91,8 +92,9 @@ class Notifier:
         ledger = look_at_ledger(self.lake, now)
         for webhook in self.who.webhooks:
             news = news_for(self.lake, ledger, webhook.destination, self.who, health, now)
-            for group in _messages([notice for notice, _ in news.notices]):
-                yield webhook.destination, group, MESSAGES[webhook.destination](group)
+            for group in _messages(news.notices, lambda due: due[1].attempts):
+                notices = [notice for notice, _ in group]
+                yield webhook.destination, notices, MESSAGES[webhook.destination](notices)
 
     def round(self, health: Health) -> list[Report]:
         """Tell every destination what it is to be told now.
@@ -109,7 +111,7 @@ class Notifier:
         if pause.held_back(begun) and not claims:
             report.problem = f"waits until {pause.until:%Y-%m-%d %H:%M} UTC after {pause.attempts} failed attempts"
             return report
-        groups = _messages(claims)
+        groups = _messages(claims, lambda claim: claim.entry.attempts)
         for number, group in enumerate(groups):
             if number:
                 self.pace(PACE_SECONDS)
@@ -165,11 +167,15 @@ def lines(notices: Sequence[Notice]) -> list[str]:
     return [headline(notice) for notice in notices]
 
 
-def _messages(claims: Sequence[Any]) -> list[list[Any]]:
-    """Return what goes into each message: a notice each, or all in one where they are many."""
-    if len(claims) > DIGEST_ABOVE:
-        return [list(claims)]
-    return [[claim] for claim in claims]
+def _messages(due: Sequence[Due], refused: Callable[[Due], int]) -> list[list[Due]]:
+    """Return what goes into each message: a notice each, or all in one where they are many.
+
+    What was refused before goes by itself: one notice that a receiver cannot take must not hold up a digest for ever.
+    """
+    alone, others = [one for one in due if refused(one)], [one for one in due if not refused(one)]
+    if len(others) > DIGEST_ABOVE:
+        return [others, *([one] for one in alone)]
+    return [[one] for one in due]
 
 
 def _claimed(notice: Notice, standing: Standing, destination: str, until: datetime) -> Entry:

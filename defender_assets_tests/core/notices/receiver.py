@@ -15,15 +15,22 @@ DROP = 0
 
 @dataclass
 class Receiver:
-    """`answers` are given in turn, the last one for ever: a status, or a status and headers."""
+    """`answers` are given in turn, the last one for ever: a status, or a status and headers.
+
+    A message that holds the text `refuses` is answered 400.
+    """
 
     answers: list[int | tuple[int, dict[str, str]]] = field(default_factory=lambda: [200])
     asked: list[dict[str, Any]] = field(default_factory=list)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    body: bytes = b""
+    refuses: str | None = None
 
     def answer(self, payload: dict[str, Any]) -> tuple[int, dict[str, str]]:
         self.asked.append(payload)
+        if self.refuses is not None and self.refuses in json.dumps(payload):
+            return 400, {}
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         if status // 100 == 2:
@@ -46,8 +53,9 @@ def receiving() -> Iterator[Receiver]:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(receiver.body)))
             self.end_headers()
+            self.wfile.write(receiver.body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

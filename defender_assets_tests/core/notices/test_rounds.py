@@ -94,6 +94,33 @@ def test_a_message_that_is_refused_does_not_hold_up_the_others(team: Team) -> No
     assert team.titles() == ["New lead: Lead other", "New lead: Lead worst"]
 
 
+def test_one_notice_that_is_refused_holds_up_no_digest(team: Team) -> None:
+    team.slack.refuses = "Lead poison"
+    team.leads("poison", *map(str, range(11)))
+    team.round()
+    assert team.titles() == []
+    team.leads(*map(str, range(20, 32)))
+    team.later(minutes=2).round()
+    # those that were never refused are still one message, the others one each
+    assert team.titles() == ["Many at once: 12 leads", *(f"New lead: Lead {number}" for number in range(11))]
+    team.slack.refuses = None
+    team.later(minutes=3).round()
+    team.later(hours=1).round()
+    assert team.titles()[-1] == "New lead: Lead poison"
+    assert team.entries().filter(state="sent")["subject_id"].value_counts()["count"].to_list() == [1] * 24
+
+
+def test_a_page_that_answers_200_is_no_receiver(team: Team) -> None:
+    team.slack.body = b"\r\n<!DOCTYPE html><html><body>Sign in to the proxy"
+    team.lead("a")
+    (report,) = team.round()
+    assert "answered 200 with a page" in str(report.problem)
+    team.slack.body = b"ok"
+    team.later(minutes=1).round()
+    assert team.entries().filter(state="sent")["subject_id"].to_list() == ["a"]
+    assert len(team.slack.asked) == 2
+
+
 def test_many_at_once_are_one_digest_and_ten_are_ten_messages(team: Team) -> None:
     team.leads(*map(str, range(10)))
     team.round()
