@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 from arro3.core import Table as ArrowTable
+from deltalake import DeltaTable
 
 from defender_assets.core.derived import LEADS, STORIES
 from defender_assets.core.tables import TABLES
@@ -37,6 +38,18 @@ def test_there_are_ten_recipes() -> None:
 @pytest.mark.parametrize("question", RECIPES)
 def test_a_recipe_has_an_answer(duck: duckdb.DuckDBPyConnection, question: str) -> None:
     assert duck.execute(RECIPES[question]).fetchall()
+
+
+def test_readers_of_any_age_take_the_tables(held: Held) -> None:
+    for folder in held.lake_dir.iterdir():
+        table = DeltaTable(folder)
+        assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
+        assert not re.search(r'"timestamp_ntz"|"variant"', table.schema().to_json())
+
+
+def test_the_command_lines_hold_what_was_asked_for(duck: duckdb.DuckDBPyConnection) -> None:
+    found = duck.execute(RECIPES["Which evidence names a process with this in its command line?"]).fetchall()
+    assert all("powershell" in command_line.lower() for *_, command_line, _, _ in found)
 
 
 def test_the_view_of_the_leads_is_the_current_state(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
