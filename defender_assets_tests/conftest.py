@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test, and the working directory (whose `.env` is read) is the test's own."""
     for name in os.environ:
-        if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME":
+        if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

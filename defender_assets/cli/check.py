@@ -103,7 +103,9 @@ def check(ctx: click.Context, *, output_format: str) -> None:
         raise
     if output_format == "text" and sys.stderr.isatty():
         where = {settings.export().describe(): None, settings.lake().describe(): None}
-        click.echo(f"Looking at {' and '.join(where)}; what does not answer is given up within a minute …", err=True)
+        click.echo(
+            f"Looking at {' and '.join(where)}; what does not answer is given up within half a minute …", err=True
+        )
     report = look(settings, datetime.now(UTC))
     if output_format == "json":
         click.echo(as_json(report.as_dict()))

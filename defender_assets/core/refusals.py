@@ -97,6 +97,8 @@ def _unreached(account: AzureAccount, error: AzureError) -> str:
 
 
 def _no_way(account: AzureAccount) -> str:
+    if account.on_this_machine and urlsplit(account.endpoint).scheme in getproxies():
+        return f"nobody listens there, or {_proxy(account)} is asked for it; let NO_PROXY name 127.0.0.1 and localhost"
     if account.on_this_machine:
         return "nobody listens there; is the emulator running?"
     return "no such account, or no way to it; check the account's name, DNS, firewall and proxy"

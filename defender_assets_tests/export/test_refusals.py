@@ -23,7 +23,7 @@ from defender_assets.core.azure import AzureAccount, entra_credential, from_acco
 from defender_assets.core.export import AzureExport, Blob, DirectoryExport
 from defender_assets.core.failures import ExportError, SettingsError
 from defender_assets.core.lake import Lake
-from defender_assets.core.refusals import explain
+from defender_assets.core.refusals import WRITE, explain, explain_text
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Account, account_place
@@ -197,6 +197,17 @@ def test_each_way_of_not_being_reached_has_its_own_advice(
     said = explain(account, "list them", ServiceRequestError("no way", error=cause))
     assert expected in said
     assert WRONG_KEY not in said
+
+
+def test_a_lake_in_the_emulator_that_a_proxy_hides_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "HTTP error \x1b[31m↳\x1b[0m error sending request ↳ client error (Connect) ↳ tcp connect error"
+    account = from_connection_string(VARIABLE, "UseDevelopmentStorage=true")
+    assert "is the emulator running?" in str(explain_text(account, "open it", text, WRITE))
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@proxy.example")
+    said = str(explain_text(account, "open it", text, WRITE))
+    assert "let NO_PROXY name 127.0.0.1" in said
+    assert "secret" not in said
+    assert explain_text(account, "open it", "no such table", WRITE) is None
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>Sign in"), (200, b"\xff\x00"), (404, b"<html>Nothing")])
