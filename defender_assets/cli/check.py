@@ -237,9 +237,10 @@ def _judge_credentials(report: Report, settings: "Settings", now: datetime) -> N
 
 def _judge_container(report: Report, container: "ContainerFacts", settings: "Settings") -> None:
     if container.days_before_start:
+        days = f"{container.days_before_start} day{'s' if container.days_before_start > 1 else ''}"
         report.notes.append(
-            f"{container.container} holds {container.days_before_start} days before {settings.start_date}, which are "
-            f"no partitions: DEFENDER_START_DATE={container.first_day} takes them in"
+            f"{container.container} holds {days} before {settings.start_date} that are not read: "
+            f"DEFENDER_START_DATE={container.first_day} takes them in"
         )
     if container.sample and container.sample.quarantined:
         report.attention.append(
@@ -247,7 +248,8 @@ def _judge_container(report: Report, container: "ContainerFacts", settings: "Set
             f"be read ({', '.join(container.sample.reasons)}): `defender-assets quarantine` shows such lines"
         )
     if container.table == "mdatp_device_info" and (container.age_seconds or 0) > DAY:
-        report.notes.append(
+        # a directory may be a copy of long ago
+        (report.notes if settings.export_account is None else report.attention).append(
             f"the newest device record is {(container.age_seconds or 0) // HOUR} hours old, though devices report at "
             f"least daily: is the export still on ({STREAMING_API})?"
         )

@@ -129,6 +129,19 @@ def test_a_clock_that_is_off_is_told(filled: Emulator, run: Run, monkeypatch: py
     assert any("600 seconds ahead" in line or "601 seconds ahead" in line for line in checked(run, 1)["attention"])
 
 
+def test_an_account_to_which_nothing_comes_any_more_needs_attention(
+    filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with filled.service() as service:
+        service.create_container(DEVICE_INFO.container)
+        blob = service.get_blob_client(DEVICE_INFO.container, blob_path())
+        blob.create_append_blob()
+        blob.append_block(records(DEVICE_INFO, 0, 1))
+    use(monkeypatch, filled.connection_string)
+
+    assert any("is the export still on" in line for line in checked(run, 1)["attention"])
+
+
 def test_two_tenants_are_named(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with filled.service() as service:
         blob = service.get_blob_client(ALERT_INFO.container, blob_path(tenant=OTHER_TENANT))
