@@ -64,7 +64,9 @@ def post(webhook: Webhook, payload: Mapping[str, Any], now: datetime) -> Answer:
 
 
 def _is_page(response: requests.Response) -> bool:
-    """Return whether the answer is an HTML page; the receivers answer nothing, or a word."""
+    """Return whether the answer is an HTML page; the receivers answer nothing, or a word (Slack's is called HTML)."""
+    if "html" not in response.headers.get("Content-Type", "").lower():
+        return False
     try:
         begins = response.raw.read(_BEGINNING, decode_content=True)
     except (HTTPError, OSError, ValueError):
@@ -88,7 +90,7 @@ def pause_asked(after: str | None, now: datetime) -> timedelta | None:
     return min(max(moment - now, timedelta(0)), LONGEST_WAIT)
 
 
-_BEGINNING, _PAGE = 512, re.compile(rb"(?i)\s*<(?:!doctype|html|head|\?xml)")
+_BEGINNING, _PAGE = 512, re.compile(rb"(?i)\s*<(?:!doctype|html|head|\?xml|meta|script)")
 _REDIRECT = 3
 _HINTS = {
     _REDIRECT: " (a redirect, which is not followed: set the address that it leads to)",
