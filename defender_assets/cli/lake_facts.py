@@ -20,8 +20,9 @@ from defender_assets.core.azure import AzureAccount
 from defender_assets.core.container import container_of
 from defender_assets.core.cursors import Cursors
 from defender_assets.core.failures import LakeError, scrub
-from defender_assets.core.lake import Commit, Lake, scan
+from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.layouts import Layout
+from defender_assets.core.openings import scan
 from defender_assets.core.pending import DayBehind, days_behind, survey
 from defender_assets.core.refusals import WRITE, explain
 from defender_assets.core.tables import TABLES

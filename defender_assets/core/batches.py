@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.lake import scan
+from defender_assets.core.openings import scan
 from defender_assets.core.records import Source
 
 LONG_LINE_HEAD = 64 * 1024

@@ -10,14 +10,12 @@ before are never committed on a fresh handle: delta-rs would accept them and the
 """
 
 import logging
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import polars as pl
 from azure.core.exceptions import AzureError
@@ -26,17 +24,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from defender_assets.core.arrow import RowStream, arrow_schema
 from defender_assets.core.azure import AzureAccount
+from defender_assets.core.conflicts import in_rounds
 from defender_assets.core.container import create_container, is_missing
-from defender_assets.core.failures import LakeConflictError, LakeError, scrub
+from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.fences import Versions, fence_of, versions_of
 from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
+from defender_assets.core.openings import scan
 from defender_assets.core.refusals import WRITE, explain, explain_text
 
-Outcome = TypeVar("Outcome")
 logger = logging.getLogger(__name__)
-
-ROUNDS = 20
-LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True)
@@ -255,40 +251,3 @@ class Lake:
                 f"cannot {what} in {self.describe()}: {reason}; "
                 "check DEFENDER_LAKE_URI, free space and write permission"
             ) from None
-
-
-def in_rounds(work: Callable[[], Outcome], rounds: int = ROUNDS) -> Outcome:
-    """Return what `work` returns, calling it again from its beginning as long as its commit meets a conflict.
-
-    `work` must open its target itself. Appends conflict with compactions and replacements of other days too
-    (delta-io/delta-rs#3890), hence many rounds with growing, jittered pauses.
-
-    Raises:
-        LakeConflictError: when no round got through.
-    """
-    for attempt in range(rounds):
-        try:
-            return work()
-        except CommitFailedError:
-            pause = min(LONGEST_PAUSE, 0.05 * 2**attempt) * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, no secret)
-            logger.info("another writer committed first; starting again from the opening in %.2f s", pause)
-            time.sleep(pause)
-    raise LakeConflictError(f"{rounds} rounds met commits of other writers; run this day again when they are done")
-
-
-def scan(table: DeltaTable) -> pl.LazyFrame:
-    """Return the rows of exactly this opening of a table."""
-    return pl.scan_delta(table)
-
-
-def scan_days(table: DeltaTable, first: date, last: date) -> pl.LazyFrame:
-    """Return the rows of the days `first`…`last`, both included, of exactly this opening of a table."""
-    return scan(table).filter(pl.col("export_date").is_between(first, last))
-
-
-def row_count(table: DeltaTable, day: date) -> int:
-    """Return how many rows the Delta log counts in a day of this opening of a table."""
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
-    if "partition.export_date" not in files.columns:
-        return 0
-    return int(files.filter(pl.col("partition.export_date") == day)["num_records"].sum())

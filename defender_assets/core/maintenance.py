@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 
 from defender_assets.core.compaction import Compacted, compact
-from defender_assets.core.lake import Lake, in_rounds
+from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.lake import Lake
 from defender_assets.core.layouts import PROPERTIES
 
 logger = logging.getLogger(__name__)

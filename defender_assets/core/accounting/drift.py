@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
-from defender_assets.core.lake import Lake, scan_days
+from defender_assets.core.lake import Lake
+from defender_assets.core.openings import scan_days
 from defender_assets.core.tables import Table
 
 LOOKBACK_DAYS = 30
