@@ -1,20 +1,12 @@
-"""What an evidence row's AdditionalFields holds: JSON text in, the few facts that we use out. No frames' logic here.
+"""What an evidence row's AdditionalFields holds: the few facts that we use. How the text is spelt: `json_net`."""
 
-The text is Json.NET's: references inside one row (`"$id":"3"` … `{"$ref":"3"}`), and JSON text inside JSON text (source
-facts, section 4). It is written by services from what attackers do, so nothing in it may stop a day: what cannot be
-read is null.
-"""
-
-import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import msgspec
 import polars as pl
 
-_MOST_NODES = 20_000
+from defender_assets.core.entities.json_net import integer_of, lower_of, node_of, object_of, text_of, walk, word_of
+
 _MOST_URLS = 100
-_LARGEST_INTEGER = 2**63
 
 
 class Fields(NamedTuple):
@@ -93,112 +85,60 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
 
 def read_fields(text: str) -> Fields:
     """Return what one AdditionalFields text tells; never raises for what the text holds."""
-    root = _node(text)
+    root = node_of(text)
     if not isinstance(root, dict):
         return _NOTHING
-    kind = _lower(root.get("Type"))
-    image = _dict(root.get("ImageFile")) or root
-    parent = _dict(root.get("ParentProcess"))
-    account = root if kind in {"account", "mailbox"} or "AadUserId" in root else _dict(root.get("Account"))
+    kind = lower_of(root.get("Type"))
+    image = object_of(root.get("ImageFile")) or root
+    parent = object_of(root.get("ParentProcess"))
+    account = root if kind in {"account", "mailbox"} or "AadUserId" in root else object_of(root.get("Account"))
     host = _host(root) if "MachineId" in text or "HostName" in text else {}
     hashes = _hashes(image)
     return Fields(
         kind=kind,
-        role=_word(root.get("Role")),
-        entity_key=_lower(root.get("MergeByKeyHex")),
-        machine_id=_lower(host.get("MachineId")),
-        host_name=_text(host.get("HostName")) or _text(host.get("NetBiosName")),
-        os_family=_text(host.get("OSFamily")),
-        detection_status=_text(root.get("DetectionStatus")),
-        last_verdict=_text(root.get("LastVerdict")),
-        suspicion_level=_text(root.get("SuspicionLevel")),
-        remediation_state=_text(root.get("LastRemediationState")),
-        file_name=_text(image.get("Name")) if kind in {"file", "process"} else None,
-        folder=_text(image.get("Directory")),
+        role=word_of(root.get("Role")),
+        entity_key=lower_of(root.get("MergeByKeyHex")),
+        machine_id=lower_of(host.get("MachineId")),
+        host_name=text_of(host.get("HostName")) or text_of(host.get("NetBiosName")),
+        os_family=text_of(host.get("OSFamily")),
+        detection_status=text_of(root.get("DetectionStatus")),
+        last_verdict=text_of(root.get("LastVerdict")),
+        suspicion_level=text_of(root.get("SuspicionLevel")),
+        remediation_state=text_of(root.get("LastRemediationState")),
+        file_name=text_of(image.get("Name")) if kind in {"file", "process"} else None,
+        folder=text_of(image.get("Directory")),
         sha1=hashes.get("sha1"),
         sha256=hashes.get("sha256"),
         md5=hashes.get("md5"),
-        process_id=_integer(root.get("ProcessId")),
-        created=_text(root.get("CreationTimeUtc")),
-        parent_file_name=_text(_dict(parent.get("ImageFile")).get("Name")),
-        parent_command_line=_text(parent.get("CommandLine")),
-        account_name=_text(account.get("Name")),
-        account_domain=_text(account.get("NTDomain")),
-        account_sid=_text(account.get("Sid")),
-        account_object_id=_text(account.get("AadUserId")) or _text(account.get("AadId")),
+        process_id=integer_of(root.get("ProcessId")),
+        created=text_of(root.get("CreationTimeUtc")),
+        parent_file_name=text_of(object_of(parent.get("ImageFile")).get("Name")),
+        parent_command_line=text_of(parent.get("CommandLine")),
+        account_name=text_of(account.get("Name")),
+        account_domain=text_of(account.get("NTDomain")),
+        account_sid=text_of(account.get("Sid")),
+        account_object_id=text_of(account.get("AadUserId")) or text_of(account.get("AadId")),
         account_upn=_upn(account),
-        address=_text(root.get("Address")),
-        country=_text(_dict(root.get("Location")).get("CountryCode")),
-        url=_text(root.get("Url")),
+        address=text_of(root.get("Address")),
+        country=text_of(object_of(root.get("Location")).get("CountryCode")),
+        url=text_of(root.get("Url")),
         urls=_urls(root.get("Urls")),
-        network_message_id=_lower(root.get("NetworkMessageId")),
-        subject=_text(root.get("Subject")),
-        sender_address=_text(root.get("SenderIP")),
-        sender=_text(root.get("Sender")) or _text(root.get("P2Sender")) or _text(root.get("P1Sender")),
-        recipient=_text(root.get("Recipient")),
-        mail_direction=_lower(root.get("AntispamDirection")),
-        mailbox_address=_text(root.get("MailboxPrimaryAddress")),
-        display_name=_text(root.get("DisplayName")),
-        session_id=_lower(root.get("SessionId")) or _lower(root.get("RequestId")),
-        session_started=_text(root.get("StartTimeUtc")),
-        user_agent=_text(root.get("UserAgent")),
-        application=_text(root.get("AppName")) or (_text(root.get("Name")) if "AppId" in root else None),
-        application_id=_text(root.get("AppId")),
-        oauth_application_id=_lower(root.get("OAuthAppId")),
-        resource_id=_text(root.get("ResourceId")),
+        network_message_id=lower_of(root.get("NetworkMessageId")),
+        subject=text_of(root.get("Subject")),
+        sender_address=text_of(root.get("SenderIP")),
+        sender=text_of(root.get("Sender")) or text_of(root.get("P2Sender")) or text_of(root.get("P1Sender")),
+        recipient=text_of(root.get("Recipient")),
+        mail_direction=lower_of(root.get("AntispamDirection")),
+        mailbox_address=text_of(root.get("MailboxPrimaryAddress")),
+        display_name=text_of(root.get("DisplayName")),
+        session_id=lower_of(root.get("SessionId")) or lower_of(root.get("RequestId")),
+        session_started=text_of(root.get("StartTimeUtc")),
+        user_agent=text_of(root.get("UserAgent")),
+        application=text_of(root.get("AppName")) or (text_of(root.get("Name")) if "AppId" in root else None),
+        application_id=text_of(root.get("AppId")),
+        oauth_application_id=lower_of(root.get("OAuthAppId")),
+        resource_id=text_of(root.get("ResourceId")),
     )
-
-
-def _decoded(text: str) -> Any:
-    """Return the JSON value of a text with its references resolved, or None."""
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        # The standard library reads what msgspec refuses, such as a lone surrogate in a file name.
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
-    return _linked(value) if '"$ref"' in text else value
-
-
-def _linked(root: Any) -> Any:
-    """Put the object in the place of each reference to it; a text inside a text is a document of its own."""
-    targets = {str(node["$id"]): node for node in _walk(root) if isinstance(node, dict) and "$id" in node}
-    for node in list(_walk(root)):
-        places = node.items() if isinstance(node, dict) else enumerate(node)
-        for place, child in list(places):
-            if isinstance(child, dict) and "$ref" in child:
-                node[place] = targets.get(str(child["$ref"]))
-    return root
-
-
-def _walk(root: Any) -> Iterator[Any]:
-    """Yield the objects and arrays of a value, shallow ones first; references make circles, so each one once."""
-    level: list[Any] = [root]
-    seen = set[int]()
-    while level and len(seen) < _MOST_NODES:
-        below: list[Any] = []
-        for node in level:
-            if isinstance(node, dict | list) and id(node) not in seen:
-                seen.add(id(node))
-                yield node
-                below.extend(node.values() if isinstance(node, dict) else node)
-        level = below
-
-
-def _node(value: Any) -> Any:
-    """Return an object or array as it is, or the one that a text spells (or a text in a text); else None."""
-    for _ in range(3):
-        if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
-            break
-        value = _decoded(value)
-    return value if isinstance(value, dict | list) else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    node = _node(value)
-    return node if isinstance(node, dict) else {}
 
 
 def _host(root: dict[str, Any]) -> dict[str, Any]:
@@ -207,22 +147,22 @@ def _host(root: dict[str, Any]) -> dict[str, Any]:
     for path in _HOST_PATHS:
         node = root
         for name in path:
-            node = _dict(node.get(name))
+            node = object_of(node.get(name))
         candidates.append(node)
     for node in candidates:
         if isinstance(node.get("MachineId"), str):
             return node
-    for node in _walk(root):
+    for node in walk(root):
         if isinstance(node, dict) and isinstance(node.get("MachineId"), str):
             return node
-    return next((node for node in candidates if _text(node.get("HostName"))), {})
+    return next((node for node in candidates if text_of(node.get("HostName"))), {})
 
 
 def _hashes(file: dict[str, Any]) -> dict[str, str]:
     """Return the lower-case hashes of a file by the lower-case name of their algorithm."""
-    listed = _node(file.get("FileHashes"))
+    listed = node_of(file.get("FileHashes"))
     pairs = [
-        (_lower(entry.get("Algorithm")), _lower(entry.get("Value")))
+        (lower_of(entry.get("Algorithm")), lower_of(entry.get("Value")))
         for entry in (listed if isinstance(listed, list) else [])
         if isinstance(entry, dict)
     ]
@@ -230,43 +170,14 @@ def _hashes(file: dict[str, Any]) -> dict[str, str]:
 
 
 def _urls(value: Any) -> list[str] | None:
-    listed = _node(value)
+    listed = node_of(value)
     if not isinstance(listed, list):
         return None
-    texts = [_text(entry.get("Url") if isinstance(entry, dict) else entry) for entry in listed[:_MOST_URLS]]
+    texts = [text_of(entry.get("Url") if isinstance(entry, dict) else entry) for entry in listed[:_MOST_URLS]]
     return [text for text in texts if text] or None
 
 
-def _text(value: Any) -> str | None:
-    """Return a scalar as text, trimmed, None when empty; a lone surrogate, which no frame can hold, as `?`."""
-    if isinstance(value, dict | list) or value is None:
-        return None
-    text = value if isinstance(value, str) else str(value)
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()
-    return text.strip() or None
-
-
 def _upn(account: dict[str, Any]) -> str | None:
-    name, suffix = _text(account.get("Name")), _text(account.get("UPNSuffix"))
+    name, suffix = text_of(account.get("Name")), text_of(account.get("UPNSuffix"))
     composed = f"{name}@{suffix}" if name and suffix and "@" not in name else None
-    return _text(account.get("UserPrincipalName")) or _text(account.get("Upn")) or composed
-
-
-def _word(value: Any) -> str | None:
-    """Return text that is not merely a number: services write roles as words and as positions of a list of theirs."""
-    text = _text(value)
-    return None if text is None or text.lstrip("-").isdigit() else text
-
-
-def _lower(value: Any) -> str | None:
-    text = _text(value)
-    return text.lower() if text else None
-
-
-def _integer(value: Any) -> int | None:
-    try:
-        number = int(value) if isinstance(value, int | str) else None
-    except ValueError:
-        return None
-    return number if number is not None and abs(number) < _LARGEST_INTEGER else None
+    return text_of(account.get("UserPrincipalName")) or text_of(account.get("Upn")) or composed

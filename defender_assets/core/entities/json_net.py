@@ -1,0 +1,98 @@
+"""JSON text as Json.NET writes it, and the scalars in it. Which of them mean what is the business of who reads them.
+
+References inside one text (`"$id":"3"` … `{"$ref":"3"}`), JSON text inside JSON text (source facts, section 4). It is
+written by services from what attackers do, so nothing in it may stop a day: what cannot be read is None.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+_MOST_NODES = 20_000
+_LARGEST_INTEGER = 2**63
+
+
+def _decoded(text: str) -> Any:
+    """Return the JSON value of a text with its references resolved, or None."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        # The standard library reads what msgspec refuses, such as a lone surrogate in a file name.
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    return _linked(value) if '"$ref"' in text else value
+
+
+def _linked(root: Any) -> Any:
+    """Put the object in the place of each reference to it; a text inside a text is a document of its own."""
+    targets = {str(node["$id"]): node for node in walk(root) if isinstance(node, dict) and "$id" in node}
+    for node in list(walk(root)):
+        places = node.items() if isinstance(node, dict) else enumerate(node)
+        for place, child in list(places):
+            if isinstance(child, dict) and "$ref" in child:
+                node[place] = targets.get(str(child["$ref"]))
+    return root
+
+
+def walk(root: Any) -> Iterator[Any]:
+    """Yield the objects and arrays of a value, shallow ones first; references make circles, so each one once."""
+    level: list[Any] = [root]
+    seen = set[int]()
+    while level and len(seen) < _MOST_NODES:
+        below: list[Any] = []
+        for node in level:
+            if isinstance(node, dict | list) and id(node) not in seen:
+                seen.add(id(node))
+                yield node
+                below.extend(node.values() if isinstance(node, dict) else node)
+        level = below
+
+
+def node_of(value: Any) -> Any:
+    """Return an object or array as it is, or the one that a text spells (or a text in a text); else None."""
+    for _ in range(3):
+        if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
+            break
+        value = _decoded(value)
+    return value if isinstance(value, dict | list) else None
+
+
+def object_of(value: Any) -> dict[str, Any]:
+    """Return an object as it is, or the one that a text spells; else an empty one."""
+    node = node_of(value)
+    return node if isinstance(node, dict) else {}
+
+
+def text_of(value: Any) -> str | None:
+    """Return a scalar as text, trimmed, None when empty; a lone surrogate, which no frame can hold, as `?`."""
+    if isinstance(value, dict | list) or value is None:
+        return None
+    text = value if isinstance(value, str) else str(value)
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()
+    return text.strip() or None
+
+
+def word_of(value: Any) -> str | None:
+    """Return text that is not merely a number: services write roles as words and as positions of a list of theirs."""
+    text = text_of(value)
+    return None if text is None or text.lstrip("-").isdigit() else text
+
+
+def lower_of(value: Any) -> str | None:
+    """Return a scalar as text in lower case."""
+    text = text_of(value)
+    return text.lower() if text else None
+
+
+def integer_of(value: Any) -> int | None:
+    """Return a number, or the one that a text spells; None where 64 bits cannot hold it."""
+    try:
+        number = int(value) if isinstance(value, int | str) else None
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < _LARGEST_INTEGER else None
