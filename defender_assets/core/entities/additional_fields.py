@@ -1,5 +1,6 @@
 """What an evidence row's AdditionalFields holds: the few facts that we use. How the text is spelt: `json_net`."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -89,56 +90,61 @@ def read_fields(text: str) -> Fields:
     if not isinstance(root, dict):
         return _NOTHING
     kind = lower_of(root.get("Type"))
-    image = object_of(root.get("ImageFile")) or root
-    parent = object_of(root.get("ParentProcess"))
-    account = root if kind in {"account", "mailbox"} or "AadUserId" in root else object_of(root.get("Account"))
-    host = _host(root) if "MachineId" in text or "HostName" in text else {}
-    hashes = _hashes(image)
-    return Fields(
-        kind=kind,
-        role=word_of(root.get("Role")),
-        entity_key=lower_of(root.get("MergeByKeyHex")),
-        machine_id=lower_of(host.get("MachineId")),
-        host_name=text_of(host.get("HostName")) or text_of(host.get("NetBiosName")),
-        os_family=text_of(host.get("OSFamily")),
-        detection_status=text_of(root.get("DetectionStatus")),
-        last_verdict=text_of(root.get("LastVerdict")),
-        suspicion_level=text_of(root.get("SuspicionLevel")),
-        remediation_state=text_of(root.get("LastRemediationState")),
-        file_name=text_of(image.get("Name")) if kind in {"file", "process"} else None,
-        folder=text_of(image.get("Directory")),
-        sha1=hashes.get("sha1"),
-        sha256=hashes.get("sha256"),
-        md5=hashes.get("md5"),
-        process_id=integer_of(root.get("ProcessId")),
-        created=text_of(root.get("CreationTimeUtc")),
-        parent_file_name=text_of(object_of(parent.get("ImageFile")).get("Name")),
-        parent_command_line=text_of(parent.get("CommandLine")),
-        account_name=text_of(account.get("Name")),
-        account_domain=text_of(account.get("NTDomain")),
-        account_sid=text_of(account.get("Sid")),
-        account_object_id=text_of(account.get("AadUserId")) or text_of(account.get("AadId")),
-        account_upn=_upn(account),
-        address=text_of(root.get("Address")),
-        country=text_of(object_of(root.get("Location")).get("CountryCode")),
-        url=text_of(root.get("Url")),
-        urls=_urls(root.get("Urls")),
-        network_message_id=lower_of(root.get("NetworkMessageId")),
-        subject=text_of(root.get("Subject")),
-        sender_address=text_of(root.get("SenderIP")),
-        sender=text_of(root.get("Sender")) or text_of(root.get("P2Sender")) or text_of(root.get("P1Sender")),
-        recipient=text_of(root.get("Recipient")),
-        mail_direction=lower_of(root.get("AntispamDirection")),
-        mailbox_address=text_of(root.get("MailboxPrimaryAddress")),
-        display_name=text_of(root.get("DisplayName")),
-        session_id=lower_of(root.get("SessionId")) or lower_of(root.get("RequestId")),
-        session_started=text_of(root.get("StartTimeUtc")),
-        user_agent=text_of(root.get("UserAgent")),
-        application=text_of(root.get("AppName")) or (text_of(root.get("Name")) if "AppId" in root else None),
-        application_id=text_of(root.get("AppId")),
-        oauth_application_id=lower_of(root.get("OAuthAppId")),
-        resource_id=text_of(root.get("ResourceId")),
-    )
+    told = {name: read(root[key]) for key, (name, read) in _PLAIN.items() if key in root}
+    if "MachineId" in text or "HostName" in text:
+        told |= _of_host(_host(root))
+    if "ParentProcess" in root:
+        told |= _of_parent(object_of(root["ParentProcess"]))
+    if kind in {"account", "mailbox"} or "AadUserId" in root:
+        told |= _of_account(root)
+    elif "Account" in root:
+        told |= _of_account(object_of(root["Account"]))
+    return Fields(kind=kind, **told, **_of_file(object_of(root.get("ImageFile")) or root, kind), **_of_session(root))
+
+
+def _of_host(host: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "machine_id": lower_of(host.get("MachineId")),
+        "host_name": text_of(host.get("HostName")) or text_of(host.get("NetBiosName")),
+        "os_family": text_of(host.get("OSFamily")),
+    }
+
+
+def _of_parent(parent: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "parent_file_name": text_of(object_of(parent.get("ImageFile")).get("Name")),
+        "parent_command_line": text_of(parent.get("CommandLine")),
+    }
+
+
+def _of_account(account: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "account_name": text_of(account.get("Name")),
+        "account_domain": text_of(account.get("NTDomain")),
+        "account_sid": text_of(account.get("Sid")),
+        "account_object_id": text_of(account.get("AadUserId")) or text_of(account.get("AadId")),
+        "account_upn": _upn(account),
+    }
+
+
+def _of_file(file: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
+    hashes = _hashes(file)
+    return {
+        "file_name": text_of(file.get("Name")) if kind in {"file", "process"} else None,
+        "folder": text_of(file.get("Directory")),
+        "sha1": hashes.get("sha1"),
+        "sha256": hashes.get("sha256"),
+        "md5": hashes.get("md5"),
+    }
+
+
+def _of_session(root: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands under one of several names: who sent a mail, the session, the application."""
+    return {
+        "sender": text_of(root.get("Sender")) or text_of(root.get("P2Sender")) or text_of(root.get("P1Sender")),
+        "session_id": lower_of(root.get("SessionId")) or lower_of(root.get("RequestId")),
+        "application": text_of(root.get("AppName")) or (text_of(root.get("Name")) if "AppId" in root else None),
+    }
 
 
 def _host(root: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +164,7 @@ def _host(root: dict[str, Any]) -> dict[str, Any]:
     return next((node for node in candidates if text_of(node.get("HostName"))), {})
 
 
-def _hashes(file: dict[str, Any]) -> dict[str, str]:
+def _hashes(file: Mapping[str, Any]) -> dict[str, str]:
     """Return the lower-case hashes of a file by the lower-case name of their algorithm."""
     listed = node_of(file.get("FileHashes"))
     pairs = [
@@ -177,7 +183,36 @@ def _urls(value: Any) -> list[str] | None:
     return [text for text in texts if text] or None
 
 
-def _upn(account: dict[str, Any]) -> str | None:
+def _upn(account: Mapping[str, Any]) -> str | None:
     name, suffix = text_of(account.get("Name")), text_of(account.get("UPNSuffix"))
     composed = f"{name}@{suffix}" if name and suffix and "@" not in name else None
     return text_of(account.get("UserPrincipalName")) or text_of(account.get("Upn")) or composed
+
+
+# What stands under one name at the top.
+_PLAIN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "Role": ("role", word_of),
+    "MergeByKeyHex": ("entity_key", lower_of),
+    "DetectionStatus": ("detection_status", text_of),
+    "LastVerdict": ("last_verdict", text_of),
+    "SuspicionLevel": ("suspicion_level", text_of),
+    "LastRemediationState": ("remediation_state", text_of),
+    "ProcessId": ("process_id", integer_of),
+    "CreationTimeUtc": ("created", text_of),
+    "Address": ("address", text_of),
+    "Location": ("country", lambda location: text_of(object_of(location).get("CountryCode"))),
+    "Url": ("url", text_of),
+    "Urls": ("urls", _urls),
+    "NetworkMessageId": ("network_message_id", lower_of),
+    "Subject": ("subject", text_of),
+    "SenderIP": ("sender_address", text_of),
+    "Recipient": ("recipient", text_of),
+    "AntispamDirection": ("mail_direction", lower_of),
+    "MailboxPrimaryAddress": ("mailbox_address", text_of),
+    "DisplayName": ("display_name", text_of),
+    "StartTimeUtc": ("session_started", text_of),
+    "UserAgent": ("user_agent", text_of),
+    "AppId": ("application_id", text_of),
+    "OAuthAppId": ("oauth_application_id", lower_of),
+    "ResourceId": ("resource_id", text_of),
+}

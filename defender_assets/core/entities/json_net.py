@@ -29,12 +29,16 @@ def _decoded(text: str) -> Any:
 
 def _linked(root: Any) -> Any:
     """Put the object in the place of each reference to it; a text inside a text is a document of its own."""
-    targets = {str(node["$id"]): node for node in walk(root) if isinstance(node, dict) and "$id" in node}
-    for node in list(walk(root)):
-        places = node.items() if isinstance(node, dict) else enumerate(node)
-        for place, child in list(places):
+    targets: dict[str, Any] = {}
+    references: list[tuple[Any, Any, str]] = []
+    for node in walk(root):
+        if isinstance(node, dict) and "$id" in node:
+            targets[str(node["$id"])] = node
+        for place, child in node.items() if isinstance(node, dict) else enumerate(node):
             if isinstance(child, dict) and "$ref" in child:
-                node[place] = targets.get(str(child["$ref"]))
+                references.append((node, place, str(child["$ref"])))
+    for node, place, target in references:
+        node[place] = targets.get(target)
     return root
 
 
@@ -54,6 +58,8 @@ def walk(root: Any) -> Iterator[Any]:
 
 def node_of(value: Any) -> Any:
     """Return an object or array as it is, or the one that a text spells (or a text in a text); else None."""
+    if value is None or isinstance(value, dict):
+        return value
     for _ in range(3):
         if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
             break
@@ -69,7 +75,8 @@ def object_of(value: Any) -> dict[str, Any]:
 
 def text_of(value: Any) -> str | None:
     """Return a scalar as text, trimmed, None when empty; a lone surrogate, which no frame can hold, as `?`."""
-    if isinstance(value, dict | list) or value is None:
+    # most fields of most rows are not there
+    if value is None or isinstance(value, (dict, list)):
         return None
     text = value if isinstance(value, str) else str(value)
     if not text.isascii():
