@@ -10,17 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.core.derived import DERIVED
-from defender_assets.core.pending import days_without_blobs, list_all, survey
-from defender_assets.core.tables import TABLES
-from defender_assets.core.typed import QUARANTINE
+from defender_assets.core.pending import PARTITIONED, days_without_blobs, list_all, survey
 from defender_assets.metadata.reports import empty_metadata
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 
 SWEEP_JOB = "sweep_older_days"
-ASSETS = (*(table.raw for table in TABLES), *(table.name for table in TABLES), QUARANTINE, *(d.name for d in DERIVED))
-"""The names of all assets, in the order of the data's way."""
-
 _DAYS = "days_behind"
 _BEFORE = "days_before_start"
 
@@ -78,7 +72,7 @@ def _tell_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:
     """Tell Dagster that all assets stand on the days, where it holds nothing of them yet; return how many were new."""
     keys = [day.isoformat() for day in empty]
     told = set()
-    for asset in map(dg.AssetKey, ASSETS):
+    for asset in map(dg.AssetKey, PARTITIONED):
         for key in sorted(set(keys) - context.instance.get_materialized_partitions(asset)):
             context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=empty_metadata()))
             told.add(key)

@@ -18,12 +18,11 @@ from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.azure import AzureAccount
 from defender_assets.core.container import container_of
-from defender_assets.core.cursors import Cursors
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.layouts import Layout
 from defender_assets.core.openings import scan
-from defender_assets.core.pending import DayBehind, days_behind, survey
+from defender_assets.core.pending import DayBehind, survey
 from defender_assets.core.refusals import WRITE, explain
 from defender_assets.core.tables import TABLES
 
@@ -62,7 +61,8 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
-            facts.behind = _behind(lake, export, facts, listing)
+            # a survey would create the tables that are missing, and a check leaves nothing behind
+            facts.behind = survey(lake, export, facts.looked_at, listing, there=facts.tables)
     except LakeError as error:
         facts.error = str(error)
     except AzureError as error:
@@ -142,11 +142,3 @@ def _tenants(lake: Lake, tables: list[str]) -> list[str]:
             if "partition.tenant_id" in files.columns:
                 held |= set(files["partition.tenant_id"].to_list())
     return sorted(held)
-
-
-def _behind(lake: Lake, export: "Export", facts: LakeFacts, listing: "Listing") -> list[DayBehind]:
-    if len(facts.tables) == len(lake.layouts):
-        return survey(lake, export, facts.looked_at, listing)
-    # a survey would create the tables that are missing, and a check leaves nothing behind
-    nothing: dict[str, Cursors] = {table.raw: {day: {} for day in facts.looked_at} for table in TABLES}
-    return days_behind(facts.looked_at, listing, nothing, lambda *_: 0, fixed_creation=export.fixed_creation)

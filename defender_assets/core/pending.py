@@ -5,7 +5,7 @@ Asking for runs, and how often, is the sensor's business.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,6 +15,14 @@ from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES, Table
 from defender_assets.core.typed import QUARANTINE
+
+PARTITIONED = (
+    *(table.raw for table in TABLES),
+    QUARANTINE,
+    *(table.name for table in TABLES),
+    *(derived.name for derived in DERIVED),
+)
+"""The tables that a day's run brings up to date, in the order of the data's way."""
 
 Listing = Mapping[date, list[tuple[Table, Blob]]]
 Held = Callable[[str, str, date], int]
@@ -135,19 +143,30 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
     return [day for day in days if day not in held and not listing.get(day)]
 
 
-def survey(lake: Lake, export: Export, days: Iterable[date], listing: Listing | None = None) -> list[DayBehind]:
+def survey(
+    lake: Lake,
+    export: Export,
+    days: Iterable[date],
+    listing: Listing | None = None,
+    *,
+    there: Collection[str] = PARTITIONED,
+) -> list[DayBehind]:
     """Return which of the days are behind now. The lake is opened after the listing, so it can only be further.
 
-    Days that are older than the lake keeps are never behind, though their blobs may still be there.
+    Days that are older than the lake keeps are never behind, though their blobs may still be there. A table that is
+    not `there` counts as empty; of the others, one that the lake lacks is created.
     """
     first = lake.first_day()
     wanted = sorted({day for day in days if day >= first})
     listed = list_days(export, wanted) if listing is None else listing
-    opened = {layout.name: lake.open(layout.name) for layout in lake.layouts}
-    cursors = {table.raw: read_cursors(opened[table.raw], wanted) for table in TABLES}
+    opened = {name: lake.open(name) for name in PARTITIONED if name in there}
+    cursors: dict[str, Cursors] = {
+        table.raw: read_cursors(opened[table.raw], wanted) if table.raw in opened else {day: {} for day in wanted}
+        for table in TABLES
+    }
     versions = {name: lake.versions(table) for name, table in opened.items()}
 
     def held(name: str, fence: str, day: date) -> int:
-        return versions[name](fence, day)
+        return versions[name](fence, day) if name in versions else 0
 
     return days_behind(wanted, listed, cursors, held, fixed_creation=export.fixed_creation)

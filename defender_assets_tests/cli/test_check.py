@@ -1,14 +1,19 @@
 import json
+import shutil
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from defender_assets.core.derived import BRIEFS
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.notices import SENT_NOTICES
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, properties, records
+from defender_assets_tests.day_runs import run_day
+from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.held import Held
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50LWF0LWFsbA=="
@@ -138,6 +143,35 @@ def test_days_behind_are_found_without_creating_a_table(run: Run, folder: Folder
     ]
     assert len(found["lake"]["looked_at"]) == 4
     assert not (tmp_path / ".defender" / "lake").exists()
+
+
+def test_days_that_were_run_are_not_behind_though_nothing_was_told_to_anybody(
+    run: Run, folder: Folder, tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    for table in TABLES:
+        folder.append(table, blob_path(today, 0), records(table, 0, 3))
+    lake = local_lake(tmp_path / ".defender" / "lake")
+    run_day(lake, DirectoryExport(folder.root), today)
+    assert not lake.exists(SENT_NOTICES)
+
+    found = checked(run, 0)
+
+    assert (len(found["lake"]["looked_at"]), found["lake"]["behind"]) == (4, [])
+    assert not lake.exists(SENT_NOTICES)
+
+
+def test_a_table_that_the_lake_lacks_is_behind_and_the_bytes_are_not(run: Run, folder: Folder, tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    folder.append(ALERT_INFO, blob_path(today, 0), records(ALERT_INFO, 0, 3))
+    lake = local_lake(tmp_path / ".defender" / "lake")
+    run_day(lake, DirectoryExport(folder.root), today)
+    shutil.rmtree(lake.table_uri(BRIEFS.name))
+
+    (behind,) = checked(run, 0)["lake"]["behind"]
+
+    assert (behind["missing_bytes"], [stale["table"] for stale in behind["stale"]]) == (0, [BRIEFS.name])
+    assert not lake.exists(BRIEFS.name)
 
 
 def test_a_lake_with_other_tenants_is_noted(on_held: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from defender_assets.core.pauses import FIRST_PAUSE
+from defender_assets.core.pending import PARTITIONED
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.metadata.reports import NO_BLOBS
 from defender_assets.sensors import first_sweep
-from defender_assets.sweep import ASSETS, SweepFound, days_of_last_sweep
+from defender_assets.sweep import SweepFound, days_of_last_sweep
 from defender_assets_tests.shell.workshop import START, TODAY, Workshop, day_before
 
 OLD = day_before(7)
@@ -24,7 +25,7 @@ def green(workshop: Workshop, asset: str) -> set[str]:
 
 def reports(workshop: Workshop) -> int:
     """How many materializations Dagster holds, of all assets."""
-    records = [workshop.instance.fetch_materializations(dg.AssetKey(asset), 100).records for asset in ASSETS]
+    records = [workshop.instance.fetch_materializations(dg.AssetKey(asset), 100).records for asset in PARTITIONED]
     return sum(map(len, records))
 
 
@@ -102,7 +103,7 @@ def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> No
     assert workshop.sweep().success
     empty = ENDED - {OLD.isoformat(), day_before(1).isoformat()}
     assert len(empty) > 5
-    for asset in ASSETS:
+    for asset in PARTITIONED:
         assert green(workshop, asset) == empty, asset
         told = workshop.instance.get_latest_materialization_event(dg.AssetKey(asset))
         assert told is not None
