@@ -11,6 +11,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 DAGSTER_HOME_DIR := $(CURDIR)/.defender/dagster
 AZURITE_VERSION := 3.37.0
 MERMAID_VERSION := 12.3.0
+IFRAME_WORKER_VERSION := 1.0.4
 UI_PORT ?= 3000
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -40,7 +41,7 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(INSTALLED) $(INSTANCE) ## Simulate a small tenant, materialize its days, show leads and stories
+demo: $(INSTALLED) $(INSTANCE) ## Simulate two small tenants, materialize their days, show leads and stories
 	@DAGSTER_HOME="$(DAGSTER_HOME_DIR)" $(BIN)/defender-assets demo
 
 .PHONY: ui
@@ -134,16 +135,24 @@ pins: $(VENV)/bin/python ## Bring the pins in line with pyproject.toml (UPGRADE=
 # The site has the repository's own layout, so that links hold in both.
 SITE := .site/source
 MERMAID := $(VENV)/mermaid-$(MERMAID_VERSION)/node_modules/mermaid/dist/mermaid.min.js
+IFRAME_WORKER := $(VENV)/iframe-worker-$(IFRAME_WORKER_VERSION)/node_modules/iframe-worker/shim/index.js
 
 .PHONY: docs
-docs: $(INSTALLED) $(MERMAID) ## Build the documents as a site that needs no network: .site/html
+docs: $(INSTALLED) $(MERMAID) $(IFRAME_WORKER) ## Build the documents as a site that needs no network: .site/html
 	@rm -rf .site && mkdir -p $(SITE) && cp -R README.md CHANGELOG.md CONTRIBUTING.md LICENSE .env.example dagster.yaml docs deploy $(SITE) && \
-	rm -rf $(SITE)/docs/site && cp $(MERMAID) $(SITE)
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml && echo "Success: .site/html/index.html"
+	rm -rf $(SITE)/docs/site && cp $(MERMAID) docs/site/site.css $(SITE) && cp $(IFRAME_WORKER) $(SITE)/iframe-worker.js
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml && test -s .site/html/search/search_index.js
+	@! grep -rnE '<(script|link rel="stylesheet")[^>]*"https?:' .site/html --include='*.html' || { echo "make docs: a page fetches something when it is read" >&2; exit 1; }
+	@echo "Success: .site/html/index.html"
+
+# $(1): the folder; $(2): package@version.
+from-npm = mkdir -p $(1) && PATH="$(BIN):$$PATH" npm install --prefix $(1) --no-package-lock --no-audit --no-fund --loglevel=error $(2) >/dev/null
 
 $(MERMAID): | $(INSTALLED)
-	@mkdir -p $(VENV)/mermaid-$(MERMAID_VERSION)
-	@PATH="$(BIN):$$PATH" npm install --prefix $(VENV)/mermaid-$(MERMAID_VERSION) --no-package-lock --no-audit --no-fund --loglevel=error mermaid@$(MERMAID_VERSION) >/dev/null
+	@$(call from-npm,$(VENV)/mermaid-$(MERMAID_VERSION),mermaid@$(MERMAID_VERSION))
+
+$(IFRAME_WORKER): | $(INSTALLED)
+	@$(call from-npm,$(VENV)/iframe-worker-$(IFRAME_WORKER_VERSION),iframe-worker@$(IFRAME_WORKER_VERSION))
 
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches
@@ -168,8 +177,7 @@ $(SCALE): deploy/requirements.txt $(INSTALLED)
 
 $(EMULATOR): | $(INSTALLED)
 	@echo "Installing the Azure Storage emulator"
-	@mkdir -p $(VENV)/azurite
-	@PATH="$(BIN):$$PATH" npm install --prefix $(VENV)/azurite --no-package-lock --no-audit --no-fund --loglevel=error azurite@$(AZURITE_VERSION) >/dev/null
+	@$(call from-npm,$(VENV)/azurite,azurite@$(AZURITE_VERSION))
 	@touch $@
 
 # What others would use, in an environment of its own: none of it is a dependency of the product.
