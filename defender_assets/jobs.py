@@ -1,4 +1,4 @@
-"""The jobs that do a day's work. The sweep, which only looks, stands with its schedule."""
+"""The jobs that do a day's work, and the check of all days. The sweep stands in `sweep`, the lake's in `schedules`."""
 
 import dagster as dg
 
@@ -16,7 +16,10 @@ INGEST_DAY = dg.define_asset_job(
     "ingest_day",
     selection=_A_DAY,
     executor_def=dg.in_process_executor,
-    description="Materializes all assets of a day: new bytes to raw, typed tables, quarantine, leads, stories, brief.",
+    description=(
+        "Materializes all assets of a day: new bytes to raw, typed tables, quarantine, leads, stories, OCSF events, "
+        "the brief."
+    ),
 )
 
 REFRESH_DAY = dg.define_asset_job(
@@ -36,8 +39,8 @@ REBUILD_DAY = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     tags={FULL_REFRESH_TAG: "true"},
     description=(
-        "Builds a day's tables, leads and stories anew from raw alone, without touching the account: after a fix of "
-        "the reader, and when the export's retention has deleted the blobs."
+        "Builds a day's tables, and all that is made of them, anew from raw alone, without touching the account: after "
+        "a fix of the reader, and when the export's retention has deleted the blobs."
     ),
 )
 

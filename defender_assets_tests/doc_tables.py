@@ -37,13 +37,13 @@ _SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks)\n.*?(?=^## |\Z)", re.M
 
 
 def column_table(name: str) -> str:
-    """The Markdown table of a table's columns: name, type, where it comes from, what it says."""
+    """The Markdown table of a table's columns: name, type, what it says, where it comes from."""
     lineage = lineage_of(name)
     rows = [
-        f"| `{column.name}` | {column.type_name} | {_origins(lineage.get(column.name, ()))} | {_text(column)} |"
+        f"| `{column.name}` | {column.type_name} | {_text(column)} | {_origins(lineage.get(column.name, ()))} |"
         for column in COLUMNS[name]
     ]
-    return "\n".join(["| column | type | from | what it says |", "|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| column | type | what it says | from |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def check_table() -> str:
@@ -81,7 +81,8 @@ def _origins(origins: Iterable[Origin]) -> str:
 
 def _text(column: Column) -> str:
     words = f" Words so far: {', '.join(column.known_words)}." if column.known_words else ""
-    return f"{column.meaning.removesuffix('.')}.{words}".replace("|", "\\|")
+    fields = f" Fields: {', '.join(f'`{name}`' for name in column.fields)}." if column.fields else ""
+    return f"{column.meaning.removesuffix('.')}.{words}{fields}".replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -129,8 +129,8 @@ def _next(place: "Place") -> str:
         "  .venv/bin/defender-assets brief --out brief.html\n"
         "                                          the newest day as a page to read in a browser\n"
         "  .venv/bin/defender-assets check         what the settings amount to\n"
-        "  a real account                          put AZURE_STORAGE_CONNECTION_STRING into .env, and a\n"
-        "                                          DEFENDER_LAKE_URI of its own, apart from these made-up alerts"
+        "  .venv/bin/defender-assets init          asks for a real account; give it a lake of its own, apart from\n"
+        "                                          these made-up alerts"
     )
 
 

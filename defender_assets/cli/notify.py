@@ -8,6 +8,7 @@ import click
 from defender_assets.cli.complaints import Complaint
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
+from defender_assets.core.counting import counted
 
 if TYPE_CHECKING:
     from defender_assets.core.notices.health import Health
@@ -42,7 +43,7 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
         for destination, notices, _ in messages:
             for line in lines(notices):
                 say(f"{destination}: {line}")
-        say(f"{len(messages)} messages would be sent.")
+        say(f"{counted(len(messages), 'message')} would be sent.")
         return
     reports = notifier.round(health)
     if output_format == "json":

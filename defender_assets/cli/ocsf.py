@@ -17,7 +17,7 @@ from defender_assets.cli.reading import Reading
 def ocsf(*, day: date | None, out: Path | None) -> None:
     """Write leads as OCSF 1.8.0 Detection Findings (class 2004), one JSON event a line.
 
-    JSON escapes the control characters of hostile text, so a line is a line; on a terminal, events are ASCII too.
+    Events are ASCII: JSON escapes all else, so hostile text acts on no terminal, and a line is a line.
     """
     from defender_assets.core import views
 

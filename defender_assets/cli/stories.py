@@ -51,7 +51,7 @@ def stories(
     output_format: str,
     **asked: str | None,
 ) -> None:
-    """Show stories: leads of any product that share an entity, the highest score first. `story ID` shows one."""
+    """Show stories: leads of any product that belong together, the highest score first. `story ID` shows one."""
     from defender_assets.core import views
 
     reading = Reading.of_settings()

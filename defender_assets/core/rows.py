@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 from msgspec import Raw
 
-from defender_assets.core.envelopes import UnreadableLineError, read_object
+from defender_assets.core.envelopes import REASONS, UnreadableLineError, read_object
 from defender_assets.core.records import ENVELOPE_KEY, Gathered, Source, gather
 from defender_assets.core.tables import INSTANT, Column, Table
 from defender_assets.core.values import read_arrays, read_instants
@@ -24,7 +24,7 @@ QUARANTINE_COLUMNS = (
     Column("blob", pl.String(), "Path of the blob in its container"),
     Column("blob_created_at", INSTANT, "Creation time of the blob: its generation"),
     Column("byte_offset", pl.Int64(), "Offset in the blob of the line's first byte"),
-    Column("reason", pl.String(), "Why: one of a closed set of codes"),
+    Column("reason", pl.String(), f"Why: {'; '.join(f'{code} ({meaning})' for code, meaning in REASONS.items())}"),
     Column("detail", pl.String(), "What exactly was wrong"),
     Column(
         "content", pl.Binary(), "The line as written, without its line end; of a line above 16 MiB the first 64 KiB"

@@ -55,11 +55,6 @@ def egress_address(chance: Random) -> str:
     return f"{_EGRESS_BLOCK}.{chance.randrange(256)}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
 
 
-def private_address(chance: Random) -> str:
-    """One of a few addresses that every network has inside."""
-    return f"10.0.{chance.randrange(2)}.{chance.randrange(4, 12)}"
-
-
 def hostile_host(chance: Random) -> str:
     """A host name under the reserved `.example`."""
     stem = chance.choice(("invoice", "login", "parcel", "payroll", "shared-docs", "update"))

@@ -1,4 +1,4 @@
-"""How a record is spelt in the export: containers, blob paths, the envelope, and the columns of each table.
+"""How a record is spelt in the export: containers, blob paths, the envelope, and the columns of the wide tables.
 
 Microsoft's layout belongs here (no fact of it is taken from the reader, whose witness this package is); values do not.
 """
@@ -20,10 +20,6 @@ END_OF_LINE = b"\r\n"
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
-
-ALERT_INFO_COLUMNS = _names(
-    "Timestamp AlertId Title Category Severity ServiceSource DetectionSource AttackTechniques MachineGroup"
-)
 
 ALERT_EVIDENCE_COLUMNS = _names(
     "Timestamp AlertId Title Categories AttackTechniques ServiceSource DetectionSource EntityType EvidenceRole "

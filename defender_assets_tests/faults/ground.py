@@ -9,7 +9,7 @@ from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets_tests.export.places import Place
 from defender_assets_tests.exports import DAY, local_lake
-from defender_assets_tests.faults.days import Sizes, run_day, run_part
+from defender_assets_tests.faults.days import run_part
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport
 from defender_assets_tests.faults.lakes import FaultyLake, Moment
 from defender_assets_tests.faults.streams import Line, Slot, make_line
@@ -64,7 +64,3 @@ class Ground:
     def faulty_export(self, call: Call, number: int, event: Event) -> FaultyExport:
         """The export, with an event at a call."""
         return FaultyExport(self.export, call, number, event)
-
-    def whole_day(self) -> None:
-        """A calm run of the whole day."""
-        run_day(self.lake, self.export, DAY, Sizes())

@@ -12,8 +12,6 @@ from defender_assets.core.devices.merges import merge_chains
 from defender_assets.core.keys import ALERT_KEY
 from defender_assets.core.tables.schema import INSTANT, LOGGED_ON_USERS, Column
 
-MATCHES = ("as_of", "after", "unknown", "no_device")
-
 DEVICES_AT_ONCE = 20_000
 """So many devices' heartbeats are held at once: memory then follows this number, not the size of the tenant."""
 

@@ -7,6 +7,7 @@ from defender_assets.core.devices.changed import CHANGES
 from defender_assets.core.devices.chosen import DEVICES
 from defender_assets.core.entities.links import ENTITY
 from defender_assets.core.entities.listed import LISTED
+from defender_assets.core.products import PRODUCTS
 from defender_assets.core.scoring import REASONS
 from defender_assets.core.tables.schema import PROVENANCE, Column, flag, instant, integer, text, texts
 
@@ -40,7 +41,7 @@ LEAD_COLUMNS = (
     text("category", "Type of threat indicator or breach activity"),
     text("service_source", "Product that raised the alert, as Microsoft wrote it"),
     text("detection_source", "Detection technology or sensor that identified the activity"),
-    text("product", "Product that raised the alert: one name through all of Microsoft's renamings"),
+    text("product", "Product that raised the alert: one name through all of Microsoft's renamings", *PRODUCTS),
     texts("attack_techniques", "MITRE ATT&CK techniques (T1059.001) of all versions of the alert, sorted"),
     instant("alert_time", "Earliest Timestamp of the alert's records"),
     instant("first_seen_at", "When Microsoft wrote the first record of the alert (least exported_at)"),

@@ -1,4 +1,4 @@
-"""A day's stories, put together out of leads and what ties them. How one lead is scored is told in `scoring.py`."""
+"""A day's stories, put together out of leads and what ties them. How one lead is scored: `core/risk`."""
 
 from collections import Counter
 from datetime import date, timedelta

@@ -33,6 +33,12 @@ class Column:
         names = {pl.Datetime: "timestamp (UTC)", pl.String: "string", pl.Binary: "bytes"}
         return names.get(type(self.dtype), str(self.dtype).lower())
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the names of the fields of a list of structs; nothing for any other type."""
+        inner = self.dtype.inner if isinstance(self.dtype, pl.List) else None
+        return tuple(field.name for field in inner.fields) if isinstance(inner, pl.Struct) else ()
+
 
 def text(name: str, meaning: str, *known_words: str) -> Column:
     """Return a String column."""

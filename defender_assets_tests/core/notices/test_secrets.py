@@ -124,7 +124,7 @@ def test_the_command_and_check_never_show_it(team: Team, monkeypatch: pytest.Mon
     assert '"name": "DEFENDER_SLACK_WEBHOOK", "value": "set", "origin": "environment"' in said
     team.lead("a", day=datetime.now(UTC).date(), title="\x1b[31mred")
     code, said = run("notify", "--dry-run")
-    assert (code, said) == (0, "slack: New lead: \\x1b[31mred (risk 90)\n1 messages would be sent.\n")
+    assert (code, said) == (0, "slack: New lead: \\x1b[31mred (risk 90)\n1 message would be sent.\n")
     assert run("notify", "--dry-run", "--format", "json")[0] == 0
     assert team.slack.asked == []
     team.slack.answers = [503, 200]
