@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from defender_assets.core.counting import counted
 from defender_assets.core.cursors import Cursors, read_cursors
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.export.blobs import Blob, Export, generation
@@ -69,7 +70,8 @@ class DayBehind:
 
     def describe(self) -> str:
         """Return one line for the log of the sensor."""
-        parts = [f"{self.missing_bytes} new bytes in {len(self.missing)} blobs"] if self.missing else []
+        blobs = counted(len(self.missing), "blob")
+        parts = [f"{counted(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
         parts += [f"{stale.table} at version {stale.version} of {stale.upstream}" for stale in self.stale]
         return f"{self.day}: " + ", ".join(parts)
 

@@ -41,7 +41,7 @@ def test_a_day_with_new_bytes_is_behind_until_it_has_run(lake: Lake, export: Dir
     (behind,) = survey(lake, export, [DAY, NEXT])
     assert behind.day == DAY
     assert behind.missing_bytes == len(records(ALERT_INFO, 0, 2))
-    assert f"{behind.missing_bytes} new bytes" in behind.describe()
+    assert f"{behind.missing_bytes:,} new bytes in 1 blob" in behind.describe()
     run_day(lake, export, DAY)
     assert survey(lake, export, [DAY, NEXT]) == []
 

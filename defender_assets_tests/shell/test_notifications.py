@@ -60,7 +60,7 @@ def test_a_lead_is_told_once_though_the_instance_is_lost(telling: Workshop, rece
     target = telling.lake.fenced(LEADS.name, DAY)
     row = {"tenant_id": "t", "export_date": DAY, "lead_id": "l", "alert_id": "a", "title": "T", "risk_score": 9}
     telling.lake.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 1))
-    assert notify(telling) == "slack: 1 notices in 1 messages"
+    assert notify(telling) == "slack: 1 notice in 1 message"
     assert notify(telling) == "slack: 0 notices in 0 messages"
     with dg.instance_for_test() as other:
         assert notify(telling, other) == "slack: 0 notices in 0 messages"

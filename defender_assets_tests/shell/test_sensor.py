@@ -142,7 +142,7 @@ def test_an_unterminated_tail_is_asked_for_once_and_again_when_it_grows(swept: W
     assert swept.follow(request).success
     waiting = swept.tick()
     assert waiting.requests == []
-    assert "100 new bytes in 1 blobs (attempt 1, waiting)" in waiting.reason
+    assert "100 new bytes in 1 blob (attempt 1, waiting)" in waiting.reason
     swept.folder.append(ALERT_INFO, blob_path(day=DAY), line[100:])
     assert swept.tick().days == [DAY.isoformat()]
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.counting import counted
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.notices import slack, teams
@@ -74,7 +75,7 @@ class Report:
 
     def describe(self) -> str:
         """Return a line for a log."""
-        done = f"{self.destination}: {len(self.sent)} notices in {self.messages} messages"
+        done = f"{self.destination}: {counted(len(self.sent), 'notice')} in {counted(self.messages, 'message')}"
         return f"{done}; {self.problem}" if self.problem else done
 
 
