@@ -1,7 +1,7 @@
 """What a materialization tells: the reports of the core as Dagster metadata.
 
-Text that came out of alerts is shown in table cells only, which the UI renders as plain text; control and direction
-characters are shown as escapes.
+Text that came out of alerts stands in table cells and in JSON, which the UI shows as plain text, and in pictures, which
+run nothing; never in Markdown. Control and direction characters are shown as escapes.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metad
         metadata["quarantine_reasons"] = dg.MetadataValue.json(dict(report.reasons))
     if report.tally.misfits:
         metadata["unmapped_fields"] = dg.MetadataValue.json(
-            {k[:CELL]: n for k, n in report.tally.misfits.most_common(20)}
+            {visible(k)[:CELL]: n for k, n in report.tally.misfits.most_common(20)}
         )
     return metadata
 

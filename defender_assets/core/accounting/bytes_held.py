@@ -56,7 +56,7 @@ def byte_balance(
         return Finding(
             passed=False,
             summary=f"{len(off)} blobs are not kept to their last newline, {torn.height} have holes or overlaps. Run "
-            "the day with `full_refresh: true`, and report it: a promise is broken.",
+            "`refresh_day` for the day, and report it: a promise is broken.",
             facts=facts,
         )
     tails = f"; {len(old_tails)} tails have waited for their newline for over a day" if old_tails else ""

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.hostile import visible
 from defender_assets.core.lake import Lake
 from defender_assets.core.openings import scan_days
 from defender_assets.core.tables import Table
@@ -32,14 +33,14 @@ def drift(lake: Lake, table: Table, day: date) -> Finding:
     # only what there is to tell pays for looking back
     earlier = _found(table, scan_days(typed, day - timedelta(days=LOOKBACK_DAYS), day - timedelta(days=1)))
     news = [
-        {"what": name[:CELL], "rows": days[day], "first_seen": min(earlier.get(name, days)).isoformat()}
+        {"what": visible(name)[:CELL], "rows": days[day], "first_seen": min(earlier.get(name, days)).isoformat()}
         for name, days in sorted(today.items(), key=lambda item: -item[1][day])
     ]
     facts: dict[str, Any] = {"found": news[: 3 * SAMPLES], "count": len(news)}
     return Finding(
         passed=False,
         summary=f"{len(news)} things are not in the schema. Nothing is lost: fields are in `unmapped`, words in their "
-        "columns. If a field is worth a column, add it to the schema and run its days with `full_refresh: true`.",
+        "columns. If a field is worth a column, add it to the schema and run `rebuild_day` for its days.",
         facts=facts,
     )
 

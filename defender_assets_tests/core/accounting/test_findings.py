@@ -184,3 +184,10 @@ def test_new_fields_misfits_and_words_are_named_with_their_first_day(place: Plac
         "value that does not fit MachineGroup": DAY.isoformat(),
         "Severity 'Severe'": DAY.isoformat(),
     }
+
+
+def test_names_and_words_that_hide_are_shown_as_escapes(place: Place) -> None:
+    hidden = properties(ALERT_INFO, **{"Ev\u202eil": 1, "Severity": "Hi\u202egh"})
+    place.arrive(ALERT_INFO, line(ALERT_INFO, hidden))
+    found = drift(place.lake, ALERT_INFO, DAY).facts["found"]
+    assert {entry["what"] for entry in found} == {"field Ev\\u202eil", "Severity 'Hi\\u202egh'"}
