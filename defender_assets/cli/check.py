@@ -15,6 +15,7 @@ import click
 from defender_assets.cli.complaints import complain
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json
+from defender_assets.core.counting import counted
 from defender_assets.core.failures import SettingsError, scrub
 
 if TYPE_CHECKING:
@@ -158,8 +159,8 @@ def _settings(settings: "Settings") -> Iterator[Setting]:
 
 
 def _muted(settings: "Settings") -> str:
-    count = len(settings.judgement.mutes)
-    return f"{settings.muted} ({count} rule{'' if count == 1 else 's'})" if settings.muted else "no lead is muted"
+    rules = counted(len(settings.judgement.mutes), "rule")
+    return f"{settings.muted} ({rules})" if settings.muted else "no lead is muted"
 
 
 def _told(settings: "Settings") -> dict[str, str]:
@@ -237,7 +238,7 @@ def _judge_credentials(report: Report, settings: "Settings", now: datetime) -> N
 
 def _judge_container(report: Report, container: "ContainerFacts", settings: "Settings") -> None:
     if container.days_before_start:
-        days = f"{container.days_before_start} day{'s' if container.days_before_start > 1 else ''}"
+        days = counted(container.days_before_start, "day")
         report.notes.append(
             f"{container.container} holds {days} before {settings.start_date} that are not read: "
             f"DEFENDER_START_DATE={container.first_day} takes them in"

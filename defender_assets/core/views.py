@@ -12,11 +12,11 @@ from polars.exceptions import PolarsError
 
 from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
 from defender_assets.core.failures import LakeError, scrub
+from defender_assets.core.keys import LEAD_KEY
 from defender_assets.core.lake import Lake
 from defender_assets.core.muted import unmuted
 from defender_assets.core.typed import QUARANTINE
 
-_LEAD = ("tenant_id", "lead_id")
 _STORY = ("tenant_id", "story_id")
 
 
@@ -31,7 +31,7 @@ def current_leads(lake: Lake, until: date | None = None, *, muted: bool = False)
 
 def latest_leads(versions: pl.LazyFrame) -> pl.LazyFrame:
     """Return of rows of `device_enriched_leads` the latest of each lead."""
-    return _latest(versions, _LEAD)
+    return _latest(versions, LEAD_KEY)
 
 
 def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:

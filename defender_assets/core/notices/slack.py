@@ -12,8 +12,8 @@ from defender_assets.core.notices.texts import DIGEST_SHOWN, digest_title, fitte
 
 Block = dict[str, Any]
 
-# Slack's limits: characters of a header, a section, a field of a section, and fields of a section
-HEADER, SECTION, FIELD, FIELDS = 150, 3000, 2000, 10
+# Slack's limits: characters of a header, a section, and fields of a section
+HEADER, SECTION, FIELDS = 150, 3000, 10
 _LINE, _FALLBACK = 140, 300
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
