@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from defender_assets.core import chunks, lake, raw, records, typed
+from defender_assets.core import chunks, conflicts, raw, records, typed
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import Export
 from defender_assets.core.lake import Lake
@@ -62,7 +62,7 @@ def small_sizes() -> Iterator[None]:
     functions: tuple[Any, ...] = (chunks.Fetch.chunks, chunks.Fetch.up_to)
     defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
     numbers = [(chunks, "LONGEST_LINE", LONGEST_LINE), (records, "LONGEST_LINE", LONGEST_LINE)]
-    numbers += [(chunks, "IN_FLIGHT", 1), (lake, "LONGEST_PAUSE", 0)]
+    numbers += [(chunks, "IN_FLIGHT", 1), (conflicts, "LONGEST_PAUSE", 0)]
     before = [getattr(module, name) for module, name, _ in numbers]
     try:
         for function in functions:

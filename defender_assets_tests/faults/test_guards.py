@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core import ahead, arrow, chunks, compaction, container, derived, lake, pending, raw, typed
+from defender_assets.core import (
+    ahead,
+    arrow,
+    chunks,
+    compaction,
+    conflicts,
+    container,
+    derived,
+    lake,
+    pending,
+    raw,
+    typed,
+)
 from defender_assets.core.export import AzureExport, DirectoryExport, blobs
 from defender_assets.core.failures import DefenderAssetsError
 from defender_assets_tests.export.places import Directory
@@ -65,7 +77,7 @@ COMPACTION_HANDLE = Guard(
     "lake.commit(target,",
     "lake.commit(lake.fenced(part.table, part.day, fence_of(part.fence, part.day)),",
 )
-ROUNDS = Guard("rounds", lake, "in_rounds", "except CommitFailedError", "except ZeroDivisionError")
+ROUNDS = Guard("rounds", conflicts, "in_rounds", "except CommitFailedError", "except ZeroDivisionError")
 BOTH_VERSIONS = Guard(
     "both versions",
     typed,
