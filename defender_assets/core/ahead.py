@@ -50,5 +50,5 @@ def _reading(batches: RawBatches) -> _Reading:
 
 def read_batches(table: Table, batches: RawBatches) -> list[Parsed]:
     """Return what the batches hold, copies included."""
-    parsed = list(parse(table, batches.chunks()))
+    parsed = list(parse(table, batches.chunks(), batches.size))
     return parsed + [quarantine_long_line(table, source, head, length) for source, head, length in batches.long_lines()]

@@ -17,12 +17,16 @@ _GENERATION = ("tenant_id", "blob", "blob_created_at")
 
 @dataclass(frozen=True)
 class RawBatches:
-    """The batches `after` < batch ≤ `upto` of a day, in one opening of the raw table."""
+    """The batches `after` < batch ≤ `upto` of a day, in one opening of the raw table.
+
+    `size` is how many bytes of whole lines they hold; `shares` know it.
+    """
 
     raw: DeltaTable
     day: date
     after: int
     upto: int
+    size: int = 0
 
     def _rows(self) -> pl.LazyFrame:
         return scan(self.raw).filter(
@@ -42,10 +46,10 @@ class RawBatches:
         after, taken = self.after, 0
         for batch, size in sizes.iter_rows():
             if taken and taken + size > limit:
-                shares.append(RawBatches(self.raw, self.day, after, batch - 1))
+                shares.append(RawBatches(self.raw, self.day, after, batch - 1, taken))
                 after, taken = batch - 1, 0
             taken += size
-        shares.append(RawBatches(self.raw, self.day, after, self.upto))
+        shares.append(RawBatches(self.raw, self.day, after, self.upto, taken))
         return shares
 
     def chunks(self) -> Iterator[tuple[Source, bytes]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from defender_assets.core.chunks import MEBIBYTE
+from defender_assets.core.patience import Patience
 from defender_assets.core.records import Gathered, Source, gather
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parsed_rows
 from defender_assets.core.tables import TABLES, Table
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GROUP_BYTES = 16 * MEBIBYTE
-PLAIN_BYTES = 8 * MEBIBYTE
-"""From this size on a group is worth the compiled reader: it takes half a second to load, the other some 20 MB/s."""
+PATIENCE = Patience(48 * MEBIBYTE)
+"""So many bytes are read line by line in the processor seconds that loading the compiled reader saves on more."""
 PLAIN_PART = MEBIBYTE // 4
 """What a tenant has to have in such a group: a call of the reader costs some milliseconds."""
 WORKERS = min(4, os.cpu_count() or 1)
@@ -40,15 +41,17 @@ Reader = Callable[[Table, str, bytes], "Plain"]
 def parse(
     table: Table,
     chunks: Iterable[tuple[Source, bytes]],
+    size: int,
     *,
-    plain_bytes: int = PLAIN_BYTES,
+    patience: Patience = PATIENCE,
     plain_part: int = PLAIN_PART,
 ) -> Iterator[Parsed]:
-    """Yield what chunks of whole lines hold, some 16 MiB of them at a time, a few of these at once on all cores."""
+    """Yield what chunks of whole lines, `size` bytes in all, hold: 16 MiB at a time, a few of these on all cores."""
+    compiled = patience.ends(size)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="parse") as pool:
         ahead: deque[Future[list[Parsed]]] = deque()
         for group in _groups(chunks):
-            ahead.append(pool.submit(_parse_group, table, group, plain_bytes, plain_part))
+            ahead.append(pool.submit(_parse_group, table, group, plain_part, compiled=compiled))
             if len(ahead) > WORKERS:
                 yield from ahead.popleft().result()
         while ahead:
@@ -68,11 +71,10 @@ def _groups(chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Chunks]:
         yield group
 
 
-def _parse_group(table: Table, group: Chunks, plain_bytes: int, plain_part: int) -> list[Parsed]:
+def _parse_group(table: Table, group: Chunks, plain_part: int, *, compiled: bool) -> list[Parsed]:
     """Return what a group holds; the chunks of tenants that have little in it are read together, line by line."""
     ordered = sorted(group, key=lambda chunk: chunk[0].tenant_id)
-    loaded = _compiled_reader.cache_info().currsize
-    reader = _compiled_reader() if loaded or sum(len(content) for _, content in group) >= plain_bytes else None
+    reader = _compiled_reader() if compiled else None
     found = []
     rest = Gathered()
     for _, of_tenant in groupby(ordered, key=lambda chunk: chunk[0].tenant_id):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from defender_assets.core.parsing import parse
+from defender_assets.core.patience import Patience
 from defender_assets.core.plain.reader import read_plain
 from defender_assets.core.records import Source
 from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse_chunk
@@ -41,7 +42,7 @@ def both_agree(table: Table, *contents: bytes, tenants: tuple[str, ...] = (TENAN
         (replace(SOURCE, tenant_id=tenants[n % len(tenants)], blob=f"blob {n}", byte_start=7 * n), content)
         for n, content in enumerate(contents)
     ]
-    fast = together(table, list(parse(table, chunks, plain_bytes=0, plain_part=0)))
+    fast = together(table, list(parse(table, chunks, 0, patience=Patience(0), plain_part=0)))
     exact = together(table, [parse_chunk(table, source, content) for source, content in chunks])
     assert_frame_equal(fast.rows, exact.rows)
     assert_frame_equal(fast.quarantined, exact.quarantined)
@@ -175,7 +176,8 @@ def test_a_line_of_16_mib_and_one_above_are_told_apart() -> None:
 NO_PLACE = """
 import pickle, sys
 from defender_assets.core.parsing import parse
-pieces = parse(*pickle.load(sys.stdin.buffer), plain_bytes=0, plain_part=0)
+from defender_assets.core.patience import Patience
+pieces = parse(*pickle.load(sys.stdin.buffer), 0, patience=Patience(0), plain_part=0)
 print(sum(piece.rows.height for piece in pieces))
 """
 

@@ -217,8 +217,9 @@ def test_shares_hold_whole_batches(setup: Setup) -> None:
         setup.ingest()
     size = len(records(ALERT_INFO, 0, 1))
     batches = RawBatches(setup.lake.open(ALERT_INFO.raw), DAY, 0, 4)
-    assert [(share.after, share.upto) for share in batches.shares(2 * size)] == [(0, 2), (2, 4)]
-    assert [(share.after, share.upto) for share in batches.shares(10**9)] == [(0, 4)]
+    found = [(share.after, share.upto, share.size) for share in batches.shares(2 * size)]
+    assert found == [(0, 2, 2 * size), (2, 4, 2 * size)]
+    assert [(share.after, share.upto, share.size) for share in batches.shares(10**9)] == [(0, 4, 4 * size)]
 
 
 def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
@@ -233,8 +234,8 @@ def test_a_reader_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 3) + BAD)
     setup.ingest()
 
-    def forgetful(table: Table, chunks: Iterator[tuple[Source, bytes]]) -> Iterator[Parsed]:
-        for parsed in parse(table, chunks):
+    def forgetful(table: Table, chunks: Iterator[tuple[Source, bytes]], size: int) -> Iterator[Parsed]:
+        for parsed in parse(table, chunks, size):
             yield replace(parsed, rows=parsed.rows.head(2))
 
     with monkeypatch.context() as patch:
