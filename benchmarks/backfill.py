@@ -163,7 +163,6 @@ def show_imports() -> None:
         "polars",
         "azure.storage.blob",
         "azure.identity",
-        "networkx",
         "defender_assets.definitions",
     ):
         found: list[Cost] = []

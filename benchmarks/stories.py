@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-import networkx as nx
 import polars as pl
 
 from benchmarks.clusters import Alert, Quality, quality
 from defender_assets.core import raw, typed
+from defender_assets.core.components import components
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
@@ -90,9 +90,8 @@ def _tied(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str]:
         gap=(pl.col("alert_time").shift(-1) - pl.col("alert_time")).over(key),
     )
     pairs = pairs.filter(pl.col("other").is_not_null() & (pl.col("gap") <= (window or _EVER)))
-    graph: nx.Graph[Alert] = nx.Graph()
-    graph.add_edges_from(((t, a), (t, b)) for t, a, b in pairs.select("tenant_id", "alert_id", "other").iter_rows())
-    return {alert: min(group)[1] for group in nx.connected_components(graph) for alert in group}
+    ties = (((t, a), (t, b)) for t, a, b in pairs.select("tenant_id", "alert_id", "other").iter_rows())
+    return {alert: min(group)[1] for group in components(ties) for alert in group}
 
 
 def measure(scenario: Scenario, warm_up: int) -> dict[str, Quality]:

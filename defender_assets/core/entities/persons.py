@@ -7,9 +7,9 @@ import struct
 import uuid
 from itertools import pairwise
 
-import networkx as nx
 import polars as pl
 
+from defender_assets.core.components import components
 from defender_assets.core.entities.addresses import by_value
 
 IDENTIFIERS = ("user_object_id", "user_upn", "user_sid", "user_name")
@@ -85,15 +85,15 @@ def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
         .unique()
         .collect()
     )
-    graph: nx.Graph[tuple[str, str]] = nx.Graph()
+    pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []
     ranks: dict[tuple[str, str], tuple[int, str]] = {}
     for tenant_id, *values in rows.select("tenant_id", *IDENTIFIERS).unique().iter_rows():
         nodes = [(tenant_id, value) for value in values if value]
         ranks |= {(tenant_id, value): (rank, value) for rank, value in enumerate(values) if value}
-        graph.add_edges_from(pairwise(nodes))
+        pairs += pairwise(nodes)
     found = [
         (tenant_id, value, min(ranks[node] for node in group)[1])
-        for group in nx.connected_components(graph)
+        for group in components(pairs)
         if len(group) <= MOST_IDENTIFIERS
         for node in group
         for tenant_id, value in [node]

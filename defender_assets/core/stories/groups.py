@@ -1,8 +1,8 @@
 """Which leads become one story: ties in, groups out; and what the leads of a group share. Ties are made next door."""
 
-import networkx as nx
 import polars as pl
 
+from defender_assets.core.components import components
 from defender_assets.core.keys import LEAD_KEY
 from defender_assets.core.stories.ties import PARTS, SURE, TIE_WINDOW, TIED, held_entities
 
@@ -18,9 +18,8 @@ def groups(tied: pl.DataFrame) -> pl.DataFrame:
     best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected") < SURE)
     pairs = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
-    graph: nx.Graph[tuple[str, str]] = nx.Graph()
-    graph.add_edges_from(((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
-    members = [(*lead, number) for number, component in enumerate(nx.connected_components(graph)) for lead in component]
+    ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
+    members = [(*lead, number) for number, component in enumerate(components(ties)) for lead in component]
     schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
     grouped = pl.DataFrame(members, schema=schema, orient="row")
     return pl.concat([grouped, _lone(tied, grouped)])
@@ -84,11 +83,10 @@ def _in_time(held: pl.DataFrame) -> pl.DataFrame:
 def _users(held: pl.DataFrame) -> pl.DataFrame:
     """Return which user identifiers are one person's: leads of different days may know different parts of them."""
     users = held.filter(pl.col("kind") == "user").select("tenant_id", "value", "identity").unique()
-    graph: nx.Graph[tuple[str, str]] = nx.Graph()
-    graph.add_edges_from(((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
+    ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
     rows = [
         (tenant_id, "user", value, min(component)[1])
-        for component in nx.connected_components(graph)
+        for component in components(ties)
         for tenant_id, value in component
     ]
     schema = {"tenant_id": pl.String(), "kind": pl.String(), "value": pl.String(), "person": pl.String()}
