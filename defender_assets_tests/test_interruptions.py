@@ -81,7 +81,7 @@ def growths(draw: st.DrawFn, blobs: dict[str, bytes]) -> list[tuple[str, bytes] 
     return steps
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmDay, data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
