@@ -9,10 +9,13 @@ _SIGNED = re.compile(
     r"(?i)(?P<name>\bsig|signature|accountkey|account_key|sharedaccesskey|sharedaccesssignature|authorization|password)"
     r"(?P<sep>\s*[=:]\s*)(?P<value>(?!…)[^\s&;,'\"}\])>]+(?:\s(?<=Bearer\s)\S+)?)"
 )
+# where webhooks live
+SLACK_HOST = r"hooks\.slack\.com"
+TEAMS_DOMAIN = r"(?:logic\.azure|powerplatform|webhook\.office)\.com"
 # an account's key or signature, or a webhook's address
 _SECRET = re.compile(
     r"(?i)accountkey=|sharedaccess\w+=|(?:^|[?&;])sig=|[a-z0-9+/]{86}==|"
-    r"://(?:hooks\.slack\.com|[\w.-]+\.(?:logic\.azure|powerplatform|webhook\.office)\.com)[:/]"
+    rf"://(?:{SLACK_HOST}|[\w.-]+\.{TEAMS_DOMAIN})[:/]"
 )
 _LONGEST_SHOWN = 40
 # delta-rs colours its arrows

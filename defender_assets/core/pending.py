@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from deltalake import DeltaTable
+
 from defender_assets.core.counting import counted
 from defender_assets.core.cursors import Cursors, read_cursors
 from defender_assets.core.derived import DERIVED
@@ -82,12 +84,11 @@ def days_behind(
     """Return which of the days are behind, oldest first. Days without blobs and without raw bytes never are."""
     behind = []
     for day in sorted(days):
-        listed = listing.get(day, [])
-        if not listed and not any(held(table.raw, table.raw, day) for table in TABLES):
+        if _is_empty(day, listing, held):
             continue
         missing = [
             Missing(table.raw, blob.path, created_at, cursor, blob.size)
-            for table, blob in listed
+            for table, blob in listing.get(day, [])
             for created_at, cursor in [
                 generation(blob, cursors[table.raw][day].get(blob.path, {}), fixed_creation=fixed_creation)
             ]
@@ -98,6 +99,11 @@ def days_behind(
             order = sorted(missing, key=lambda part: (part.table, part.blob, part.created_at))
             behind.append(DayBehind(day, tuple(order), tuple(stale)))
     return behind
+
+
+def _is_empty(day: date, listing: Listing, held: Held) -> bool:
+    """Return whether a day has neither blobs nor raw bytes."""
+    return not listing.get(day) and not any(held(table.raw, table.raw, day) for table in TABLES)
 
 
 def _stale(day: date, held: Held) -> list[Stale]:
@@ -137,12 +143,16 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
 
     A day whose blobs the account has deleted since they were read is not among them.
     """
-    opened = {table.raw: lake.open(table.raw) for table in TABLES}
-    versions = {name: lake.versions(table) for name, table in opened.items()}
+    held = _held(lake, {table.raw: lake.open(table.raw) for table in TABLES})
     start = max(first, lake.first_day())
-    days = [start + timedelta(days=number) for number in range((last - start).days + 1)]
-    held = {day for day in days if any(version(name, day) for name, version in versions.items())}
-    return [day for day in days if day not in held and not listing.get(day)]
+    days = (start + timedelta(days=number) for number in range((last - start).days + 1))
+    return [day for day in days if _is_empty(day, listing, held)]
+
+
+def _held(lake: Lake, opened: Mapping[str, DeltaTable]) -> Held:
+    """Return what answers with the versions of the opened tables; another table counts as empty."""
+    versions = {name: lake.versions(table) for name, table in opened.items()}
+    return lambda name, fence, day: versions[name](fence, day) if name in versions else 0
 
 
 def survey(
@@ -166,9 +176,4 @@ def survey(
         table.raw: read_cursors(opened[table.raw], wanted) if table.raw in opened else {day: {} for day in wanted}
         for table in TABLES
     }
-    versions = {name: lake.versions(table) for name, table in opened.items()}
-
-    def held(name: str, fence: str, day: date) -> int:
-        return versions[name](fence, day) if name in versions else 0
-
-    return days_behind(wanted, listed, cursors, held, fixed_creation=export.fixed_creation)
+    return days_behind(wanted, listed, cursors, _held(lake, opened), fixed_creation=export.fixed_creation)

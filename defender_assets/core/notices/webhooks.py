@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from defender_assets.core.azure import LOOPBACK
-from defender_assets.core.failures import SettingsError, looks_secret, quoted
+from defender_assets.core.failures import SLACK_HOST, TEAMS_DOMAIN, SettingsError, looks_secret, quoted
 
 TEAMS_WEBHOOK = "DEFENDER_TEAMS_WEBHOOK"
 SLACK_WEBHOOK = "DEFENDER_SLACK_WEBHOOK"
@@ -25,8 +25,8 @@ _KINDS = {
 }
 # what is surely the other one's; either kind may also stand behind a host of one's own
 _HOSTS = {
-    TEAMS_WEBHOOK: re.compile(r".+\.(?:logic\.azure|powerplatform|webhook\.office)\.com"),
-    SLACK_WEBHOOK: re.compile(r"hooks\.slack\.com"),
+    TEAMS_WEBHOOK: re.compile(rf".+\.{TEAMS_DOMAIN}"),
+    SLACK_WEBHOOK: re.compile(SLACK_HOST),
 }
 # shorter parts of an address are words that also stand elsewhere, such as "workflows" or "manual"
 _SHORTEST_SECRET = 12
