@@ -23,7 +23,8 @@ from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.layouts import Layout
 from defender_assets.core.openings import scan
 from defender_assets.core.pending import DayBehind, survey
-from defender_assets.core.refusals import WRITE, explain
+from defender_assets.core.refusals import explain
+from defender_assets.core.sas import WRITE
 from defender_assets.core.tables import TABLES
 
 if TYPE_CHECKING:

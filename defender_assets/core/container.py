@@ -7,7 +7,8 @@ from azure.core.exceptions import AzureError, ResourceExistsError
 
 from defender_assets.core.azure import AzureAccount
 from defender_assets.core.failures import LakeError
-from defender_assets.core.refusals import WRITE, explain
+from defender_assets.core.refusals import explain
+from defender_assets.core.sas import WRITE
 
 
 def container_of(uri: str) -> str:

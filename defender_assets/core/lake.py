@@ -30,7 +30,8 @@ from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.fences import Versions, fence_of, versions_of
 from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
 from defender_assets.core.openings import scan
-from defender_assets.core.refusals import WRITE, explain, explain_text
+from defender_assets.core.refusals import explain, explain_text
+from defender_assets.core.sas import WRITE
 
 logger = logging.getLogger(__name__)
 

@@ -23,9 +23,7 @@ from urllib3.exceptions import NameResolutionError
 
 from defender_assets.core.azure import AzureAccount
 from defender_assets.core.failures import scrub
-from defender_assets.core.sas import READ, WRITE, Needs, grant_of
-
-__all__ = ["READ", "WRITE", "explain", "explain_text", "is_container_missing", "no_blob_service"]
+from defender_assets.core.sas import READ, Needs, grant_of
 
 _STATUS = re.compile(r"non-2xx status code\W+(\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")

@@ -23,7 +23,8 @@ from defender_assets.core.azure import AzureAccount, entra_credential, from_acco
 from defender_assets.core.export import AzureExport, Blob, DirectoryExport
 from defender_assets.core.failures import ExportError, SettingsError
 from defender_assets.core.lake import Lake
-from defender_assets.core.refusals import WRITE, explain, explain_text
+from defender_assets.core.refusals import explain, explain_text
+from defender_assets.core.sas import WRITE
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Account, account_place
