@@ -8,6 +8,7 @@ import argparse
 import math
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -145,7 +146,7 @@ def show(groups: dict[str, Group]) -> None:
         f"\nassumed: {LIST_SECONDS * 1000:.0f} ms and ${LIST_DOLLARS * 10_000:.3f} per 10,000 for a list call, "
         f"${WRITE_DOLLARS * 10_000:.3f} a write, ${READ_DOLLARS * 10_000:.3f} a read"
     )
-    lines = {
+    lines: dict[str, Callable[[Group], str]] = {
         "tenants": lambda g: f"{g.tenants:,}",
         "GB a day": lambda g: f"{g.gigabytes:,.0f}",
         "list calls a tick": lambda g: f"{g.lists_a_tick:,}",
