@@ -1,16 +1,20 @@
-"""What every test gets: isolation from the machine's settings, and the emulator and a filled lake for those that ask.
+"""What every test gets: isolation from the machine's settings; an emulator, a lake, a filled one for those that ask.
 
 Builders of records, exports and lakes do not belong here but beside the tests that use them.
 """
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 from hypothesis import settings
 
+from defender_assets.core.lake import Lake
 from defender_assets_tests.emulator import Emulator, run_emulator
+from defender_assets_tests.exports import local_lake
 from defender_assets_tests.held import Held, make_held
 
 # A deadline measures the machine's other work; a fixed seed makes a run of the suite the same everywhere.
@@ -56,7 +60,29 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake in a directory."""
+    return local_lake(tmp_path / "lake")
+
+
+@pytest.fixture
 def account(emulator: Emulator) -> Emulator:
     """The emulator's account, without any container."""
     emulator.clear()
     return emulator
+
+
+@pytest.fixture
+def service(account: Emulator) -> Iterator[BlobServiceClient]:
+    """A client that writes to the emulator's account."""
+    with account.service() as client:
+        yield client
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine on which nobody listens, and nobody else can begin to."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        port: int = kept.getsockname()[1]
+        yield port

@@ -8,7 +8,6 @@ import base64
 import os
 import re
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,9 +26,10 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from defender_assets_tests.process_groups import end
+
 ACCOUNT_NAME = "devstoreaccount1"
 START_SECONDS = 60
-END_SECONDS = 10
 
 
 class EmulatorError(RuntimeError):
@@ -126,7 +126,7 @@ def run_emulator(environment: Mapping[str, str] = os.environ) -> Iterator[Emulat
         try:
             yield Emulator(port=_listening_port(process, log), account_key=account_key)
         finally:
-            _end(process)
+            end(process)
 
 
 def _listening_port(process: subprocess.Popen[bytes], log: Path) -> int:
@@ -140,17 +140,3 @@ def _listening_port(process: subprocess.Popen[bytes], log: Path) -> int:
             raise EmulatorError(f"The Azure Storage emulator ended with code {process.returncode}:\n{said}")
         time.sleep(0.05)  # another process's start has no event to wait for
     raise EmulatorError(f"The Azure Storage emulator did not listen within {START_SECONDS} s:\n{log.read_text()}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator, by force where asking does not help, and whatever is left of its process group."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()

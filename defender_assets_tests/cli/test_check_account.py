@@ -1,6 +1,4 @@
 import json
-import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,15 +24,6 @@ def filled(account: Emulator) -> Emulator:
         blob.create_append_blob()
         blob.append_block(records(ALERT_INFO, 0, 5))
     return account
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port of this machine on which nobody listens, and nobody else can begin to."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        yield port
 
 
 def use(monkeypatch: pytest.MonkeyPatch, connection_string: str, **settings: str) -> None:

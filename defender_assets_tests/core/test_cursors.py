@@ -1,7 +1,6 @@
 """The cursor, answered from the Delta log where its statistics are exact and from the files where they are not."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,16 +11,11 @@ from defender_assets.core.export.blobs import Blob, generation
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.raw import RAW_SCHEMA
 from defender_assets.core.tables import ALERT_INFO
-from defender_assets_tests.exports import DAY, TENANT, blob_path, local_lake
+from defender_assets_tests.exports import DAY, TENANT, blob_path
 
 CREATED = datetime(2026, 11, 3, 8, 0, 1, 123000, tzinfo=UTC)
 LATER = CREATED + timedelta(milliseconds=1)
 PATH = blob_path()
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path)
 
 
 def commit(lake: Lake, *chunks: tuple[str, datetime, int, int]) -> None:

@@ -45,11 +45,6 @@ def run(lake: Lake, export: DirectoryExport) -> None:
         rebuild_day(lake, derived, DAY)
 
 
-@pytest.fixture
-def export(tmp_path: Path) -> DirectoryExport:
-    return DirectoryExport(tmp_path / "export")
-
-
 def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
     """`lakes/first_version` is a day of a synthetic export and the lake that version 0.1.0 made of it."""
     shutil.copytree(FIRST_VERSION, tmp_path / "copy")

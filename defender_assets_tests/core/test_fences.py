@@ -1,7 +1,6 @@
 """The versions of all days from one reading of the log: the same that delta-rs looks up one by one."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,16 +13,11 @@ from defender_assets.core.layouts import PROPERTIES
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.settings import LAYOUTS
 from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import DAY, local_lake
+from defender_assets_tests.exports import DAY
 
 NAME = ALERT_INFO.name
 DAYS = [DAY + timedelta(days=number) for number in range(3)]
 INTERVAL = int(PROPERTIES["delta.checkpointInterval"])
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path)
 
 
 def commit(lake: Lake, day: date) -> None:

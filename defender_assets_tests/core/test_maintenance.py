@@ -34,16 +34,6 @@ from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, re
 BAD = b"no record\r\n"
 
 
-@pytest.fixture
-def export(tmp_path: Path) -> DirectoryExport:
-    return DirectoryExport(tmp_path / "export")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path / "lake")
-
-
 def ticks(lake: Lake, export: DirectoryExport, count: int, day: date = DAY, first: int = 0) -> None:
     """Small appends, each followed by a run, newest records first so that the table is not sorted as a whole."""
     folder = Folder(export.root)

@@ -1,9 +1,6 @@
 """Which days are behind: seen from listings and versions alone."""
 
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from defender_assets.core import raw, typed
 from defender_assets.core.derived import BRIEFS, DERIVED, LEADS, STORIES, rebuild_day
@@ -12,24 +9,9 @@ from defender_assets.core.lake import Lake
 from defender_assets.core.pending import list_all, list_days, survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets_tests.day_runs import run_day
-from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
+from defender_assets_tests.exports import DAY, Folder, blob_path, records
 
 NEXT = DAY + timedelta(days=1)
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> DirectoryExport:
-    return DirectoryExport(tmp_path / "export")
-
-
-@pytest.fixture
-def folder(export: DirectoryExport) -> Folder:
-    return Folder(export.root)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path / "lake")
 
 
 def test_an_empty_export_has_no_day_behind(lake: Lake, export: DirectoryExport) -> None:

@@ -1,7 +1,6 @@
 """New bytes into raw: every byte once, cut at newlines, whatever the blobs do."""
 
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,22 +10,7 @@ from defender_assets.core.export import Blob, DirectoryExport
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
-from defender_assets_tests.exports import DAY, OTHER_TENANT, Folder, blob_path, local_lake, records
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> DirectoryExport:
-    return DirectoryExport(tmp_path / "export")
-
-
-@pytest.fixture
-def folder(export: DirectoryExport) -> Folder:
-    return Folder(export.root)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path / "lake")
+from defender_assets_tests.exports import DAY, OTHER_TENANT, Folder, blob_path, records
 
 
 def kept(lake: Lake, day: date = DAY) -> dict[str, bytes]:

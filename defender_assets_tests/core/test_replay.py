@@ -1,7 +1,5 @@
 """Quarantined lines after a fix of the reader: they move into the table, once."""
 
-from pathlib import Path
-
 import polars as pl
 import pytest
 
@@ -12,17 +10,7 @@ from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.replay import replay
 from defender_assets.core.tables import ALERT_INFO, Table
-from defender_assets_tests.exports import DAY, Folder, blob_path, line, local_lake, properties, records
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> DirectoryExport:
-    return DirectoryExport(tmp_path / "export")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path / "lake")
+from defender_assets_tests.exports import DAY, Folder, blob_path, line, properties, records
 
 
 def refused_by_an_older_reader(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:

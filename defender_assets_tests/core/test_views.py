@@ -18,14 +18,9 @@ from defender_assets.core.views import (
     quarantined_lines,
     story_versions,
 )
-from defender_assets_tests.exports import OTHER_TENANT, TENANT, local_lake
+from defender_assets_tests.exports import OTHER_TENANT, TENANT
 
 FIRST, SECOND = date(2026, 11, 2), date(2026, 11, 3)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return local_lake(tmp_path / "lake")
 
 
 def put(lake: Lake, name: str, day: date, *rows: Mapping[str, Any]) -> None:

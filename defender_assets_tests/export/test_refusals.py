@@ -159,14 +159,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return noted
 
 
-@pytest.fixture
-def closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
-
-
 def test_an_unreachable_account_is_given_up_before_a_sensors_minute_is_over(
     closed_port: int, pauses: list[float]
 ) -> None:

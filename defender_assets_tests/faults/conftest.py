@@ -24,13 +24,6 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 
 
 @pytest.fixture
-def service(account: Emulator) -> Iterator[BlobServiceClient]:
-    """A client that writes to the emulator's account, not through the proxy."""
-    with account.service() as client:
-        yield client
-
-
-@pytest.fixture
 def proxy(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """The emulator behind a proxy; the Azure SDK does not pause between its tries."""
     monkeypatch.setattr(HttpTransport, "sleep", lambda *_: None)

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from defender_assets_tests.process_groups import end
+
 REPOSITORY = Path(__file__).parents[2]
-END_SECONDS = 15
 
 # intervals are the machine's business
 QUICKER = {
@@ -171,17 +172,3 @@ def running(installation: Installation) -> Iterator[WebServer]:
     """Web server and daemon of an installation; all their processes end with the block."""
     with daemon(installation), web_server(installation) as server:
         yield server
-
-
-def end(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
-    """End a process group, by force where asking does not help."""
-    for number in (first, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()

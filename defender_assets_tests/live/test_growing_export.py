@@ -21,7 +21,8 @@ from defender_assets.settings import load_settings
 from defender_assets_tests.day_runs import promised_rows, run_day
 from defender_assets_tests.emulator import run_emulator
 from defender_assets_tests.live.growing import TODAY, Growing, day_before
-from defender_assets_tests.live.processes import Installation, WebServer, end, running, wait_for
+from defender_assets_tests.live.processes import Installation, WebServer, running, wait_for
+from defender_assets_tests.process_groups import end
 
 pytestmark = [pytest.mark.live, pytest.mark.azure]
 

@@ -25,12 +25,6 @@ ALERT = "da638000000000000001_-1000000001"
 
 
 @pytest.fixture
-def service(account: Emulator) -> Iterator[BlobServiceClient]:
-    with account.service() as client:
-        yield client
-
-
-@pytest.fixture
 def place(account: Emulator, service: BlobServiceClient) -> Account:
     return account_place(account, service)
 

@@ -18,10 +18,10 @@ from defender_assets_tests.live.processes import (
     REPOSITORY,
     Installation,
     WebServer,
-    end,
     free_port,
     wait_for,
 )
+from defender_assets_tests.process_groups import end
 
 DEPLOY = REPOSITORY / "deploy"
 ONE_HOST, SEVERAL_HOSTS = DEPLOY / "one-host", DEPLOY / "several-hosts"

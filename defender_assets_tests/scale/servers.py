@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from defender_assets_tests.live.processes import end, free_port
+from defender_assets_tests.live.processes import free_port
+from defender_assets_tests.process_groups import end
 
 START_SECONDS = 60
 DATABASE_USER = "dagster"

@@ -16,7 +16,8 @@ from defender_assets.core.export import Export
 from defender_assets.core.lake import Lake
 from defender_assets.settings import load_settings
 from defender_assets_tests.emulator import run_emulator
-from defender_assets_tests.live.processes import WebServer, end, wait_for
+from defender_assets_tests.live.processes import WebServer, wait_for
+from defender_assets_tests.process_groups import end
 from defender_assets_tests.scale.exports import Written, assert_exact, at_the_truth, write
 from defender_assets_tests.scale.hosts import ONE_HOST, SEVERAL_HOSTS, Host, running
 from defender_assets_tests.scale.servers import run_postgres, run_redis
