@@ -1,4 +1,4 @@
-"""The commands. One module each, thin; what they tell and do stands in `core`, the simulator and the definitions.
+"""The commands. One module or folder each, thin; what they tell and do stands elsewhere (core, simulator, definitions).
 
 Nothing heavy is imported here: Dagster, Polars and the Azure SDK are loaded by the commands that need them.
 """
@@ -6,9 +6,9 @@ Nothing heavy is imported here: Dagster, Polars and the Azure SDK are loaded by 
 import click
 
 from defender_assets.cli.brief import brief
-from defender_assets.cli.check import check
+from defender_assets.cli.check.command import check
 from defender_assets.cli.complaints import Commands
-from defender_assets.cli.demo import demo
+from defender_assets.cli.demo.command import demo
 from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from defender_assets.cli.demo import campaigns_found
-from defender_assets.cli.demo_place import Place
+from defender_assets.cli.demo.command import campaigns_found
+from defender_assets.cli.demo.place import Place
 
 pytestmark = pytest.mark.long
 

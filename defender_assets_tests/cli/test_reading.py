@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from defender_assets.cli.demo import campaigns_found
+from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.core.derived import LEADS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA

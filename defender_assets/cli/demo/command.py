@@ -13,8 +13,8 @@ from defender_assets.cli.output import Cells, cell_text, console, say, table
 if TYPE_CHECKING:
     import polars as pl
 
-    from defender_assets.cli.demo_place import Place
-    from defender_assets.cli.demo_run import DayRun
+    from defender_assets.cli.demo.place import Place
+    from defender_assets.cli.demo.run import DayRun
 
 LEADS_SHOWN = 10
 
@@ -43,8 +43,8 @@ def demo() -> None:
 
     Everything lies under .defender/ of the working directory. A second run finds nothing new to read.
     """
-    from defender_assets.cli.demo_place import Place
-    from defender_assets.cli.demo_run import materialize_days
+    from defender_assets.cli.demo.place import Place
+    from defender_assets.cli.demo.run import materialize_days
     from defender_assets.core import views
     from defender_assets.core.pending import list_all
 

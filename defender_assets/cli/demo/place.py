@@ -1,7 +1,7 @@
 """Where the demo lives and what it simulates: two small tenants, four days up to now, the same again at each run.
 
 Where the settings name another export or lake, nothing of theirs is touched: see `Place.of`. Materializing and telling
-stand in `demo_run` and `demo`.
+stand in `run` and `command`.
 """
 
 import os

@@ -1,6 +1,6 @@
 """What `check` finds out about the export: containers, tenants, freshness, and whether the newest lines can be read.
 
-Facts only; what follows from them stands in `check`.
+Facts only; what follows from them stands in `advice`.
 """
 
 from collections import defaultdict

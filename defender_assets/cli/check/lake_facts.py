@@ -1,6 +1,6 @@
 """What `check` finds out about the lake: can it be written and read back, what does it hold, which days are behind.
 
-The trial writes to a table of its own and removes it. Facts only; what follows from them stands in `check`.
+The trial writes to a table of its own and removes it. Facts only; what follows from them stands in `advice`.
 """
 
 import secrets

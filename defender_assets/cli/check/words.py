@@ -1,12 +1,13 @@
-"""The report of `check` laid out for people. What it says is decided in `check`."""
+"""The report of `check` laid out for people. What it says is decided in `advice`."""
 
 from typing import TYPE_CHECKING
 
 from defender_assets.cli.output import Cells, console, hour_of, say, table
+from defender_assets.core.counting import counted
 
 if TYPE_CHECKING:
-    from defender_assets.cli.check import Report
-    from defender_assets.cli.export_facts import Sample
+    from defender_assets.cli.check.export_facts import Sample
+    from defender_assets.cli.check.report import Report
 
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
 
@@ -55,8 +56,7 @@ def _ago(seconds: int | None) -> str:
         return "–"
     for unit, length in _UNITS:
         if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{counted(seconds // length, unit)} ago"
     return "now"
 
 
