@@ -19,7 +19,7 @@ from defender_assets.core.pending import DayBehind, list_days, survey
 from defender_assets.core.tables import Table
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
-from defender_assets.sweep import SWEEP_JOB, days_of_last_sweep
+from defender_assets.sweep import SWEEP_JOB, days_of_last_sweep, never_read
 
 DIGEST_TAG = "defender/digest"
 DEFAULT_MAX_RUNTIME = 3600
@@ -178,7 +178,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         if held:
             notes.append(f"{len(held)} in flight")
         if sweep_found.before_start:
-            notes.append(f"{sweep_found.before_start} days before {start} hold blobs and are no partitions")
+            notes.append(never_read(sweep_found.before_start, start))
         return dg.SensorResult(skip_reason="; ".join(notes))
 
     return sensor

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from defender_assets.core.counting import counted
 from defender_assets.core.pending import PARTITIONED, days_without_blobs, list_all, survey
 from defender_assets.metadata.reports import empty_metadata
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
@@ -46,9 +47,7 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
         for day in behind:
             context.log.info(day.describe())
         if before:
-            context.log.warning(
-                "%d days before %s (DEFENDER_START_DATE) hold blobs and are no partitions", before, start
-            )
+            context.log.warning(never_read(before, start))
         context.log.info("%d ended days hold no blobs, %d of them told now", len(empty), _tell_empty(context, empty))
         context.add_output_metadata({_DAYS: " ".join(day.day.isoformat() for day in behind), _BEFORE: before})
 
@@ -66,6 +65,11 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
         name_days_behind()
 
     return sweep
+
+
+def never_read(days: int, start: date) -> str:
+    """Say that days before the first partition hold blobs."""
+    return f"{counted(days, 'day')} with blobs before DEFENDER_START_DATE={start}: no partitions, never read"
 
 
 def _tell_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:

@@ -65,7 +65,7 @@ def test_days_before_the_start_are_no_partitions_and_are_reported(workshop: Work
     assert days_of_last_sweep(workshop.instance) == SweepFound(True, (), 2)
     told = workshop.tick()
     assert told.requests == []
-    assert f"2 days before {START} hold blobs and are no partitions" in told.reason
+    assert f"2 days with blobs before DEFENDER_START_DATE={START}: no partitions, never read" in told.reason
 
 
 def test_days_that_have_not_come_yet_are_not_named(workshop: Workshop) -> None:
