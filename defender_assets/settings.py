@@ -6,19 +6,20 @@ What a setting is used for does not belong here. Nothing is read when this modul
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from defender_assets.core import lake_address
 from defender_assets.core.azure import AzureAccount, from_account_url, from_connection_string
-from defender_assets.core.container import container_of
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.failures import SettingsError, looks_secret, quoted
 from defender_assets.core.lake import Lake
+from defender_assets.core.lake_address import azure_lake, is_address, local_lake
 from defender_assets.core.notices import NOTICE_LAYOUT, Notifying, notifying, webhooks
 from defender_assets.core.raw import RAW_LAYOUTS
 from defender_assets.core.risk import Judgement, muting, weights
@@ -27,8 +28,7 @@ from defender_assets.core.typed import QUARANTINE_LAYOUT, TYPED_LAYOUTS
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"
 EXPORT_DIR = "DEFENDER_EXPORT_DIR"
-LAKE_URI = "DEFENDER_LAKE_URI"
-LAKE_CONNECTION_STRING = "DEFENDER_LAKE_CONNECTION_STRING"
+LAKE_URI, LAKE_CONNECTION_STRING = lake_address.LAKE_URI, lake_address.LAKE_CONNECTION_STRING
 START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
 RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
@@ -58,8 +58,7 @@ DEFAULT_LOOKBACK = 3
 LONGEST_LOOKBACK = 366
 # leads look 30 days back: with fewer days kept they would lose the alerts they are built from
 SHORTEST_RETENTION = 31
-# learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
-_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_RETENTION = 36_500
 
 # in the order of the data's way, so that a reader who opens them in turn sees no table ahead of its upstream
 LAYOUTS = (
@@ -123,14 +122,17 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     account = _export_account(values)
     uri, lake_account = _lake(values, account, folder)
     team = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED) if name in values}
+    lookback = _days(values, LOOKBACK_DAYS, 0, LONGEST_LOOKBACK, "such as 3")
     return Settings(
         export_account=account,
         export_dir=folder / _export_dir(values),
         lake_uri=uri,
         lake_account=lake_account,
         start_date=_start_date(values),
-        lookback_days=_lookback_days(values),
-        retention_days=_retention_days(values),
+        lookback_days=DEFAULT_LOOKBACK if lookback is None else lookback,
+        retention_days=_days(
+            values, RETENTION_DAYS, SHORTEST_RETENTION, LONGEST_RETENTION, "such as 365; without it every day is kept"
+        ),
         risk_weights=team.get(RISK_WEIGHTS),
         muted=team.get(MUTED),
         judgement=Judgement(
@@ -149,11 +151,11 @@ def _gathered(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str],
         raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
     values, origins = {}, {}
     for name in VARIABLES:
-        for source, origin in ((in_file, str(dotenv)), (environ, "environment")):
-            value = (source.get(name) or "").strip()
-            if value:
-                values[name], origins[name] = value, origin
-                break
+        # Dagster hands over an empty line of the file too, so it unsets what the environment says
+        source, origin = (environ, "environment") if in_file.get(name) is None else (in_file, str(dotenv))
+        value = (source.get(name) or "").strip()
+        if value:
+            values[name], origins[name] = value, origin
     return values, origins
 
 
@@ -189,65 +191,28 @@ def _lake(
     values: Mapping[str, str], export_account: AzureAccount | None, folder: Path
 ) -> tuple[str, AzureAccount | None]:
     given = values.get(LAKE_URI, DEFAULT_LAKE)
-    scheme, text = given.partition("://")[0] if "://" in given else "", given.rstrip("/")
-    if not scheme:
-        if LAKE_CONNECTION_STRING in values:
-            raise SettingsError(
-                f"{LAKE_CONNECTION_STRING} is set, but {LAKE_URI} is the local path {quoted(text)}: "
-                "use az://CONTAINER/PATH, or drop the connection string"
-            )
-        return str(folder / _path(LAKE_URI, text)), None
-    if scheme not in {"az", "abfss"} or not urlsplit(text).netloc or "?" in text:
-        raise SettingsError(
-            f"{LAKE_URI} starts with {quoted(f'{scheme}://')}: expected a path, az://CONTAINER/PATH or "
-            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
-        )
-    container = container_of(text)
-    if not _CONTAINER.fullmatch(container):
-        raise SettingsError(
-            f"{LAKE_URI} names the container {quoted(container)}, which Azure does not allow: expected 3 to 63 lower "
-            "case letters, digits and single hyphens"
-        )
+    if is_address(given):
+        return azure_lake(given, values.get(LAKE_CONNECTION_STRING), export_account)
     if LAKE_CONNECTION_STRING in values:
-        return text, from_connection_string(LAKE_CONNECTION_STRING, values[LAKE_CONNECTION_STRING])
-    address = urlsplit(text)
-    if scheme == "abfss" and address.username:
-        host = address.hostname or ""
-        if export_account and host.split(".")[0] == export_account.name:
-            return text, export_account
-        return text, from_account_url(LAKE_URI, f"https://{host.replace('.dfs.', '.blob.')}")
-    if export_account is None:
         raise SettingsError(
-            f"{LAKE_URI} is in Azure, but no account is known: set {LAKE_CONNECTION_STRING}, or use "
-            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH with Entra ID"
+            f"{LAKE_CONNECTION_STRING} is set, but {LAKE_URI} is the local path {quoted(given)}: "
+            "use az://CONTAINER/PATH, or drop the connection string"
         )
-    return text, export_account
+    return local_lake(folder / _path(LAKE_URI, given)), None
 
 
 def _start_date(values: Mapping[str, str]) -> date:
     text = values.get(START_DATE, DEFAULT_START.isoformat())
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{START_DATE} is {quoted(text)}: expected a day such as 2026-01-01") from None
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
+        if day.isoformat() == text:
+            return day
+    raise SettingsError(f"{START_DATE} is {quoted(text)}: expected a day such as 2026-01-01")
 
 
-def _lookback_days(values: Mapping[str, str]) -> int:
-    text = values.get(LOOKBACK_DAYS, str(DEFAULT_LOOKBACK))
-    if not text.isascii() or not text.isdigit() or int(text) > LONGEST_LOOKBACK:
-        raise SettingsError(
-            f"{LOOKBACK_DAYS} is {quoted(text)}: expected a number of days from 0 to {LONGEST_LOOKBACK}, such as 3"
-        )
-    return int(text)
-
-
-def _retention_days(values: Mapping[str, str]) -> int | None:
-    text = values.get(RETENTION_DAYS)
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or int(text) < SHORTEST_RETENTION:
-        raise SettingsError(
-            f"{RETENTION_DAYS} is {quoted(text)}: expected a number of days of {SHORTEST_RETENTION} or more, such as "
-            "365; without it every day is kept"
-        )
-    return int(text)
+def _days(values: Mapping[str, str], name: str, least: int, most: int, right: str) -> int | None:
+    text = values.get(name)
+    # six digits: Python refuses to read thousands of them
+    if text is not None and (not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most):
+        raise SettingsError(f"{name} is {quoted(text)}: expected a number of days from {least} to {most}, {right}")
+    return None if text is None else int(text)

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from dagster._core.secrets.env_file import get_env_var_dict
 
 from defender_assets.core.azure import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
 from defender_assets.core.export import AzureExport, DirectoryExport
@@ -46,7 +47,7 @@ def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPa
 def test_dotenv_wins_over_the_environment_and_both_are_named(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text(
-        'DEFENDER_START_DATE="2026-05-01"\nDEFENDER_LOOKBACK_DAYS=\nexport DEFENDER_LAKE_URI=lake # ours\n'
+        'DEFENDER_START_DATE="2026-05-01"\nDEFENDER_LOOKBACK_DAYS\nexport DEFENDER_LAKE_URI=lake # ours\n'
     )
     settings = load(DEFENDER_START_DATE="2020-01-01", DEFENDER_LOOKBACK_DAYS="9")
     assert (settings.start_date, settings.lookback_days) == (date(2026, 5, 1), 9)
@@ -56,6 +57,14 @@ def test_dotenv_wins_over_the_environment_and_both_are_named(tmp_path: Path) -> 
         "DEFENDER_LAKE_URI": str(dotenv),
         "DEFENDER_LOOKBACK_DAYS": "environment",
     }
+
+
+def test_an_empty_line_of_dotenv_unsets_what_the_environment_says_as_it_does_in_dagster(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DEFENDER_LAKE_URI=\n")
+    environ = {"DEFENDER_LAKE_URI": "elsewhere"}
+    in_dagster = load({**environ, **get_env_var_dict(str(tmp_path))})
+    assert load(environ).lake_uri == in_dagster.lake_uri == str(tmp_path / ".defender/lake")
+    assert load(environ).origins == {}
 
 
 def test_values_of_white_space_are_no_values() -> None:
@@ -225,8 +234,19 @@ def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
         ("DEFENDER_LAKE_URI", "az://", "az://CONTAINER/PATH"),
         ("DEFENDER_LAKE_URI", f"az://lake/t?{SAS}", "az://CONTAINER/PATH"),
         ("DEFENDER_LAKE_URI", "az://lake/t", "DEFENDER_LAKE_CONNECTION_STRING"),
+        ("DEFENDER_LAKE_URI", "az:/lake/t", "az://CONTAINER/PATH"),
+        ("DEFENDER_LAKE_URI", "az://lake@acc/t", "az://CONTAINER/PATH"),
+        ("DEFENDER_LAKE_URI", "az://lake/my tables", "between single slashes"),
+        ("DEFENDER_LAKE_URI", "az://lake//t", "between single slashes"),
+        ("DEFENDER_LAKE_URI", "lake[1]", "because of '['"),
+        ("DEFENDER_LAKE_URI", "env=prod/lake", "because of '='"),
+        ("DEFENDER_LAKE_URI", "a%20lake", "because of '%20'"),
         ("DEFENDER_LAKE_CONNECTION_STRING", OTHER_STRING, "az://CONTAINER/PATH"),
         ("DEFENDER_START_DATE", "01.02.2026", "2026-01-01"),
+        ("DEFENDER_START_DATE", "2026-W01-1", "2026-01-01"),
+        ("DEFENDER_LOOKBACK_DAYS", "9" * 5000, "from 0 to 366"),
+        ("DEFENDER_RETENTION_DAYS", "30", "from 31 to 36500"),
+        ("DEFENDER_RETENTION_DAYS", "99999999", "from 31 to 36500"),
         ("DEFENDER_START_DATE", "2026-02-30", "2026-01-01"),
         ("DEFENDER_LOOKBACK_DAYS", "three", "from 0 to 366"),
         ("DEFENDER_LOOKBACK_DAYS", "-1", "from 0 to 366"),
@@ -246,6 +266,16 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_a_right_one(
     assert "\n" not in said
     assert KEY not in said
     assert SIGNATURE not in said
+
+
+def test_a_lake_and_its_connection_string_name_the_same_account() -> None:
+    lake = "abfss://lake@other.dfs.core.windows.net/t"
+    with pytest.raises(SettingsError, match="'other', but DEFENDER_LAKE_CONNECTION_STRING is of 'acc'"):
+        load({"DEFENDER_LAKE_URI": lake, "DEFENDER_LAKE_CONNECTION_STRING": PORTAL})
+
+
+def test_the_lake_may_be_the_root_of_a_file_system() -> None:
+    assert load({"DEFENDER_LAKE_URI": "/"}).lake_uri == "/"
 
 
 def test_a_lake_string_that_is_wrong_names_its_own_variable() -> None:

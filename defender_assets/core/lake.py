@@ -29,7 +29,7 @@ from defender_assets.core.container import create_container, is_missing
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.fences import Versions, fence_of, versions_of
 from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
-from defender_assets.core.openings import scan
+from defender_assets.core.openings import Opening, scan
 from defender_assets.core.refusals import explain, explain_text
 from defender_assets.core.sas import WRITE
 
@@ -134,7 +134,7 @@ class Lake:
             return pl.LazyFrame(schema=layout.schema)
         with self.explained(f"open {name}"):
             # a reader may lack the right to add columns
-            table = DeltaTable(self.table_uri(name), storage_options=self._options())
+            table = Opening(self.table_uri(name), storage_options=self._options())
         return with_lacking(scan(table), columns_lacking(table, layout))
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
@@ -203,13 +203,13 @@ class Lake:
     def _open_or_create(self, layout: Layout) -> DeltaTable:
         options = self._options()
         try:
-            return DeltaTable(self.table_uri(layout.name), storage_options=options)
+            return Opening(self.table_uri(layout.name), storage_options=options)
         except (DeltaError, OSError) as error:
             # a missing container is an error of the store, not a missing table
             if not isinstance(error, TableNotFoundError) and not self._container_is_missing():
                 raise
             self._create(layout, options)
-            return DeltaTable(self.table_uri(layout.name), storage_options=options)
+            return Opening(self.table_uri(layout.name), storage_options=options)
 
     def _create(self, layout: Layout, options: dict[str, str]) -> None:
         if self.account:

@@ -1,9 +1,32 @@
 """What one opening of a table shows: its rows, those of some days, how many the log counts. Nothing is written."""
 
 from datetime import date
+from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
+
+
+class Opening(DeltaTable):
+    """An opening whose local files are named as they are.
+
+    delta-rs 1.6 quotes a local path as a URL does, and Polars 2.1 takes that for the name of the file: a lake below
+    `My Lake` would never be read.
+    """
+
+    @property
+    def table_uri(self) -> str:
+        """Return where the table lies."""
+        return _as_named(super().table_uri)
+
+    def file_uris(self, *selection: Any, **options: Any) -> list[str]:
+        """Return where its data files lie."""
+        return [_as_named(uri) for uri in super().file_uris(*selection, **options)]
+
+
+def _as_named(uri: str) -> str:
+    return uri if "://" in uri.removeprefix("file://") else unquote(uri)
 
 
 def scan(table: DeltaTable) -> pl.LazyFrame:

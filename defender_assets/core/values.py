@@ -171,10 +171,10 @@ def _listed(dtype: pl.DataType, arrays: list[list[Any] | None]) -> pl.Series:
 def read_instants(texts: pl.Series) -> pl.Series:
     """Return ISO 8601 texts as Datetime(us, UTC): 0 to 9 fractional digits, cut to 6; without an offset it is UTC.
 
-    Null where the text spells no moment.
+    Null where the text spells no moment of the years 1 to 9999: no other has a place in .NET, Python or Spark.
     """
-    zoned = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
-    if zoned.null_count() == texts.null_count():
-        return zoned
-    naive = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    return zoned.fill_null(naive.dt.replace_time_zone("UTC")).cast(INSTANT)
+    read = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
+    if read.null_count() != texts.null_count():
+        naive = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+        read = read.fill_null(naive.dt.replace_time_zone("UTC")).cast(INSTANT)
+    return read.set(~read.dt.year().is_between(1, 9999), None)

@@ -55,6 +55,26 @@ def test_timestamps_of_any_precision_are_read(written: str, moment: datetime) ->
     assert one(ALERT_INFO, Timestamp=written)["Timestamp"] == moment
 
 
+@pytest.mark.parametrize("written", ["0000-01-01T00:00:00Z", "-0044-03-15T00:00:00Z", "+12345-01-01T00:00:00Z"])
+def test_a_moment_outside_the_years_1_to_9999_is_none(written: str) -> None:
+    parsed = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Timestamp=written)))
+    assert parsed.quarantined["reason"].to_list() == ["bad_timestamp"]
+    row = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO), time=written)).rows.row(0, named=True)
+    assert (row["exported_at"], row["received_at"]) == (None, None)
+    assert json.loads(row["unmapped"])["$envelope"]["time"] == written
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59.9999999Z", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    ],
+)
+def test_the_least_and_the_greatest_moment_of_dotnet_are_read(written: str, moment: datetime) -> None:
+    assert one(ALERT_INFO, Timestamp=written)["Timestamp"] == moment
+
+
 @pytest.mark.parametrize(
     ("column", "written", "value"),
     [

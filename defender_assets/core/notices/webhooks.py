@@ -90,7 +90,7 @@ def _webhook(variable: str, url: str) -> Webhook:
 
 def _risk(values: Mapping[str, str]) -> int:
     text = values.get(NOTIFY_RISK, str(DEFAULT_RISK))
-    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_RISK:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > HIGHEST_RISK:
         raise SettingsError(f"{NOTIFY_RISK} is {quoted(text)}: expected a risk from 0 to {HIGHEST_RISK}, such as 80")
     return int(text)
 
