@@ -7,8 +7,9 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
-BIN := $(CURDIR)/$(VENV)/bin
-DAGSTER_HOME_DIR := $(CURDIR)/.defender/dagster
+# relative, because make splits a path at its blanks
+BIN := $(VENV)/bin
+DAGSTER_HOME_DIR := .defender/dagster
 AZURITE_VERSION := 3.37.0
 MERMAID_VERSION := 12.3.0
 IFRAME_WORKER_VERSION := 1.0.4
@@ -42,12 +43,12 @@ help: ## List the targets
 
 .PHONY: demo
 demo: $(INSTALLED) $(INSTANCE) ## Simulate two small tenants, materialize their days, show leads and stories
-	@DAGSTER_HOME="$(DAGSTER_HOME_DIR)" $(BIN)/defender-assets demo
+	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $(BIN)/defender-assets demo
 
 .PHONY: ui
 ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3000 (UI_PORT=…)
 	@echo "Dagster: http://127.0.0.1:$(UI_PORT) (stop with Ctrl-C). Its word about dagster.yaml is no worry: DAGSTER_HOME holds a copy."
-	@$(QUIET) DAGSTER_HOME="$(DAGSTER_HOME_DIR)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+	@$(QUIET) DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
 
 # A file's tests share their fixtures, so a file stays with one process; files are dealt out in their order, the quick ones first.
 .PHONY: test
@@ -105,7 +106,7 @@ QUIET := PYTHONWARNINGS='ignore:Function `dev_command`,ignore:Function `definiti
 .PHONY: check-definitions
 check-definitions: $(INSTALLED)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp dagster.yaml "$$folder" && cd "$$folder" && \
-	env $(SETTINGS:%=-u %) $(QUIET) DAGSTER_HOME="$$folder" $(BIN)/dagster definitions validate --log-level warning -w "$(CURDIR)/workspace.yaml" && \
+	env $(SETTINGS:%=-u %) $(QUIET) DAGSTER_HOME="$$folder" "$(CURDIR)/$(BIN)/dagster" definitions validate --log-level warning -w "$(CURDIR)/workspace.yaml" && \
 	echo "Success: Dagster loads the definitions"
 
 .PHONY: format
@@ -148,7 +149,7 @@ docs: $(INSTALLED) $(MERMAID) $(IFRAME_WORKER) ## Build the documents as a site 
 	@echo "Success: .site/html/index.html"
 
 # $(1): the folder; $(2): package@version.
-from-npm = mkdir -p $(1) && PATH="$(BIN):$$PATH" npm install --prefix $(1) --no-package-lock --no-audit --no-fund --loglevel=error $(2) >/dev/null
+from-npm = mkdir -p $(1) && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --prefix $(1) --no-package-lock --no-audit --no-fund --loglevel=error $(2) >/dev/null
 
 $(MERMAID): | $(INSTALLED)
 	@$(call from-npm,$(VENV)/mermaid-$(MERMAID_VERSION),mermaid@$(MERMAID_VERSION))

@@ -54,6 +54,8 @@ VARIABLES = (
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
 DEFAULT_START = date(2026, 1, 1)
+# Azure's first year; a year mistyped as 0226 would be half a million partitions, and Dagster loads neither 1 nor 9999
+EARLIEST_START, LATEST_START = date(2010, 1, 1), date(2999, 12, 31)
 DEFAULT_LOOKBACK = 3
 LONGEST_LOOKBACK = 366
 # leads look 30 days back: with fewer days kept they would lose the alerts they are built from
@@ -205,9 +207,11 @@ def _start_date(values: Mapping[str, str]) -> date:
     text = values.get(START_DATE, DEFAULT_START.isoformat())
     with suppress(ValueError):
         day = date.fromisoformat(text)
-        if day.isoformat() == text:
+        if day.isoformat() == text and EARLIEST_START <= day <= LATEST_START:
             return day
-    raise SettingsError(f"{START_DATE} is {quoted(text)}: expected a day such as 2026-01-01")
+    raise SettingsError(
+        f"{START_DATE} is {quoted(text)}: expected a day from {EARLIEST_START} to {LATEST_START}, such as 2026-01-01"
+    )
 
 
 def _days(values: Mapping[str, str], name: str, least: int, most: int, right: str) -> int | None:

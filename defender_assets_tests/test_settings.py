@@ -244,6 +244,8 @@ def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
         ("DEFENDER_LAKE_CONNECTION_STRING", OTHER_STRING, "az://CONTAINER/PATH"),
         ("DEFENDER_START_DATE", "01.02.2026", "2026-01-01"),
         ("DEFENDER_START_DATE", "2026-W01-1", "2026-01-01"),
+        ("DEFENDER_START_DATE", "0226-01-01", "from 2010-01-01 to 2999-12-31"),
+        ("DEFENDER_START_DATE", "9999-12-31", "from 2010-01-01 to 2999-12-31"),
         ("DEFENDER_LOOKBACK_DAYS", "9" * 5000, "from 0 to 366"),
         ("DEFENDER_RETENTION_DAYS", "30", "from 31 to 36500"),
         ("DEFENDER_RETENTION_DAYS", "99999999", "from 31 to 36500"),

@@ -61,6 +61,10 @@ def _refuse(error: Exception) -> NoReturn:
     account = (settings.lake_account or settings.export_account) if settings else None
     if isinstance(error, AzureError) and account:
         raise Complaint(_one_line(explain(account, "reach the account", error), secrets)) from None
+    if isinstance(error, OSError) and error.strerror:
+        where = error.filename or "standard output"
+        told = f"{where}: {error.strerror}: name a file that can be written, where there is space"
+        raise Complaint(_one_line(told, secrets)) from None
     for line in traceback.format_exception(error):
         for text in line.splitlines():
             indent = text[: len(text) - len(text.lstrip())]

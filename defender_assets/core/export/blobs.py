@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 TENANT_PREFIX = "tenantId="
-# m= stands twice, month and minute (source facts, section 1)
+# m= stands twice, month and minute (source facts, section 1); a day is spelt as `day_prefix` lists it
 _PATH = re.compile(
-    r"tenantId=(?P<tenant>[A-Za-z0-9-]{1,64})/y=(?P<y>\d{4})/m=(?P<m>\d{1,2})/d=(?P<d>\d{1,2})"
-    r"/h=(?P<h>\d{1,2})/m=\d{1,2}/[A-Za-z0-9_.-]{1,128}\.json"
+    r"tenantId=(?P<tenant>[A-Za-z0-9-]{1,64})/y=(?P<y>[0-9]{4})/m=(?P<m>[0-9]{2})/d=(?P<d>[0-9]{2})"
+    r"/h=(?P<h>[0-9]{1,2})/m=[0-9]{1,2}/[A-Za-z0-9_.-]{1,128}\.json"
 )
 GENERATION_STEP = timedelta(milliseconds=1)
 
