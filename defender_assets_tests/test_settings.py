@@ -317,7 +317,7 @@ def test_secrets_are_known_and_never_shown() -> None:
 
 
 def test_the_files_of_a_team_lie_below_the_working_directory(tmp_path: Path) -> None:
-    (tmp_path / "risk.toml").write_text("[severity]\nhigh = 50\n")
+    (tmp_path / "risk.toml").write_text("\ufeff[severity]\nhigh = 50\n")
     (tmp_path / "muted.toml").write_text('[[mute]]\nname = "n"\nreason = "r"\ntitle = "t"\n')
     settings = load(DEFENDER_RISK_WEIGHTS="risk.toml", DEFENDER_MUTED="muted.toml")
     assert (settings.risk_weights, settings.muted) == (tmp_path / "risk.toml", tmp_path / "muted.toml")

@@ -14,7 +14,8 @@ def read_toml(variable: str, path: Path) -> dict[str, Any]:
         SettingsError: it cannot be read or is not TOML; one line that names the variable, the file and the fault.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # with or without the mark that Windows puts before a text
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or "cannot be opened").lower()
         raise SettingsError(f"{variable} names {path}, which cannot be read ({reason}): expected a TOML file") from None
