@@ -114,7 +114,8 @@ def _others(target: Path, asked: Collection[str]) -> dict[str, str]:
         held = dotenv_values(target, encoding="utf-8-sig", interpolate=False)
     except (OSError, UnicodeDecodeError):
         return {}
-    return {name: value for name, value in held.items() if value and name not in asked}
+    # an empty one unsets what the environment says
+    return {name: value for name, value in held.items() if value is not None and name not in asked}
 
 
 def _write(target: Path, values: Mapping[str, str]) -> Path | None:

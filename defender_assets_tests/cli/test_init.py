@@ -64,7 +64,8 @@ def test_a_wrong_value_is_one_line_and_nothing_is_written(
 
 def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
     first = (
-        f"DEFENDER_LOOKBACK_DAYS=5\nDEFENDER_START_DATE=2020-01-01\nDEFENDER_SLACK_WEBHOOK='https://x.example/{KEY}'\n"
+        "DEFENDER_LOOKBACK_DAYS=5\nDEFENDER_START_DATE=2020-01-01\nDEFENDER_NOTIFY_RISK=\n"
+        f"DEFENDER_SLACK_WEBHOOK='https://x.example/{KEY}'\n"
     )
     (tmp_path / ".env").write_text(first)
     (tmp_path / ".env").chmod(0o644)
@@ -75,14 +76,15 @@ def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
     for _ in range(2):
         replaced = init("--export", "directory", "--export-dir", "export", *REST, "--force")
         assert replaced.exit_code == 0
-        assert "taken over: DEFENDER_LOOKBACK_DAYS, DEFENDER_SLACK_WEBHOOK" in replaced.output
+        assert "taken over: DEFENDER_LOOKBACK_DAYS, DEFENDER_NOTIFY_RISK, DEFENDER_SLACK_WEBHOOK" in replaced.output
         assert KEY not in replaced.output
 
     assert (tmp_path / ".env.old").read_text() == first
     assert stat.S_IMODE((tmp_path / ".env.old").stat().st_mode) == 0o600
     assert (tmp_path / ".env.old1").exists()
-    settings = load_settings({}, tmp_path)
+    settings = load_settings({"DEFENDER_NOTIFY_RISK": "10"}, tmp_path)
     assert (settings.export_dir, settings.lookback_days) == (tmp_path / "export", 5)
+    assert settings.notifying.risk == load_settings({}, Path("/")).notifying.risk
     assert (settings.start_date, settings.notifying.webhooks[0].url) == (date(2026, 10, 1), f"https://x.example/{KEY}")
 
 
