@@ -4,7 +4,7 @@ What is left out for them is decided in `core/views` and `core/stories`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from defender_assets.core.failures import SettingsError
 from defender_assets.core.risk.files import read_toml
 
 VARIABLE = "DEFENDER_MUTED"
+# some thousands in one regular expression are more than Polars compiles
+_AT_ONCE = 200
 
 
 def _each(column: str, *fields: str) -> pl.Expr:
@@ -60,7 +62,7 @@ class Mute:
     def holds(self) -> pl.Expr:
         """Return whether the rule mutes a lead (of `export_date`)."""
         told = [
-            CONDITIONS[name].list.eval(pl.element().str.contains(_pattern(patterns))).list.any()
+            CONDITIONS[name].list.eval(pl.any_horizontal(*_matches(patterns))).list.any()
             for name, patterns in self.conditions
         ]
         in_time = pl.lit(value=True) if self.until is None else pl.col("export_date") <= self.until
@@ -107,6 +109,11 @@ def _patterns(where: str, key: str, value: object) -> tuple[str, ...]:
     if not patterns or not all(isinstance(pattern, str) and pattern.strip(" *") for pattern in patterns):
         raise SettingsError(f"{where} has '{key} = {value}': expected text or a list of texts, more than '*'")
     return tuple(str(pattern) for pattern in patterns)
+
+
+def _matches(patterns: Sequence[str]) -> Iterator[pl.Expr]:
+    for first in range(0, len(patterns), _AT_ONCE):
+        yield pl.element().str.contains(_pattern(patterns[first : first + _AT_ONCE]))
 
 
 def _pattern(patterns: Sequence[str]) -> str:

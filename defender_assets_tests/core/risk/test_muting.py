@@ -45,6 +45,12 @@ def lead(rules: str, folder: Path, **microsoft: str) -> Row:
     return lead_of([info(**(values | microsoft))], rows, [heartbeat], judgement=judgement)
 
 
+def test_a_rule_takes_thousands_of_hashes(tmp_path: Path) -> None:
+    others = [f"{number:064x}" for number in range(6000)]
+    assert lead(f"{RULE}file = {[*others, SHA1]}", tmp_path)["muted_by"] == "Scanner: ours, see CHG-17"
+    assert lead(f"{RULE}file = {others}", tmp_path)["muted_by"] is None
+
+
 HITS = {
     "tenant": TENANT,
     "title": "Network scan (internal)",
