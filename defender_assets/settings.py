@@ -54,8 +54,8 @@ VARIABLES = (
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
 DEFAULT_START = date(2026, 1, 1)
-# Azure's first year; a year mistyped as 0226 would be half a million partitions, and Dagster loads neither 1 nor 9999
-EARLIEST_START, LATEST_START = date(2010, 1, 1), date(2999, 12, 31)
+# a year mistyped as 0226 would be half a million partitions, and Dagster loads neither 1 nor 9999
+EARLIEST_START, LATEST_START = date(1970, 1, 1), date(2999, 12, 31)
 DEFAULT_LOOKBACK = 3
 LONGEST_LOOKBACK = 366
 # leads look 30 days back: with fewer days kept they would lose the alerts they are built from
