@@ -186,7 +186,10 @@ def _path(name: str, text: str) -> Path:
             f"{name} holds a key, a signature or a webhook's address: an account's belongs into {CONNECTION_STRING} or "
             f"{LAKE_CONNECTION_STRING}, a webhook's into {TEAMS_WEBHOOK} or {SLACK_WEBHOOK}"
         )
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise SettingsError(f"{name} names the home of a user who is not known here: expected a path") from None
 
 
 def _lake(

@@ -6,6 +6,7 @@ What is read from it or written to it stands in `export/` and `lake.py`, what it
 import base64
 import binascii
 import functools
+import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -192,7 +193,8 @@ def _account(variable: str, endpoint: str, name: str | None, key: str | None, sa
         host, _ = address.hostname or "", address.port
     except ValueError:
         address, host = urlsplit(""), ""
-    if address.scheme not in {"http", "https"} or not host or address.username or address.query:
+    more = address.username or address.query or address.fragment or re.search(r"\s", endpoint)
+    if address.scheme not in {"http", "https"} or not host or more:
         raise SettingsError(
             f"{variable} names no blob endpoint: expected something like 'https://ACCOUNT.blob.core.windows.net'"
         )

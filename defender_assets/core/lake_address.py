@@ -2,10 +2,8 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from defender_assets.core.azure import AzureAccount, from_account_url, from_connection_string
-from defender_assets.core.container import container_of
 from defender_assets.core.failures import SettingsError, quoted
 
 LAKE_URI = "DEFENDER_LAKE_URI"
@@ -13,6 +11,9 @@ LAKE_CONNECTION_STRING = "DEFENDER_LAKE_CONNECTION_STRING"
 
 # mistyped ones such as az:/lake included; C:\lake is a path
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]|.*://")
+_IN_AZURE = re.compile(
+    r"(?P<scheme>az|abfss)://(?P<container>[^/@:?]+)(?:@(?P<host>[A-Za-z0-9.-]+))?(?P<folder>(?:/[^?]*)?)"
+)
 # learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 # What deltalake 1.6 and Polars 2.1 take for something else than a name: a pattern, a partition, an escape, a separator.
@@ -49,26 +50,23 @@ def azure_lake(
         SettingsError: when it is no such address, or its account is not known.
     """
     text = given.rstrip("/")
-    scheme, address = text.partition(":")[0], urlsplit(text)
-    if scheme not in {"az", "abfss"} or not address.netloc or "?" in text or (scheme == "az" and address.username):
+    address = _IN_AZURE.fullmatch(text)
+    if address is None or (address["scheme"] == "az" and address["host"]):
         raise SettingsError(
-            f"{LAKE_URI} starts with {quoted(f'{scheme}:')}: expected a path, az://CONTAINER/PATH or "
+            f"{LAKE_URI} starts with {quoted(text.partition(':')[0] + ':')}: expected a path, az://CONTAINER/PATH or "
             "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
         )
-    container = container_of(text)
+    container, host, folder = address["container"], address["host"] or "", address["folder"]
     if not _CONTAINER.fullmatch(container):
         raise SettingsError(
             f"{LAKE_URI} names the container {quoted(container)}, which Azure does not allow: expected 3 to 63 lower "
             "case letters, digits and single hyphens"
         )
-    folder = text.partition(address.netloc)[2]
     if not _FIT_IN_AZURE.fullmatch(folder):
         raise SettingsError(
             f"{LAKE_URI} names the folder {quoted(folder)}, below which tables cannot lie: expected letters a to z, "
             "digits and _ . ~ + - between single slashes"
         )
-    # without a user part it is az://CONTAINER or abfss://CONTAINER
-    host = (address.hostname or "") if address.username else ""
     named = host.split(".")[0]
     if connection_string is not None:
         account = from_connection_string(LAKE_CONNECTION_STRING, connection_string)
