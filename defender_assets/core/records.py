@@ -121,7 +121,7 @@ def _read_properties(table: Table, text: bytes, written: bytes) -> tuple[Any, di
     if record is None:
         record = record_type(**_fitting(table, text, written, unmapped))
     if not getattr(record, table.key):
-        raise UnreadableLineError("no_key", f"{table.key} is missing or empty")
+        raise UnreadableLineError("no_key", f"{table.key} is missing, empty or no text")
     return record, unmapped
 
 

@@ -140,6 +140,8 @@ def _typed(table: Table, column: Column, cells: Any, gathered: Gathered) -> pl.S
         instants = read_instants(texts)
         for record in instants.is_null().arg_true():
             detail = "missing" if texts[record] is None else f"{texts[record][:60]!r}"
+            if other := gathered.unmapped.get(record, {}).get(column.name):
+                detail = f"no text but {bytes(other)[:60].decode(errors='replace')}"
             error = UnreadableLineError("bad_timestamp", f"{column.name} is {detail}")
             gathered.bad.setdefault(gathered.line_of[record], error)
         return instants

@@ -55,6 +55,11 @@ def test_timestamps_of_any_precision_are_read(written: str, moment: datetime) ->
     assert one(ALERT_INFO, Timestamp=written)["Timestamp"] == moment
 
 
+def test_a_timestamp_that_is_no_text_is_told_as_written() -> None:
+    parsed = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Timestamp=1762157730)))
+    assert parsed.quarantined["detail"].to_list() == ["Timestamp is no text but 1762157730"]
+
+
 @pytest.mark.parametrize("written", ["0000-01-01T00:00:00Z", "-0044-03-15T00:00:00Z", "+12345-01-01T00:00:00Z"])
 def test_a_moment_outside_the_years_1_to_9999_is_none(written: str) -> None:
     parsed = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Timestamp=written)))
