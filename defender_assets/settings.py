@@ -171,7 +171,7 @@ def _export_account(values: Mapping[str, str]) -> AzureAccount | None:
 
 def _export_dir(values: Mapping[str, str]) -> Path:
     text = values.get(EXPORT_DIR, DEFAULT_EXPORT_DIR)
-    if "://" in text:
+    if is_address(text):
         raise SettingsError(
             f"{EXPORT_DIR} is an address: it takes a directory such as "
             f"{DEFAULT_EXPORT_DIR}; an account goes into {CONNECTION_STRING} or {ACCOUNT_URL}"

@@ -230,6 +230,7 @@ def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
         ("AZURE_STORAGE_ACCOUNT_URL", "acc", "https://ACCOUNT.blob.core.windows.net"),
         ("AZURE_STORAGE_ACCOUNT_URL", PORTAL, "https://ACCOUNT.blob.core.windows.net"),
         ("DEFENDER_EXPORT_DIR", f"https://acc.blob.core.windows.net/?{SAS}", ".defender/export"),
+        ("DEFENDER_EXPORT_DIR", "https:/acc.blob.core.windows.net", ".defender/export"),
         ("DEFENDER_LAKE_URI", "s3://bucket/lake", "az://CONTAINER/PATH"),
         ("DEFENDER_LAKE_URI", "az://", "az://CONTAINER/PATH"),
         ("DEFENDER_LAKE_URI", f"az://lake/t?{SAS}", "az://CONTAINER/PATH"),
