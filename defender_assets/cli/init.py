@@ -82,8 +82,17 @@ def _chosen() -> str:
     say("How is the export reached?")
     for number, told in enumerate(WAYS.values(), 1):
         say(f"  {number}  {told}")
-    number = click.prompt("Number", type=click.IntRange(1, len(WAYS)), default=1)
-    return list(WAYS)[number - 1]
+    return str(click.prompt("Number", default="1", value_proc=_way_of))
+
+
+def _way_of(answer: str) -> str:
+    ways = {str(number): way for number, way in enumerate(WAYS, 1)}
+    if answer.strip() not in ways:
+        # the answer is not repeated: whoever pastes or pipes too early gives the secret here
+        raise click.UsageError(
+            "answer 1, 2 or 3; a connection string that is piped in wants --export connection-string before it"
+        )
+    return ways[answer.strip()]
 
 
 def _secret() -> str:

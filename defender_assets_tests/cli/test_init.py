@@ -62,6 +62,18 @@ def test_a_wrong_value_is_one_line_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("early", [STRING, "0", "4", "entra"])
+def test_an_answer_that_is_none_of_the_numbers_is_asked_again_and_not_shown(tmp_path: Path, early: str) -> None:
+    result = init(*REST, typed=f"{early}\n2\nhttps://acme.blob.core.windows.net\n")
+
+    assert result.exit_code == 0, result.output
+    # before the error stands what the terminal shows of the typing itself
+    _, _, said = result.output.partition("Error: ")
+    assert said.startswith("answer 1, 2 or 3; a connection string that is piped in wants --export connection-string")
+    assert KEY not in said
+    assert load_settings({}, tmp_path).export_account is not None
+
+
 def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
     first = (
         "DEFENDER_LOOKBACK_DAYS=5\nDEFENDER_START_DATE=2020-01-01\nDEFENDER_NOTIFY_RISK=\n"
