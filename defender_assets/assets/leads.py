@@ -29,7 +29,10 @@ from defender_assets.resources import LakeResource, told_plainly
 
 @dataclass(frozen=True)
 class _Face:
-    """What the UI shows of a table: its description, the document, the columns of a preview, and what a run adds."""
+    """What the UI shows of a table: its description, the document, the columns of a preview, and what a run adds.
+
+    The catalog shows the beginning of a description as it is written: Markdown stands behind its first paragraph only.
+    """
 
     description: str
     page: str
@@ -39,7 +42,7 @@ class _Face:
 
 _FACES = {
     LEADS.name: _Face(
-        "One row per alert that was new or changed on the day, with **the device as it was at the alert**, the "
+        "One row per alert that was new or changed on the day, with the device as it was at the alert, the "
         "entities of its evidence, and a risk score with its reasons.\n\nReads the alerts of 30 days back and the "
         "devices of 7 days back. The current state of a lead is its row in the latest partition.",
         "leads.md",
@@ -57,10 +60,10 @@ _FACES = {
         "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event's JSON text.\n\n"
         "`defender-assets ocsf --day D` writes them as NDJSON. A muted lead is Suppressed, not left out.",
         "ocsf.md",
-        ("finding_uid", "severity_id", "activity_id", "status_id", "time", "event_uid"),
+        ("severity_id", "finding_uid", "activity_id", "status_id", "time", "event_uid"),
     ),
     BRIEFS.name: _Face(
-        "The day as **one page to read**: leads by severity, product and hour, stories as timelines, the leads to look "
+        "The day as one page to read: leads by severity, product and hour, stories as timelines, the leads to look "
         "at first with their reasons, the devices most hit, and how sound the data are.\n\n`defender-assets brief "
         "--day D --out FILE` writes it. The file needs no network and runs nothing; text of the alerts is escaped.",
         "brief.md",

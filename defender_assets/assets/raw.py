@@ -32,7 +32,7 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
         metadata=spec_metadata(storage, table.raw, raw.RAW_COLUMNS, "tables.md"),
         tags=spec_tags("export"),
         description=(
-            f"Every byte of the container `{table.container}` that arrived on the day, in chunks of whole lines.\n\n"
+            f"Every byte of the container {table.container} that arrived on the day, in chunks of whole lines.\n\n"
             "A run lists the day's blobs and reads only what lies behind the last committed byte. Bytes and cursor "
             "land in one commit, so an interrupted run loses nothing and reads nothing twice. A last line without its "
             "newline stays pending. With `full_refresh` the blobs that the account still holds are read again."

@@ -16,7 +16,7 @@ from defender_assets.core.openings import row_count
 from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO, TABLES, Table
 from defender_assets.core.typed import QUARANTINE, TypedReport, derive
-from defender_assets.metadata.reports import table_preview, typed_metadata
+from defender_assets.metadata.reports import counts_table, table_preview, typed_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import LakeResource, told_plainly
 
@@ -39,7 +39,7 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         metadata=spec_metadata(storage, table.name, table.all_columns, "tables.md"),
         tags=spec_tags("tables"),
         description=(
-            f"Records of advanced hunting's **{table.hunting_name}** that arrived on the day, under Microsoft's column "
+            f"Records of advanced hunting's {table.hunting_name} that arrived on the day, under Microsoft's column "
             "names, each once however often Azure delivered it, with blob and byte offset.\n\n"
             "Only raw batches that were not parsed yet are read. Lines that are no record go to "
             "`quarantined_records`, values that fit no column to `unmapped`. With `full_refresh` the day is built "
@@ -97,10 +97,10 @@ def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.As
             shown = lines.select("export_date", "table_name", "blob", "byte_offset", "reason", "detail").collect()
         for day in days_of(context):
             of_day = shown.filter(pl.col("export_date") == day)
-            reasons = of_day.group_by("reason").len().rows()
+            reasons = dict(of_day.group_by("reason").len().iter_rows())
             metadata = {
                 "dagster/partition_row_count": of_day.height,
-                "reasons": dg.MetadataValue.json(dict(reasons)),
+                "reasons": counts_table("reason", "lines", reasons),
                 "preview": table_preview(of_day),
             }
             context.add_asset_metadata(metadata, partition_key=day.isoformat())

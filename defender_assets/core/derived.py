@@ -14,6 +14,7 @@ import polars as pl
 from defender_assets.core.brief import BRIEF_COLUMNS, BRIEF_SCHEMA, build_briefs
 from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS
 from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.counting import counted
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
@@ -146,7 +147,9 @@ def rebuild_day(lake: Lake, derived: Derived, day: date, *, force: bool = False)
         version = max(version, target.version)
         with phases.phase("commit"):
             lake.commit(target, Commit([rows], version, replaces=""))
-        logger.info("%s %s: %d rows at version %d, %.1f s", derived.name, day, rows.height, version, phases.total)
+        logger.info(
+            "%s %s: %s at version %d, %.1f s", derived.name, day, counted(rows.height, "row"), version, phases.total
+        )
         return DerivedReport(rows, version, written=True, phases=phases)
 
     return in_rounds(one_round)

@@ -1,11 +1,11 @@
 """What a materialization tells: the reports of the core as Dagster metadata.
 
-Text that came out of alerts stands in table cells and in JSON, which the UI shows as plain text, and in pictures, which
-run nothing; never in Markdown. Control and direction characters are shown as escapes.
+Text that came out of alerts stands in table cells, which the UI shows as plain text, and in pictures, which run
+nothing; never in Markdown. Control and direction characters are shown as escapes.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
@@ -22,6 +22,7 @@ from defender_assets.metadata.pictures import bars, by_hour, picture
 
 Metadata = Mapping[str, dg.MetadataValue]
 CELL = 120
+MOST = 20
 NO_BLOBS = "no blobs: Microsoft wrote nothing that arrived on this day"
 
 
@@ -74,23 +75,24 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metad
             "newest": table_preview(glimpse.newest),
         }
     if report.reasons:
-        metadata["quarantine_reasons"] = dg.MetadataValue.json(dict(report.reasons))
+        metadata["quarantine_reasons"] = counts_table("reason", "lines", report.reasons)
     if report.tally.misfits:
-        metadata["unmapped_fields"] = dg.MetadataValue.json(
-            {visible(k)[:CELL]: n for k, n in report.tally.misfits.most_common(20)}
-        )
+        metadata["unmapped_fields"] = counts_table("field", "values", report.tally.misfits)
     return metadata
 
 
 def derived_metadata(report: DerivedReport, preview: tuple[str, ...], told: Metadata) -> Metadata:
-    """Return the partition's size and version, what is told of it besides, and its first rows at the end."""
+    """Return the partition's size and version, what is told of it besides, and at the end its rows of highest score.
+
+    The first column of the preview is what the rows are ordered by.
+    """
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(report.rows.height),
         **told,
         "built_from_version": dg.MetadataValue.int(report.version),
         "written_by_this_run": dg.MetadataValue.bool(report.written),
         **_phases(report.phases),
-        "preview": table_preview(report.rows.select(preview)),
+        "preview": table_preview(report.rows.select(preview).sort(preview[0], descending=True, nulls_last=True)),
     }
 
 
@@ -142,10 +144,24 @@ def _phases(phases: Phases) -> Metadata:
 
 
 def table_preview(rows: pl.DataFrame, count: int = 10) -> dg.TableMetadataValue:
-    """Return the first rows as a table of plain text."""
+    """Return the first rows as a table of plain text; times are in UTC, to the second."""
     records = [
-        dg.TableRecord({name: None if value is None else visible(str(value))[:CELL] for name, value in row.items()})
+        dg.TableRecord({name: _cell(value) for name, value in row.items()})
         for row in rows.head(count).iter_rows(named=True)
     ]
     schema = dg.TableSchema([dg.TableColumn(name, "string") for name in rows.columns])
     return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def counts_table(name: str, count: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
+    """Return the most frequent words with their counts as a table of these two columns."""
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return table_preview(pl.DataFrame(most, schema={name: pl.String, count: pl.Int64}, orient="row"), MOST)
+
+
+def _cell(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return visible(str(value))[:CELL]

@@ -103,6 +103,8 @@ def test_the_graph_is_the_one_that_is_written_here(definitions: dg.Definitions) 
         assert days_of(spec.partitions_def) == DAYS
         assert list(spec.owners) == [OWNER]
         assert spec.description
+        # the catalog shows it as it is written
+        assert not set("*`") & set(spec.description.partition("\n\n")[0])
     assert found == EXPECTED
 
 
