@@ -142,7 +142,7 @@ IFRAME_WORKER := $(VENV)/iframe-worker-$(IFRAME_WORKER_VERSION)/node_modules/ifr
 .PHONY: docs
 docs: $(INSTALLED) $(MERMAID) $(IFRAME_WORKER) ## Build the documents as a site that needs no network: .site/html
 	@rm -rf .site && mkdir -p $(SITE) && cp -R README.md CHANGELOG.md CONTRIBUTING.md LICENSE .env.example dagster.yaml docs deploy $(SITE) && \
-	rm -rf $(SITE)/docs/site && cp $(MERMAID) docs/site/site.css $(SITE) && cp $(IFRAME_WORKER) $(SITE)/iframe-worker.js && \
+	rm -rf $(SITE)/docs/site && cp $(MERMAID) docs/site/site.css docs/site/diagrams.js $(SITE) && cp $(IFRAME_WORKER) $(SITE)/iframe-worker.js && \
 	mkdir -p $(SITE)/$(dir $(WEIGHTS)) && cp $(WEIGHTS) $(SITE)/$(WEIGHTS)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml && test -s .site/html/search/search_index.js
 	@! grep -rnE '<(script|link rel="stylesheet")[^>]*"https?:' .site/html --include='*.html' || { echo "make docs: a page fetches something when it is read" >&2; exit 1; }
