@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from defender_assets.cli.options import of_day
-from defender_assets.cli.output import say
+from defender_assets.cli.output import opened, say
 from defender_assets.cli.reading import Reading
 from defender_assets.core.failures import LakeError
 
@@ -32,7 +32,7 @@ def brief(*, day: date | None, out: Path | None) -> None:
             "with a simulated tenant)"
         )
     ((of_day, html),) = found.select("export_date", "html").rows()
-    with click.open_file(str(out or "-"), "w", encoding="utf-8", lazy=False) as file:
+    with opened(out) as file:
         file.write(html)
     if out:
         say(f"The brief of {of_day}, {len(html.encode()):,} bytes: {out}")

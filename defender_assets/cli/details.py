@@ -1,5 +1,6 @@
 """One row of a table laid out for people, whatever its columns are: new ones appear by themselves.
 
+Every block ends with one empty line, so that a heading is told from what stands above it.
 Which row it is, and what goes with it, is the commands' business.
 """
 
@@ -12,14 +13,22 @@ from defender_assets.core.hostile import visible
 
 Row = Mapping[str, Any]
 
+_SPELT = {"ip": "IP", "url": "URL", "urls": "URLs", "os": "OS", "upn": "UPN", "sid": "SID", "aad": "AAD"}
+"""Words of column names that people write another way."""
 
-def show_row(row: Row, leave_out: Collection[str] = ()) -> None:
-    """Print what a row says: plain values first, then a list for each column of structs. Nulls and [] are left out."""
-    said = {name: value for name, value in row.items() if name not in leave_out and not _empty(value)}
-    show_facts({name: value for name, value in said.items() if not _structs(value)})
-    for name, value in said.items():
-        if _structs(value):
-            show_structs(_words(name), value)
+
+def show_row(row: Row, first: Iterable[str] = (), leave_out: Collection[str] = ()) -> None:
+    """Print what a row says: the columns of `first`, then the others; nulls and [] are left out.
+
+    Of both, plain values come first, then a list for each column of structs.
+    """
+    for names in ([*first], [name for name in row if name not in {*first, *leave_out}]):
+        said = {name: row[name] for name in names if not _empty(row[name])}
+        show_facts({name: value for name, value in said.items() if not _structs(value)})
+        console().print()
+        for name, value in said.items():
+            if _structs(value):
+                show_structs(_words(name), value)
 
 
 def show_facts(facts: Mapping[str, object]) -> None:
@@ -44,13 +53,13 @@ def show_structs(title: str, structs: Sequence[Row]) -> None:
     names = [name for name in structs[0] if any(not _empty(struct[name]) for struct in structs)]
     out = console()
     cells: Cells = {_words(name): _field(name) for name in names}
-    drawn = table(structs, cells, f"\n{title.capitalize()}")
+    drawn = table(structs, cells, _capitalized(title))
     if Measurement.get(out, out.options.update(max_width=10_000), drawn).maximum <= out.width:
         out.print(drawn)
         return
     show_heading(title)
     for struct in structs:
-        show_facts({f"  {name}": struct[name] for name in names if not _empty(struct[name])})
+        show_facts({f"  {_words(name)}": struct[name] for name in names if not _empty(struct[name])})
         out.print()
 
 
@@ -58,7 +67,7 @@ def show_heading(title: str) -> None:
     """Print the heading of what follows."""
     from rich.text import Text
 
-    console().print("", Text(visible(title.capitalize()), style="italic"))
+    console().print(Text(visible(_capitalized(title)), style="italic"))
 
 
 def show_lines(lines: Iterable[str]) -> None:
@@ -74,8 +83,12 @@ def _field(name: str) -> Any:
 
 
 def _said(value: object) -> str:
-    # to the second: a list of rows shows minutes
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else cell_text(value)
+    if isinstance(value, datetime):
+        # to the second: a list of rows shows minutes
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return cell_text(value)
 
 
 def _structs(value: object) -> bool:
@@ -87,4 +100,8 @@ def _empty(value: object) -> bool:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return " ".join(_SPELT.get(word, word) for word in name.split("_"))
+
+
+def _capitalized(title: str) -> str:
+    return title[:1].upper() + title[1:]

@@ -8,6 +8,7 @@ from defender_assets.cli.originals import lines_as_json, show_originals
 from defender_assets.cli.output import as_json, say
 from defender_assets.cli.reading import Reading
 
+FIRST = ("risk_score", "risk_reasons", "severity", "product", "alert_time", "device_name", "portal_url")
 VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", "verdict", "remediation_state")
 
 
@@ -45,7 +46,7 @@ def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
         click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
-    show_row(row, leave_out=("title", "sources"))
+    show_row(row, first=FIRST, leave_out=("title", "sources"))
     if stories:
         show_structs("stories", stories)
     if len(versions) > 1:

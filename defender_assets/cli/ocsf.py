@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 
 from defender_assets.cli.options import of_day
+from defender_assets.cli.output import opened, say
 from defender_assets.cli.reading import Reading
+from defender_assets.core.counting import counted
 
 
 @click.command(short_help="Write leads as OCSF Detection Findings.")
@@ -23,9 +25,14 @@ def ocsf(*, day: date | None, out: Path | None) -> None:
 
     reading = Reading.of_settings()
     events = views.collected(reading.lake, views.findings(reading.lake, day=day).select("event"))["event"]
-    with click.open_file(str(out or "-"), "w", encoding="utf-8", lazy=False) as file:
+    with opened(out) as file:
         for event in events:
             file.write(_ascii(event) + "\n")
+    if out:
+        say(f"{counted(len(events), 'event')}: {out}")
+    elif events.is_empty():
+        # standard output holds events and nothing else
+        say(f"No events in {reading.lake.describe()}.{reading.why_empty()}", stderr=True)
 
 
 def _ascii(event: str) -> str:

@@ -1,4 +1,4 @@
-"""Rows as JSON and CSV for machines and as tables for people, all on standard output.
+"""Rows as JSON and CSV for machines and as tables for people, on standard output; what goes to a file that is named.
 
 Which rows and which columns is the commands' business; how hostile text is tamed: `core.hostile`, `hostile`.
 """
@@ -8,12 +8,15 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from defender_assets.cli.complaints import Complaint
 from defender_assets.cli.hostile import spreadsheet_cell
 from defender_assets.core.hostile import visible
 
@@ -40,12 +43,32 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(file=stream, width=WIDTH_OF_A_PIPE if piped else None, highlight=False, markup=False, emoji=False)
 
 
-def say(text: str, style: str = "") -> None:
+def say(text: str, style: str = "", *, stderr: bool = False) -> None:
     """Print prose: control characters visible, lines broken by the terminal and nobody else."""
     from rich.text import Text
 
     lines = "\n".join(visible(line) for line in text.split("\n"))
-    console().print(Text(lines, style=style), soft_wrap=True)
+    console(stderr=stderr).print(Text(lines, style=style), soft_wrap=True)
+
+
+@contextmanager
+def opened(out: Path | None) -> Iterator[IO[str]]:
+    """Open what is written to: the file that was named, or standard output.
+
+    Raises:
+        Complaint: the file cannot be written.
+    """
+    if out is None:
+        with click.open_file("-", "w", encoding="utf-8") as stream:
+            yield stream
+        return
+    try:
+        with out.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise Complaint(
+            visible(f"{out} cannot be written ({error.strerror}): name another --out, or free space there")
+        ) from None
 
 
 def plain(value: object) -> Any:

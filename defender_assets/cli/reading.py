@@ -44,11 +44,28 @@ class Reading:
         shown = limit or of_table
         found = collected(self.lake, rows.head(shown + 1))
         if not found.height:
-            say(f"No {what} in {self.lake.describe()}.{_why_empty(self.lake)}")
+            say(f"No {what} in {self.lake.describe()}.{self.why_empty()}")
             return
         write_table(found.head(shown), cells, what.capitalize())
         if found.height > shown:
-            say("… and more: --limit N shows them, --format json or csv all.")
+            import polars as pl
+
+            all_of_them = collected(self.lake, rows.select(pl.len())).item()
+            say(f"{shown:,} of {all_of_them:,} {what}: --limit N shows more, --format json or csv all.")
+
+    def why_empty(self) -> str:
+        """Return a sentence on why there may be nothing to show."""
+        from defender_assets.core.tables import TABLES
+
+        try:
+            anything = any(self.lake.exists(table.raw) for table in TABLES)
+        except LakeError:
+            return ""
+        if anything:
+            return " Nothing matches, or no day with alerts was materialized yet."
+        return (
+            " Nothing was materialized yet: `make ui` runs what is new, `make demo` shows it with a simulated tenant."
+        )
 
     def all_of_one(self, rows: "pl.LazyFrame", what: str, asked: str) -> list[dict[str, Any]]:
         """Return the rows of the only lead or story (`what`) among them, the oldest day first.
@@ -88,15 +105,3 @@ def picked(rows: "pl.LazyFrame", asked: Mapping[str, str | None]) -> "pl.LazyFra
         if (wanted := asked[option]) is not None:
             rows = pick(rows, wanted)
     return rows
-
-
-def _why_empty(lake: "Lake") -> str:
-    from defender_assets.core.tables import TABLES
-
-    try:
-        anything = any(lake.exists(table.raw) for table in TABLES)
-    except LakeError:
-        return ""
-    if anything:
-        return " Nothing matches, or no day with alerts was materialized yet."
-    return " Nothing was materialized yet: `make ui` runs what is new, `make demo` shows it with a simulated tenant."

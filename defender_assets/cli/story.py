@@ -14,6 +14,16 @@ from defender_assets.cli.reading import Reading
 
 TIME = "alert time (UTC)"
 FROM_WIDTHS = {**{name: width for name, width in FROM_WIDTH.items() if name != TIME}, "tactic": 130, "shares": 150}
+FIRST = (
+    "score",
+    "score_reasons",
+    "severity",
+    "products",
+    "first_alert_time",
+    "last_alert_time",
+    "device_names",
+    "accounts",
+)
 VERSION = ("export_date", "lead_count", "severity", "score")
 
 
@@ -47,8 +57,8 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
         click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     say(row["title"] or "(untitled)", "bold")
-    show_row(row, leave_out=("title", "lead_ids", "shared_entities", "timeline"))
-    console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS), "\nTimeline"))
+    show_row(row, first=FIRST, leave_out=("title", "lead_ids", "shared_entities", "timeline"))
+    console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS), "Timeline"))
     shared = row["shared_entities"] or []
     show_structs("shared entities", [{**of, "lead_ids": [lead[:8] for lead in of["lead_ids"]]} for of in shared])
     if len(versions) > 1:

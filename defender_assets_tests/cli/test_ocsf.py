@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.held import Held
 from defender_assets_tests.hostile import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
@@ -21,9 +23,25 @@ def test_events_go_to_a_file(on_held: Run, held: Held, tmp_path: Path) -> None:
     out = tmp_path / "events.ndjson"
     day = held.days[0].isoformat()
 
-    assert on_held("ocsf", "--day", day, "--out", str(out)).stdout == ""
-    assert out.read_text() == on_held("ocsf", "--day", day).stdout
+    told = on_held("ocsf", "--day", day, "--out", str(out)).stdout
+
+    events = on_held("ocsf", "--day", day).stdout
+    assert out.read_text() == events
+    assert told == f"{events.count(chr(10))} events: {out}\n"
 
 
-def test_a_lake_without_leads_has_no_events(run: Run) -> None:
-    assert run("ocsf").stdout == ""
+def test_a_lake_without_leads_has_no_events(run: Run, tmp_path: Path) -> None:
+    result = run("ocsf")
+
+    assert result.stdout == ""
+    assert result.stderr.startswith("No events in ")
+    assert run("ocsf", "--out", str(tmp_path / "none")).stdout.startswith("0 events: ")
+
+
+@pytest.mark.parametrize("command", ["brief", "ocsf"])
+def test_a_file_that_cannot_be_written_is_one_line(on_held: Run, tmp_path: Path, command: str) -> None:
+    result = on_held(command, "--out", str(tmp_path / "nowhere" / "file"))
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "cannot be written (No such file or directory): name another --out" in line

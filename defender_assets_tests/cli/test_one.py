@@ -1,6 +1,7 @@
 """`lead ID` and `story ID`: everything about one, down to the bytes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -83,6 +84,40 @@ def test_text_shows_every_value_and_nothing_that_acts(
         assert "".join(text.split()) in shown
     assert "PT1H.json" in shown
     assert f'"tenantId":"{row["tenant_id"]}"' in shown
+
+
+@pytest.mark.parametrize("width", ["60", "200"])
+@pytest.mark.parametrize(("command", "score"), [("lead", "risk score"), ("story", "score")])
+def test_the_score_and_its_reasons_stand_before_all_else(
+    on_held: Run, monkeypatch: pytest.MonkeyPatch, command: str, score: str, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    row = rows_of(on_held, "leads" if command == "lead" else "stories")[0]
+
+    lines = [line.rstrip() for line in on_held(command, row[f"{command}_id"]).stdout.splitlines()]
+
+    assert row["title"].startswith(lines[0])
+    beginnings = (
+        f"{score} ",
+        f"{score.split(maxsplit=1)[0].capitalize()} reasons",
+        "tenant id",
+        "Accounts" if command == "lead" else "Timeline",
+        "Sources",
+    )
+    found = [next(number for number, line in enumerate(lines) if line.startswith(begin)) for begin in beginnings]
+    assert found == sorted(found)
+    # a heading is told from what stands above it
+    assert lines[found[1] - 1] == lines[found[-1] - 1] == ""
+
+
+def test_times_are_in_utc_and_answers_are_words(on_held: Run) -> None:
+    lead = rows_of(on_held, "leads")[0]
+
+    told = on_held("lead", lead["lead_id"]).stdout
+
+    at = lead["alert_time"][:19].replace("T", " ")
+    assert re.search(rf"^alert time +{at} UTC *$", told, re.MULTILINE)
+    assert re.search(r"^has alert info +(yes|no) *$", told, re.MULTILINE)
 
 
 def test_a_wide_terminal_shows_each_steps_tactic_and_what_it_shares(

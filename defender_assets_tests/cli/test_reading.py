@@ -100,8 +100,9 @@ def test_no_text_of_a_table_acts_on_a_terminal(on_held: Run, command: str, monke
 
 
 def test_a_table_is_cut_and_says_so(on_held: Run) -> None:
-    assert "--limit N shows them" in on_held("leads", "--limit", "1").stdout
-    assert "--limit N shows them" not in on_held("leads", "--limit", "500").stdout
+    held = len(rows_of(on_held, "leads"))
+    assert f"1 of {held} leads: --limit N shows more" in on_held("leads", "--limit", "1").stdout
+    assert "--limit N" not in on_held("leads", "--limit", "500").stdout
     assert len(rows_of(on_held, "leads", "--limit", "2")) == 2
 
 
