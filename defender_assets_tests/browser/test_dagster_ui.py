@@ -14,10 +14,11 @@ from defender_assets.cli.demo.run import materialize_days
 from defender_assets.core.derived import BRIEFS, LEADS
 from defender_assets.core.leads.schema import LEAD_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO
+from defender_assets.jobs import INGEST_DAY
 from defender_assets.settings import Settings
 from defender_assets_tests.browser.chromium import Watched
 from defender_assets_tests.browser.conftest import Keep
-from defender_assets_tests.browser.ui import PATIENCE, watching
+from defender_assets_tests.browser.ui import LOCATION, PATIENCE, watching
 from defender_assets_tests.held import Held
 from defender_assets_tests.hostile import HOSTILE_HTML
 from defender_assets_tests.live.processes import Installation, web_server
@@ -117,6 +118,13 @@ def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, 
     assert [column.name for column in LEAD_COLUMNS if column.name not in shown] == []
     assert [column.name for column in LEAD_COLUMNS if column.meaning.replace("`", "") not in shown] == []
     keep(page, "leads")
+
+
+def test_a_run_of_the_demo_stands_under_its_job(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/{LOCATION}/jobs/{INGEST_DAY.name}/runs")
+
+    page.get_by_text(f"partition: {site.day}").first.wait_for()
 
 
 def test_hostile_text_in_a_preview_is_shown_and_does_nothing(watched: Watched, site: Site) -> None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.leads import device
-from defender_assets.cli.output import Cells, cell_text, console, say, table
+from defender_assets.cli.leads import CELLS as LEAD_CELLS
+from defender_assets.cli.leads import FROM_WIDTH as LEADS_FROM
+from defender_assets.cli.output import cell_text, console, fitting, say, table
+from defender_assets.cli.stories import CELLS as STORY_CELLS
+from defender_assets.cli.stories import FROM_WIDTH as STORIES_FROM
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,22 +20,6 @@ if TYPE_CHECKING:
     from defender_assets.cli.demo.run import DayRun
 
 LEADS_SHOWN = 10
-
-_LEADS: Cells = {
-    "risk": lambda lead: lead["risk_score"],
-    "severity": lambda lead: lead["severity"],
-    "product": lambda lead: lead["product"],
-    "title": lambda lead: lead["title"],
-    "device": device,
-    "alert time (UTC)": lambda lead: lead["alert_time"],
-}
-_STORIES: Cells = {
-    "score": lambda story: story["score"],
-    "leads": lambda story: len(story["lead_ids"]),
-    "products": lambda story: story["products"],
-    "title": lambda story: story["title"],
-}
-
 
 _HEADING = "\n  day          new bytes  new rows  duplicates  quarantined  leads  stories      time"
 
@@ -105,8 +92,8 @@ def _line(run: "DayRun") -> str:
 def _show(leads: "pl.DataFrame", stories: "pl.DataFrame") -> None:
     out = console()
     top = f"Leads: the {min(LEADS_SHOWN, leads.height)} of highest risk, of {leads.height}"
-    out.print("", table(leads.head(LEADS_SHOWN).iter_rows(named=True), _LEADS, top))
-    out.print(table(stories.iter_rows(named=True), _STORIES, f"Stories: {stories.height}"))
+    out.print("", table(leads.head(LEADS_SHOWN).iter_rows(named=True), fitting(LEAD_CELLS, LEADS_FROM), top))
+    out.print(table(stories.iter_rows(named=True), fitting(STORY_CELLS, STORIES_FROM), f"Stories: {stories.height}"))
 
 
 def _compared(campaigns: Sequence[Mapping[str, Any]], leads: "pl.DataFrame", stories: "pl.DataFrame") -> str:
@@ -126,6 +113,7 @@ def _next(place: "Place") -> str:
         "What to do next\n"
         "  make ui                                 Dagster on this data, sensors on, at http://127.0.0.1:3000\n"
         "  .venv/bin/defender-assets leads         all leads; also stories, quarantine; --format json or csv\n"
+        "  .venv/bin/defender-assets lead ID       everything about one, down to the bytes; also story ID\n"
         "  .venv/bin/defender-assets brief --out brief.html\n"
         "                                          the newest day as a page to read in a browser\n"
         "  .venv/bin/defender-assets check         what the settings amount to\n"

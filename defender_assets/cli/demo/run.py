@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # the run's own log is kept in the instance; on the console only what this command says
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
+# what Dagster gives the runs that it launches itself, and finds them by: its UI lists these under their job as well
+_OF_THE_LOCATION = {".dagster/repository": "__repository__@defender_assets"}
+
 
 @dataclass(frozen=True)
 class DayRun:
@@ -39,7 +42,11 @@ def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.D
     for day in sorted(days):
         began = time.monotonic()
         result = job.execute_in_process(
-            run_config=_QUIET, instance=instance, partition_key=day.isoformat(), raise_on_error=False
+            run_config=_QUIET,
+            tags=_OF_THE_LOCATION,
+            instance=instance,
+            partition_key=day.isoformat(),
+            raise_on_error=False,
         )
         yield _told(day, time.monotonic() - began, result)
 
