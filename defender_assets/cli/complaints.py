@@ -63,7 +63,7 @@ def _refuse(error: Exception) -> NoReturn:
         raise Complaint(_one_line(explain(account, "reach the account", error), secrets)) from None
     if isinstance(error, OSError) and error.strerror:
         where = error.filename or "standard output"
-        told = f"{where}: {error.strerror}: name a file that can be written, where there is space"
+        told = f"{where} cannot be written ({error.strerror}): name another place, or free space there"
         raise Complaint(_one_line(told, secrets)) from None
     for line in traceback.format_exception(error):
         for text in line.splitlines():

@@ -8,15 +8,14 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.complaints import Complaint
 from defender_assets.cli.hostile import spreadsheet_cell
 from defender_assets.core.hostile import visible
 
@@ -51,24 +50,9 @@ def say(text: str, style: str = "", *, stderr: bool = False) -> None:
     console(stderr=stderr).print(Text(lines, style=style), soft_wrap=True)
 
 
-@contextmanager
-def opened(out: Path | None) -> Iterator[IO[str]]:
-    """Open what is written to: the file that was named, or standard output.
-
-    Raises:
-        Complaint: the file cannot be written.
-    """
-    if out is None:
-        with click.open_file("-", "w", encoding="utf-8") as stream:
-            yield stream
-        return
-    try:
-        with out.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise Complaint(
-            visible(f"{out} cannot be written ({error.strerror}): name another --out, or free space there")
-        ) from None
+def opened(out: Path | None) -> AbstractContextManager[IO[str]]:
+    """Open what is written to: the file that was named, or standard output."""
+    return click.open_file(str(out or "-"), "w", encoding="utf-8", lazy=False)
 
 
 def plain(value: object) -> Any:

@@ -87,10 +87,7 @@ def simulate(  # noqa: PLR0913 (an option each)
         account = _account()
         new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.way_in})"
     if truth is not None:
-        try:
-            observed.write(truth)
-        except OSError as error:
-            raise ExportError(f"{truth} cannot be written ({error.strerror}): name another --truth") from None
+        observed.write(truth)
     _tell(observed.as_dict(), new_bytes, where, truth)
 
 
@@ -104,10 +101,6 @@ def _into_directory(scenario: "Scenario", observed: "GroundTruth", root: Path) -
         return write_directory(observed.watch(simulated(scenario)), root)
     except ValueError as error:
         raise ExportError(str(error)) from None
-    except OSError as error:
-        raise ExportError(
-            f"{root} cannot be written ({error.strerror}): name another --out, or free space there"
-        ) from None
 
 
 def _account() -> "AzureAccount":

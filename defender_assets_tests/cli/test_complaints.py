@@ -71,14 +71,6 @@ def test_a_lake_that_cannot_be_read_is_one_line(run: Run, tmp_path: Path, monkey
     assert "cannot" in result.stderr
 
 
-def test_a_file_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> None:
-    result = run("ocsf", "--out", str(tmp_path / "nowhere" / "events.json"))
-
-    assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: {tmp_path / 'nowhere' / 'events.json'}: No such file or directory")
-    assert len(result.stderr.splitlines()) == 1
-
-
 @pytest.mark.parametrize("arguments", [["leads", "--day", "01.02.2026"], ["leads", "--format", "xml"], ["unknown"]])
 def test_a_wrong_argument_is_told_with_the_usage(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)

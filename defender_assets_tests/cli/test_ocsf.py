@@ -44,4 +44,4 @@ def test_a_file_that_cannot_be_written_is_one_line(on_held: Run, tmp_path: Path,
 
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert "cannot be written (No such file or directory): name another --out" in line
+    assert "cannot be written (No such file or directory): name another place" in line
