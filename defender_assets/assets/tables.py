@@ -94,9 +94,9 @@ def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.As
     def quarantined_records(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         with told_plainly(lake):
             lines = lake.read(QUARANTINE).filter(pl.col("export_date").is_in(days_of(context)))
-            shown = lines.select("export_date", "table_name", "blob", "byte_offset", "reason", "detail").collect()
+            shown = lines.select("export_date", "table_name", "reason", "detail", "byte_offset", "blob").collect()
         for day in days_of(context):
-            of_day = shown.filter(pl.col("export_date") == day)
+            of_day = shown.filter(pl.col("export_date") == day).drop("export_date")
             reasons = dict(of_day.group_by("reason").len().iter_rows())
             metadata = {
                 "dagster/partition_row_count": of_day.height,

@@ -120,6 +120,7 @@ def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "Azure
 
     from defender_assets.core.export import AzureExport
     from defender_assets.core.refusals import explain
+    from defender_assets.core.sas import WRITE
     from defender_assets.simulator import simulate as simulated
     from defender_assets.simulator import write_account
 
@@ -128,7 +129,7 @@ def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "Azure
         with account.service() as service:
             return write_account(observed.watch(simulated(scenario)), service)
     except AzureError as error:
-        raise ExportError(explain(account, "write append blobs", error)) from None
+        raise ExportError(explain(account, "write append blobs", error, WRITE)) from None
     except ValueError as error:
         raise ExportError(str(error)) from None
 

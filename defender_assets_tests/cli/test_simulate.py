@@ -117,6 +117,8 @@ def test_a_sas_that_may_not_write_is_one_line(account: Emulator, run: Run, monke
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
     assert "permission denied" in result.stderr
+    assert "the SAS lacks write" in result.stderr
+    assert "make a SAS with rwdlac" in result.stderr
 
 
 def _today() -> str:

@@ -133,6 +133,7 @@ def test_the_quarantine_counts_and_shows_the_lines_that_were_refused(workshop: W
     assert told["reasons"] == counts_table("reason", "lines", {"not_json": 3})
     shown = told["preview"]
     assert isinstance(shown, dg.TableMetadataValue)
+    assert [column.name for column in shown.schema.columns][:3] == ["table_name", "reason", "detail"]
     assert {row.data["table_name"] for row in shown.records} == {table.name for table in TABLES}
     assert {row.data["blob"] for row in shown.records} == {blob_path(day=DAY)}
 
