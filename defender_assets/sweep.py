@@ -48,7 +48,8 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
             context.log.info(day.describe())
         if before:
             context.log.warning(never_read(before, start))
-        context.log.info("%d ended days hold no blobs, %d of them told now", len(empty), _tell_empty(context, empty))
+        new = _tell_empty(context, empty)
+        context.log.info("%s without blobs; %d of them became green just now", counted(len(empty), "ended day"), new)
         context.add_output_metadata({_DAYS: " ".join(day.day.isoformat() for day in behind), _BEFORE: before})
 
     @dg.job(

@@ -114,8 +114,8 @@ def table(rows: Any, cells: Cells, title: str | None = None) -> "Table":
     lines = [[cell_text(show(row)) for show in cells.values()] for row in rows]
     short = [all(len(line[number]) <= SHORT_CELL for line in lines) for number in range(len(cells))]
     for number, heading in enumerate(cells):
-        # a narrow terminal wraps titles and names, not times and scores
-        shown.add_column(Text(heading), overflow="fold", no_wrap=short[number] and not all(short))
+        # a narrow terminal wraps titles and names, not times and scores; where all is short, not what a row is called
+        shown.add_column(Text(heading), overflow="fold", no_wrap=short[number] and (number == 0 or not all(short)))
     for line in lines:
         shown.add_row(*map(Text, line))
     return shown

@@ -12,6 +12,7 @@ import pytest
 from deltalake import write_deltalake
 
 from defender_assets.cli.demo.command import campaigns_found
+from defender_assets.cli.output import Cells, write_table
 from defender_assets.core.derived import LEADS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA
@@ -144,6 +145,21 @@ def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(on_held: Run, m
     assert shown["50"] == ["risk", "title", "device", "id"]
     assert shown["80"] == ["risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
     assert {"product", "accounts"} <= set(shown["160"])
+
+
+def test_where_all_cells_are_short_the_name_of_a_row_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    cells: Cells = {
+        "container": lambda row: row["name"],
+        "days": lambda row: row["days"],
+        "seen": lambda row: row["at"],
+    }
+
+    write_table(pl.DataFrame({"name": ["alertevidence"], "days": ["4 of 4 days"], "at": ["6 minutes ago"]}), cells, "")
+
+    assert "alertevidence " in capsys.readouterr().out
 
 
 def test_muted_leads_are_shown_when_asked_for(
