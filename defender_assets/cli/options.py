@@ -51,6 +51,21 @@ def of_day(help_text: str) -> Decorator:
 SEVERITIES = ("high", "medium", "low", "informational")
 """`core.tables.schema.LEVELS`, spelt out: Polars is loaded only by the commands that read."""
 
+PRODUCTS = (
+    "endpoint",
+    "identity",
+    "office365",
+    "cloud_apps",
+    "entra_id",
+    "xdr",
+    "cloud",
+    "dlp",
+    "app_governance",
+    "sentinel",
+    "other",
+)
+"""`core.products.PRODUCTS`, likewise."""
+
 
 def picks(what: str) -> Decorator:
     """Return the options by which leads and stories are picked: severity, product, device, user."""
@@ -60,7 +75,12 @@ def picks(what: str) -> Decorator:
             type=click.Choice(SEVERITIES, case_sensitive=False),
             help=f"Only {what} of this severity or a higher one.",
         ),
-        click.option("--product", help=f"Only {what} of this product, such as endpoint, identity, office365."),
+        click.option(
+            "--product",
+            type=click.Choice(PRODUCTS, case_sensitive=False),
+            metavar="NAME",
+            help=f"Only {what} of this product: {', '.join(PRODUCTS)}.",
+        ),
         click.option("--device", metavar="TEXT", help=f"Only {what} with a device whose name contains this."),
         click.option("--user", metavar="TEXT", help=f"Only {what} with an account whose name contains this."),
     )

@@ -15,6 +15,7 @@ from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.output import Cells, write_table
 from defender_assets.core.derived import LEADS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
+from defender_assets.core.products import PRODUCTS
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.core.views import collected, current_leads, current_stories
 from defender_assets.simulator import truth
@@ -116,6 +117,14 @@ def test_leads_of_a_product_and_a_severity(on_held: Run) -> None:
     assert {lead["severity"] for lead in high} == {"High"}
     assert 0 < len(endpoint) < len(everything)
     assert 0 < len(high) < len(everything)
+
+
+@pytest.mark.parametrize("command", ["leads", "stories"])
+def test_a_product_that_is_none_is_refused_with_those_there_are(run: Run, command: str) -> None:
+    result = run(command, "--product", "defender")
+
+    assert result.exit_code == 2
+    assert all(f"'{product}'" in result.stderr for product in PRODUCTS)
 
 
 def test_stories_of_a_product_and_a_severity(on_held: Run) -> None:

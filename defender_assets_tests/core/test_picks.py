@@ -3,7 +3,8 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from defender_assets.cli.options import SEVERITIES
+from defender_assets.cli.options import PRODUCTS, SEVERITIES
+from defender_assets.core import products
 from defender_assets.core.picks import at_least, beginning_with, by_user, of_product, on_device
 from defender_assets.core.stories import STORY_SCHEMA
 from defender_assets.core.tables.schema import LEVELS
@@ -55,8 +56,9 @@ def test_a_severity_takes_the_higher_ones_with_it_and_leaves_unknown_words_out(
     assert ids(at_least(stories, "medium")) == ["s1", "s2"]
 
 
-def test_the_commands_offer_the_severities_that_there_are() -> None:
+def test_the_commands_offer_the_severities_and_the_products_that_there_are() -> None:
     assert SEVERITIES == LEVELS
+    assert PRODUCTS == products.PRODUCTS
 
 
 @pytest.mark.parametrize(
