@@ -58,8 +58,9 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
         resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
         description=(
             "Looks at every blob of the export, however old, and names the days that are behind. The sensor then asks "
-            "for their runs. Ended days without any blob become green, with no rows, so that a day that is grey was "
-            "never looked at. Daily, by schedule; run it by hand after old blobs were restored."
+            "for their runs. From the export's first blob on, ended days without any blob become green, with no rows: "
+            "a later day that is grey was never looked at. Daily, by schedule; run it by hand after old blobs were "
+            "restored."
         ),
     )
     def sweep() -> None:

@@ -141,10 +141,11 @@ def list_all(export: Export) -> Listing:
 def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) -> list[date]:
     """Return which days from `first` to `last` hold no blobs, of those that the lake keeps and holds nothing of.
 
-    A day whose blobs the account has deleted since they were read is not among them.
+    Of days before the first blob nothing can be said: the export may have begun later, or the account deleted them.
+    Nor is a day among them whose blobs the account has deleted since they were read.
     """
     held = _held(lake, {table.raw: lake.open(table.raw) for table in TABLES})
-    start = max(first, lake.first_day())
+    start = max(first, lake.first_day(), min(listing, default=date.max))
     days = (start + timedelta(days=number) for number in range((last - start).days + 1))
     return [day for day in days if _is_empty(day, listing, held)]
 

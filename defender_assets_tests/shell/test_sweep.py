@@ -98,10 +98,10 @@ def test_a_first_sweep_that_fails_is_asked_for_again_after_a_pause(workshop: Wor
 
 
 def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> None:
-    workshop.put(OLD)
+    workshop.put(START)
     workshop.put(day_before(1), tables=(ALERT_INFO,))
     assert workshop.sweep().success
-    empty = ENDED - {OLD.isoformat(), day_before(1).isoformat()}
+    empty = ENDED - {START.isoformat(), day_before(1).isoformat()}
     assert len(empty) > 5
     for asset in PARTITIONED:
         assert green(workshop, asset) == empty, asset
@@ -115,8 +115,19 @@ def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> No
     assert reports(workshop) == before
 
 
-def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Workshop) -> None:
+def test_nothing_is_said_of_days_before_the_first_blob(workshop: Workshop) -> None:
     workshop.sweep()
+    assert reports(workshop) == 0
+    workshop.put(OLD, tables=(ALERT_INFO,))
+    workshop.sweep()
+    assert green(workshop, ALERT_INFO.raw) == {day for day in ENDED if day > OLD.isoformat()}
+
+
+def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Workshop) -> None:
+    workshop.put(START)
+    workshop.run(START)
+    workshop.sweep()
+    assert OLD.isoformat() in green(workshop, ALERT_INFO.raw)
     workshop.put(OLD)
     workshop.sweep()
     (request,) = workshop.tick().requests
@@ -128,17 +139,20 @@ def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Work
 
 
 def test_a_day_whose_blobs_the_account_no_longer_holds_is_not_empty(workshop: Workshop) -> None:
-    workshop.put(OLD)
+    for day in (START, OLD):
+        workshop.put(day)
     workshop.run(OLD)
-    shutil.rmtree(workshop.settings.export_dir)
+    for folder in workshop.settings.export_dir.glob(f"*/tenantId=*/y={OLD:%Y}/m={OLD:%m}/d={OLD:%d}"):
+        shutil.rmtree(folder)
     with dg.instance_for_test() as new:
         afresh = replace(workshop, instance=new)
         afresh.sweep()
-        assert green(afresh, ALERT_INFO.raw) == ENDED - {OLD.isoformat()}
+        assert green(afresh, ALERT_INFO.raw) == ENDED - {START.isoformat(), OLD.isoformat()}
 
 
 def test_days_that_the_lake_no_longer_keeps_are_not_called_empty(workshop: Workshop) -> None:
     kept = replace(workshop, settings=replace(workshop.settings, retention_days=2))
+    kept.put(OLD)
     kept.sweep()
     assert green(kept, ALERT_INFO.raw) == {day.isoformat() for day in (day_before(1), day_before(2))}
 
