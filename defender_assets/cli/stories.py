@@ -31,7 +31,7 @@ CELLS: Cells = {
     "first alert (UTC)": lambda story: story["first_alert_time"],
     "id": lambda story: story["story_id"][:8],
 }
-FROM_WIDTH = {"shared": 110, "products": 90, "first alert (UTC)": 80, "severity": 60}
+FROM_WIDTH = {"shared": 160, "products": 130, "first alert (UTC)": 90, "severity": 60}
 """How wide a terminal must be for a column; the others always show."""
 
 VERSION: Cells = {"day": lambda story: story["export_date"]}
