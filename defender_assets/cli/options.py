@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from defender_assets.cli.output import FORMATS
+from defender_assets.core.vocabulary import LEVELS, PRODUCTS
 
 
 class Day(click.ParamType[date]):
@@ -48,31 +49,12 @@ def of_day(help_text: str) -> Decorator:
     return click.option("--day", type=DAY, metavar="YYYY-MM-DD", help=help_text)
 
 
-SEVERITIES = ("high", "medium", "low", "informational")
-"""`core.tables.schema.LEVELS`, spelt out: Polars is loaded only by the commands that read."""
-
-PRODUCTS = (
-    "endpoint",
-    "identity",
-    "office365",
-    "cloud_apps",
-    "entra_id",
-    "xdr",
-    "cloud",
-    "dlp",
-    "app_governance",
-    "sentinel",
-    "other",
-)
-"""`core.products.PRODUCTS`, likewise."""
-
-
 def picks(what: str) -> Decorator:
     """Return the options by which leads and stories are picked: severity, product, device, user."""
     options = (
         click.option(
             "--severity",
-            type=click.Choice(SEVERITIES, case_sensitive=False),
+            type=click.Choice(LEVELS, case_sensitive=False),
             help=f"Only {what} of this severity or a higher one.",
         ),
         click.option(

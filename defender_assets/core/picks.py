@@ -6,7 +6,7 @@ case and as it is: no pattern of a user's is ever a regular expression.
 
 import polars as pl
 
-from defender_assets.core.tables.schema import LEVELS
+from defender_assets.core.vocabulary import LEVELS
 
 
 def at_least(rows: pl.LazyFrame, severity: str) -> pl.LazyFrame:

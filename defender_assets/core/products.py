@@ -2,20 +2,6 @@
 
 import polars as pl
 
-PRODUCTS = (
-    "endpoint",
-    "identity",
-    "office365",
-    "cloud_apps",
-    "entra_id",
-    "xdr",
-    "cloud",
-    "dlp",
-    "app_governance",
-    "sentinel",
-    "other",
-)
-
 # Source facts, section 3, today's names and the older ones; compared in lower case.
 _BY_SERVICE_SOURCE = {
     "microsoft defender for endpoint": "endpoint",

@@ -11,7 +11,7 @@ from html import escape
 import dagster as dg
 
 from defender_assets.core.hostile import visible
-from defender_assets.core.tables.schema import SEVERITIES
+from defender_assets.core.vocabulary import SEVERITIES
 
 WIDTH = 480
 ROW = 18

@@ -16,8 +16,8 @@ from defender_assets.core.hostile import visible
 from defender_assets.core.phases import Phases
 from defender_assets.core.raw import RawReport
 from defender_assets.core.tables import ALERT_INFO, Table
-from defender_assets.core.tables.schema import SEVERITIES
 from defender_assets.core.typed import TypedReport
+from defender_assets.core.vocabulary import SEVERITIES
 from defender_assets.metadata.pictures import bars, by_hour, picture
 
 Metadata = Mapping[str, dg.MetadataValue]

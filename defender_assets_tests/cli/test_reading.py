@@ -15,9 +15,9 @@ from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.output import Cells, write_table
 from defender_assets.core.derived import LEADS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
-from defender_assets.core.products import PRODUCTS
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.core.views import collected, current_leads, current_stories
+from defender_assets.core.vocabulary import PRODUCTS
 from defender_assets.simulator import truth
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.exports import local_lake

@@ -1,13 +1,13 @@
 from collections.abc import Callable
 
+import click
 import polars as pl
 import pytest
 
-from defender_assets.cli.options import PRODUCTS, SEVERITIES
-from defender_assets.core import products
+from defender_assets.cli.leads import leads as command
 from defender_assets.core.picks import at_least, beginning_with, by_user, of_product, on_device
 from defender_assets.core.stories import STORY_SCHEMA
-from defender_assets.core.tables.schema import LEVELS
+from defender_assets.core.vocabulary import LEVELS, PRODUCTS
 from defender_assets_tests.core.alert_rows import PC, SERVER, lead_frame, lead_row
 
 ACCOUNT = {"name": "mira", "domain": "corp", "upn": "Mira.Moss@corp.example", "sid": "S-1-5-21-7", "object_id": "0B-1"}
@@ -57,8 +57,9 @@ def test_a_severity_takes_the_higher_ones_with_it_and_leaves_unknown_words_out(
 
 
 def test_the_commands_offer_the_severities_and_the_products_that_there_are() -> None:
-    assert SEVERITIES == LEVELS
-    assert PRODUCTS == products.PRODUCTS
+    offered = {option.name: option.type.choices for option in command.params if isinstance(option.type, click.Choice)}
+    assert tuple(offered["severity"]) == LEVELS
+    assert tuple(offered["product"]) == PRODUCTS
 
 
 @pytest.mark.parametrize(

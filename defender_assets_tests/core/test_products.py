@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
 
-from defender_assets.core.products import PRODUCTS, product_of
+from defender_assets.core.products import product_of
+from defender_assets.core.vocabulary import PRODUCTS
 
 
 def product(source: str | None, alert_id: str | None) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from defender_assets.core.tables.schema import LEVELS
+from defender_assets.core.vocabulary import LEVELS
 
 OTHER = "other"
 KINDS = (*LEVELS, OTHER)

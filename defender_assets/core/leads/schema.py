@@ -7,9 +7,9 @@ from defender_assets.core.devices.changed import CHANGES
 from defender_assets.core.devices.chosen import DEVICES
 from defender_assets.core.entities.links import ENTITY
 from defender_assets.core.entities.listed import LISTED
-from defender_assets.core.products import PRODUCTS
 from defender_assets.core.scoring import REASONS
 from defender_assets.core.tables.schema import PROVENANCE, Column, flag, instant, integer, text, texts
+from defender_assets.core.vocabulary import PRODUCTS
 
 ALERT_LOOKBACK_DAYS = 30
 """Partition D of the leads reads the alert partitions D-30 … D."""

@@ -13,7 +13,7 @@ from defender_assets.core.stories.groups import groups, shared_entities
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.ties import ties
 from defender_assets.core.stories.timeline import timelines
-from defender_assets.core.tables.schema import LEVELS
+from defender_assets.core.vocabulary import LEVELS
 
 # What the leads of a story tell beyond the strongest of them: points for each further one, and the most there can be.
 PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24

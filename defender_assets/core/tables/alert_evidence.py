@@ -1,6 +1,7 @@
 """AlertEvidence: one row per entity of a version of an alert (source facts, section 4)."""
 
-from defender_assets.core.tables.schema import SERVICE_SOURCES, SEVERITIES, Table, instant, integer, text, texts
+from defender_assets.core.tables.schema import SERVICE_SOURCES, Table, instant, integer, text, texts
+from defender_assets.core.vocabulary import SEVERITIES
 
 ENTITY_TYPES = (
     "Machine",

@@ -1,6 +1,7 @@
 """AlertInfo: one row per version of an alert (source facts, section 3)."""
 
-from defender_assets.core.tables.schema import SERVICE_SOURCES, SEVERITIES, Table, instant, text, texts
+from defender_assets.core.tables.schema import SERVICE_SOURCES, Table, instant, text, texts
+from defender_assets.core.vocabulary import SEVERITIES
 
 CATEGORIES = (
     "InitialAccess",

@@ -65,9 +65,6 @@ def texts(name: str, meaning: str) -> Column:
     return Column(name, TEXTS, meaning)
 
 
-SEVERITIES = ("High", "Medium", "Low", "Informational")
-LEVELS = tuple(severity.lower() for severity in SEVERITIES)
-"""Severities for comparing, highest first; a word that Microsoft may add one day is none of them."""
 SERVICE_SOURCES = (
     "Microsoft Defender for Endpoint",
     "Microsoft Defender for Office 365",
