@@ -13,6 +13,7 @@ from azure.storage.blob import BlobServiceClient
 from hypothesis import settings
 
 from defender_assets.core.lake import Lake
+from defender_assets_tests.days import keep_clear_of_midnight
 from defender_assets_tests.emulator import Emulator, run_emulator
 from defender_assets_tests.exports import local_lake
 from defender_assets_tests.held import Held, make_held
@@ -44,6 +45,12 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def on_one_day() -> None:
+    """The running day is the same from the test's begin to its end: see `days`."""
+    keep_clear_of_midnight(seconds=30)
 
 
 @pytest.fixture(scope="session")

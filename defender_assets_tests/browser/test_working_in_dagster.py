@@ -22,17 +22,23 @@ from defender_assets.simulator import Scenario, export_directory
 from defender_assets_tests.browser.conftest import Keep
 from defender_assets_tests.browser.ui import LOCATION, launch, see_counts, switch, watching
 from defender_assets_tests.core.notices.receiver import Receiver, receiving
+from defender_assets_tests.days import day_before, keep_clear_of_midnight
 from defender_assets_tests.exports import local_lake
-from defender_assets_tests.live.growing import day_before
 from defender_assets_tests.live.processes import Installation, daemon, wait_for, web_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
-SILENCED, EMPTY, FAILING, FOR_THE_SENSOR = (day_before(back) for back in (4, 3, 2, 1))
 SENSOR = "new_blobs_sensor"
-SCENARIO = Scenario(
-    start=SILENCED, days=4, devices=6, tenants=1, alerts_per_day=4, campaigns_per_tenant=2, heartbeat_minutes=60, seed=3
-)
+
+
+@dataclass(frozen=True)
+class Days:
+    """Heartbeats that end at noon, no blobs, no heartbeats and something in the way, all well; then the running day."""
+
+    silenced: date
+    empty: date
+    failing: date
+    for_the_sensor: date
 
 
 def folders(export: Path, day: date, table: str) -> list[Path]:
@@ -42,26 +48,37 @@ def folders(export: Path, day: date, table: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class Place:
-    """The web server, the lake, and who is told."""
+    """The web server, the lake, who is told, and the days of the export."""
 
     installation: Installation
     address: str
     lake: Lake
     receiver: Receiver
+    days: Days
 
     @property
     def in_the_way(self) -> Path:
         """A file where the raw table's folder of the failing day should be."""
-        return Path(self.lake.uri, ALERT_INFO.raw, f"export_date={FAILING}")
+        return Path(self.lake.uri, ALERT_INFO.raw, f"export_date={self.days.failing}")
 
 
-def write_export(export: Path) -> None:
-    """Four days: heartbeats that end at noon, no blobs, no heartbeats, and all well."""
-    export_directory(SCENARIO, export)
+def write_export(export: Path, days: Days) -> None:
+    """Write what the days' names say."""
+    simulated = Scenario(
+        days.silenced,
+        days=4,
+        devices=6,
+        tenants=1,
+        alerts_per_day=4,
+        campaigns_per_tenant=2,
+        heartbeat_minutes=60,
+        seed=3,
+    )
+    export_directory(simulated, export)
     for table in TABLES:
-        for folder in folders(export, EMPTY, table.container):
+        for folder in folders(export, days.empty, table.container):
             (folder / "PT1H.json").unlink()
-    for day, hour in ((SILENCED, "h=12"), (FAILING, "h=00")):
+    for day, hour in ((days.silenced, "h=12"), (days.failing, "h=00")):
         for folder in folders(export, day, DEVICE_INFO.container):
             if folder.parent.name >= hour:
                 (folder / "PT1H.json").unlink()
@@ -71,12 +88,14 @@ def write_export(export: Path) -> None:
 def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The running installation. The sensor was switched off by clicking before the daemon first looked."""
     folder = tmp_path_factory.mktemp("working")
-    write_export(folder / "export")
+    keep_clear_of_midnight(seconds=240)
+    days = Days(*map(day_before, (4, 3, 2, 1)))
+    write_export(folder / "export", days)
     with receiving() as receiver:
         settings = {
             "DEFENDER_EXPORT_DIR": str(folder / "export"),
             "DEFENDER_LAKE_URI": str(folder / "lake"),
-            "DEFENDER_START_DATE": SILENCED.isoformat(),
+            "DEFENDER_START_DATE": days.silenced.isoformat(),
             "DEFENDER_SLACK_WEBHOOK": receiver.url,
             "DEFENDER_NOTIFY_RISK": "1",
         }
@@ -86,7 +105,7 @@ def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             with watching(browser, server.address) as watched:
                 switch(watched.page, server.address, SENSOR, on=False)
             with daemon(installation):
-                yield Place(installation, server.address, local_lake(folder / "lake"), receiver)
+                yield Place(installation, server.address, local_lake(folder / "lake"), receiver, days)
 
 
 @pytest.fixture
@@ -97,16 +116,16 @@ def page(browser: Browser, place: Place) -> Iterator[Page]:
 
 
 def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page: Page, place: Place) -> None:
-    launch(page, place.address, SILENCED)
+    launch(page, place.address, place.days.silenced)
     place.lake.open(ALERT_INFO.raw)
     place.in_the_way.touch()
     # it tries thrice before it fails: meanwhile the tests go on
-    launch(page, place.address, FAILING)
+    launch(page, place.address, place.days.failing)
     see_counts(page, place.address, LEADS.name, materialized=1)
 
-    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == SILENCED).collect()
+    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == place.days.silenced).collect()
     assert leads.height > 3
-    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={SILENCED}")
+    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={place.days.silenced}")
     page.get_by_text("dagster/partition_row_count").wait_for()
     page.get_by_text(str(leads.height), exact=True).first.wait_for()
 
@@ -125,7 +144,7 @@ def test_the_sensor_is_switched_on_and_does_the_rest(page: Page, place: Place) -
 
 
 def test_a_day_without_blobs_is_green_and_says_so(page: Page, place: Place) -> None:
-    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={EMPTY}")
+    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={place.days.empty}")
     page.get_by_text(NO_BLOBS).wait_for()
 
 
@@ -152,7 +171,8 @@ def test_the_history_of_ticks_tells_what_was_asked_for_and_why_not(page: Page, p
 
 
 def test_the_team_was_told_of_each_thing_once(place: Place) -> None:
-    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == FOR_THE_SENSOR, pl.col("risk_score") >= 1)
+    day = place.days.for_the_sensor
+    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == day, pl.col("risk_score") >= 1)
     expected = [*leads.collect()["title"], f"{QUIET_OR_BROKEN.name} of {DEVICE_INFO.name} failed"]
 
     def mentions(title: str) -> int:
@@ -164,4 +184,4 @@ def test_the_team_was_told_of_each_thing_once(place: Place) -> None:
     messages = [json.dumps(message) for message in place.receiver.accepted]
     assert len(messages) == len(set(messages))
     # that a run failed is told unless it has recovered before the sensor looks
-    assert mentions(f"The run of {FAILING} failed") <= 1
+    assert mentions(f"The run of {place.days.failing} failed") <= 1

@@ -13,6 +13,7 @@ from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.day_runs import run_day
+from defender_assets_tests.days import today
 from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.held import Held
 
@@ -132,14 +133,13 @@ def test_a_missing_container_is_named_with_the_step_that_enables_it(run: Run, fo
 
 
 def test_days_behind_are_found_without_creating_a_table(run: Run, folder: Folder, tmp_path: Path) -> None:
-    today = datetime.now(UTC).date()
     content = records(ALERT_INFO, 0, 3)
-    folder.append(ALERT_INFO, blob_path(today, 0), content)
+    folder.append(ALERT_INFO, blob_path(today(), 0), content)
 
     found = checked(run, 0)
 
     assert found["lake"]["behind"] == [
-        {"day": today.isoformat(), "missing_bytes": len(content), "blobs": 1, "stale": []}
+        {"day": today().isoformat(), "missing_bytes": len(content), "blobs": 1, "stale": []}
     ]
     assert len(found["lake"]["looked_at"]) == 4
     assert not (tmp_path / ".defender" / "lake").exists()
@@ -148,11 +148,10 @@ def test_days_behind_are_found_without_creating_a_table(run: Run, folder: Folder
 def test_days_that_were_run_are_not_behind_though_nothing_was_told_to_anybody(
     run: Run, folder: Folder, tmp_path: Path
 ) -> None:
-    today = datetime.now(UTC).date()
     for table in TABLES:
-        folder.append(table, blob_path(today, 0), records(table, 0, 3))
+        folder.append(table, blob_path(today(), 0), records(table, 0, 3))
     lake = local_lake(tmp_path / ".defender" / "lake")
-    run_day(lake, DirectoryExport(folder.root), today)
+    run_day(lake, DirectoryExport(folder.root), today())
     assert not lake.exists(SENT_NOTICES)
 
     found = checked(run, 0)
@@ -162,10 +161,9 @@ def test_days_that_were_run_are_not_behind_though_nothing_was_told_to_anybody(
 
 
 def test_a_table_that_the_lake_lacks_is_behind_and_the_bytes_are_not(run: Run, folder: Folder, tmp_path: Path) -> None:
-    today = datetime.now(UTC).date()
-    folder.append(ALERT_INFO, blob_path(today, 0), records(ALERT_INFO, 0, 3))
+    folder.append(ALERT_INFO, blob_path(today(), 0), records(ALERT_INFO, 0, 3))
     lake = local_lake(tmp_path / ".defender" / "lake")
-    run_day(lake, DirectoryExport(folder.root), today)
+    run_day(lake, DirectoryExport(folder.root), today())
     shutil.rmtree(lake.table_uri(BRIEFS.name))
 
     (behind,) = checked(run, 0)["lake"]["behind"]

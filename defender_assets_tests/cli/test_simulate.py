@@ -1,5 +1,4 @@
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +6,7 @@ import pytest
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.tables import TABLES
 from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.days import today
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.exports import Folder, blob_path, records
 
@@ -62,10 +62,11 @@ def test_other_options_are_not_written_over_an_export(run: Run) -> None:
 
 
 def test_nothing_of_the_future_is_written(run: Run, tmp_path: Path) -> None:
-    run("simulate", "--out", "export", *SMALL, "--days", "1000", "--bad-lines", "0", "--no-faults", "--start", _today())
+    clean = ("--bad-lines", "0", "--no-faults")
+    run("simulate", "--out", "export", *SMALL, "--days", "1000", *clean, "--start", str(today()))
 
     days = {blob.day for table in TABLES for blob in DirectoryExport(tmp_path / "export").all_blobs(table.container)}
-    assert {day.isoformat() for day in days} <= {_today()}
+    assert set(days) <= {today()}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,3 @@ def test_a_sas_that_may_not_write_is_one_line(account: Emulator, run: Run, monke
     assert "permission denied" in result.stderr
     assert "the SAS lacks write" in result.stderr
     assert "make a SAS with rwdlac" in result.stderr
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

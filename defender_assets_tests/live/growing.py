@@ -11,26 +11,22 @@ from typing import Any
 from azure.storage.blob import BlobServiceClient
 
 from defender_assets.simulator import GroundTruth, Scenario, simulate
-
-TODAY = datetime.now(UTC).date()
-
-
-def day_before(days: int) -> date:
-    """The day so many days before today."""
-    return TODAY - timedelta(days=days)
+from defender_assets_tests.days import day_before
 
 
-SCENARIO = Scenario(
-    day_before(3),
-    days=4,
-    devices=6,
-    tenants=2,
-    alerts_per_day=4,
-    campaigns_per_tenant=2,
-    heartbeat_minutes=360,
-    seed=11,
-    until=datetime.now(UTC),
-)
+def up_to_now() -> Scenario:
+    """Three whole days and the running one as far as it has come."""
+    return Scenario(
+        day_before(3),
+        days=4,
+        devices=6,
+        tenants=2,
+        alerts_per_day=4,
+        campaigns_per_tenant=2,
+        heartbeat_minutes=360,
+        seed=11,
+        until=datetime.now(UTC),
+    )
 
 
 @dataclass
@@ -38,6 +34,7 @@ class Growing:
     """Every blob's bytes, how far each has been written, and what the simulator says they hold."""
 
     service: BlobServiceClient
+    scenario: Scenario = field(default_factory=up_to_now)
     contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: dict[tuple[str, str], int] = field(default_factory=dict)
     truth: dict[str, Any] = field(default_factory=dict)
@@ -45,13 +42,23 @@ class Growing:
 
     def __post_init__(self) -> None:
         """Simulate, and create the containers."""
-        observed = GroundTruth(SCENARIO)
-        for append in observed.watch(simulate(SCENARIO)):
+        observed = GroundTruth(self.scenario)
+        for append in observed.watch(simulate(self.scenario)):
             blob = (append.container, append.blob)
             self.contents[blob] = self.contents.get(blob, b"") + append.data
         self.truth = observed.as_dict()
         for container in {container for container, _ in self.contents}:
             self.service.create_container(container)
+
+    @property
+    def days(self) -> list[date]:
+        """The days of which it holds records, the running one last."""
+        return [self.scenario.start + timedelta(days=number) for number in range(self.scenario.days)]
+
+    @property
+    def start_date(self) -> date:
+        """A first day of partitions: two before the first that has blobs."""
+        return self.scenario.start - timedelta(days=2)
 
     def distinct(self) -> dict[tuple[str, str, date], int]:
         """How many distinct records each table (of Microsoft), tenant and day holds in the end."""

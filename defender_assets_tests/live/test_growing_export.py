@@ -19,15 +19,14 @@ from defender_assets.core.pending import survey
 from defender_assets.core.tables import TABLES
 from defender_assets.settings import load_settings
 from defender_assets_tests.day_runs import promised_rows, run_day
+from defender_assets_tests.days import keep_clear_of_midnight
 from defender_assets_tests.emulator import run_emulator
-from defender_assets_tests.live.growing import TODAY, Growing, day_before
+from defender_assets_tests.live.growing import Growing
 from defender_assets_tests.live.processes import Installation, WebServer, running, wait_for
 from defender_assets_tests.process_groups import end
 
 pytestmark = [pytest.mark.live, pytest.mark.azure]
 
-RAW_ONLY, KILLED, STALE = day_before(3), day_before(2), day_before(1)
-DAYS = [RAW_ONLY, KILLED, STALE, TODAY]
 LONGEST_WAIT = 300  # of a busy machine; a calm one takes half a minute
 
 
@@ -40,6 +39,11 @@ class Site:
     export: Export
     lake: Lake
     truth: Growing
+
+    @property
+    def days(self) -> list[date]:
+        """Those of the export: one that has raw bytes alone, one whose run was killed, a stale one, the running one."""
+        return self.truth.days
 
 
 def start_and_kill_a_run(installation: Installation, lake: Lake, day: date) -> None:
@@ -63,27 +67,29 @@ def start_and_kill_a_run(installation: Installation, lake: Lake, day: date) -> N
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Web server and daemon on an account that grows, over a lake that holds all kinds of half-done work."""
     folder = tmp_path_factory.mktemp("live")
+    keep_clear_of_midnight(seconds=240)
     with run_emulator() as emulator, emulator.service() as service:
+        truth = Growing(service)
+        raw_only, killed, stale, _ = truth.days
         installation = Installation(
             folder,
             {
                 "AZURE_STORAGE_CONNECTION_STRING": emulator.connection_string,
                 "DEFENDER_LAKE_URI": str(folder / "lake"),
-                "DEFENDER_START_DATE": day_before(5).isoformat(),
+                "DEFENDER_START_DATE": truth.start_date.isoformat(),
             },
             max_runtime=50,
         )
         installation.prepare()
         settings = load_settings(installation.settings, folder)
         lake, export = settings.lake(), settings.export()
-        truth = Growing(service)
         dice = random.Random(3)
         for _ in range(3):
             truth.grow(dice, 0.4)
         for table in TABLES:
-            raw.ingest(lake, export, table, RAW_ONLY)
-        run_day(lake, export, STALE)
-        start_and_kill_a_run(installation, lake, KILLED)
+            raw.ingest(lake, export, table, raw_only)
+        run_day(lake, export, stale)
+        start_and_kill_a_run(installation, lake, killed)
         with truth.growing(rounds=12, pause=3) as written, running(installation) as server:
             site = Site(installation, server, export, lake, truth)
             wait_for(lambda: written.is_set() or truth.problem is not None, 120, "the end of growth", installation)
@@ -92,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def at_the_truth(site: Site) -> bool:
-    behind = survey(site.lake, site.export, DAYS)
+    behind = survey(site.lake, site.export, site.days)
     return sum(day.missing_bytes for day in behind) == site.truth.pending() and not any(day.stale for day in behind)
 
 
@@ -115,7 +121,7 @@ def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
 def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path) -> None:
     wait_for(lambda: at_the_truth(site), LONGEST_WAIT, "the truth", site.installation)
     quiet = Lake(str(tmp_path / "quiet"), site.lake.layouts)
-    for day in DAYS:
+    for day in site.days:
         run_day(quiet, site.export, day)
     for table in TABLES:
         columns = [column.name for column in table.columns]
@@ -147,9 +153,9 @@ def test_no_run_failed_but_the_one_that_was_killed(site: Site) -> None:
     )
     runs = site.server.runs()
     failed = [(run["jobName"], run["tags"].get("dagster/partition")) for run in runs if run["status"] == "FAILURE"]
-    assert failed == [("__ASSET_JOB", KILLED.isoformat())]
+    assert failed == [("__ASSET_JOB", site.days[1].isoformat())]
     asked = [run for run in runs if run["jobName"] == "ingest_day"]
-    assert {run["tags"]["dagster/partition"] for run in asked} == {day.isoformat() for day in DAYS}
+    assert {run["tags"]["dagster/partition"] for run in asked} == {day.isoformat() for day in site.days}
     assert all(run["tags"]["dagster/sensor_name"] == "new_blobs_sensor" for run in asked)
     assert [run["jobName"] for run in runs].count("sweep_older_days") == 1
 
@@ -171,9 +177,9 @@ def test_the_web_server_shows_assets_groups_partitions_and_what_became_of_them(s
     }
     for node in nodes.values():
         assert node["partitionDefinition"]["type"] == "TIME_WINDOW"
-        assert node["partitionKeys"][0] == day_before(5).isoformat()
-        assert TODAY.isoformat() in node["partitionKeys"]
-        assert node["assetMaterializations"][0]["partition"] in {day.isoformat() for day in DAYS}
+        assert node["partitionKeys"][0] == site.truth.start_date.isoformat()
+        assert site.days[-1].isoformat() in node["partitionKeys"]
+        assert node["assetMaterializations"][0]["partition"] in {day.isoformat() for day in site.days}
 
 
 def test_the_sensor_and_the_schedules_are_on_by_themselves(site: Site) -> None:

@@ -12,14 +12,14 @@ from azure.storage.blob import BlobServiceClient
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, TABLES
 from defender_assets.settings import Settings, load_settings
+from defender_assets_tests.days import yesterday
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Account, account_place
 from defender_assets_tests.exports import TENANT, blob_path, records
-from defender_assets_tests.shell.workshop import START, Workshop, day_before, metadata_of
+from defender_assets_tests.shell.workshop import Workshop, metadata_of, start
 
 pytestmark = pytest.mark.azure
 
-DAY = day_before(1)
 DEVICE = "0f" * 20
 ALERT = "da638000000000000001_-1000000001"
 
@@ -40,7 +40,7 @@ def settings(account: Emulator, lake: str, **variables: str) -> Settings:
         {
             "AZURE_STORAGE_CONNECTION_STRING": account.sas_connection_string("rl"),
             "DEFENDER_LAKE_URI": lake,
-            "DEFENDER_START_DATE": START.isoformat(),
+            "DEFENDER_START_DATE": start().isoformat(),
             **variables,
         }
     )
@@ -62,8 +62,8 @@ def test_the_lake_may_lie_in_an_account(
     commits = 4
     for number in range(commits):
         for table in TABLES:
-            place.append(table.container, blob_path(day=DAY), records(table, number, 2) + b"no record\r\n")
-        result = workshop.run(DAY)
+            place.append(table.container, blob_path(day=yesterday()), records(table, number, 2) + b"no record\r\n")
+        result = workshop.run(yesterday())
         assert result.success
         assert metadata_of(result, ALERT_INFO.raw)["batch"] == number + 1
     assert workshop.lake.open(ALERT_INFO.raw).version() >= commits
@@ -75,13 +75,13 @@ def test_the_lake_may_lie_in_an_account(
     leads = workshop.lake.read("device_enriched_leads").collect()
     assert sorted(leads["alert_id"]) == [f"AlertId-{number}" for number in range(commits + 1)]
 
-    again = workshop.run(DAY)
+    again = workshop.run(yesterday())
     assert again.success
     for table in TABLES:
         assert metadata_of(again, table.raw)["new_bytes"] == 0
         assert metadata_of(again, table.name)["lines"] == 0
     assert metadata_of(again, "device_enriched_leads")["written_by_this_run"] is False
-    assert survey(workshop.lake, workshop.settings.export(), [DAY]) == []
+    assert survey(workshop.lake, workshop.settings.export(), [yesterday()]) == []
 
 
 def published(category: str, properties: Mapping[str, object]) -> bytes:

@@ -16,10 +16,10 @@ from defender_assets.core.pending import survey
 from defender_assets.core.tables import TABLES
 from defender_assets.simulator import GroundTruth, Scenario, simulate
 from defender_assets_tests.day_runs import promised, run_day
+from defender_assets_tests.days import day_before, today
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.exports import local_lake
 
-TODAY = datetime.now(UTC).date()
 # a quarter of the hours holds every kind of record, and a file an hour and tenant is what the many small days cost
 HOURS = tuple(f"/h={hour:02}/" for hour in (8, 9, 10, 16, 17, 23))
 
@@ -48,7 +48,7 @@ class Written:
 def write(emulator: Emulator, days: int, tenants: int) -> Written:
     """Write the days before today into the account."""
     scenario = Scenario(
-        TODAY - timedelta(days=days),
+        day_before(days),
         days=days,
         devices=5,
         tenants=tenants,
@@ -56,7 +56,7 @@ def write(emulator: Emulator, days: int, tenants: int) -> Written:
         campaigns_per_tenant=2,
         heartbeat_minutes=360,
         seed=23,
-        until=datetime.combine(TODAY, datetime.min.time(), UTC),
+        until=datetime.combine(today(), datetime.min.time(), UTC),
     )
     observed = GroundTruth(scenario)
     blobs: dict[tuple[str, str], bytearray] = defaultdict(bytearray)

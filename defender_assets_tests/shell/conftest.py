@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from defender_assets.settings import Settings
-from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, START, Workshop
+from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, Workshop, start
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def workshop(tmp_path: Path, instance: dg.DagsterInstance) -> Workshop:
     settings = Settings(
         export_dir=tmp_path / "export",
         lake_uri=str(tmp_path / "lake"),
-        start_date=START,
+        start_date=start(),
         lookback_days=LOOKBACK_DAYS,
     )
     return Workshop(settings, instance)

@@ -1,13 +1,12 @@
 """An export that fails on purpose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from defender_assets.core.export import Blob, DirectoryExport
 from defender_assets.core.failures import ExportError
-from defender_assets_tests.shell.workshop import day_before
+from defender_assets_tests.days import yesterday
 
-YESTERDAY = day_before(1)
 OUT_OF_ORDER = ExportError("out of order")
 
 
@@ -16,7 +15,7 @@ class FailingExport(DirectoryExport):
     """A directory whose listing of one day, or of every day, fails as an account's would."""
 
     fixed_creation: bool = False
-    failing_day: date | None = YESTERDAY
+    failing_day: date | None = field(default_factory=yesterday)
     error: Exception = OUT_OF_ORDER
 
     def blobs_of_day(self, container: str, day: date) -> list[Blob]:

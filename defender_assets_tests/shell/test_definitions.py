@@ -11,7 +11,8 @@ import pytest
 from defender_assets.core.failures import SettingsError
 from defender_assets.definitions import build_defs
 from defender_assets.settings import load_settings
-from defender_assets_tests.shell.workshop import Workshop, day_before, metadata_of
+from defender_assets_tests.days import yesterday
+from defender_assets_tests.shell.workshop import Workshop, metadata_of
 
 BROKEN = {"DEFENDER_START_DATE": "no day at all", "AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"}
 
@@ -63,9 +64,9 @@ def test_the_settings_are_those_of_the_working_directory(tmp_path: Path) -> None
 
 
 def test_resources_can_be_replaced(workshop: Workshop, tmp_path: Path) -> None:
-    workshop.put(day_before(1))
+    workshop.put(yesterday())
     elsewhere = workshop.with_resources(lake=workshop.settings.__class__(lake_uri=str(tmp_path / "other")).lake())
-    result = elsewhere.run(day_before(1))
+    result = elsewhere.run(yesterday())
     assert result.success
     assert metadata_of(result, "device_enriched_leads")["dagster/partition_row_count"] == 2
     assert (tmp_path / "other" / "device_enriched_leads" / "_delta_log").is_dir()

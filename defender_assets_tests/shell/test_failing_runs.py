@@ -18,11 +18,11 @@ from defender_assets.core.failures import ExportError, SettingsError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.typed import TypedReport
+from defender_assets_tests.days import day_before, yesterday
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.shell.failing import FailingExport
-from defender_assets_tests.shell.workshop import Workshop, day_before, metadata_of
+from defender_assets_tests.shell.workshop import Workshop, metadata_of
 
-DAY, OTHER = day_before(1), day_before(2)
 NO_PAUSE = dg.RetryPolicy(max_retries=1, delay=0)
 
 
@@ -34,7 +34,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_failing_day(workshop: Workshop, error: Exception) -> Workshop:
-    return workshop.with_resources(export=FailingExport(workshop.settings.export_dir, failing_day=DAY, error=error))
+    return workshop.with_resources(
+        export=FailingExport(workshop.settings.export_dir, failing_day=yesterday(), error=error)
+    )
 
 
 def events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
@@ -52,35 +54,35 @@ def error_of(result: dg.ExecuteInProcessResult, step: str) -> Any:
 def test_a_failing_day_fails_alone_and_says_why_in_one_line(workshop: Workshop) -> None:
     said = "cannot list x at y (account key): it is out of order; mend it"
     broken = with_failing_day(workshop, ExportError(said))
-    for day in (DAY, OTHER):
+    for day in (yesterday(), day_before(2)):
         workshop.put(day)
-    assert broken.run(OTHER).success
-    result = broken.run(DAY)
+    assert broken.run(day_before(2)).success
+    result = broken.run(yesterday())
     assert not result.success
     for table in TABLES:
         error = error_of(result, table.raw)
         assert error.message.strip() == f"dagster._core.definitions.events.Failure: {said}"
         assert (error.cause, error.context) == (None, None)
     assert events(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == []
-    assert workshop.run(DAY).success
+    assert workshop.run(yesterday()).success
 
 
 @pytest.mark.parametrize(
     ("error", "tries"), [(ExportError("out of order"), 2), (SettingsError("X is wrong"), 1), (OSError("no space"), 2)]
 )
 def test_what_a_retry_may_mend_is_tried_again(workshop: Workshop, error: Exception, tries: int) -> None:
-    workshop.put(DAY)
-    result = with_failing_day(workshop, error).run(DAY)
+    workshop.put(yesterday())
+    result = with_failing_day(workshop, error).run(yesterday())
     assert str(error) in error_of(result, ALERT_INFO.raw).message
     retried = [event.step_key for event in events(result, dg.DagsterEventType.STEP_UP_FOR_RETRY)]
     assert retried.count(ALERT_INFO.raw) == tries - 1
 
 
 def test_one_failing_container_keeps_leads_from_being_built_but_not_its_neighbours_bytes(workshop: Workshop) -> None:
-    workshop.put(DAY)
+    workshop.put(yesterday())
     (workshop.settings.export_dir / DEVICE_INFO.container).rename(workshop.settings.export_dir / "aside")
     (workshop.settings.export_dir / DEVICE_INFO.container).touch()
-    result = workshop.run(DAY)
+    result = workshop.run(yesterday())
     assert not result.success
     assert "cannot be read (Not a directory)" in error_of(result, DEVICE_INFO.raw).message
     assert metadata_of(result, ALERT_INFO.name)["new_rows"] == 2
@@ -89,7 +91,7 @@ def test_one_failing_container_keeps_leads_from_being_built_but_not_its_neighbou
 
 def test_a_lake_that_cannot_be_written_is_named_in_one_line(workshop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
-    result = workshop.with_resources(lake=Lake(str(tmp_path / "a-file"), workshop.lake.layouts)).run(DAY)
+    result = workshop.with_resources(lake=Lake(str(tmp_path / "a-file"), workshop.lake.layouts)).run(yesterday())
     said = error_of(result, ALERT_INFO.raw).message.strip()
     assert "\n" not in said
     assert f"cannot open {ALERT_INFO.raw} in {tmp_path}/a-file" in said
@@ -106,8 +108,8 @@ def test_a_broken_balance_fails_the_check_and_leads_are_not_built(
         return replace(report, landed=report.landed - 1) if table is ALERT_INFO and report.rows else report
 
     monkeypatch.setattr(tables, "derive", loses_a_row)
-    workshop.put(DAY)
-    result = workshop.run(DAY)
+    workshop.put(yesterday())
+    result = workshop.run(yesterday())
     assert not result.success
     checks = {
         check.asset_key.to_user_string(): check.passed
@@ -128,12 +130,12 @@ def test_nothing_that_dagster_keeps_of_a_failing_run_holds_a_key(
     wrong = base64.b64encode(b"a wrong key of sixty-four bytes, as long as a real one would be.").decode()
     string = account.connection_string.replace(account.account_key, wrong)
     guarded = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", string)
-    workshop.put(DAY)
+    workshop.put(yesterday())
     if place == "export":
         broken = workshop.with_resources(export=AzureExport(guarded))
     else:
         broken = workshop.with_resources(lake=Lake("az://lake/tables", workshop.lake.layouts, guarded))
-    result = broken.run(DAY)
+    result = broken.run(yesterday())
     assert not result.success
     said = error_of(result, ALERT_INFO.raw).message
     assert guarded.endpoint in said or "az://lake/tables" in said

@@ -12,9 +12,8 @@ from defender_assets.core.derived import LEADS
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
-from defender_assets_tests.shell.workshop import Workshop, day_before, metadata_of
-
-OLD, DAY = day_before(7), day_before(1)
+from defender_assets_tests.days import day_before, yesterday
+from defender_assets_tests.shell.workshop import Workshop, metadata_of
 
 
 def maintain(workshop: Workshop) -> dg.ExecuteInProcessResult:
@@ -41,28 +40,28 @@ def test_it_compacts_days_of_many_files_and_no_day_is_behind_for_it(
     monkeypatch.setattr(compaction, "MANY_FILES", 2)
     workshop.sweep()
     for first in (0, 2, 4):
-        workshop.put(DAY, first)
-        workshop.run(DAY)
+        workshop.put(yesterday(), first)
+        workshop.run(yesterday())
     before = workshop.lake.read(ALERT_INFO.name).collect()
     assert maintain(workshop).success
     assert workshop.lake.open(ALERT_INFO.name).get_add_actions().num_rows == 1
     after = workshop.lake.read(ALERT_INFO.name).collect()
     assert after.sort("record_id").equals(before.sort("record_id"))
     assert workshop.tick().days == []
-    result = workshop.run(DAY)
+    result = workshop.run(yesterday())
     assert result.success
     assert all(check.passed for check in result.get_asset_check_evaluations() if check.blocking)
 
 
 def test_days_that_are_no_longer_kept_leave_and_nobody_asks_for_them(workshop: Workshop) -> None:
-    for first, day in ((0, OLD), (2, DAY)):
+    for first, day in ((0, day_before(7)), (2, yesterday())):
         workshop.put(day, first)
         workshop.run(day)
     short = keeping(workshop, 5)
     assert maintain(short).success
     for table in (ALERT_INFO.raw, ALERT_INFO.name, DEVICE_INFO.name, LEADS.name):
-        assert days_held(workshop, table) == [DAY]
-    workshop.put(OLD, 4)
+        assert days_held(workshop, table) == [yesterday()]
+    workshop.put(day_before(7), 4)
     short.sweep()
     assert short.tick().days == []
 
@@ -70,27 +69,27 @@ def test_days_that_are_no_longer_kept_leave_and_nobody_asks_for_them(workshop: W
 def test_a_run_by_hand_of_a_day_that_is_no_longer_kept_does_nothing_and_says_so(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    workshop.put(OLD)
-    result = keeping(workshop, 5).run(OLD)
+    workshop.put(day_before(7))
+    result = keeping(workshop, 5).run(day_before(7))
     assert result.success
-    assert f"{OLD} is older than DEFENDER_RETENTION_DAYS=5: nothing to do" in caplog.text
+    assert f"{day_before(7)} is older than DEFENDER_RETENTION_DAYS=5: nothing to do" in caplog.text
     assert metadata_of(result, LEADS.name)["dagster/partition_row_count"] == 0
     assert days_held(workshop, ALERT_INFO.raw) == []
 
 
 def test_a_day_on_the_border_is_kept(workshop: Workshop) -> None:
-    workshop.put(OLD)
+    workshop.put(day_before(7))
     border = keeping(workshop, 7)
-    border.run(OLD)
+    border.run(day_before(7))
     assert maintain(border).success
-    assert days_held(workshop, ALERT_INFO.raw) == [OLD]
+    assert days_held(workshop, ALERT_INFO.raw) == [day_before(7)]
 
 
 def test_a_table_that_fails_stops_no_other_and_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "MANY_FILES", 1)
     for first in (0, 2):
-        workshop.put(DAY, first)
-        workshop.run(DAY)
+        workshop.put(yesterday(), first)
+        workshop.run(yesterday())
     opened = Lake.open
 
     def failing(self: Lake, name: str) -> DeltaTable:

@@ -15,10 +15,9 @@ from defender_assets.core.notices.health import CHECK_FAILED, RUN_FAILED
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets.notifications import health_of
 from defender_assets_tests.core.notices.receiver import Receiver, receiving
+from defender_assets_tests.days import today, yesterday
 from defender_assets_tests.shell.failing import FailingExport
-from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, TODAY, Workshop, day_before
-
-DAY = day_before(1)
+from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, Workshop
 
 
 @pytest.fixture
@@ -57,8 +56,8 @@ def test_the_sensor_is_there_and_on_when_a_webhook_is_set(workshop: Workshop, te
 
 
 def test_a_lead_is_told_once_though_the_instance_is_lost(telling: Workshop, receiver: Receiver) -> None:
-    target = telling.lake.fenced(LEADS.name, DAY)
-    row = {"tenant_id": "t", "export_date": DAY, "lead_id": "l", "alert_id": "a", "title": "T", "risk_score": 9}
+    target = telling.lake.fenced(LEADS.name, yesterday())
+    row = {"tenant_id": "t", "export_date": yesterday(), "lead_id": "l", "alert_id": "a", "title": "T", "risk_score": 9}
     telling.lake.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 1))
     assert notify(telling) == "slack: 1 notice in 1 message"
     assert notify(telling) == "slack: 0 notices in 0 messages"
@@ -71,28 +70,28 @@ def test_failed_runs_and_checks_are_known_until_they_recover(
     telling: Workshop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assets.raw, "RETRIES", None)
-    telling.put(DAY)
+    telling.put(yesterday())
     broken = telling.with_resources(export=FailingExport(telling.settings.export_dir))
-    assert not broken.run(DAY).success
-    health = health_of(telling.instance, TODAY, LOOKBACK_DAYS)
+    assert not broken.run(yesterday()).success
+    health = health_of(telling.instance, today(), LOOKBACK_DAYS)
     (failed,) = health.failing
-    assert failed.key == (RUN_FAILED, DAY.isoformat())
+    assert failed.key == (RUN_FAILED, yesterday().isoformat())
     assert "out of order" in failed.summary
     notify(telling)
     notify(telling)
     (message,) = receiver.accepted
-    assert message["blocks"][0]["text"]["text"] == f"Data health: The run of {DAY} failed"
+    assert message["blocks"][0]["text"]["text"] == f"Data health: The run of {yesterday()} failed"
     assert "out of order" in str(message["blocks"])
     assert any(table.raw in str(message["blocks"]) for table in TABLES)
     telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
-    _, stale = health_of(telling.instance, TODAY, LOOKBACK_DAYS).failing
+    _, stale = health_of(telling.instance, today(), LOOKBACK_DAYS).failing
     assert stale.kind == CHECK_FAILED
     assert stale.title == f"Check stale_days of {LEADS.name} failed (check_days)"
     assert stale.summary == f"1 of {LOOKBACK_DAYS} days behind."
-    assert telling.run(DAY).success
+    assert telling.run(yesterday()).success
     telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
-    health = health_of(telling.instance, TODAY, LOOKBACK_DAYS)
+    health = health_of(telling.instance, today(), LOOKBACK_DAYS)
     assert {failed.key, stale.key} <= health.looked_at
     assert not {failed.key, stale.key} & {condition.key for condition in health.failing}
     # the day's own checks are looked at as well
-    assert (CHECK_FAILED, f"{DAY} line_balance of {ALERT_INFO.name}") in health.looked_at
+    assert (CHECK_FAILED, f"{yesterday()} line_balance of {ALERT_INFO.name}") in health.looked_at

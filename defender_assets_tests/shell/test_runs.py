@@ -20,10 +20,10 @@ from defender_assets.core.risk.weights import packaged_weights
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets.core.typed import derive
 from defender_assets.metadata.reports import counts_table
+from defender_assets_tests.days import day_before, today, yesterday
 from defender_assets_tests.exports import blob_path, records
-from defender_assets_tests.shell.workshop import TODAY, Workshop, day_before, metadata_of
+from defender_assets_tests.shell.workshop import Workshop, metadata_of
 
-DAY = day_before(1)
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 ASSETS = {
     *(table.raw for table in TABLES),
@@ -59,17 +59,17 @@ def drawn(picture: object) -> str:
 
 
 def test_a_run_materializes_all_assets_of_the_day(workshop: Workshop) -> None:
-    workshop.put(DAY)
-    result = workshop.run(DAY)
+    workshop.put(yesterday())
+    result = workshop.run(yesterday())
     assert result.success
-    assert sorted(materialized(result)) == sorted((asset, DAY.isoformat()) for asset in ASSETS)
-    assert survey(workshop.lake, workshop.export, [DAY]) == []
+    assert sorted(materialized(result)) == sorted((asset, yesterday().isoformat()) for asset in ASSETS)
+    assert survey(workshop.lake, workshop.export, [yesterday()]) == []
 
 
 def test_raw_tells_how_many_bytes_came_and_how_many_wait(workshop: Workshop) -> None:
     content, tail = records(ALERT_INFO, 0, 3), b"the beginning of a line"
-    workshop.folder.append(ALERT_INFO, blob_path(day=DAY), content + tail)
-    told = metadata_of(workshop.run(DAY), ALERT_INFO.raw)
+    workshop.folder.append(ALERT_INFO, blob_path(day=yesterday()), content + tail)
+    told = metadata_of(workshop.run(yesterday()), ALERT_INFO.raw)
     assert told == took(told, "list", "read", "commit", "compact") | {
         "day": f"{len(content):,} new bytes of {len(content) + len(tail):,}",
         "new_bytes": len(content),
@@ -84,10 +84,10 @@ def test_raw_tells_how_many_bytes_came_and_how_many_wait(workshop: Workshop) -> 
 
 
 def test_typed_tables_tell_what_became_of_each_line_and_the_check_passes(workshop: Workshop) -> None:
-    workshop.put(DAY, 0, 3)
-    workshop.put(DAY, 2, 1)
-    workshop.folder.append(ALERT_INFO, blob_path(day=DAY), b"\r\nnot a record\r\n{}\r\n")
-    result = workshop.run(DAY)
+    workshop.put(yesterday(), 0, 3)
+    workshop.put(yesterday(), 2, 1)
+    workshop.folder.append(ALERT_INFO, blob_path(day=yesterday()), b"\r\nnot a record\r\n{}\r\n")
+    result = workshop.run(yesterday())
     told = metadata_of(result, ALERT_INFO.name)
     shown = {name: told.pop(name) for name in ("new_records", "arrival_lag", "newest", "quarantine_reasons")}
     assert told == took(told, "look", "parse", "commit", "compact") | {
@@ -127,20 +127,20 @@ def test_typed_tables_tell_what_became_of_each_line_and_the_check_passes(worksho
 
 def test_the_quarantine_counts_and_shows_the_lines_that_were_refused(workshop: Workshop) -> None:
     for table in TABLES:
-        workshop.folder.append(table, blob_path(day=DAY), b"<a href=//evil.example>click</a>\r\n")
-    told = metadata_of(workshop.run(DAY), "quarantined_records")
+        workshop.folder.append(table, blob_path(day=yesterday()), b"<a href=//evil.example>click</a>\r\n")
+    told = metadata_of(workshop.run(yesterday()), "quarantined_records")
     assert told["dagster/partition_row_count"] == 3
     assert told["reasons"] == counts_table("reason", "lines", {"not_json": 3})
     shown = told["preview"]
     assert isinstance(shown, dg.TableMetadataValue)
     assert [column.name for column in shown.schema.columns][:3] == ["table_name", "reason", "detail"]
     assert {row.data["table_name"] for row in shown.records} == {table.name for table in TABLES}
-    assert {row.data["blob"] for row in shown.records} == {blob_path(day=DAY)}
+    assert {row.data["blob"] for row in shown.records} == {blob_path(day=yesterday())}
 
 
 def test_leads_and_stories_tell_their_version_and_show_their_first_rows(workshop: Workshop) -> None:
-    workshop.put(DAY, 0, 20)
-    result = workshop.run(DAY)
+    workshop.put(yesterday(), 0, 20)
+    result = workshop.run(yesterday())
     told = metadata_of(result, "device_enriched_leads")
     assert (told["dagster/partition_row_count"], told["built_from_version"], told["written_by_this_run"]) == (
         20,
@@ -149,31 +149,34 @@ def test_leads_and_stories_tell_their_version_and_show_their_first_rows(workshop
     )
     assert isinstance(told["preview"], dg.TableMetadataValue)
     assert len(told["preview"].records) == 10
-    again = workshop.run(DAY)
+    again = workshop.run(yesterday())
     assert metadata_of(again, "device_enriched_leads")["written_by_this_run"] is False
     assert metadata_of(again, "lead_stories")["written_by_this_run"] is False
 
 
 def test_a_second_run_reads_only_what_is_new(workshop: Workshop) -> None:
-    workshop.put(DAY, 0, 3)
-    workshop.run(DAY)
-    workshop.put(DAY, 3, 1)
-    result = workshop.run(DAY)
+    workshop.put(yesterday(), 0, 3)
+    workshop.run(yesterday())
+    workshop.put(yesterday(), 3, 1)
+    result = workshop.run(yesterday())
     assert metadata_of(result, ALERT_INFO.raw)["new_bytes"] == len(records(ALERT_INFO, 3, 1))
     assert metadata_of(result, ALERT_INFO.name)["lines"] == 1
     assert metadata_of(result, ALERT_INFO.name)["dagster/partition_row_count"] == 4
 
 
 def test_a_day_without_blobs_is_a_run_without_rows(workshop: Workshop) -> None:
-    result = workshop.run(DAY)
+    result = workshop.run(yesterday())
     assert result.success
     assert metadata_of(result, "device_enriched_leads")["dagster/partition_row_count"] == 0
 
 
 def test_the_running_day_is_a_partition(workshop: Workshop) -> None:
-    workshop.put(TODAY)
-    assert workshop.run(TODAY).success
-    assert alerts(workshop.lake, "device_enriched_leads", "alert_id") == [(TODAY, "AlertId-0"), (TODAY, "AlertId-1")]
+    workshop.put(today())
+    assert workshop.run(today()).success
+    assert alerts(workshop.lake, "device_enriched_leads", "alert_id") == [
+        (today(), "AlertId-0"),
+        (today(), "AlertId-1"),
+    ]
 
 
 def test_a_range_run_does_every_day_and_the_same_as_a_run_a_day(workshop: Workshop, tmp_path: Path) -> None:
@@ -202,13 +205,13 @@ def test_a_range_run_does_every_day_and_the_same_as_a_run_a_day(workshop: Worksh
 
 @pytest.mark.parametrize("how", ["tag", "configuration"])
 def test_a_full_refresh_reads_again_what_the_account_holds_and_adds_nothing(workshop: Workshop, how: str) -> None:
-    workshop.put(DAY, 0, 3)
-    workshop.run(DAY)
+    workshop.put(yesterday(), 0, 3)
+    workshop.run(yesterday())
     before = alerts(workshop.lake, ALERT_INFO.name, "record_id")
     asked = (
-        workshop.run(DAY, tags={"full_refresh": "True"})
+        workshop.run(yesterday(), tags={"full_refresh": "True"})
         if how == "tag"
-        else workshop.run(DAY, refresh=(ALERT_INFO.raw,))
+        else workshop.run(yesterday(), refresh=(ALERT_INFO.raw,))
     )
     assert asked.success
     told = metadata_of(asked, ALERT_INFO.raw)
@@ -217,24 +220,24 @@ def test_a_full_refresh_reads_again_what_the_account_holds_and_adds_nothing(work
     assert metadata_of(asked, ALERT_INFO.name)["new_rows"] == (3 if how == "tag" else 0)
     assert metadata_of(asked, "device_enriched_leads")["written_by_this_run"] is True
     assert alerts(workshop.lake, ALERT_INFO.name, "record_id") == before
-    assert survey(workshop.lake, workshop.export, [DAY]) == []
+    assert survey(workshop.lake, workshop.export, [yesterday()]) == []
 
 
 def test_a_refresh_of_leads_alone_builds_them_again_at_the_same_version(workshop: Workshop) -> None:
-    workshop.put(DAY)
-    workshop.run(DAY)
-    version = version_of(workshop.lake.open("device_enriched_leads"), "device_enriched_leads", DAY)
-    told = metadata_of(workshop.run(DAY, refresh=("device_enriched_leads",)), "device_enriched_leads")
+    workshop.put(yesterday())
+    workshop.run(yesterday())
+    version = version_of(workshop.lake.open("device_enriched_leads"), "device_enriched_leads", yesterday())
+    told = metadata_of(workshop.run(yesterday(), refresh=("device_enriched_leads",)), "device_enriched_leads")
     assert (told["written_by_this_run"], told["built_from_version"]) == (True, version)
-    assert not rebuild_day(workshop.lake, DERIVED[0], DAY).written
+    assert not rebuild_day(workshop.lake, DERIVED[0], yesterday()).written
 
 
 def test_a_run_judges_leads_by_the_files_of_the_team(workshop: Workshop) -> None:
     mute = Mute("ours", "known", (("title", ("*",)),))
     judgement = Judgement({**packaged_weights(), "severity": {"medium": 50}}, (mute,))
     workshop = replace(workshop, settings=replace(workshop.settings, judgement=judgement))
-    workshop.put(DAY, tables=(ALERT_INFO,))
-    assert workshop.run(DAY).success
+    workshop.put(yesterday(), tables=(ALERT_INFO,))
+    assert workshop.run(yesterday()).success
     leads = workshop.lake.read(LEADS.name).collect()
     assert leads["muted_by"].to_list() == ["ours: known"] * 2
     assert leads["risk_reasons"][0][0]["points"] == 50

@@ -25,12 +25,12 @@ from defender_assets.sensors import (
     share_of_sweep,
     window,
 )
+from defender_assets_tests.days import day_before, today, yesterday
 from defender_assets_tests.exports import blob_path, records
 from defender_assets_tests.shell.failing import FailingExport
 from defender_assets_tests.shell.history import History, served
-from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, START, TODAY, Workshop, day_before
+from defender_assets_tests.shell.workshop import LOOKBACK_DAYS, Workshop, start
 
-DAY = day_before(1)
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
@@ -51,23 +51,23 @@ def run_in(workshop: Workshop, status: dg.DagsterRunStatus, day: date, digest: s
 def test_a_first_tick_asks_for_a_sweep_once(workshop: Workshop) -> None:
     (request,) = workshop.tick().requests
     assert (request.job_name, request.partition_key) == ("sweep_older_days", None)
-    assert request.run_key == f"first-sweep:{START}:0"
+    assert request.run_key == f"first-sweep:{start()}:0"
     workshop.sweep()
     assert workshop.tick().days == []
 
 
 def test_a_day_that_is_behind_is_asked_for_with_day_digest_and_attempt(swept: Workshop) -> None:
-    swept.put(DAY)
-    (behind,) = survey(swept.lake, swept.export, [DAY])
+    swept.put(yesterday())
+    (behind,) = survey(swept.lake, swept.export, [yesterday()])
     (request,) = swept.tick().requests
-    assert (request.job_name, request.partition_key) == ("ingest_day", DAY.isoformat())
-    assert request.run_key == f"{DAY}:{behind.digest}:0"
+    assert (request.job_name, request.partition_key) == ("ingest_day", yesterday().isoformat())
+    assert request.run_key == f"{yesterday()}:{behind.digest}:0"
     assert request.tags[DIGEST_TAG] == behind.digest
-    assert request.tags[PARTITION_TAG] == DAY.isoformat()
+    assert request.tags[PARTITION_TAG] == yesterday().isoformat()
 
 
 def test_days_are_asked_for_oldest_first_and_until_they_are_no_longer_behind(swept: Workshop) -> None:
-    days = [day_before(2), DAY, TODAY]
+    days = [day_before(2), yesterday(), today()]
     for day in reversed(days):
         swept.put(day)
     requests = swept.tick().requests
@@ -77,12 +77,12 @@ def test_days_are_asked_for_oldest_first_and_until_they_are_no_longer_behind(swe
     done = swept.tick()
     assert done.requests == []
     assert done.reason.startswith(f"{LOOKBACK_DAYS + 1} days looked at, none to run")
-    swept.put(DAY, 7, 1)
-    assert swept.tick().days == [DAY.isoformat()]
+    swept.put(yesterday(), 7, 1)
+    assert swept.tick().days == [yesterday().isoformat()]
 
 
 def test_days_outside_the_window_are_not_looked_at(swept: Workshop) -> None:
-    for day in (day_before(LOOKBACK_DAYS + 1), TODAY + timedelta(days=1), START - timedelta(days=1)):
+    for day in (day_before(LOOKBACK_DAYS + 1), today() + timedelta(days=1), start() - timedelta(days=1)):
         swept.put(day)
     assert swept.tick().days == []
 
@@ -91,44 +91,44 @@ def test_days_outside_the_window_are_not_looked_at(swept: Workshop) -> None:
     "status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
 )
 def test_a_day_in_flight_is_left_alone(swept: Workshop, status: dg.DagsterRunStatus) -> None:
-    for day in (DAY, TODAY):
+    for day in (yesterday(), today()):
         swept.put(day)
-    run_in(swept, status, DAY)
-    assert swept.tick().days == [TODAY.isoformat()]
-    run_in(swept, status, TODAY)
+    run_in(swept, status, yesterday())
+    assert swept.tick().days == [today().isoformat()]
+    run_in(swept, status, today())
     assert "2 in flight" in swept.tick().reason
 
 
 def test_a_run_older_than_the_maximum_holds_its_day_no_longer(swept: Workshop) -> None:
-    run_in(swept, dg.DagsterRunStatus.STARTED, DAY)
-    run_in(swept, dg.DagsterRunStatus.QUEUED, TODAY)
-    days, now = [DAY, TODAY], datetime.now(UTC)
-    assert days_in_flight(swept.instance, days, now) == {DAY, TODAY}
-    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3590)) == {DAY, TODAY}
-    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3660)) == {TODAY}
+    run_in(swept, dg.DagsterRunStatus.STARTED, yesterday())
+    run_in(swept, dg.DagsterRunStatus.QUEUED, today())
+    days, now = [yesterday(), today()], datetime.now(UTC)
+    assert days_in_flight(swept.instance, days, now) == {yesterday(), today()}
+    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3590)) == {yesterday(), today()}
+    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3660)) == {today()}
 
 
 def test_ended_runs_hold_nothing(swept: Workshop) -> None:
     for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
-        run_in(swept, status, DAY)
-    assert days_in_flight(swept.instance, [DAY], datetime.now(UTC)) == set()
+        run_in(swept, status, yesterday())
+    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC)) == set()
 
 
 def test_a_closed_day_whose_leads_are_stale_is_asked_for(swept: Workshop) -> None:
-    swept.put(DAY)
-    swept.run(DAY)
+    swept.put(yesterday())
+    swept.run(yesterday())
     swept.put(day_before(2), 5, 1, (DEVICE_INFO,))
     swept.run(day_before(2))
     (request,) = swept.tick().requests
-    assert request.partition_key == DAY.isoformat()
+    assert request.partition_key == yesterday().isoformat()
     assert swept.follow(request).success
     assert swept.tick().days == []
 
 
 def test_a_run_that_died_after_raw_is_taken_up(swept: Workshop) -> None:
-    swept.put(DAY)
-    raw.ingest(swept.lake, swept.export, ALERT_INFO, DAY)
-    typed.derive(swept.lake, ALERT_INFO, DAY)
+    swept.put(yesterday())
+    raw.ingest(swept.lake, swept.export, ALERT_INFO, yesterday())
+    typed.derive(swept.lake, ALERT_INFO, yesterday())
     (request,) = swept.tick().requests
     swept.follow(request)
     assert swept.tick().days == []
@@ -137,27 +137,27 @@ def test_a_run_that_died_after_raw_is_taken_up(swept: Workshop) -> None:
 
 def test_an_unterminated_tail_is_asked_for_once_and_again_when_it_grows(swept: Workshop) -> None:
     line = records(ALERT_INFO, 0, 1)
-    swept.folder.append(ALERT_INFO, blob_path(day=DAY), line[:100])
+    swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[:100])
     (request,) = swept.tick().requests
     assert swept.follow(request).success
     waiting = swept.tick()
     assert waiting.requests == []
     assert "100 new bytes in 1 blob (attempt 1, waiting)" in waiting.reason
-    swept.folder.append(ALERT_INFO, blob_path(day=DAY), line[100:])
-    assert swept.tick().days == [DAY.isoformat()]
+    swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[100:])
+    assert swept.tick().days == [yesterday().isoformat()]
 
 
 def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets.raw, "RETRIES", None)
-    swept.put(DAY)
-    (behind,) = survey(swept.lake, swept.export, [DAY])
+    swept.put(yesterday())
+    (behind,) = survey(swept.lake, swept.export, [yesterday()])
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
     for attempt in range(3):
         earlier = earlier_runs(swept.instance, behind)
         assert earlier.attempts == attempt
         request = request_for(behind, earlier, "ingest_day")
-        assert request.run_key == f"{DAY}:{behind.digest}:{attempt}"
-        assert not broken.run(DAY, tags=request.tags).success
+        assert request.run_key == f"{yesterday()}:{behind.digest}:{attempt}"
+        assert not broken.run(yesterday(), tags=request.tags).success
     told = swept.tick()
     assert told.requests == []
     assert "(attempt 3, waiting)" in told.reason
@@ -166,7 +166,7 @@ def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, mon
     assert abs(datetime.now(UTC) - earlier.last) < timedelta(minutes=1)
     assert not is_due(earlier, earlier.last + timedelta(minutes=3, seconds=59))
     assert is_due(earlier, earlier.last + timedelta(minutes=4))
-    swept.put(DAY, 9, 1)
+    swept.put(yesterday(), 9, 1)
     (request,) = swept.tick().requests
     assert str(request.run_key).endswith(":0")
     assert swept.follow(request).success
@@ -220,10 +220,10 @@ def test_however_many_days_a_sweep_named_a_few_ticks_look_at_them_all(count: int
 
 
 def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: Workshop) -> None:
-    swept.put(DAY)
+    swept.put(yesterday())
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=day_before(2)))
-    assert broken.tick().days == [DAY.isoformat()]
-    swept.run(DAY)
+    assert broken.tick().days == [yesterday().isoformat()]
+    swept.run(yesterday())
     assert f"{day_before(2)} cannot be listed: out of order" in broken.tick().reason
 
 
@@ -235,9 +235,9 @@ def test_a_tick_over_a_million_old_blobs_lists_what_a_tick_over_none_lists(swept
             ]
         return sorted(history.asked)
 
-    long = History(TODAY, days=2800)
+    long = History(today(), days=2800)
     assert long.blobs > 1_000_000
     asked = listed(long)
-    assert asked == listed(History(TODAY, days=LOOKBACK_DAYS + 1))
+    assert asked == listed(History(today(), days=LOOKBACK_DAYS + 1))
     # a page of tenants and a listing of each, by table and day
     assert len(asked) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)

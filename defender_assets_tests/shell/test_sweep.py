@@ -2,7 +2,7 @@
 
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
@@ -12,10 +12,18 @@ from defender_assets.core.tables import ALERT_INFO
 from defender_assets.metadata.reports import NO_BLOBS
 from defender_assets.sensors import first_sweep
 from defender_assets.sweep import SweepFound, days_of_last_sweep
-from defender_assets_tests.shell.workshop import START, TODAY, Workshop, day_before
+from defender_assets_tests.days import day_before, today, yesterday
+from defender_assets_tests.shell.workshop import Workshop, start
 
-OLD = day_before(7)
-ENDED = {day_before(back).isoformat() for back in range(1, (TODAY - START).days + 1)}
+
+def old() -> date:
+    """A day that the sensor looks at only when a sweep has named it."""
+    return day_before(7)
+
+
+def ended() -> set[str]:
+    """All days of the partitions but the running one."""
+    return {day_before(back).isoformat() for back in range(1, (today() - start()).days + 1)}
 
 
 def green(workshop: Workshop, asset: str) -> set[str]:
@@ -34,12 +42,12 @@ def test_without_a_sweep_nothing_was_found(workshop: Workshop) -> None:
 
 
 def test_the_sweep_names_older_days_and_the_next_tick_asks_for_them(workshop: Workshop) -> None:
-    for day in (OLD, day_before(1)):
+    for day in (old(), yesterday()):
         workshop.put(day)
     assert workshop.sweep().success
-    assert days_of_last_sweep(workshop.instance) == SweepFound(True, (OLD, day_before(1)), 0)
+    assert days_of_last_sweep(workshop.instance) == SweepFound(True, (old(), yesterday()), 0)
     requests = workshop.tick().requests
-    assert [request.partition_key for request in requests] == [OLD.isoformat(), day_before(1).isoformat()]
+    assert [request.partition_key for request in requests] == [old().isoformat(), yesterday().isoformat()]
     for request in requests:
         assert workshop.follow(request).success
     assert workshop.tick().days == []
@@ -48,41 +56,41 @@ def test_the_sweep_names_older_days_and_the_next_tick_asks_for_them(workshop: Wo
 
 
 def test_an_old_day_that_grows_again_is_named_by_the_next_sweep(workshop: Workshop) -> None:
-    workshop.put(OLD)
+    workshop.put(old())
     workshop.sweep()
-    workshop.run(OLD)
+    workshop.run(old())
     workshop.sweep()
-    workshop.put(OLD, 4, 1, (ALERT_INFO,))
+    workshop.put(old(), 4, 1, (ALERT_INFO,))
     assert workshop.tick().days == []
     workshop.sweep()
-    assert workshop.tick().days == [OLD.isoformat()]
+    assert workshop.tick().days == [old().isoformat()]
 
 
 def test_days_before_the_start_are_no_partitions_and_are_reported(workshop: Workshop) -> None:
     for back in (1, 2):
-        workshop.put(START - timedelta(days=back))
+        workshop.put(start() - timedelta(days=back))
     workshop.sweep()
     assert days_of_last_sweep(workshop.instance) == SweepFound(True, (), 2)
     told = workshop.tick()
     assert told.requests == []
-    assert f"2 days with blobs before DEFENDER_START_DATE={START}: no partitions, never read" in told.reason
+    assert f"2 days with blobs before DEFENDER_START_DATE={start()}: no partitions, never read" in told.reason
 
 
 def test_days_that_have_not_come_yet_are_not_named(workshop: Workshop) -> None:
-    workshop.put(TODAY + timedelta(days=2))
+    workshop.put(today() + timedelta(days=2))
     workshop.sweep()
     assert days_of_last_sweep(workshop.instance).days == ()
 
 
 def test_a_failed_sweep_does_not_hide_the_one_before(workshop: Workshop) -> None:
-    workshop.put(OLD)
+    workshop.put(old())
     workshop.sweep()
     container = workshop.settings.export_dir / ALERT_INFO.container
     container.rename(container.with_name("aside"))
     container.touch()
     failed = workshop.definitions().resolve_job_def("sweep_older_days")
     assert not failed.execute_in_process(instance=workshop.instance, raise_on_error=False).success
-    assert days_of_last_sweep(workshop.instance).days == (OLD,)
+    assert days_of_last_sweep(workshop.instance).days == (old(),)
 
 
 def test_a_first_sweep_that_fails_is_asked_for_again_after_a_pause(workshop: Workshop) -> None:
@@ -92,16 +100,16 @@ def test_a_first_sweep_that_fails_is_asked_for_again_after_a_pause(workshop: Wor
     failed = workshop.definitions().resolve_job_def("sweep_older_days")
     assert not failed.execute_in_process(instance=workshop.instance, raise_on_error=False).success
     now = datetime.now(UTC)
-    assert first_sweep(workshop.instance, START, now) == []
-    (request,) = first_sweep(workshop.instance, START, now + FIRST_PAUSE * 2)
-    assert request.run_key == f"first-sweep:{START}:1"
+    assert first_sweep(workshop.instance, start(), now) == []
+    (request,) = first_sweep(workshop.instance, start(), now + FIRST_PAUSE * 2)
+    assert request.run_key == f"first-sweep:{start()}:1"
 
 
 def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> None:
-    workshop.put(START)
-    workshop.put(day_before(1), tables=(ALERT_INFO,))
+    workshop.put(start())
+    workshop.put(yesterday(), tables=(ALERT_INFO,))
     assert workshop.sweep().success
-    empty = ENDED - {START.isoformat(), day_before(1).isoformat()}
+    empty = ended() - {start().isoformat(), yesterday().isoformat()}
     assert len(empty) > 5
     for asset in PARTITIONED:
         assert green(workshop, asset) == empty, asset
@@ -118,47 +126,47 @@ def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> No
 def test_nothing_is_said_of_days_before_the_first_blob(workshop: Workshop) -> None:
     workshop.sweep()
     assert reports(workshop) == 0
-    workshop.put(OLD, tables=(ALERT_INFO,))
+    workshop.put(old(), tables=(ALERT_INFO,))
     workshop.sweep()
-    assert green(workshop, ALERT_INFO.raw) == {day for day in ENDED if day > OLD.isoformat()}
+    assert green(workshop, ALERT_INFO.raw) == {day for day in ended() if day > old().isoformat()}
 
 
 def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Workshop) -> None:
-    workshop.put(START)
-    workshop.run(START)
+    workshop.put(start())
+    workshop.run(start())
     workshop.sweep()
-    assert OLD.isoformat() in green(workshop, ALERT_INFO.raw)
-    workshop.put(OLD)
+    assert old().isoformat() in green(workshop, ALERT_INFO.raw)
+    workshop.put(old())
     workshop.sweep()
     (request,) = workshop.tick().requests
     assert workshop.follow(request).success
     told = workshop.instance.fetch_materializations(dg.AssetKey(ALERT_INFO.raw), 1).records[0].asset_materialization
     assert told is not None
-    assert told.partition == OLD.isoformat()
+    assert told.partition == old().isoformat()
     assert told.metadata["day"].value != NO_BLOBS
 
 
 def test_a_day_whose_blobs_the_account_no_longer_holds_is_not_empty(workshop: Workshop) -> None:
-    for day in (START, OLD):
+    for day in (start(), old()):
         workshop.put(day)
-    workshop.run(OLD)
-    for folder in workshop.settings.export_dir.glob(f"*/tenantId=*/y={OLD:%Y}/m={OLD:%m}/d={OLD:%d}"):
+    workshop.run(old())
+    for folder in workshop.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
         shutil.rmtree(folder)
     with dg.instance_for_test() as new:
         afresh = replace(workshop, instance=new)
         afresh.sweep()
-        assert green(afresh, ALERT_INFO.raw) == ENDED - {START.isoformat(), OLD.isoformat()}
+        assert green(afresh, ALERT_INFO.raw) == ended() - {start().isoformat(), old().isoformat()}
 
 
 def test_days_that_the_lake_no_longer_keeps_are_not_called_empty(workshop: Workshop) -> None:
     kept = replace(workshop, settings=replace(workshop.settings, retention_days=2))
-    kept.put(OLD)
+    kept.put(old())
     kept.sweep()
-    assert green(kept, ALERT_INFO.raw) == {day.isoformat() for day in (day_before(1), day_before(2))}
+    assert green(kept, ALERT_INFO.raw) == {day.isoformat() for day in (yesterday(), day_before(2))}
 
 
 def test_a_sweep_changes_nothing_but_creates_the_tables(workshop: Workshop) -> None:
-    workshop.put(OLD)
+    workshop.put(old())
     workshop.sweep()
     for layout in workshop.lake.layouts:
         assert workshop.lake.read(layout.name).collect().is_empty()

@@ -5,7 +5,7 @@ Days are counted back from today, because the sensor looks at the running day.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import dagster as dg
 
@@ -14,18 +14,15 @@ from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES, Table
 from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
+from defender_assets_tests.days import day_before
 from defender_assets_tests.exports import Folder, blob_path, records
 
-TODAY = datetime.now(UTC).date()
-"""The day on which the tests began; tests stay right when midnight passes, for the window looks back."""
-
-START = TODAY - timedelta(days=9)
 LOOKBACK_DAYS = 3
 
 
-def day_before(days: int) -> date:
-    """The day so many days before today."""
-    return TODAY - timedelta(days=days)
+def start() -> date:
+    """The first day of the partitions."""
+    return day_before(9)
 
 
 @dataclass(frozen=True)
