@@ -52,13 +52,18 @@ class Growing:
 
     @property
     def days(self) -> list[date]:
-        """The days of which it holds records, the running one last."""
+        """The days that are simulated, the running one last."""
         return [self.scenario.start + timedelta(days=number) for number in range(self.scenario.days)]
 
     @property
     def start_date(self) -> date:
         """A first day of partitions: two before the first that has blobs."""
         return self.scenario.start - timedelta(days=2)
+
+    @property
+    def days_with_bytes(self) -> set[date]:
+        """The days that have blobs in the end: in its first minutes the running one has none yet."""
+        return {date.fromisoformat(total["day"]) for total in self.truth["totals"] if total["bytes"]}
 
     def distinct(self) -> dict[tuple[str, str, date], int]:
         """How many distinct records each table (of Microsoft), tenant and day holds in the end."""
