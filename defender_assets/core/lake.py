@@ -122,8 +122,8 @@ class Lake:
         with self.explained(f"open {name}"):
             try:
                 return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
-            except (DeltaError, OSError):
-                if not self._container_is_missing():
+            except (DeltaError, OSError) as error:
+                if not self._lacks_container(error):
                     raise
                 return False
 
@@ -197,8 +197,11 @@ class Lake:
     def _options(self) -> dict[str, str]:
         return self.account.storage_options() if self.account else {}
 
-    def _container_is_missing(self) -> bool:
-        return self.account is not None and is_missing(self.account, self.uri)
+    def _lacks_container(self, error: Exception) -> bool:
+        """Return whether an error tells of a missing container. Another first writer may have made it since."""
+        if self.account is None:
+            return False
+        return "ContainerNotFound" in str(error) or is_missing(self.account, self.uri)
 
     def _open_or_create(self, layout: Layout) -> DeltaTable:
         options = self._options()
@@ -206,7 +209,7 @@ class Lake:
             return Opening(self.table_uri(layout.name), storage_options=options)
         except (DeltaError, OSError) as error:
             # a missing container is an error of the store, not a missing table
-            if not isinstance(error, TableNotFoundError) and not self._container_is_missing():
+            if not isinstance(error, TableNotFoundError) and not self._lacks_container(error):
                 raise
             self._create(layout, options)
             return Opening(self.table_uri(layout.name), storage_options=options)

@@ -7,15 +7,18 @@ from contextlib import suppress
 from unittest.mock import patch
 
 import pytest
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
-from defender_assets.core import raw
+from defender_assets.core import lake, raw
 from defender_assets.core.azure import from_connection_string
 from defender_assets.core.chunks import TornLineError
 from defender_assets.core.container import create_container
 from defender_assets.core.export import BlobChangedError
 from defender_assets.core.failures import ExportError
+from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO
+from defender_assets.settings import LAYOUTS
 from defender_assets_tests.export.places import Account
 from defender_assets_tests.exports import DAY
 from defender_assets_tests.faults.exports import FaultyExport, changed, refused
@@ -201,3 +204,19 @@ def another_first_run_makes_the_container(ground: Ground) -> None:
     with account.service() as service, patch.object(ContainerClient, "exists", return_value=False):
         service.create_container("lake")
         create_container(account, "az://lake/tables")
+
+
+def another_first_run_makes_the_container_that_was_not_found(ground: Ground) -> None:
+    assert isinstance(ground.place, Account)
+    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", ground.place.connection_string)
+    with account.service() as service:
+
+        def made_meanwhile(*_: object) -> bool:
+            with suppress(ResourceExistsError):
+                service.create_container("lake")
+            return False
+
+        with patch.object(lake, "is_missing", made_meanwhile):
+            first = Lake("az://lake/tables", LAYOUTS, account)
+            assert not first.exists(ALERT_INFO.raw)
+            assert first.open(ALERT_INFO.raw).version() == 0

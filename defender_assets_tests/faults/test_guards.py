@@ -142,6 +142,9 @@ LENGTH_IN_AZURE = Guard("the length of an answer", AzureExport, "read", " or len
 CONTAINER_MADE = Guard(
     "a container made meanwhile", container, "create_container", "suppress(ResourceExistsError)", "suppress()"
 )
+CONTAINER_NOT_FOUND = Guard(
+    "a container that was not found", lake.Lake, "_lacks_container", '"ContainerNotFound" in str(error)', "False"
+)
 IN_AZURE: list[tuple[Scenario, Guard]] = [
     (reading.a_blob_is_written_anew_and_longer, CREATION_LISTED),
     (reading.a_blob_is_written_anew_and_longer_between_listing_and_reading, CREATION_ANSWERED),
@@ -149,6 +152,7 @@ IN_AZURE: list[tuple[Scenario, Guard]] = [
     (reading.a_blob_ends_before_its_listed_size, LENGTH_IN_AZURE),
     (reading.a_blob_vanishes_between_listing_and_reading, BLOB_GONE),
     (reading.another_first_run_makes_the_container, CONTAINER_MADE),
+    (reading.another_first_run_makes_the_container_that_was_not_found, CONTAINER_NOT_FOUND),
 ]
 # without a guard the truth fails; or the product says so itself, where a second guard stands behind the first
 NOTICED = (AssertionError, DefenderAssetsError, CommitFailedError, ValueError)
