@@ -11,6 +11,7 @@ from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROK
 from defender_assets.core.accounting.drift import drift
 from defender_assets.core.accounting.finding import Finding
 from defender_assets.core.accounting.pulse import freshness, quiet_or_broken
+from defender_assets.core.glimpse import glimpse
 from defender_assets.core.lake import Lake
 from defender_assets.core.openings import row_count
 from defender_assets.core.rows import QUARANTINE_COLUMNS
@@ -52,9 +53,10 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
             with told_plainly(lake):
                 report = derive(lake, table, day, rebuild=wants_refresh(context, config))
                 rows = row_count(lake.open(table.name), day)
+                seen = glimpse(lake, table, day)
                 for check, look in _checks(table).items():
                     found[check][day] = look(lake, table, day, report)
-            context.add_asset_metadata(typed_metadata(table, report, rows), partition_key=day.isoformat())
+            context.add_asset_metadata(typed_metadata(table, report, rows, seen), partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(table.name, days) for check, days in found.items()])
 
     return typed_asset

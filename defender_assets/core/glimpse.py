@@ -1,13 +1,15 @@
-"""The new records of a run at a glance: counts that a picture shows, and the newest rows. Cheap: no day is read for it.
+"""A day of a typed table at a glance: how late its records came, counts that a picture shows, the newest rows.
 
-How they are shown is the business of the shell.
+How they are shown is the business of the shell; what a run did to the day, of the report of that run.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
+from defender_assets.core.lake import Lake
+from defender_assets.core.openings import scan_days
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 LAGS = {"under 1 min": 60, "1 to 5 min": 300, "5 to 15 min": 900, "15 to 60 min": 3600, "1 to 6 h": 21600}
@@ -24,34 +26,48 @@ _SHOWN = {
 _COUNTED = {ALERT_INFO.name: "Severity", ALERT_EVIDENCE.name: "EntityType", DEVICE_INFO.name: "OSPlatform"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Glimpse:
-    """What came in a run.
+    """What arrived on a day.
 
-    `lags` counts records by the words of LAGS and LONGER, `words` by the column that tells most of the table, `hours`
-    by hour of the event (UTC) and that column; `newest` holds up to NEWEST rows of a few columns.
+    `lag_median` and `lag_p95` are seconds from event to export, None where no record tells both; `lags` counts records
+    by the words of LAGS and LONGER. `words` counts alerts, or devices, by the column that tells most of the table,
+    `hours` by hour of the event (UTC) and that column, each once however many records it has; `newest` holds up to
+    NEWEST rows of a few columns.
     """
 
-    lags: Counter[str] = field(default_factory=Counter)
-    words: Counter[str] = field(default_factory=Counter)
-    hours: Counter[tuple[int, str]] = field(default_factory=Counter)
-    newest: pl.DataFrame = field(default_factory=pl.DataFrame)
-
-    def add(self, table: Table, rows: pl.DataFrame) -> None:
-        """Add the rows that a share brought."""
-        word = pl.col(_COUNTED[table.name]).fill_null("(none)")
-        self.words.update(dict(rows.group_by(word).len().iter_rows()))
-        by_hour = rows.group_by(pl.col("Timestamp").dt.hour().cast(pl.Int64), word).len()
-        self.hours.update({(hour, of): count for hour, of, count in by_hour.iter_rows()})
-        lag = (pl.col("exported_at") - pl.col("Timestamp")).dt.total_seconds()
-        name = pl.lit(LONGER)
-        for words, bound in reversed(LAGS.items()):
-            name = pl.when(lag < bound).then(pl.lit(words)).otherwise(name)
-        self.lags.update(dict(rows.filter(lag.is_not_null()).group_by(name.alias("lag")).len().iter_rows()))
-        newest = rows.select(_SHOWN[table.name]).top_k(NEWEST, by="Timestamp")
-        self.newest = pl.concat([self.newest, newest] if self.newest.width else [newest]).top_k(NEWEST, by="Timestamp")
+    lag_median: float | None
+    lag_p95: float | None
+    lags: dict[str, int]
+    words: dict[str, int]
+    hours: dict[tuple[int, str], int]
+    newest: pl.DataFrame
 
 
-def counted_column(table: Table) -> str:
-    """Return the column whose words a glimpse of the table counts."""
-    return _COUNTED[table.name]
+def glimpse(lake: Lake, table: Table, day: date) -> Glimpse:
+    """Read what a glance at a day shows: the key, a word and two times of each record, and a few whole rows.
+
+    Raises:
+        LakeError: when the table cannot be read.
+    """
+    rows = scan_days(lake.open(table.name), day, day)
+    seen = rows.select(
+        hour=pl.col("Timestamp").dt.hour().cast(pl.Int64),
+        word=pl.col(_COUNTED[table.name]).fill_null("(none)"),
+        key=pl.col(table.key),
+        lag=(pl.col("exported_at") - pl.col("Timestamp")).dt.total_milliseconds() / 1000,
+    ).collect()
+    hours = seen.group_by("hour", "word").agg(pl.col("key").n_unique())
+    newest = ["Timestamp", "record_id"]
+    lags = seen.select(pl.col("lag").drop_nulls())
+    words = pl.lit(LONGER)
+    for name, bound in reversed(LAGS.items()):
+        words = pl.when(pl.col("lag") < bound).then(pl.lit(name)).otherwise(words)
+    return Glimpse(
+        lag_median=lags["lag"].quantile(0.5),
+        lag_p95=lags["lag"].quantile(0.95),
+        lags=dict(lags.group_by(words.alias("words")).len().iter_rows()),
+        words=dict(seen.group_by("word").agg(pl.col("key").n_unique()).iter_rows()),
+        hours={(hour, word): count for hour, word, count in hours.iter_rows()},
+        newest=rows.top_k(NEWEST, by=newest).sort(newest, descending=True).select(_SHOWN[table.name]).collect(),
+    )

@@ -20,7 +20,6 @@ from defender_assets.core.compaction import relieve
 from defender_assets.core.conflicts import in_rounds
 from defender_assets.core.failures import UnbalancedError
 from defender_assets.core.fences import fence_of, version_of
-from defender_assets.core.glimpse import Glimpse
 from defender_assets.core.ids import Ids
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.layouts import Layout
@@ -45,7 +44,7 @@ _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
 class TypedReport:
     """What a run did to one day of a typed table: `rows` came, `landed` is by how many the Delta log's count grew.
 
-    Lag is arrival behind event time, in seconds, of the last share's rows. Phases: look, parse, commit, compact.
+    Phases: look, parse, commit, compact.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -54,10 +53,7 @@ class TypedReport:
     landed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     batch: int = 0
-    lag_median: float | None = None
-    lag_p95: float | None = None
     phases: Phases = field(default_factory=Phases)
-    glimpse: Glimpse = field(default_factory=Glimpse)
 
     @property
     def balanced(self) -> bool:
@@ -130,7 +126,7 @@ def _one_share(
         if batches.upto > target.version:
             lake.commit(target, Commit([share.rows], batches.upto))
             ids.add(target.table, share.rows)
-    _account(report, table, share, batches.upto)
+    _account(report, share, batches.upto)
     report.landed += row_count(target.table, day) - before
     logger.info(
         "%s %s: up to batch %d of %d, %d rows, %.1f s",
@@ -167,7 +163,7 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
         for batches in shares:
             share = _distinct(table, day, read_batches(table, batches), known, no_lines)
             known = pl.concat([known, share.rows.select("record_id")])
-            _account(counted, table, share, batches.upto)
+            _account(counted, share, batches.upto)
             yield share.rows
 
     # quarantine goes first, so its lines take a pass of their own
@@ -206,16 +202,12 @@ def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame
     return share
 
 
-def _account(report: TypedReport, table: Table, share: _Share, batch: int) -> None:
+def _account(report: TypedReport, share: _Share, batch: int) -> None:
     report.tally.add(share.tally)
     report.rows += share.rows.height
     report.duplicates += share.copies
     report.reasons.update(share.quarantined["reason"].to_list())
     report.batch = batch
-    report.glimpse.add(table, share.rows)
-    lag = (share.rows["exported_at"] - share.rows["Timestamp"]).dt.total_milliseconds().drop_nulls() / 1000
-    if lag.len():
-        report.lag_median, report.lag_p95 = lag.quantile(0.5), lag.quantile(0.95)
 
 
 def _ids_of(parsed: list[Parsed]) -> pl.DataFrame:

@@ -11,11 +11,11 @@ import dagster as dg
 import polars as pl
 
 from defender_assets.core.derived import DerivedReport
-from defender_assets.core.glimpse import LAGS, LONGER, counted_column
+from defender_assets.core.glimpse import LAGS, LONGER, Glimpse
 from defender_assets.core.hostile import visible
 from defender_assets.core.phases import Phases
 from defender_assets.core.raw import RawReport
-from defender_assets.core.tables import ALERT_INFO, Table
+from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 from defender_assets.core.typed import TypedReport
 from defender_assets.core.vocabulary import SEVERITIES
 from defender_assets.metadata.pictures import bars, by_hour, picture
@@ -23,6 +23,11 @@ from defender_assets.metadata.pictures import bars, by_hour, picture
 Metadata = Mapping[str, dg.MetadataValue]
 CELL = 120
 MOST = 20
+_PICTURES = {
+    ALERT_INFO.name: ("alerts_by_severity", "Alerts by hour (UTC) and severity"),
+    ALERT_EVIDENCE.name: ("alerts_by_entity_type", "Alerts by type of their evidence"),
+    DEVICE_INFO.name: ("devices_by_os", "Devices by operating system"),
+}
 NO_BLOBS = "no blobs: Microsoft wrote nothing that arrived on this day"
 
 
@@ -47,8 +52,11 @@ def empty_metadata() -> Metadata:
     return {"day": dg.MetadataValue.text(NO_BLOBS), "dagster/partition_row_count": dg.MetadataValue.int(0)}
 
 
-def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metadata:
-    """Return what became of the new lines, and what came, as pictures and as the newest rows."""
+def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: Glimpse) -> Metadata:
+    """Return what became of the new lines, and the day so far: how late it came, pictures, the newest rows.
+
+    The day is told whole, for Dagster plots and shows the last run of each, which may have had nothing to do.
+    """
     metadata: dict[str, dg.MetadataValue] = {
         "dagster/partition_row_count": dg.MetadataValue.int(rows_of_day),
         "new_rows": dg.MetadataValue.int(report.rows),
@@ -59,20 +67,16 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int) -> Metad
         "values_that_did_not_fit": dg.MetadataValue.int(sum(report.tally.misfits.values())),
         "parsed_up_to_batch": dg.MetadataValue.int(report.batch),
     }
-    if report.lag_median is not None and report.lag_p95 is not None:
-        metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(report.lag_median)
-        metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(report.lag_p95)
+    if seen.lag_median is not None and seen.lag_p95 is not None:
+        metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(seen.lag_median)
+        metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(seen.lag_p95)
     metadata |= _phases(report.phases)
-    glimpse = report.glimpse
-    if glimpse.words:
-        counted = counted_column(table)
-        shown = bars(f"New records by {counted}", glimpse.words)
-        if table is ALERT_INFO:
-            shown = by_hour(f"New records by hour (UTC) and {counted}", glimpse.hours)
+    if seen.words:
+        name, title = _PICTURES[table.name]
         metadata |= {
-            "new_records": shown,
-            "arrival_lag": bars("Arrival behind event time", glimpse.lags, order=(*LAGS, LONGER)),
-            "newest": table_preview(glimpse.newest),
+            name: by_hour(title, seen.hours) if table is ALERT_INFO else bars(title, seen.words),
+            "arrival_lag": bars("Arrival behind event time", seen.lags, order=(*LAGS, LONGER)),
+            "newest": table_preview(seen.newest),
         }
     if report.reasons:
         metadata["quarantine_reasons"] = counts_table("reason", "lines", report.reasons)

@@ -14,6 +14,7 @@ from defender_assets.core.batches import RawBatches
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import UnbalancedError
 from defender_assets.core.fences import version_of
+from defender_assets.core.glimpse import glimpse
 from defender_assets.core.lake import Commit, Fenced, Lake
 from defender_assets.core.parsing import parse
 from defender_assets.core.records import Source
@@ -227,7 +228,8 @@ def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), content)
     setup.ingest()
     report = setup.derive()
-    assert (report.rows, report.lag_median) == (1, None)
+    seen = glimpse(setup.lake, ALERT_INFO, DAY)
+    assert (report.rows, seen.lag_median, seen.lags) == (1, None, {})
 
 
 def test_a_reader_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

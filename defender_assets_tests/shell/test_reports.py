@@ -7,11 +7,14 @@ import dagster as dg
 import polars as pl
 
 from defender_assets.core.derived import DerivedReport
+from defender_assets.core.glimpse import Glimpse
 from defender_assets.core.phases import Phases
 from defender_assets.core.rows import Tally
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.core.typed import TypedReport
 from defender_assets.metadata.reports import counts_table, derived_metadata, typed_metadata
+
+NOTHING = Glimpse(None, None, {}, {}, {}, pl.DataFrame())
 
 
 def rows_of(told: dg.MetadataValue) -> list[dict[str, object]]:
@@ -22,7 +25,7 @@ def rows_of(told: dg.MetadataValue) -> list[dict[str, object]]:
 def test_names_of_fields_that_hide_are_shown_as_escapes() -> None:
     report = TypedReport(Tally(misfits=Counter({"Ev\u202eil": 2})))
 
-    told = typed_metadata(ALERT_INFO, report, 0)["unmapped_fields"]
+    told = typed_metadata(ALERT_INFO, report, 0, NOTHING)["unmapped_fields"]
 
     assert rows_of(told) == [{"field": "Ev\\u202eil", "values": "2"}]
 

@@ -89,7 +89,7 @@ def test_typed_tables_tell_what_became_of_each_line_and_the_check_passes(worksho
     workshop.folder.append(ALERT_INFO, blob_path(day=yesterday()), b"\r\nnot a record\r\n{}\r\n")
     result = workshop.run(yesterday())
     told = metadata_of(result, ALERT_INFO.name)
-    shown = {name: told.pop(name) for name in ("new_records", "arrival_lag", "newest", "quarantine_reasons")}
+    shown = {name: told.pop(name) for name in ("alerts_by_severity", "arrival_lag", "newest", "quarantine_reasons")}
     assert told == took(told, "look", "parse", "commit", "compact") | {
         "dagster/partition_row_count": 3,
         "new_rows": 3,
@@ -161,7 +161,20 @@ def test_a_second_run_reads_only_what_is_new(workshop: Workshop) -> None:
     result = workshop.run(yesterday())
     assert metadata_of(result, ALERT_INFO.raw)["new_bytes"] == len(records(ALERT_INFO, 3, 1))
     assert metadata_of(result, ALERT_INFO.name)["lines"] == 1
-    assert metadata_of(result, ALERT_INFO.name)["dagster/partition_row_count"] == 4
+    told = metadata_of(result, ALERT_INFO.name)
+    assert (told["new_rows"], told["dagster/partition_row_count"]) == (1, 4)
+
+
+def test_a_run_that_finds_nothing_new_still_tells_the_day(workshop: Workshop) -> None:
+    workshop.put(yesterday(), 0, 3)
+    told = [metadata_of(workshop.run(yesterday()), table.name) for table in TABLES]
+    again = [metadata_of(workshop.run(yesterday()), table.name) for table in TABLES]
+
+    of_the_day = ("arrival_lag", "arrival_lag_median_seconds", "arrival_lag_p95_seconds", "newest")
+    pictures = ("alerts_by_severity", "alerts_by_entity_type", "devices_by_os")
+    for first, second, picture in zip(told, again, pictures, strict=True):
+        assert second["new_rows"] == 0
+        assert [second[name] for name in (picture, *of_the_day)] == [first[name] for name in (picture, *of_the_day)]
 
 
 def test_a_day_without_blobs_is_a_run_without_rows(workshop: Workshop) -> None:
