@@ -32,8 +32,8 @@ class Glimpse:
 
     `lag_median` and `lag_p95` are seconds from event to export, None where no record tells both; `lags` counts records
     by the words of LAGS and LONGER. `words` counts alerts, or devices, by the column that tells most of the table,
-    `hours` by hour of the event (UTC) and that column, each once however many records it has; `newest` holds up to
-    NEWEST rows of a few columns.
+    `hours` by hour of the event (UTC) and that column: each once however many records it has, as "(none)" where none
+    of them fills it. `newest` holds up to NEWEST rows of a few columns.
     """
 
     lag_median: float | None
@@ -53,11 +53,14 @@ def glimpse(lake: Lake, table: Table, day: date) -> Glimpse:
     rows = scan_days(lake.open(table.name), day, day)
     seen = rows.select(
         hour=pl.col("Timestamp").dt.hour().cast(pl.Int64),
-        word=pl.col(_COUNTED[table.name]).fill_null("(none)"),
+        word=_COUNTED[table.name],
         key=pl.col(table.key),
         lag=(pl.col("exported_at") - pl.col("Timestamp")).dt.total_milliseconds() / 1000,
     ).collect()
-    hours = seen.group_by("hour", "word").agg(pl.col("key").n_unique())
+    # a partial record is silent on what others of its key tell
+    silent = pl.col("word").is_null() & pl.col("word").is_not_null().any().over("key")
+    counted = seen.filter(~silent).with_columns(pl.col("word").fill_null("(none)"))
+    hours = counted.group_by("hour", "word").agg(pl.col("key").n_unique())
     newest = ["Timestamp", "record_id"]
     lags = seen.select(pl.col("lag").drop_nulls())
     words = pl.lit(LONGER)
@@ -67,7 +70,7 @@ def glimpse(lake: Lake, table: Table, day: date) -> Glimpse:
         lag_median=lags["lag"].quantile(0.5),
         lag_p95=lags["lag"].quantile(0.95),
         lags=dict(lags.group_by(words.alias("words")).len().iter_rows()),
-        words=dict(seen.group_by("word").agg(pl.col("key").n_unique()).iter_rows()),
+        words=dict(counted.group_by("word").agg(pl.col("key").n_unique()).iter_rows()),
         hours={(hour, word): count for hour, word, count in hours.iter_rows()},
         newest=rows.top_k(NEWEST, by=newest).sort(newest, descending=True).select(_SHOWN[table.name]).collect(),
     )

@@ -68,8 +68,8 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: Gl
         "parsed_up_to_batch": dg.MetadataValue.int(report.batch),
     }
     if seen.lag_median is not None and seen.lag_p95 is not None:
-        metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(seen.lag_median)
-        metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(seen.lag_p95)
+        metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(round(seen.lag_median, 3))
+        metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(round(seen.lag_p95, 3))
     metadata |= _phases(report.phases)
     if seen.words:
         name, title = _PICTURES[table.name]

@@ -32,6 +32,17 @@ def test_an_alert_or_a_device_is_counted_once_however_many_records_it_has(
     assert devices.words == {"macOS": 1, "(none)": 1}
 
 
+def test_a_partial_heartbeat_makes_no_device_of_unknown_system(
+    lake: Lake, export: DirectoryExport, folder: Folder
+) -> None:
+    for system in ("Linux", None):
+        folder.append(DEVICE_INFO, blob_path(), line(DEVICE_INFO, properties(DEVICE_INFO, OSPlatform=system)))
+    folder.append(DEVICE_INFO, blob_path(), line(DEVICE_INFO, properties(DEVICE_INFO, DeviceId="unknown")))
+    run_day(lake, export, DAY)
+
+    assert glimpse(lake, DEVICE_INFO, DAY).words == {"Linux": 1, "(none)": 1}
+
+
 def test_of_each_record_it_says_how_late_it_came(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     for number, behind in enumerate((0, 59, 60, 90_000)):
         wrote = f"{DAY + timedelta(days=behind // 86_400)}T{behind % 86_400 // 3600:02}:{behind // 60 % 60:02}"
