@@ -32,4 +32,4 @@ def keep_clear_of_midnight(seconds: float, now: datetime | None = None) -> None:
     midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
     left = (midnight - now).total_seconds()
     if left < seconds:
-        time.sleep(left + 0.1)
+        time.sleep(left + 0.1)  # a day's begin has no event to wait for

@@ -52,8 +52,8 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         for day in days_of(context):
             with told_plainly(lake):
                 report = derive(lake, table, day, rebuild=wants_refresh(context, config))
-                rows = row_count(lake.open(table.name), day)
-                seen = glimpse(lake, table, day)
+                opening = lake.open(table.name)
+                rows, seen = row_count(opening, day), glimpse(opening, table, day)
                 for check, look in _checks(table).items():
                     found[check][day] = look(lake, table, day, report)
             context.add_asset_metadata(typed_metadata(table, report, rows, seen), partition_key=day.isoformat())

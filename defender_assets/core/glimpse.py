@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
+from deltalake import DeltaTable
 
-from defender_assets.core.lake import Lake
 from defender_assets.core.openings import scan_days
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
@@ -44,13 +44,9 @@ class Glimpse:
     newest: pl.DataFrame
 
 
-def glimpse(lake: Lake, table: Table, day: date) -> Glimpse:
-    """Read what a glance at a day shows: the key, a word and two times of each record, and a few whole rows.
-
-    Raises:
-        LakeError: when the table cannot be read.
-    """
-    rows = scan_days(lake.open(table.name), day, day)
+def glimpse(opening: DeltaTable, table: Table, day: date) -> Glimpse:
+    """Read what a glance at a day shows: the key, a word and two times of each record, and a few whole rows."""
+    rows = scan_days(opening, day, day)
     seen = rows.select(
         hour=pl.col("Timestamp").dt.hour().cast(pl.Int64),
         word=_COUNTED[table.name],

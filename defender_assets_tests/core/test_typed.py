@@ -228,7 +228,7 @@ def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), content)
     setup.ingest()
     report = setup.derive()
-    seen = glimpse(setup.lake, ALERT_INFO, DAY)
+    seen = glimpse(setup.lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
     assert (report.rows, seen.lag_median, seen.lags) == (1, None, {})
 
 

@@ -34,9 +34,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_failing_day(workshop: Workshop, error: Exception) -> Workshop:
-    return workshop.with_resources(
-        export=FailingExport(workshop.settings.export_dir, failing_day=yesterday(), error=error)
-    )
+    return workshop.with_resources(export=FailingExport(workshop.settings.export_dir, error=error))
 
 
 def events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:

@@ -1,7 +1,7 @@
 """The address of a webhook reaches nothing but the receiver."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from defender_assets.core.notices.webhooks import Webhook, notifying
 from defender_assets.settings import load_settings
 from defender_assets_tests.core.notices.receiver import DROP, PATH
 from defender_assets_tests.core.notices.team import NOON, Team
+from defender_assets_tests.days import today
 
 TOKEN = PATH.rpartition("/")[2]
 URL = f"https://hooks.slack.com{PATH}"
@@ -122,7 +123,7 @@ def test_the_command_and_check_never_show_it(team: Team, monkeypatch: pytest.Mon
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(team.folder))
     _, said = run("check", "--format", "json")
     assert '"name": "DEFENDER_SLACK_WEBHOOK", "value": "set", "origin": "environment"' in said
-    team.lead("a", day=datetime.now(UTC).date(), title="\x1b[31mred")
+    team.lead("a", day=today(), title="\x1b[31mred")
     code, said = run("notify", "--dry-run")
     assert (code, said) == (0, "slack: New lead: \\x1b[31mred (risk 90)\n1 message would be sent.\n")
     assert run("notify", "--dry-run", "--format", "json")[0] == 0
@@ -139,7 +140,7 @@ def test_the_command_and_check_never_show_it(team: Team, monkeypatch: pytest.Mon
 def test_a_bug_that_shows_a_traceback_shows_no_address(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFENDER_SLACK_WEBHOOK", team.slack.url)
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(team.folder))
-    team.lead("a", day=datetime.now(UTC).date())
+    team.lead("a", day=today())
 
     def broken(*_: object, **__: object) -> None:
         raise AssertionError(f"HTTPConnectionPool: {team.slack.url} {PATH}")
