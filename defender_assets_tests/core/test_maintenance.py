@@ -4,7 +4,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -28,6 +28,7 @@ from defender_assets.core.small_files import full_days
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
 from defender_assets.settings import LAYOUTS
 from defender_assets_tests.day_runs import assert_same, bytes_held, promised, run_day
+from defender_assets_tests.days import day_before
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
 
@@ -307,49 +308,53 @@ def test_a_table_of_an_older_version_gets_the_properties_of_a_new_one(lake: Lake
     assert lake.open(ALERT_INFO.raw).version() == version
 
 
-OLD, KEPT = (datetime.now(UTC).date() - timedelta(days=days) for days in (40, 2))
+@pytest.fixture
+def old() -> date:
+    """A day before those that a lake of 31 days keeps."""
+    return day_before(40)
 
 
-def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: DirectoryExport) -> None:
-    for day in (OLD, KEPT):
+def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: DirectoryExport, old: date) -> None:
+    kept = day_before(2)
+    for day in (old, kept):
         ticks(lake, export, 2, day)
         build(lake, day)
     short = replace(lake, keep_days=31)
     left = let_old_days_leave(short)
     assert (left[ALERT_INFO.raw], left[ALERT_INFO.name], left[LEADS.name]) == (2, 2, 2)
     for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE, LEADS.name):
-        assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [KEPT]
-    Folder(export.root).append(ALERT_INFO, blob_path(day=OLD), records(ALERT_INFO, 0, 1))
-    assert survey(short, export, [OLD, KEPT]) == []
+        assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
+    Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
+    assert survey(short, export, [old, kept]) == []
     versions = {layout.name: lake.open(layout.name).version() for layout in LAYOUTS}
-    assert raw.ingest(short, export, ALERT_INFO, OLD).new_bytes == 0
-    assert raw.refresh(short, export, ALERT_INFO, OLD).new_bytes == 0
-    assert typed.derive(short, ALERT_INFO, OLD).rows == 0
-    assert typed.derive(short, ALERT_INFO, OLD, rebuild=True).rows == 0
-    assert rebuild_day(short, LEADS, OLD, force=True).rows.height == 0
+    assert raw.ingest(short, export, ALERT_INFO, old).new_bytes == 0
+    assert raw.refresh(short, export, ALERT_INFO, old).new_bytes == 0
+    assert typed.derive(short, ALERT_INFO, old).rows == 0
+    assert typed.derive(short, ALERT_INFO, old, rebuild=True).rows == 0
+    assert rebuild_day(short, LEADS, old, force=True).rows.height == 0
     assert set(let_old_days_leave(short).values()) == {0}
     assert versions == {layout.name: lake.open(layout.name).version() for layout in LAYOUTS}
 
 
 @pytest.mark.parametrize("left_by_then", range(1, len(LAYOUTS) + 1))
 def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
-    lake: Lake, export: DirectoryExport, left_by_then: int
+    lake: Lake, export: DirectoryExport, old: date, left_by_then: int
 ) -> None:
-    ticks(lake, export, 2, OLD)
-    build(lake, OLD)
+    ticks(lake, export, 2, old)
+    build(lake, old)
     before = promised(lake)
     let_old_days_leave(replace(lake, keep_days=31, layouts=LAYOUTS[:left_by_then]))
-    run_day(lake, export, OLD)
-    build(lake, OLD)
-    assert survey(lake, export, [OLD]) == []
+    run_day(lake, export, old)
+    build(lake, old)
+    assert survey(lake, export, [old]) == []
     for name, frame in before.items():
         assert promised(lake)[name].equals(frame), name
 
 
 def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
-    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, export: DirectoryExport, old: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticks(lake, export, 2, OLD)
+    ticks(lake, export, 2, old)
     opened = Lake.open
 
     def failing(self: Lake, name: str) -> DeltaTable:
@@ -373,16 +378,17 @@ def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryE
 
 
 @pytest.mark.azure
-def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: DirectoryExport) -> None:
+def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: DirectoryExport, old: date) -> None:
+    kept = day_before(2)
     credentials = from_connection_string("TEST", account.connection_string)
     lake = Lake("az://lake/tables", LAYOUTS, credentials, keep_days=31)
-    for day in (OLD, KEPT):
+    for day in (old, kept):
         # as a lake that kept every day
         ticks(replace(lake, keep_days=None), export, 3, day)
     assert let_old_days_leave(lake)[ALERT_INFO.name] == 3
     for name in (ALERT_INFO.raw, ALERT_INFO.name):
-        assert compact_day(lake, name, KEPT) is not None
+        assert compact_day(lake, name, kept) is not None
         assert maintain(lake, name).files_deleted == 0
-        assert version_of(lake.open(name), name, OLD) == version_of(lake.open(name), name, KEPT) == 3
-    assert survey(lake, export, [OLD, KEPT])[0].missing == ()
+        assert version_of(lake.open(name), name, old) == version_of(lake.open(name), name, kept) == 3
+    assert survey(lake, export, [old, kept])[0].missing == ()
     assert lake.read(ALERT_INFO.name).collect().height == 3
