@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from defender_assets.cli.details import show_heading, show_lines
 from defender_assets.cli.output import say
+from defender_assets.core.counting import counted
 from defender_assets.core.hostile import visible_bytes
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def show_originals(lines: "Sequence[Original]", sources: Sequence[Mapping[str, A
     held = {(line.table, line.blob, line.byte_offset) for line in lines}
     missing = {(source["table"], source["blob"], source["byte_offset"]) for source in sources or []} - held
     if missing:
-        say(f"{len(missing)} lines are no longer in raw: they are older than DEFENDER_RETENTION_DAYS.")
+        say(f"No longer in raw, older than DEFENDER_RETENTION_DAYS: {counted(len(missing), 'line')}.")
 
 
 def lines_as_json(lines: "Sequence[Original]") -> list[dict[str, Any]]:

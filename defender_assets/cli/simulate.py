@@ -13,6 +13,7 @@ import click
 
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import console, say, table
+from defender_assets.core.counting import counted
 from defender_assets.core.failures import ExportError, SettingsError
 
 if TYPE_CHECKING:
@@ -160,8 +161,9 @@ def _tell(held: Mapping[str, Any], new_bytes: int, where: str, truth: Path | Non
     days = sorted({total["day"] for total in totals})
     span = ""
     if days:
-        span = f"{len(held['alerts'])} tenants, {days[0]} to {days[-1]}, "
-    say(f"{span}{sum(held['alerts'].values())} alerts, {len(held['campaigns'])} campaigns; {new_bytes:,} new bytes.")
+        span = f"{counted(len(held['alerts']), 'tenant')}, {days[0]} to {days[-1]}, "
+    alerts = counted(sum(held["alerts"].values()), "alert")
+    say(f"{span}{alerts}, {counted(len(held['campaigns']), 'campaign')}; {new_bytes:,} new bytes.")
     if truth is not None:
         with suppress(ValueError):
             truth = truth.relative_to(Path.cwd())

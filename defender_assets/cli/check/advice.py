@@ -107,6 +107,6 @@ def judge_lake(report: Report) -> None:
         )
     if report.lake.behind:
         report.notes.append(
-            f"{len(report.lake.behind)} of the last {len(report.lake.looked_at)} days are behind: Dagster's sensor "
-            "asks for their runs while it is on (`make ui`)"
+            f"behind are {len(report.lake.behind)} of the last {counted(len(report.lake.looked_at), 'day')}: Dagster's "
+            "sensor asks for their runs while it is on (`make ui`)"
         )

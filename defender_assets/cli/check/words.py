@@ -37,7 +37,8 @@ def show(report: "Report") -> None:
     say(*_mark("Lake", report.lake.where, writable, failed=report.lake.error is not None))
     if report.lake.looked_at and report.lake.error is None:
         behind = "; ".join(day.describe() for day in report.lake.behind)
-        say(f"Behind: {behind or f'none of the last {len(report.lake.looked_at)} days'}")
+        last = counted(len(report.lake.looked_at), "day")
+        say(f"Behind: {behind or f'none of the last {last}'}")
     for mark, style, lines in (("!", "bold yellow", report.attention), ("·", "", report.notes)):
         for line in lines:
             say(f"{mark} {line}", style)

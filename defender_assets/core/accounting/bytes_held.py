@@ -55,11 +55,14 @@ def byte_balance(
     if off or torn.height:
         return Finding(
             passed=False,
-            summary=f"{len(off)} blobs are not kept to their last newline, {torn.height} have holes or overlaps. Run "
+            summary=f"Blobs not kept to their last newline: {len(off)}; with holes or overlaps: {torn.height}. Run "
             "`refresh_day` for the day, and report it: a promise is broken.",
             facts=facts,
         )
-    tails = f"; {len(old_tails)} tails have waited for their newline for over a day" if old_tails else ""
+    tails = ""
+    if old_tails:
+        have = "that has waited for its" if len(old_tails) == 1 else "that have waited for their"
+        tails = f"; {counted(len(old_tails), 'tail')} {have} newline for over a day"
     return Finding(
         passed=True, summary=f"Every byte of {counted(len(listed), 'blob')} is kept or pending{tails}.", facts=facts
     )

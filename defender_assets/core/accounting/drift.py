@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
+from defender_assets.core.counting import counted
 from defender_assets.core.hostile import visible
 from defender_assets.core.lake import Lake
 from defender_assets.core.openings import scan_days
@@ -39,8 +40,9 @@ def drift(lake: Lake, table: Table, day: date) -> Finding:
     facts: dict[str, Any] = {"found": news[: 3 * SAMPLES], "count": len(news)}
     return Finding(
         passed=False,
-        summary=f"{len(news)} things are not in the schema. Nothing is lost: fields are in `unmapped`, words in their "
-        "columns. If a field is worth a column, add it to the schema and run `rebuild_day` for its days.",
+        summary=f"{counted(len(news), 'field or word', 'fields and words')} beyond the schema. Nothing is lost: fields "
+        "are in `unmapped`, words in their columns. If a field is worth a column, add it to the schema and run "
+        "`rebuild_day` for its days.",
         facts=facts,
     )
 

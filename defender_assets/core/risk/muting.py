@@ -13,6 +13,7 @@ import polars as pl
 
 from defender_assets.core.failures import SettingsError
 from defender_assets.core.risk.files import read_toml
+from defender_assets.core.vocabulary import PRODUCTS
 
 VARIABLE = "DEFENDER_MUTED"
 # some thousands in one regular expression are more than Polars compiles
@@ -108,6 +109,11 @@ def _patterns(where: str, key: str, value: object) -> tuple[str, ...]:
     patterns = tuple(value) if isinstance(value, list) else (value,)
     if not patterns or not all(isinstance(pattern, str) and pattern.strip(" *") for pattern in patterns):
         raise SettingsError(f"{where} has '{key} = {value}': expected text or a list of texts, more than '*'")
+    if key == "product":
+        # the one closed set: what matches none of it is a slip, and would mute nothing
+        for pattern in patterns:
+            if not any(re.match(_pattern([pattern]), product) for product in PRODUCTS):
+                raise SettingsError(f"{where} has 'product = {pattern}': expected one of {', '.join(PRODUCTS)}")
     return tuple(str(pattern) for pattern in patterns)
 
 

@@ -71,7 +71,7 @@ def test_a_tail_that_waits_for_over_a_day_is_named(place: Place) -> None:
     found = place.balance(report, datetime.now(UTC) + timedelta(days=2))
     assert found.passed
     assert found.facts["tails_older_than_a_day"] == [blob_path()]
-    assert "1 tails" in found.summary
+    assert "; 1 tail that has waited for its newline for over a day." in found.summary
 
 
 def test_a_blob_that_raw_lacks_breaks_the_balance(place: Place) -> None:

@@ -71,7 +71,8 @@ HITS = {
 @pytest.mark.parametrize("condition", HITS)
 def test_a_rule_mutes_by_each_condition(condition: str, tmp_path: Path) -> None:
     hit = lead(f'{RULE}{condition} = "{HITS[condition]}"', tmp_path)
-    miss = lead(f'{RULE}{condition} = "another"', tmp_path)
+    other = "identity" if condition == "product" else "another"
+    miss = lead(f'{RULE}{condition} = "{other}"', tmp_path)
     assert (hit["muted_by"], miss["muted_by"]) == ("Scanner: ours, see CHG-17", None)
 
 
@@ -126,6 +127,7 @@ def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
         (f'{RULE}titel = "x"', "rule 1 of {file} has 'titel': expected name, reason, until or one of tenant"),
         (f"{RULE}title = 3", "rule 1 of {file} has 'title = 3': expected text or a list of texts"),
         (f'{RULE}title = "*"', "rule 1 of {file} has 'title = *': expected text or a list of texts, more than '*'"),
+        (f'{RULE}product = ["office*", "endpiont"]', "rule 1 of {file} has 'product = endpiont': expected one of end"),
         (f"{RULE}title = []", "rule 1 of {file} has 'title = []'"),
         (f'{RULE}until = "2026-12-31"\ntitle = "x"', "rule 1 of {file} has 'until = 2026-12-31': expected a day"),
         ('[mute]\nname = "n"', "{file} has a 'mute' that is no list of tables: expected [[mute]]"),
