@@ -123,7 +123,7 @@ def test_a_broken_balance_fails_the_check_and_leads_are_not_built(
 @pytest.mark.azure
 @pytest.mark.parametrize("place", ["export", "lake"])
 def test_nothing_that_dagster_keeps_of_a_failing_run_holds_a_key(
-    workshop: Workshop, account: Emulator, home: Path, place: str
+    workshop: Workshop, account: Emulator, tmp_path: Path, place: str
 ) -> None:
     wrong = base64.b64encode(b"a wrong key of sixty-four bytes, as long as a real one would be.").decode()
     string = account.connection_string.replace(account.account_key, wrong)
@@ -133,12 +133,16 @@ def test_nothing_that_dagster_keeps_of_a_failing_run_holds_a_key(
         broken = workshop.with_resources(export=AzureExport(guarded))
     else:
         broken = workshop.with_resources(lake=Lake("az://lake/tables", workshop.lake.layouts, guarded))
-    result = broken.run(yesterday())
-    assert not result.success
-    said = error_of(result, ALERT_INFO.raw).message
-    assert guarded.endpoint in said or "az://lake/tables" in said
-    with pytest.raises(dg.Failure, match=r"the key is refused|403 Forbidden"):
-        broken.tick()
+    home = tmp_path / "dagster"
+    home.mkdir()
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        broken = replace(broken, instance=instance)
+        result = broken.run(yesterday())
+        assert not result.success
+        said = error_of(result, ALERT_INFO.raw).message
+        assert guarded.endpoint in said or "az://lake/tables" in said
+        with pytest.raises(dg.Failure, match=r"the key is refused|403 Forbidden"):
+            broken.tick()
     kept = [file for file in home.rglob("*") if file.is_file()]
     assert any(file.suffix == ".db" for file in kept)
     for file in kept:

@@ -61,7 +61,7 @@ def test_a_lead_is_told_once_though_the_instance_is_lost(telling: Workshop, rece
     telling.lake.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 1))
     assert notify(telling) == "slack: 1 notice in 1 message"
     assert notify(telling) == "slack: 0 notices in 0 messages"
-    with dg.instance_for_test() as other:
+    with dg.DagsterInstance.ephemeral() as other:
         assert notify(telling, other) == "slack: 0 notices in 0 messages"
     assert len(receiver.asked) == 1
 

@@ -152,7 +152,7 @@ def test_a_day_whose_blobs_the_account_no_longer_holds_is_not_empty(workshop: Wo
     workshop.run(old())
     for folder in workshop.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
         shutil.rmtree(folder)
-    with dg.instance_for_test() as new:
+    with dg.DagsterInstance.ephemeral() as new:
         afresh = replace(workshop, instance=new)
         afresh.sweep()
         assert green(afresh, ALERT_INFO.raw) == ended() - {start().isoformat(), old().isoformat()}
