@@ -122,6 +122,10 @@ class WebServer:
         runs: list[dict[str, Any]] = told["runsOrError"]["results"]
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in runs]
 
+    def quiet(self) -> bool:
+        """Whether no run is in flight."""
+        return all(run["status"] in {"SUCCESS", "FAILURE"} for run in self.runs())
+
 
 def wait_for(
     event: Callable[[], bool], seconds: float, what: str, installation: Installation, pause: float = 0.5
