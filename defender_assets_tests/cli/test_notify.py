@@ -1,0 +1,73 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.core.notices.receiver import PATH, receiving
+from defender_assets_tests.core.notices.team import Team
+from defender_assets_tests.days import today
+
+COMMAND = [str(Path(sys.executable).with_name("defender-assets")), "notify"]
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+    """A team in whose lake one lead and one story of today wait to be told."""
+    with receiving() as receiver:
+        team = Team(tmp_path / "lake", receiver)
+        team.lead("a", day=today())
+        team.story("s", "a", "b", day=today())
+        monkeypatch.setenv("DEFENDER_LAKE_URI", str(team.folder))
+        monkeypatch.setenv("DEFENDER_SLACK_WEBHOOK", receiver.url)
+        yield team
+
+
+def test_a_dry_run_shows_what_would_be_told_and_sends_and_keeps_nothing(team: Team, run: Run) -> None:
+    for _ in range(2):
+        told = run("notify", "--dry-run").stdout.splitlines()
+        assert told[-1] == "2 messages would be sent."
+        assert any("Lead a" in line for line in told)
+        assert any("Story s" in line for line in told)
+    messages = json.loads(run("notify", "--dry-run", "--format", "json").stdout)
+    run("notify")
+
+    assert [message["payload"] for message in messages] == team.slack.asked
+
+
+def test_each_process_tells_what_is_new_since_the_last_one_died(team: Team) -> None:
+    told = []
+    for number in range(4):
+        done = subprocess.run(COMMAND, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        told.append(done.stdout)
+        if number == 1:
+            team.story("t", "c", "d", day=today())
+
+    assert sorted(team.titles()) == ["New lead: Lead a", "New story: Story s", "New story: Story t"]
+    assert [line.partition(" in ")[0] for line in told] == [
+        f"slack: {count}" for count in ("2 notices", "0 notices", "1 notice", "0 notices")
+    ]
+
+
+def test_what_could_not_be_delivered_is_said_ends_with_1_and_stays_due(team: Team, run: Run) -> None:
+    team.slack.answers = [500, 200]
+
+    result = run("notify", "--format", "json")
+
+    assert result.exit_code == 1
+    assert PATH not in result.output
+    (report,) = json.loads(result.stdout)
+    assert (report["destination"], report["messages"]) == ("slack", 0)
+    assert report["problem"].startswith("answered 500; next try after ")
+    assert "Story s" in run("notify", "--dry-run").stdout
+
+
+def test_nobody_to_tell_is_one_line(run: Run) -> None:
+    result = run("notify")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: nobody is to be told: set DEFENDER_TEAMS_WEBHOOK")
