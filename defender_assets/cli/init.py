@@ -62,10 +62,13 @@ def init(
         "entra": lambda: {settings.ACCOUNT_URL: account_url or click.prompt("URL of the account's blob service")},
         "directory": lambda: {settings.EXPORT_DIR: export_dir or click.prompt("Directory")},
     }[way]()
+    if lake_uri is None:
+        _offer_to_remove_the_demo()
     values[settings.LAKE_URI] = lake_uri or click.prompt(
         "Where the tables go (a path, az://CONTAINER/PATH or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH)",
         default=settings.DEFAULT_LAKE,
     )
+    _keep_apart_from_the_demo(values[settings.LAKE_URI])
     first = start_date or click.prompt("First day wanted", type=DAY, default=settings.DEFAULT_START.isoformat())
     values[settings.START_DATE] = first.isoformat()
     settings.load_settings(values, Path("/nonexistent"))  # a wrong value is told before anything is written
@@ -113,6 +116,28 @@ def _secret() -> str:
             complain(str(error), (text,))
         else:
             return text
+
+
+def _offer_to_remove_the_demo() -> None:
+    from defender_assets.cli.demo.place import left_in, remove
+
+    demo = left_in(Path())
+    if demo is None:
+        return
+    say(f"{demo} holds the demo: made-up alerts, and what Dagster remembers of their runs.")
+    if click.confirm("Remove them (end `make ui` before)?", default=True):
+        remove(demo)
+
+
+def _keep_apart_from_the_demo(lake_uri: str) -> None:
+    """Raise a complaint when real alerts would come among made-up ones."""
+    from defender_assets.cli.demo.place import LAKE, left_in
+
+    demo = left_in(Path())
+    if demo is not None and Path(lake_uri).resolve() == (demo / LAKE).resolve():
+        raise Complaint(
+            f"{demo / LAKE} holds the demo's made-up alerts: remove {demo}, or name another place for the tables"
+        )
 
 
 def _others(target: Path, asked: Collection[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from defender_assets.core.export import AzureExport
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import OTHER_TENANT, TENANT, blob_path, records
+from defender_assets_tests.exports import DAY, OTHER_TENANT, TENANT, blob_path, records
 
 pytestmark = pytest.mark.azure
 
@@ -116,6 +116,14 @@ def test_a_clock_that_is_off_is_told(filled: Emulator, run: Run, monkeypatch: py
     monkeypatch.setattr(AzureExport, "service_time", lambda _self, _container: behind)
 
     assert any("600 seconds ahead" in line or "601 seconds ahead" in line for line in checked(run, 1)["attention"])
+
+
+def test_a_start_long_before_the_first_blob_is_told(
+    filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for start, told in ((DAY - timedelta(days=31), True), (DAY - timedelta(days=30), False)):
+        use(monkeypatch, filled.connection_string, DEFENDER_START_DATE=start.isoformat())
+        assert any(f"DEFENDER_START_DATE={DAY} hides them" in note for note in checked(run, 0)["notes"]) == told
 
 
 def test_an_account_to_which_nothing_comes_any_more_needs_attention(

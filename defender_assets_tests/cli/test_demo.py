@@ -9,6 +9,7 @@ import pytest
 
 from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.demo.place import Place
+from defender_assets_tests.cli.conftest import Run
 
 pytestmark = pytest.mark.long
 
@@ -113,6 +114,19 @@ def test_the_scenario_is_kept_for_the_next_run(tmp_path: Path) -> None:
     assert place.simulated() == (scenario, truth)
     kept = json.loads((tmp_path / ".defender" / "demo.json").read_bytes())
     assert kept["until"] is not None
+
+
+def test_dagster_begins_with_the_demo_unless_a_setting_says_otherwise(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("demo", "--first-day").stdout == "\n"
+    scenario, _ = Place.of(tmp_path).simulated()
+    assert run("demo", "--first-day").stdout == f"{scenario.start}\n"
+
+    for name, value in (("DEFENDER_START_DATE", "2026-10-01"), ("DEFENDER_LAKE_URI", "elsewhere")):
+        with monkeypatch.context() as settings:
+            settings.setenv(name, value)
+            assert run("demo", "--first-day").stdout == "\n"
 
 
 def test_an_interrupted_simulation_is_finished(tmp_path: Path) -> None:

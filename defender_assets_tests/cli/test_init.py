@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
+from defender_assets.cli.demo.place import Place
 from defender_assets.settings import load_settings
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
@@ -110,3 +111,33 @@ def test_quotes_and_backslashes_come_through(tmp_path: Path) -> None:
     assert init("--export", "directory", "--export-dir", r"it's a\dir", *REST).exit_code == 0
 
     assert load_settings({}, tmp_path).export_dir == tmp_path / r"it's a\dir"
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """The demo's directory, after a demo, and in it something that is not the demo's."""
+    place = Place.of(tmp_path)
+    place.simulated()
+    for name in ("lake", "dagster", "mine"):
+        (place.root / name).mkdir()
+    return place.root
+
+
+def test_the_demo_is_removed_when_the_user_agrees(tmp_path: Path, demo: Path) -> None:
+    result = init("--export", "directory", "--export-dir", "export", typed="\n\n\n")
+
+    assert result.exit_code == 0, result.output
+    assert "made-up alerts" in result.output
+    assert [path.name for path in demo.iterdir()] == ["mine"]
+    assert load_settings({}, tmp_path).lake_uri == str(demo / "lake")
+
+
+def test_real_alerts_never_come_among_the_demos(tmp_path: Path, demo: Path) -> None:
+    export = ("--export", "directory", "--export-dir", "export")
+
+    for refused in (init(*export, typed="n\n\n"), init(*export, "--lake-uri", str(demo / "lake"))):
+        assert refused.exit_code == 2
+        assert "the demo's made-up alerts: remove" in refused.output
+        assert not (tmp_path / ".env").exists()
+    assert init(*export, *REST).exit_code == 0
+    assert {path.name for path in demo.iterdir()} == {"demo.json", "export", "lake", "dagster", "mine"}

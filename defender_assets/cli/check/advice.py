@@ -14,6 +14,7 @@ HOUR, DAY = 3600, 86_400
 CLOCK_NOTED = 60
 """Seconds; the service refuses signatures of clocks that are a quarter of an hour off."""
 SOON = timedelta(days=14)
+GREY_DAYS_NOTED = 31
 STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API"
 
 
@@ -34,6 +35,13 @@ def judge_export(report: Report, settings: Settings) -> None:
         if settings.export_account is None:
             missing = "" if settings.export_dir.is_dir() else f"{settings.export_dir} does not exist; "
             report.notes.append(f"{missing}`make demo` fills and shows a simulated one, `.env` names a real account")
+    begun = min((container.first_day for container in containers if container.first_day), default=settings.start_date)
+    before = (begun - settings.start_date).days
+    if before >= GREY_DAYS_NOTED:
+        report.notes.append(
+            f"the first blob is of {begun}: the {before} days before it stay grey in Dagster's UI, "
+            f"DEFENDER_START_DATE={begun} hides them"
+        )
     lacking = [container for container in containers if container.exists is not True]
     if len(lacking) == len(containers):
         report.notes.append(

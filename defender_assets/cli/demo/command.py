@@ -25,7 +25,8 @@ _HEADING = "\n  day          new bytes  new rows  duplicates  quarantined  leads
 
 
 @click.command(short_help="Two simulated tenants, from export to stories.")
-def demo() -> None:
+@click.option("--first-day", is_flag=True, hidden=True, help="Only print the first partition that shows the demo.")
+def demo(*, first_day: bool) -> None:
     """Simulate two small tenants, materialize their days through Dagster, and show what comes of it.
 
     Everything lies under .defender/ of the working directory. A second run finds nothing new to read.
@@ -35,8 +36,11 @@ def demo() -> None:
     from defender_assets.core import views
     from defender_assets.core.pending import list_all
 
-    out = console()
     place = Place.of(Path.cwd())
+    if first_day:
+        click.echo(place.first_day() or "")
+        return
+    out = console()
     scenario, truth = place.simulated()
     say(
         f"Simulated export: {scenario.tenants} tenants of {scenario.devices} devices, {scenario.days} days from "
@@ -117,8 +121,7 @@ def _next(place: "Place") -> str:
         "  .venv/bin/defender-assets brief --out brief.html\n"
         "                                          the newest day as a page to read in a browser\n"
         "  .venv/bin/defender-assets check         what the settings amount to\n"
-        "  .venv/bin/defender-assets init          asks for a real account; give it a lake of its own, apart from\n"
-        "                                          these made-up alerts"
+        "  .venv/bin/defender-assets init          asks for a real account, and removes the demo if you like"
     )
 
 

@@ -1,13 +1,13 @@
 """Where the demo lives and what it simulates: two small tenants, four days up to now, the same again at each run.
 
-Where the settings name another export or lake, nothing of theirs is touched: see `Place.of`. Materializing and telling
-stand in `run` and `command`.
+Where the settings name another export or lake, nothing of theirs is touched: see `Place.of`. How it is removed when a
+real account is to take its place stands here too; materializing and telling stand in `run` and `command`.
 """
 
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 
 DAYS = 4
 ROOT = ".defender"
+LAKE = "lake"
 SCENARIO_FILE = "demo.json"
+
+
+def left_in(folder: Path) -> Path | None:
+    """Return the demo's directory in a working directory, if it lies where Dagster and the commands look."""
+    root = folder / ROOT
+    return root if (root / SCENARIO_FILE).exists() else None
+
+
+def remove(root: Path) -> None:
+    """Remove the demo: its export, its lake, and what Dagster remembers of its runs. What else lies there stays."""
+    for name in ("export", LAKE, "dagster"):
+        shutil.rmtree(root / name, ignore_errors=True)
+    (root / SCENARIO_FILE).unlink()
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Place:
         from defender_assets.settings import Settings, load_settings
 
         root = folder / ROOT
-        usual = Settings(export_dir=root / "export", lake_uri=str(root / "lake"))
+        usual = Settings(export_dir=root / "export", lake_uri=str(root / LAKE))
         try:
             asked = load_settings(folder=folder)
         except DefenderAssetsError as error:
@@ -53,7 +67,23 @@ class Place:
                 return cls(root, usual)
             apart = "The settings name another export or lake, which was left alone."
         root /= "demo"
-        return cls(root, Settings(export_dir=root / "export", lake_uri=str(root / "lake")), apart)
+        return cls(root, Settings(export_dir=root / "export", lake_uri=str(root / LAKE)), apart)
+
+    def scenario(self) -> "Scenario | None":
+        """Return what was simulated here, if anything was."""
+        import msgspec
+
+        from defender_assets.simulator import Scenario
+
+        remembered = self.root / SCENARIO_FILE
+        return msgspec.json.decode(remembered.read_bytes(), type=Scenario) if remembered.exists() else None
+
+    def first_day(self) -> date | None:
+        """Return the demo's first day, if Dagster looks at the demo and no setting says which day is its first."""
+        from defender_assets.settings import DEFAULT_START, load_settings
+
+        scenario = None if self.apart else self.scenario()
+        return scenario.start if scenario and load_settings().start_date == DEFAULT_START else None
 
     def simulated(self) -> tuple["Scenario", dict[str, Any]]:
         """Write the export, unless it is there, and return its scenario and its ground truth.
@@ -67,8 +97,8 @@ class Place:
         from defender_assets.simulator.truth import FILE_NAME
 
         export_dir, remembered = self.settings.export_dir, self.root / SCENARIO_FILE
-        if remembered.exists():
-            scenario = msgspec.json.decode(remembered.read_bytes(), type=Scenario)
+        scenario = self.scenario()
+        if scenario is not None:
             truth = export_dir / FILE_NAME
             if truth.exists():
                 return scenario, dict(msgspec.json.decode(truth.read_bytes()))
