@@ -14,6 +14,7 @@ import polars as pl
 from defender_assets.core.chunks import MEBIBYTE, Chunk, Fetch, Unread
 from defender_assets.core.compaction import relieve
 from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.counting import sized
 from defender_assets.core.cursors import read_cursors
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
@@ -131,14 +132,14 @@ def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_byte
         report.new_bytes += counted.new_bytes
         report.chunks += counted.chunks
         logger.info(
-            "%s %s: batch %d, %.1f MB in %d chunks, %.1f MB/s; %.1f MB to go",
+            "%s %s: batch %d, %s in %d chunks, %s/s; %s to go",
             table.raw,
             day,
             report.batch,
-            counted.new_bytes / 1e6,
+            sized(counted.new_bytes),
             counted.chunks,
-            counted.new_bytes / 1e6 / (phases.total - before),
-            (waiting - counted.new_bytes) / 1e6,
+            sized(counted.new_bytes / (phases.total - before)),
+            sized(waiting - counted.new_bytes),
         )
         with phases.phase("compact"):
             relieve(lake, target.table, table.raw, day)

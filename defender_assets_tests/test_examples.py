@@ -1,0 +1,24 @@
+"""The examples in the docstrings are what the code answers."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+import defender_assets
+
+PACKAGE = Path(defender_assets.__file__).parent
+MODULES = sorted(
+    ".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts))
+    for path in PACKAGE.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_its_examples_hold(module: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(module))
+
+    assert tried
+    assert not failed
