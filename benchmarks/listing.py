@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.backfill import held_mb
 from defender_assets.core import raw, typed
-from defender_assets.core.azure import from_connection_string
+from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import AzureExport
 from defender_assets.core.export.blobs import day_prefix

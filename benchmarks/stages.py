@@ -14,8 +14,8 @@ from benchmarks.data import DAY, write
 from benchmarks.throughput import TABLES
 from defender_assets.core import raw
 from defender_assets.core.batches import RawBatches
+from defender_assets.core.delta.fences import version_of
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.fences import version_of
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.settings import LAYOUTS
 
@@ -53,7 +53,7 @@ def timed(module: ModuleType, name: str, spent: dict[str, float]) -> None:
 
 
 def load() -> None:
-    from defender_assets.core.plain import reader
+    from defender_assets.core.lines.plain import reader
 
     reader.read_plain(next(iter(TABLES.values())), "", b"\n")
 
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
         print(f"{f'{table.hunting_name}, {size / 1e6:.0f} MB':<52}{'CPU-s':>8}{'wall':>8}")
         stage("account -> raw", lambda: raw.ingest(lake, DirectoryExport(Path(folder) / "export"), table, DAY))
         stage("load the compiled reader", load)
-        from defender_assets.core.plain import reader
+        from defender_assets.core.lines.plain import reader
 
         opened = lake.open(table.raw)
         chunks = RawBatches(opened, DAY, 0, version_of(opened, table.raw, DAY)).chunks

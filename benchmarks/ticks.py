@@ -14,13 +14,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from defender_assets.core import compaction, raw, typed
+from defender_assets.core import raw, typed
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
-from defender_assets.core.maintenance import maintain
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import DEVICE_INFO, TABLES
+from defender_assets.core.upkeep import compaction
+from defender_assets.core.upkeep.maintenance import maintain
 from defender_assets.settings import LAYOUTS
 
 TENANT = "11111111-2222-4333-8444-555555555555"

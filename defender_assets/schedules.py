@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from defender_assets.core.failures import LakeError
-from defender_assets.core.maintenance import let_old_days_leave, maintain
+from defender_assets.core.upkeep.maintenance import let_old_days_leave, maintain
 from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import LakeResource
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from defender_assets.core import lake_address
-from defender_assets.core.azure import AzureAccount, from_account_url, from_connection_string
+from defender_assets.core.account import lake_address
+from defender_assets.core.account.azure import AzureAccount, from_account_url, from_connection_string
+from defender_assets.core.account.lake_address import azure_lake, is_address, local_lake
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.failures import SettingsError, looks_secret, quoted
 from defender_assets.core.lake import Lake
-from defender_assets.core.lake_address import azure_lake, is_address, local_lake
 from defender_assets.core.notices import NOTICE_LAYOUT, Notifying, notifying, webhooks
 from defender_assets.core.raw import RAW_LAYOUTS
 from defender_assets.core.risk import Judgement, muting, weights

@@ -13,9 +13,9 @@ import dagster as dg
 
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.lineage import Origin, lineage_of
+from defender_assets.core.lines.rows import QUARANTINE_COLUMNS
 from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
 from defender_assets.core.raw import RAW_COLUMNS
-from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Column
 from defender_assets.core.typed import QUARANTINE
 from defender_assets.definitions import build_defs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dagster._core.secrets.env_file import get_env_var_dict
 
-from defender_assets.core.azure import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
+from defender_assets.core.account.azure import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
 from defender_assets.core.export import AzureExport, DirectoryExport
 from defender_assets.core.failures import SettingsError
 from defender_assets.core.risk import Judgement

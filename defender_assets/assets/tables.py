@@ -11,10 +11,10 @@ from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROK
 from defender_assets.core.accounting.drift import drift
 from defender_assets.core.accounting.finding import Finding
 from defender_assets.core.accounting.pulse import freshness, quiet_or_broken
+from defender_assets.core.delta.openings import row_count
 from defender_assets.core.glimpse import glimpse
 from defender_assets.core.lake import Lake
-from defender_assets.core.openings import row_count
-from defender_assets.core.rows import QUARANTINE_COLUMNS
+from defender_assets.core.lines.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO, TABLES, Table
 from defender_assets.core.typed import QUARANTINE, TypedReport, derive
 from defender_assets.metadata.reports import counts_table, table_preview, typed_metadata

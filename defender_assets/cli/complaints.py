@@ -54,7 +54,7 @@ def complain(text: str, secrets: tuple[str, ...]) -> None:
 def _refuse(error: Exception) -> NoReturn:
     from azure.core.exceptions import AzureError
 
-    from defender_assets.core.refusals import explain
+    from defender_assets.core.account.refusals import explain
 
     settings = _settings()
     secrets = settings.secrets if settings else ()

@@ -99,7 +99,7 @@ def _way_of(answer: str) -> str:
 
 
 def _secret() -> str:
-    from defender_assets.core.azure import from_connection_string
+    from defender_assets.core.account.azure import from_connection_string
     from defender_assets.settings import CONNECTION_STRING
 
     if not sys.stdin.isatty():

@@ -17,7 +17,7 @@ from defender_assets.core.counting import counted
 from defender_assets.core.failures import ExportError, SettingsError
 
 if TYPE_CHECKING:
-    from defender_assets.core.azure import AzureAccount
+    from defender_assets.core.account.azure import AzureAccount
     from defender_assets.core.export import Export
     from defender_assets.simulator import GroundTruth, Scenario
 
@@ -119,9 +119,9 @@ def _account() -> "AzureAccount":
 def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "AzureAccount") -> int:
     from azure.core.exceptions import AzureError
 
+    from defender_assets.core.account.refusals import explain
+    from defender_assets.core.account.sas import WRITE
     from defender_assets.core.export import AzureExport
-    from defender_assets.core.refusals import explain
-    from defender_assets.core.sas import WRITE
     from defender_assets.simulator import simulate as simulated
     from defender_assets.simulator import write_account
 

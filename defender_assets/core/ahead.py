@@ -4,8 +4,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Self
 
 from defender_assets.core.batches import RawBatches
-from defender_assets.core.parsing import parse
-from defender_assets.core.rows import Parsed, quarantine_long_line
+from defender_assets.core.lines.parsing import parse
+from defender_assets.core.lines.rows import Parsed, quarantine_long_line
 from defender_assets.core.tables import Table
 
 

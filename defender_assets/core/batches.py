@@ -7,8 +7,8 @@ from datetime import date
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.openings import scan
-from defender_assets.core.records import Source
+from defender_assets.core.delta.openings import scan
+from defender_assets.core.lines.records import Source
 
 LONG_LINE_HEAD = 64 * 1024
 _WHOLE = pl.col("line_part").is_null()

@@ -11,7 +11,7 @@ from datetime import date, datetime
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.openings import scan
+from defender_assets.core.delta.openings import scan
 
 Cursors = dict[date, dict[str, dict[datetime, int]]]
 """Day -> blob path -> creation time of the generation -> cursor in bytes."""

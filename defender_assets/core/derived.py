@@ -13,13 +13,13 @@ import polars as pl
 
 from defender_assets.core.brief import BRIEF_COLUMNS, BRIEF_SCHEMA, build_briefs
 from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS
-from defender_assets.core.conflicts import in_rounds
 from defender_assets.core.counting import counted
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.layouts import Layout
+from defender_assets.core.delta.openings import scan_days
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import Layout
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, LEAD_SCHEMA, build_leads
 from defender_assets.core.ocsf import FINDING_COLUMNS, FINDING_SCHEMA, build_findings
-from defender_assets.core.openings import scan_days
 from defender_assets.core.phases import Phases
 from defender_assets.core.risk import Judgement
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA, build_stories

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.openings import scan_days
+from defender_assets.core.delta.openings import scan_days
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 LAGS = {"under 1 min": 60, "1 to 5 min": 300, "5 to 15 min": 900, "15 to 60 min": 3600, "1 to 6 h": 21600}

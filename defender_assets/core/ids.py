@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.openings import scan_days
+from defender_assets.core.delta.openings import scan_days
 
 _NUMBER = pl.col("record_id").str.decode("hex").bin.reinterpret(dtype=pl.UInt128, endianness="big").alias("number")
 

@@ -22,16 +22,16 @@ from azure.core.exceptions import AzureError
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from defender_assets.core.arrow import RowStream, arrow_schema
-from defender_assets.core.azure import AzureAccount
-from defender_assets.core.conflicts import in_rounds
-from defender_assets.core.container import create_container, is_missing
+from defender_assets.core.account.azure import AzureAccount
+from defender_assets.core.account.container import create_container, is_missing
+from defender_assets.core.account.refusals import explain, explain_text
+from defender_assets.core.account.sas import WRITE
+from defender_assets.core.delta.arrow import RowStream, arrow_schema
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.fences import Versions, fence_of, versions_of
+from defender_assets.core.delta.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
+from defender_assets.core.delta.openings import Opening, scan
 from defender_assets.core.failures import LakeError, scrub
-from defender_assets.core.fences import Versions, fence_of, versions_of
-from defender_assets.core.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
-from defender_assets.core.openings import Opening, scan
-from defender_assets.core.refusals import explain, explain_text
-from defender_assets.core.sas import WRITE
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
 from defender_assets.core.devices.as_of import TAKEN
+from defender_assets.core.lines.rows import QUARANTINE_COLUMNS
 from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
 from defender_assets.core.raw import RAW_COLUMNS
-from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.typed import QUARANTINE
 

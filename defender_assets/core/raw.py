@@ -12,17 +12,17 @@ from itertools import chain
 import polars as pl
 
 from defender_assets.core.chunks import MEBIBYTE, Chunk, Fetch, Unread
-from defender_assets.core.compaction import relieve
-from defender_assets.core.conflicts import in_rounds
 from defender_assets.core.counting import sized
 from defender_assets.core.cursors import read_cursors
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.layouts import Layout
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import Layout
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.phases import Phases
 from defender_assets.core.tables import INSTANT, TABLES, Column, Table
+from defender_assets.core.upkeep.compaction import relieve
 
 logger = logging.getLogger(__name__)
 

@@ -16,18 +16,18 @@ from deltalake import DeltaTable
 from defender_assets.core.ahead import Ahead, read_batches
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.compaction import relieve
-from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.fences import fence_of, version_of
+from defender_assets.core.delta.layouts import Layout
+from defender_assets.core.delta.openings import row_count, scan_days
 from defender_assets.core.failures import UnbalancedError
-from defender_assets.core.fences import fence_of, version_of
 from defender_assets.core.ids import Ids
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import Layout
+from defender_assets.core.lines.rows import QUARANTINE_SCHEMA, Parsed, Tally
 from defender_assets.core.memory import share_arenas
-from defender_assets.core.openings import row_count, scan_days
 from defender_assets.core.phases import Phases
-from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally
 from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.upkeep.compaction import relieve
 
 logger = logging.getLogger(__name__)
 

@@ -8,16 +8,17 @@ import pytest
 from deltalake import DeltaTable
 
 from defender_assets.core import lake as lake_room
-from defender_assets.core import layouts, raw, typed
-from defender_assets.core.compaction import compact_day
+from defender_assets.core import raw, typed
+from defender_assets.core.delta import layouts
+from defender_assets.core.delta.layouts import Layout, schema_of
 from defender_assets.core.derived import BRIEFS, DERIVED, FINDINGS, LEADS, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import Layout, schema_of
 from defender_assets.core.notices import SENT_NOTICES
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_INFO, TABLES
+from defender_assets.core.upkeep.compaction import compact_day
 from defender_assets.settings import LAYOUTS
 from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
 

@@ -2,8 +2,8 @@ import pytest
 
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.lineage import Origin, lineage_of
+from defender_assets.core.lines.rows import QUARANTINE_COLUMNS
 from defender_assets.core.raw import RAW_COLUMNS
-from defender_assets.core.rows import QUARANTINE_COLUMNS
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.core.typed import QUARANTINE
 

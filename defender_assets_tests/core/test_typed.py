@@ -11,14 +11,14 @@ import pytest
 
 from defender_assets.core import ahead, chunks, raw, typed
 from defender_assets.core.batches import RawBatches
+from defender_assets.core.delta.fences import version_of
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import UnbalancedError
-from defender_assets.core.fences import version_of
 from defender_assets.core.glimpse import glimpse
 from defender_assets.core.lake import Commit, Fenced, Lake
-from defender_assets.core.parsing import parse
-from defender_assets.core.records import Source
-from defender_assets.core.rows import Parsed
+from defender_assets.core.lines.parsing import parse
+from defender_assets.core.lines.records import Source
+from defender_assets.core.lines.rows import Parsed
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, Table
 from defender_assets_tests.exports import (
     DAY,

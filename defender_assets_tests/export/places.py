@@ -13,7 +13,7 @@ from typing import Protocol
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
-from defender_assets.core.azure import from_connection_string
+from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export
 from defender_assets_tests.emulator import Emulator
 

@@ -19,12 +19,12 @@ from requests.exceptions import ProxyError, SSLError
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from defender_assets.core import raw
-from defender_assets.core.azure import AzureAccount, entra_credential, from_account_url, from_connection_string
+from defender_assets.core.account.azure import AzureAccount, entra_credential, from_account_url, from_connection_string
+from defender_assets.core.account.refusals import explain, explain_text
+from defender_assets.core.account.sas import WRITE
 from defender_assets.core.export import AzureExport, Blob, DirectoryExport
 from defender_assets.core.failures import ExportError, SettingsError
 from defender_assets.core.lake import Lake
-from defender_assets.core.refusals import explain, explain_text
-from defender_assets.core.sas import WRITE
 from defender_assets.core.tables import ALERT_INFO, TABLES
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Account, account_place

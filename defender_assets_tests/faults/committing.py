@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from defender_assets.core import raw
-from defender_assets.core.compaction import compact_day
 from defender_assets.core.derived import DERIVED, LEADS, STORIES, rebuild_day
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
+from defender_assets.core.upkeep.compaction import compact_day
 from defender_assets_tests.exports import DAY
 from defender_assets_tests.faults.days import WHOLE_DAY, Sizes
 from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground

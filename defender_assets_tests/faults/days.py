@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from defender_assets.core import chunks, conflicts, raw, records, typed
+from defender_assets.core import chunks, raw, typed
+from defender_assets.core.delta import conflicts
 from defender_assets.core.derived import DERIVED, rebuild_day
 from defender_assets.core.export import Export
 from defender_assets.core.lake import Lake
+from defender_assets.core.lines import records
 from defender_assets.core.tables import TABLES
 from defender_assets_tests.faults.streams import LONGEST_LINE
 

@@ -17,13 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from defender_assets.core import raw, typed
 from defender_assets.core.chunks import TornLineError
-from defender_assets.core.compaction import compact_day
 from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import Export
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE
+from defender_assets.core.upkeep.compaction import compact_day
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Directory, Place, account_place
 from defender_assets_tests.exports import local_lake

@@ -11,9 +11,9 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
 from defender_assets.core import lake, raw
-from defender_assets.core.azure import from_connection_string
+from defender_assets.core.account.azure import from_connection_string
+from defender_assets.core.account.container import create_container
 from defender_assets.core.chunks import TornLineError
-from defender_assets.core.container import create_container
 from defender_assets.core.export import BlobChangedError
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake

@@ -6,21 +6,12 @@ from pathlib import Path
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core import (
-    ahead,
-    arrow,
-    chunks,
-    compaction,
-    conflicts,
-    container,
-    derived,
-    lake,
-    pending,
-    raw,
-    typed,
-)
+from defender_assets.core import ahead, chunks, derived, lake, pending, raw, typed
+from defender_assets.core.account import container
+from defender_assets.core.delta import arrow, conflicts
 from defender_assets.core.export import AzureExport, DirectoryExport, blobs
 from defender_assets.core.failures import DefenderAssetsError
+from defender_assets.core.upkeep import compaction
 from defender_assets_tests.export.places import Directory
 from defender_assets_tests.faults import committing, reading
 from defender_assets_tests.faults.days import small_sizes

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from defender_assets.core.azure import from_connection_string
+from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.failures import DefenderAssetsError, ExportError, LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO

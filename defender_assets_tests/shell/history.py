@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
-from defender_assets.core.azure import from_connection_string
+from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.export import AzureExport
 from defender_assets.core.tables import TABLES
 

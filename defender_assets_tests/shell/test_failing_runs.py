@@ -12,7 +12,7 @@ import pytest
 from defender_assets import assets
 from defender_assets.assets import tables
 from defender_assets.core import typed
-from defender_assets.core.azure import from_connection_string
+from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.export import AzureExport
 from defender_assets.core.failures import ExportError, SettingsError
 from defender_assets.core.lake import Lake

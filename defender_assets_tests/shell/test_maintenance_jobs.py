@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.core import compaction
 from defender_assets.core.derived import LEADS
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.upkeep import compaction
 from defender_assets_tests.days import day_before, yesterday
 from defender_assets_tests.shell.workshop import Workshop, metadata_of
 

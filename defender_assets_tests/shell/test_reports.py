@@ -8,8 +8,8 @@ import polars as pl
 
 from defender_assets.core.derived import DerivedReport
 from defender_assets.core.glimpse import Glimpse
+from defender_assets.core.lines.rows import Tally
 from defender_assets.core.phases import Phases
-from defender_assets.core.rows import Tally
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.core.typed import TypedReport
 from defender_assets.metadata.reports import counts_table, derived_metadata, typed_metadata

@@ -9,8 +9,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from defender_assets.core.delta.fences import version_of
 from defender_assets.core.derived import DERIVED, LEADS, rebuild_day
-from defender_assets.core.fences import version_of
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.raw import ingest

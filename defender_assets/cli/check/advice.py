@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from defender_assets.cli.check.export_facts import ContainerFacts
 from defender_assets.cli.check.report import Report
-from defender_assets.core.azure import LOOPBACK
+from defender_assets.core.account.azure import LOOPBACK
+from defender_assets.core.account.sas import grant_of
 from defender_assets.core.counting import counted
-from defender_assets.core.sas import grant_of
 from defender_assets.settings import Settings
 
 HOUR, DAY = 3600, 86_400

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from defender_assets.core.export import AzureExport, BlobChangedError
 from defender_assets.core.failures import ExportError
-from defender_assets.core.records import Source
-from defender_assets.core.rows import parse_chunk
+from defender_assets.core.lines.records import Source
+from defender_assets.core.lines.rows import parse_chunk
 from defender_assets.core.tables import TABLES, Table
 
 if TYPE_CHECKING:

@@ -16,15 +16,15 @@ import polars as pl
 from azure.core.exceptions import AzureError, HttpResponseError
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core.azure import AzureAccount
-from defender_assets.core.container import container_of
+from defender_assets.core.account.azure import AzureAccount
+from defender_assets.core.account.container import container_of
+from defender_assets.core.account.refusals import explain
+from defender_assets.core.account.sas import WRITE
+from defender_assets.core.delta.layouts import Layout
+from defender_assets.core.delta.openings import scan
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import Layout
-from defender_assets.core.openings import scan
 from defender_assets.core.pending import DayBehind, survey
-from defender_assets.core.refusals import explain
-from defender_assets.core.sas import WRITE
 from defender_assets.core.tables import TABLES
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import polars as pl
 
 from defender_assets.core.accounting.finding import SAMPLES, Finding
 from defender_assets.core.counting import counted
+from defender_assets.core.delta.openings import scan_days
 from defender_assets.core.hostile import visible
 from defender_assets.core.lake import Lake
-from defender_assets.core.openings import scan_days
 from defender_assets.core.tables import Table
 
 LOOKBACK_DAYS = 30

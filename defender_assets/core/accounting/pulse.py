@@ -6,8 +6,8 @@ import polars as pl
 
 from defender_assets.core.accounting.finding import Finding
 from defender_assets.core.counting import counted
+from defender_assets.core.delta.openings import scan_days
 from defender_assets.core.lake import Lake
-from defender_assets.core.openings import scan_days
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 LOOKBACK_DAYS = 7

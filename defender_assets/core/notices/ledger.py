@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.openings import scan
 from defender_assets.core.lake import Commit, Fenced, Lake
 from defender_assets.core.notices.schema import NOTICE_SCHEMA, SENT_NOTICES
-from defender_assets.core.openings import scan
 
 FENCE = SENT_NOTICES
 LEDGER_DAYS = 60

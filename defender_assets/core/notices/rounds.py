@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from defender_assets.core.conflicts import in_rounds
 from defender_assets.core.counting import counted
+from defender_assets.core.delta.conflicts import in_rounds
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.notices import slack, teams

@@ -5,7 +5,7 @@ What a step means stands in `ledger`. No text of an alert and no address of a we
 
 import polars as pl
 
-from defender_assets.core.layouts import Layout
+from defender_assets.core.delta.layouts import Layout
 from defender_assets.core.tables.schema import Column, instant, integer, text, texts
 
 SENT_NOTICES = "sent_notices"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from defender_assets.core.azure import LOOPBACK
+from defender_assets.core.account.azure import LOOPBACK
 from defender_assets.core.failures import SLACK_HOST, TEAMS_DOMAIN, SettingsError, looks_secret, quoted
 
 TEAMS_WEBHOOK = "DEFENDER_TEAMS_WEBHOOK"

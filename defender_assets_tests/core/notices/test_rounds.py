@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core.compaction import compact
+from defender_assets.core.delta.openings import scan
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit
-from defender_assets.core.maintenance import maintain
 from defender_assets.core.notices import SENT_NOTICES, ledger, rounds
 from defender_assets.core.notices.health import RUN_FAILED, Condition, Health
 from defender_assets.core.notices.rounds import LEASE, Notifier
-from defender_assets.core.openings import scan
+from defender_assets.core.upkeep.compaction import compact
+from defender_assets.core.upkeep.maintenance import maintain
 from defender_assets_tests.core.notices.receiver import DROP, receiving
 from defender_assets_tests.core.notices.team import TODAY, Team
 

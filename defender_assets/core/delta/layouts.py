@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties
 
-from defender_assets.core.arrow import arrow_schema
+from defender_assets.core.delta.arrow import arrow_schema
 from defender_assets.core.failures import LakeError
 
 logger = logging.getLogger(__name__)

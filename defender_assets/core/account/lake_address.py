@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from defender_assets.core.azure import AzureAccount, from_account_url, from_connection_string
+from defender_assets.core.account.azure import AzureAccount, from_account_url, from_connection_string
 from defender_assets.core.failures import SettingsError, quoted
 
 LAKE_URI = "DEFENDER_LAKE_URI"

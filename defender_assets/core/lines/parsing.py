@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.patience import Patience
-from defender_assets.core.records import Gathered, Source, gather
-from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parsed_rows
+from defender_assets.core.lines.patience import Patience
+from defender_assets.core.lines.records import Gathered, Source, gather
+from defender_assets.core.lines.rows import QUARANTINE_SCHEMA, Parsed, Tally, parsed_rows
 from defender_assets.core.tables import TABLES, Table
 
 if TYPE_CHECKING:
-    from defender_assets.core.plain.reader import Plain
+    from defender_assets.core.lines.plain.reader import Plain
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _parse_group(table: Table, group: Chunks, plain_part: int, *, compiled: bool
 def _compiled_reader() -> Reader | None:
     """Return the reader of plain lines, or None where it cannot be compiled and kept: then no line is plain."""
     try:
-        from defender_assets.core.plain.reader import read_plain  # noqa: PLC0415 (a small share does without)
+        from defender_assets.core.lines.plain.reader import read_plain  # noqa: PLC0415 (a small share does without)
 
         read_plain(TABLES[0], "", b"\n")
     except Exception as error:  # noqa: BLE001 (nowhere to write, a torn file, an unknown machine: it is only faster)

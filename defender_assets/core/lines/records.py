@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Raw
 
 from defender_assets.core.chunks import LONGEST_LINE
-from defender_assets.core.envelopes import Opened, UnreadableLineError, open_line, read_object
+from defender_assets.core.lines.envelopes import Opened, UnreadableLineError, open_line, read_object
+from defender_assets.core.lines.values import MisfitError, fit, wire_type
 from defender_assets.core.tables import Column, Table
-from defender_assets.core.values import MisfitError, fit, wire_type
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ENVELOPE_KEY = "$envelope"

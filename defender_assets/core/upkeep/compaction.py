@@ -18,15 +18,15 @@ from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
 from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.fences import fence_of
+from defender_assets.core.delta.layouts import schema_of
+from defender_assets.core.delta.openings import scan
 from defender_assets.core.failures import LakeConflictError, LakeError
-from defender_assets.core.fences import fence_of
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import schema_of
 from defender_assets.core.notices.schema import SENT_NOTICES
-from defender_assets.core.openings import scan
-from defender_assets.core.small_files import files_of, full_days, hours_to_merge
 from defender_assets.core.tables import TABLES
+from defender_assets.core.upkeep.small_files import files_of, full_days, hours_to_merge
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-from defender_assets.core.patience import Patience
+from defender_assets.core.lines.patience import Patience
 
 
 def test_a_share_that_alone_makes_up_for_loading_ends_it_at_once() -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
-from defender_assets.core.compaction import Compacted, compact
-from defender_assets.core.conflicts import in_rounds
+from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.layouts import PROPERTIES
 from defender_assets.core.lake import Lake
-from defender_assets.core.layouts import PROPERTIES
+from defender_assets.core.upkeep.compaction import Compacted, compact
 
 logger = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from azure.storage.blob import StorageErrorCode
 from requests.exceptions import ProxyError
 from urllib3.exceptions import NameResolutionError
 
-from defender_assets.core.azure import AzureAccount
+from defender_assets.core.account.azure import AzureAccount
+from defender_assets.core.account.sas import READ, Needs, grant_of
 from defender_assets.core.failures import scrub
-from defender_assets.core.sas import READ, Needs, grant_of
 
 _STATUS = re.compile(r"non-2xx status code\W+(\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from defender_assets.core.plain import grammar, instants, texts
+from defender_assets.core.lines.plain import grammar, instants, texts
+from defender_assets.core.lines.values import read_arrays
 from defender_assets.core.tables import INSTANT, Table
-from defender_assets.core.values import read_arrays
 
 Numbers = NDArray[Any]
 _BOUND = np.iinfo(np.int32).max

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from defender_assets.core.parsing import parse
-from defender_assets.core.patience import Patience
-from defender_assets.core.plain.reader import read_plain
-from defender_assets.core.records import Source
-from defender_assets.core.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse_chunk
+from defender_assets.core.lines.parsing import parse
+from defender_assets.core.lines.patience import Patience
+from defender_assets.core.lines.plain.reader import read_plain
+from defender_assets.core.lines.records import Source
+from defender_assets.core.lines.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse_chunk
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets_tests.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
 
@@ -175,8 +175,8 @@ def test_a_line_of_16_mib_and_one_above_are_told_apart() -> None:
 
 NO_PLACE = """
 import pickle, sys
-from defender_assets.core.parsing import parse
-from defender_assets.core.patience import Patience
+from defender_assets.core.lines.parsing import parse
+from defender_assets.core.lines.patience import Patience
 pieces = parse(*pickle.load(sys.stdin.buffer), 0, patience=Patience(0), plain_part=0)
 print(sum(piece.rows.height for piece in pieces))
 """

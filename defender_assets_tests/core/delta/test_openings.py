@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from defender_assets.core.delta.fences import fence_of, read_versions
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.fences import fence_of, read_versions
 from defender_assets.core.tables import DEVICE_INFO
 from defender_assets_tests.day_runs import run_day
 from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records

@@ -12,20 +12,21 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.core import compaction, maintenance, raw, typed
-from defender_assets.core.azure import from_connection_string
-from defender_assets.core.compaction import compact, compact_day, in_order
+from defender_assets.core import raw, typed
+from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.cursors import read_cursors
+from defender_assets.core.delta.fences import version_of
+from defender_assets.core.delta.layouts import PROPERTIES
 from defender_assets.core.derived import DERIVED, LEADS, rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import LakeError
-from defender_assets.core.fences import version_of
 from defender_assets.core.lake import Commit, Fenced, Lake
-from defender_assets.core.layouts import PROPERTIES
-from defender_assets.core.maintenance import let_old_days_leave, maintain
 from defender_assets.core.pending import survey
-from defender_assets.core.small_files import full_days
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.upkeep import compaction, maintenance
+from defender_assets.core.upkeep.compaction import compact, compact_day, in_order
+from defender_assets.core.upkeep.maintenance import let_old_days_leave, maintain
+from defender_assets.core.upkeep.small_files import full_days
 from defender_assets.settings import LAYOUTS
 from defender_assets_tests.day_runs import assert_same, bytes_held, promised, run_day
 from defender_assets_tests.days import day_before

@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.core.azure import from_connection_string
-from defender_assets.core.fences import fence_of, read_versions, version_of, versions_of
+from defender_assets.core.account.azure import from_connection_string
+from defender_assets.core.delta.fences import fence_of, read_versions, version_of, versions_of
+from defender_assets.core.delta.layouts import PROPERTIES
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.layouts import PROPERTIES
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.settings import LAYOUTS
 from defender_assets_tests.emulator import Emulator

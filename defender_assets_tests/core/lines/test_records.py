@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender_assets.core.envelopes import REASONS
-from defender_assets.core.records import Source
-from defender_assets.core.rows import Parsed, parse_chunk
+from defender_assets.core.lines.envelopes import REASONS
+from defender_assets.core.lines.records import Source
+from defender_assets.core.lines.rows import Parsed, parse_chunk
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets_tests.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
 

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ResourceExistsError
 
-from defender_assets.core.azure import AzureAccount
+from defender_assets.core.account.azure import AzureAccount
+from defender_assets.core.account.refusals import explain
+from defender_assets.core.account.sas import WRITE
 from defender_assets.core.failures import LakeError
-from defender_assets.core.refusals import explain
-from defender_assets.core.sas import WRITE
 
 
 def container_of(uri: str) -> str:

@@ -12,10 +12,10 @@ import msgspec
 import polars as pl
 from msgspec import Raw
 
-from defender_assets.core.envelopes import REASONS, UnreadableLineError, read_object
-from defender_assets.core.records import ENVELOPE_KEY, Gathered, Source, gather
+from defender_assets.core.lines.envelopes import REASONS, UnreadableLineError, read_object
+from defender_assets.core.lines.records import ENVELOPE_KEY, Gathered, Source, gather
+from defender_assets.core.lines.values import read_arrays, read_instants
 from defender_assets.core.tables import INSTANT, Column, Table
-from defender_assets.core.values import read_arrays, read_instants
 
 QUARANTINE_COLUMNS = (
     Column("tenant_id", pl.String(), "Entra tenant of the folder that the line lies in, lower case"),
