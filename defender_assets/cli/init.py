@@ -121,19 +121,22 @@ def _secret() -> str:
 def _offer_to_remove_the_demo() -> None:
     from defender_assets.cli.demo.place import left_in, remove
 
-    demo = left_in(Path())
+    demo = left_in(Path.cwd())
     if demo is None:
         return
     say(f"{demo} holds the demo: made-up alerts, and what Dagster remembers of their runs.")
     if click.confirm("Remove them (end `make ui` before)?", default=True):
-        remove(demo)
+        try:
+            remove(demo)
+        except OSError as error:
+            raise Complaint(f"{error.filename} cannot be removed ({error.strerror}): remove {demo} by hand") from None
 
 
 def _keep_apart_from_the_demo(lake_uri: str) -> None:
     """Raise a complaint when real alerts would come among made-up ones."""
     from defender_assets.cli.demo.place import LAKE, left_in
 
-    demo = left_in(Path())
+    demo = left_in(Path.cwd())
     if demo is not None and Path(lake_uri).resolve() == (demo / LAKE).resolve():
         raise Complaint(
             f"{demo / LAKE} holds the demo's made-up alerts: remove {demo}, or name another place for the tables"

@@ -138,10 +138,10 @@ def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "Azure
 def _refuse_foreign_tenants(scenario: "Scenario", export: "Export") -> None:
     """Raise when the place holds tenants that this scenario does not simulate: it could be a real export."""
     from defender_assets.core.tables import TABLES
-    from defender_assets.simulator.tenants import build_tenant
+    from defender_assets.simulator.tenants import tenant_ids
 
     held = {tenant for of in TABLES for tenant in export.tenants(of.container)}
-    foreign = held - {build_tenant(scenario, index).tenant_id for index in range(scenario.tenants)}
+    foreign = held - tenant_ids(scenario)
     if foreign:
         raise ExportError(
             f"{export.describe()} holds the export of tenant {min(foreign)}, which this command did not simulate: "

@@ -146,6 +146,21 @@ def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_byte
     return fetch
 
 
+def tenants_held(lake: Lake) -> set[str]:
+    """Return the tenants of whom a lake holds bytes, by the logs of its raw tables; one that is missing is not made.
+
+    Raises:
+        LakeError: when a table cannot be read.
+    """
+    held: set[str] = set()
+    for table in TABLES:
+        if lake.exists(table.raw):
+            files = pl.DataFrame(lake.open(table.raw).get_add_actions(flatten=True))
+            if "partition.tenant_id" in files.columns:
+                held |= set(files["partition.tenant_id"].to_list())
+    return held
+
+
 def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     """Read again what the account still holds of a day, replacing exactly those chunks, then what is new.
 

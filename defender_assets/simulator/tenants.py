@@ -117,6 +117,11 @@ def build_tenant(scenario: Scenario, index: int) -> Tenant:
     )
 
 
+def tenant_ids(scenario: Scenario) -> set[str]:
+    """The tenants that a scenario makes up."""
+    return {build_tenant(scenario, index).tenant_id for index in range(scenario.tenants)}
+
+
 def _user(chance: Random, number: int, domain: str, authority: str) -> User:
     given, family = chance.choice(GIVEN_NAMES), chance.choice(FAMILY_NAMES)
     name = f"{given}.{family}{number}"

@@ -127,6 +127,9 @@ def test_dagster_begins_with_the_demo_unless_a_setting_says_otherwise(
         with monkeypatch.context() as settings:
             settings.setenv(name, value)
             assert run("demo", "--first-day").stdout == "\n"
+    (tmp_path / ".defender" / "demo.json").write_text("{")
+    assert run("demo", "--first-day").stdout == "\n"
+    assert "is of another version" in run("demo").stderr
 
 
 def test_an_interrupted_simulation_is_finished(tmp_path: Path) -> None:

@@ -7,7 +7,11 @@ from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
 from defender_assets.cli.demo.place import Place
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.raw import ingest
+from defender_assets.core.tables import ALERT_INFO
 from defender_assets.settings import load_settings
+from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
 STRING = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -130,6 +134,40 @@ def test_the_demo_is_removed_when_the_user_agrees(tmp_path: Path, demo: Path) ->
     assert "made-up alerts" in result.output
     assert [path.name for path in demo.iterdir()] == ["mine"]
     assert load_settings({}, tmp_path).lake_uri == str(demo / "lake")
+
+
+def test_a_lake_into_which_real_alerts_came_is_not_removed(tmp_path: Path, demo: Path) -> None:
+    account = Folder(tmp_path / "account")
+    account.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
+    ingest(local_lake(demo / "lake"), DirectoryExport(account.root), ALERT_INFO, DAY)
+
+    result = init("--export", "directory", "--export-dir", "account", typed="\n\n")
+
+    assert result.exit_code == 0, result.output
+    assert "made-up" not in result.output
+    assert local_lake(demo / "lake").read(ALERT_INFO.raw).collect().height == 1
+
+
+def test_a_demo_that_cannot_be_removed_is_one_line_and_still_known_as_one(tmp_path: Path, demo: Path) -> None:
+    (demo / "export").rename(demo / "elsewhere")
+    (demo / "export").symlink_to(demo / "elsewhere")
+
+    result = init("--export", "directory", "--export-dir", "export", typed="\n\n\n")
+
+    assert result.exit_code == 2
+    assert f"remove {demo} by hand" in result.output
+    assert (demo / "demo.json").exists()
+    assert any((demo / "elsewhere").iterdir())
+    assert not (tmp_path / ".env").exists()
+
+
+def test_a_demo_of_another_version_is_left_alone(demo: Path) -> None:
+    (demo / "demo.json").write_text('{"start": "2026-11-01", "lakes": 2')
+
+    result = init("--export", "directory", "--export-dir", "export", typed="\n\n")
+
+    assert result.exit_code == 0, result.output
+    assert (demo / "lake").is_dir()
 
 
 def test_real_alerts_never_come_among_the_demos(tmp_path: Path, demo: Path) -> None:

@@ -25,7 +25,7 @@ from defender_assets.core.delta.openings import scan
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.pending import DayBehind, survey
-from defender_assets.core.tables import TABLES
+from defender_assets.core.raw import tenants_held
 
 if TYPE_CHECKING:
     from defender_assets.core.export import Export
@@ -58,7 +58,7 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
             _reach(lake.account, lake.uri)
         write_and_read_back(lake, today)
         facts.tables = [layout.name for layout in lake.layouts if lake.exists(layout.name)]
-        facts.tenants = _tenants(lake, facts.tables)
+        facts.tenants = sorted(tenants_held(lake))
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
@@ -133,13 +133,3 @@ def _missing_folders(folder: Path) -> list[Path]:
         missing.append(folder)
         folder = folder.parent
     return missing
-
-
-def _tenants(lake: Lake, tables: list[str]) -> list[str]:
-    held: set[str] = set()
-    for table in TABLES:
-        if table.raw in tables:
-            files = pl.DataFrame(lake.open(table.raw).get_add_actions(flatten=True))
-            if "partition.tenant_id" in files.columns:
-                held |= set(files["partition.tenant_id"].to_list())
-    return sorted(held)

@@ -6,6 +6,7 @@ real account is to take its place stands here too; materializing and telling sta
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,15 +27,36 @@ SCENARIO_FILE = "demo.json"
 
 
 def left_in(folder: Path) -> Path | None:
-    """Return the demo's directory in a working directory, if it lies where Dagster and the commands look."""
-    root = folder / ROOT
-    return root if (root / SCENARIO_FILE).exists() else None
+    """Return the directory that the demo filled in a working directory, if nothing real is known to lie in its lake.
+
+    Dagster and the commands look there by default, so a real account's alerts may have come into it since.
+    """
+    from defender_assets.core.raw import tenants_held
+    from defender_assets.core.tables import TABLES
+    from defender_assets.simulator.tenants import tenant_ids
+
+    place = Place.usual(folder)
+    try:
+        scenario = place.scenario()
+        if scenario is None:
+            return None
+        export = place.settings.export()
+        held = {tenant.lower() for table in TABLES for tenant in export.tenants(table.container)}
+        held |= tenants_held(place.settings.lake())
+    except DefenderAssetsError:
+        return None
+    return place.root if held <= tenant_ids(scenario) else None
 
 
 def remove(root: Path) -> None:
-    """Remove the demo: its export, its lake, and what Dagster remembers of its runs. What else lies there stays."""
-    for name in ("export", LAKE, "dagster"):
-        shutil.rmtree(root / name, ignore_errors=True)
+    """Remove the demo: its lake, its export, and what Dagster remembers of its runs. What else lies there stays.
+
+    Raises:
+        OSError: something cannot be removed; the demo is then still known as one.
+    """
+    for name in (LAKE, "export", "dagster"):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(root / name)
     (root / SCENARIO_FILE).unlink()
 
 
@@ -53,37 +75,64 @@ class Place:
         With settings that name nothing else, that is where Dagster and the commands look. Otherwise the demo gets a
         place apart, and its runs a Dagster database that ends with it: made-up alerts never come near real ones.
         """
-        from defender_assets.settings import Settings, load_settings
+        from defender_assets.settings import load_settings
 
-        root = folder / ROOT
-        usual = Settings(export_dir=root / "export", lake_uri=str(root / LAKE))
+        usual = cls.usual(folder)
         try:
             asked = load_settings(folder=folder)
         except DefenderAssetsError as error:
             apart = f"The settings are wrong: {error}."
         else:
-            same_export = asked.export_account is None and asked.export_dir == usual.export_dir
-            if same_export and asked.lake_uri == usual.lake_uri:
-                return cls(root, usual)
+            same_export = asked.export_account is None and asked.export_dir == usual.settings.export_dir
+            if same_export and asked.lake_uri == usual.settings.lake_uri:
+                return usual
             apart = "The settings name another export or lake, which was left alone."
-        root /= "demo"
+        return cls._below(usual.root / "demo", apart)
+
+    @classmethod
+    def usual(cls, folder: Path) -> "Place":
+        """Return where Dagster and the commands look when no setting says otherwise."""
+        return cls._below(folder / ROOT)
+
+    @classmethod
+    def _below(cls, root: Path, apart: str = "") -> "Place":
+        from defender_assets.settings import Settings
+
         return cls(root, Settings(export_dir=root / "export", lake_uri=str(root / LAKE)), apart)
 
     def scenario(self) -> "Scenario | None":
-        """Return what was simulated here, if anything was."""
+        """Return what was simulated here, if anything was.
+
+        Raises:
+            ExportError: it cannot be told.
+        """
         import msgspec
 
         from defender_assets.simulator import Scenario
 
         remembered = self.root / SCENARIO_FILE
-        return msgspec.json.decode(remembered.read_bytes(), type=Scenario) if remembered.exists() else None
+        if not remembered.exists():
+            return None
+        try:
+            return msgspec.json.decode(remembered.read_bytes(), type=Scenario)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self._of_another_version() from None
+
+    def _of_another_version(self) -> ExportError:
+        return ExportError(
+            f"the demo in {self.root} is of another version of this project: move {self.root} away and run again"
+        )
 
     def first_day(self) -> date | None:
         """Return the demo's first day, if Dagster looks at the demo and no setting says which day is its first."""
         from defender_assets.settings import DEFAULT_START, load_settings
 
-        scenario = None if self.apart else self.scenario()
-        return scenario.start if scenario and load_settings().start_date == DEFAULT_START else None
+        if self.apart or load_settings().start_date != DEFAULT_START:
+            return None
+        with suppress(ExportError):
+            scenario = self.scenario()
+            return scenario.start if scenario else None
+        return None
 
     def simulated(self) -> tuple["Scenario", dict[str, Any]]:
         """Write the export, unless it is there, and return its scenario and its ground truth.
@@ -112,9 +161,7 @@ class Place:
         try:
             return scenario, export_directory(scenario, export_dir)
         except ValueError:
-            raise ExportError(
-                f"{export_dir} was simulated by another version of this project: remove {self.root} and run again"
-            ) from None
+            raise self._of_another_version() from None
 
     def instance(self) -> "dg.DagsterInstance":
         """Return the Dagster instance for the demo's runs: that of DAGSTER_HOME, or one beside the demo's data."""
