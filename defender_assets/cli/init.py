@@ -62,16 +62,20 @@ def init(
         "entra": lambda: {settings.ACCOUNT_URL: account_url or click.prompt("URL of the account's blob service")},
         "directory": lambda: {settings.EXPORT_DIR: export_dir or click.prompt("Directory")},
     }[way]()
-    if lake_uri is None:
-        _offer_to_remove_the_demo()
+    leaving = _demo_to_remove() if lake_uri is None else None
     values[settings.LAKE_URI] = lake_uri or click.prompt(
         "Where the tables go (a path, az://CONTAINER/PATH or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH)",
         default=settings.DEFAULT_LAKE,
     )
-    _keep_apart_from_the_demo(values[settings.LAKE_URI])
+    if leaving is None:
+        _keep_apart_from_the_demo(values[settings.LAKE_URI])
     first = start_date or click.prompt("First day wanted", type=DAY, default=settings.DEFAULT_START.isoformat())
     values[settings.START_DATE] = first.isoformat()
-    settings.load_settings(values, Path("/nonexistent"))  # a wrong value is told before anything is written
+    # a wrong value is told before anything is written; of what is taken over, this one depends on what was asked for
+    lake_key = {name: kept[name] for name in (settings.LAKE_CONNECTION_STRING,) if name in kept}
+    settings.load_settings({**values, **lake_key}, Path("/nonexistent"))
+    if leaving is not None:
+        _remove(leaving)
     old = _write(target, {**values, **kept})
     # elsewhere the folder says who may read
     alone = ", readable by you alone" if os.name == "posix" else ""
@@ -118,18 +122,24 @@ def _secret() -> str:
             return text
 
 
-def _offer_to_remove_the_demo() -> None:
-    from defender_assets.cli.demo.place import left_in, remove
+def _demo_to_remove() -> Path | None:
+    """Return the demo's directory if the demo is there and the user wants it removed."""
+    from defender_assets.cli.demo.place import left_in
 
     demo = left_in(Path.cwd())
     if demo is None:
-        return
+        return None
     say(f"{demo} holds the demo: made-up alerts, and what Dagster remembers of their runs.")
-    if click.confirm("Remove them (end `make ui` before)?", default=True):
-        try:
-            remove(demo)
-        except OSError as error:
-            raise Complaint(f"{error.filename} cannot be removed ({error.strerror}): remove {demo} by hand") from None
+    return demo if click.confirm("Remove them (end `make ui` before)?", default=True) else None
+
+
+def _remove(demo: Path) -> None:
+    from defender_assets.cli.demo.place import remove
+
+    try:
+        remove(demo)
+    except OSError as error:
+        raise Complaint(f"{error.filename} cannot be removed ({error.strerror}): remove {demo} by hand") from None
 
 
 def _keep_apart_from_the_demo(lake_uri: str) -> None:
@@ -137,7 +147,7 @@ def _keep_apart_from_the_demo(lake_uri: str) -> None:
     from defender_assets.cli.demo.place import LAKE, left_in
 
     demo = left_in(Path.cwd())
-    if demo is not None and Path(lake_uri).resolve() == (demo / LAKE).resolve():
+    if demo is not None and Path(lake_uri).expanduser().resolve() == (demo / LAKE).resolve():
         raise Complaint(
             f"{demo / LAKE} holds the demo's made-up alerts: remove {demo}, or name another place for the tables"
         )

@@ -15,7 +15,7 @@ TEAMS_DOMAIN = r"(?:logic\.azure|powerplatform|webhook\.office)\.com"
 # an account's key or signature, or a webhook's address
 _SECRET = re.compile(
     r"(?i)accountkey=|sharedaccess\w+=|(?:^|[?&;])sig=|[a-z0-9+/]{86}==|"
-    rf"://(?:{SLACK_HOST}|[\w.-]+\.{TEAMS_DOMAIN})[:/]"
+    rf"(?:^|://)(?:{SLACK_HOST}|[\w.-]+\.{TEAMS_DOMAIN})[:/]"
 )
 _LONGEST_SHOWN = 40
 # delta-rs colours its arrows

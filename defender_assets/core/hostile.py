@@ -8,6 +8,8 @@ import unicodedata
 
 # Controls (C0, C1, DEL), format characters (bidi overrides, zero-width), private use, line and paragraph separators
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+# no XML may hold them, and so no picture (XML 1.0, 2.2)
+_NO_CHARACTERS = frozenset("\ufffe\uffff")
 
 
 def visible(text: str) -> str:
@@ -18,7 +20,9 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escaped(mark) if unicodedata.category(mark) in _UNSEEN else mark for mark in text)
+    return "".join(
+        _escaped(mark) if unicodedata.category(mark) in _UNSEEN or mark in _NO_CHARACTERS else mark for mark in text
+    )
 
 
 def visible_bytes(content: bytes) -> str:

@@ -40,7 +40,7 @@ def bars(title: str, counts: Mapping[str, int], order: Sequence[str] = ()) -> dg
         width = max(1, round(250 * counts[word] / longest))
         colour = _COLOURS.get(word, _PLAIN)
         drawn.append(
-            f'<text x="148" y="{top + 11}" text-anchor="end">{escape(visible(word)[:LABEL])}</text>'
+            f'<text x="148" y="{top + 11}" text-anchor="end">{escape(visible(word[:LABEL])[:LABEL])}</text>'
             f'<rect x="156" y="{top}" width="{width}" height="{ROW - 5}" rx="2" fill="{colour}"/>'
             f'<text x="{162 + width}" y="{top + 11}">{counts[word]:,}</text>'
         )

@@ -168,4 +168,4 @@ def _cell(value: object) -> str | None:
         return None
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return visible(str(value))[:CELL]
+    return visible(str(value)[:CELL])[:CELL]

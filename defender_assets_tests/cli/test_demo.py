@@ -123,7 +123,11 @@ def test_dagster_begins_with_the_demo_unless_a_setting_says_otherwise(
     scenario, _ = Place.of(tmp_path).simulated()
     assert run("demo", "--first-day").stdout == f"{scenario.start}\n"
 
-    for name, value in (("DEFENDER_START_DATE", "2026-10-01"), ("DEFENDER_LAKE_URI", "elsewhere")):
+    for name, value in (
+        ("DEFENDER_START_DATE", "2026-10-01"),
+        ("DEFENDER_START_DATE", "2026-01-01"),
+        ("DEFENDER_LAKE_URI", "elsewhere"),
+    ):
         with monkeypatch.context() as settings:
             settings.setenv(name, value)
             assert run("demo", "--first-day").stdout == "\n"

@@ -170,10 +170,34 @@ def test_a_demo_of_another_version_is_left_alone(demo: Path) -> None:
     assert (demo / "lake").is_dir()
 
 
-def test_real_alerts_never_come_among_the_demos(tmp_path: Path, demo: Path) -> None:
+def test_the_demo_stays_when_the_answers_are_not_finished_or_wrong(demo: Path) -> None:
+    assert init("--export", "directory", "--export-dir", "export", typed="\n\n").exit_code == 1
+    assert init("--export", "directory", "--export-dir", "export", typed="\naz://\n\n").exit_code == 2
+    assert (demo / "demo.json").exists()
+    assert (demo / "export").exists()
+
+
+def test_a_key_of_the_old_lake_that_the_new_one_cannot_have_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    held = f"DEFENDER_LAKE_CONNECTION_STRING='{STRING}'\n"
+    (tmp_path / ".env").write_text(held)
+
+    result = init("--export", "directory", "--export-dir", "export", *REST, "--force")
+
+    assert result.exit_code == 2
+    assert "DEFENDER_LAKE_CONNECTION_STRING" in result.output
+    assert KEY not in result.output
+    assert (tmp_path / ".env").read_text() == held
+
+
+def test_real_alerts_never_come_among_the_demos(tmp_path: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     export = ("--export", "directory", "--export-dir", "export")
 
-    for refused in (init(*export, typed="n\n\n"), init(*export, "--lake-uri", str(demo / "lake"))):
+    for refused in (
+        init(*export, typed="n\n\n"),
+        init(*export, "--lake-uri", str(demo / "lake")),
+        init(*export, "--lake-uri", "~/.defender/lake"),
+    ):
         assert refused.exit_code == 2
         assert "the demo's made-up alerts: remove" in refused.output
         assert not (tmp_path / ".env").exists()

@@ -125,9 +125,9 @@ class Place:
 
     def first_day(self) -> date | None:
         """Return the demo's first day, if Dagster looks at the demo and no setting says which day is its first."""
-        from defender_assets.settings import DEFAULT_START, load_settings
+        from defender_assets.settings import START_DATE, load_settings
 
-        if self.apart or load_settings().start_date != DEFAULT_START:
+        if self.apart or load_settings().origins.get(START_DATE, "default") != "default":
             return None
         with suppress(ExportError):
             scenario = self.scenario()

@@ -50,6 +50,10 @@ class Entry:
     sent_at: datetime | None = None
 
 
+CLOCKS_APART = timedelta(minutes=10)
+"""How far the clocks of two notifiers may differ."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """How a subject stands at a destination. `told` are the leads that were sent, `times` how many notices were."""
@@ -64,8 +68,13 @@ class Standing:
     sent_at: datetime | None = None
 
     def held_back(self, now: datetime) -> bool:
-        """Return whether another notifier has claimed it, or the pause after a failed attempt is not over."""
-        return self.state in {CLAIMED, REFUSED, WAITING} and self.until is not None and now < self.until
+        """Return whether another notifier has claimed it, or the pause after a failed attempt is not over.
+
+        What was written by a clock far ahead of this one holds nothing back.
+        """
+        if self.state not in {CLAIMED, REFUSED, WAITING} or self.until is None:
+            return False
+        return now < self.until and (self.written_at is None or self.written_at - now < CLOCKS_APART)
 
 
 @dataclass(frozen=True)

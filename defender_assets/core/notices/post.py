@@ -68,7 +68,8 @@ def _is_page(response: requests.Response) -> bool:
     if "html" not in response.headers.get("Content-Type", "").lower():
         return False
     try:
-        begins = response.raw.read(_BEGINNING, decode_content=True)
+        # what comes at once: a receiver that trickles would hold the round up
+        begins = response.raw.read1(_BEGINNING, decode_content=True)
     except (HTTPError, OSError, ValueError):
         # the status has been told, and that is what counts
         return False
@@ -84,7 +85,7 @@ def pause_asked(after: str | None, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=min(int(text[:9]), 10**6)), LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max(moment - now, timedelta(0)), LONGEST_WAIT)
@@ -106,13 +107,17 @@ _HINTS = {
 @contextmanager
 def _unlogged() -> Iterator[None]:
     """Keep the lines of the HTTP library out of the log meanwhile: they hold the path, which is the secret."""
-    thread, library = get_ident(), logging.getLogger("urllib3.connectionpool")
+    thread = get_ident()
+    # filters are not inherited: both say the path
+    library = [logging.getLogger(f"urllib3.{name}") for name in ("connection", "connectionpool")]
 
     def silent(line: logging.LogRecord) -> bool:
         return line.thread != thread
 
-    library.addFilter(silent)
+    for logger in library:
+        logger.addFilter(silent)
     try:
         yield
     finally:
-        library.removeFilter(silent)
+        for logger in library:
+            logger.removeFilter(silent)

@@ -9,15 +9,17 @@ import pytest
 from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.delta.openings import scan
+from defender_assets.core.derived import STORIES
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit
-from defender_assets.core.notices import SENT_NOTICES, ledger, rounds
+from defender_assets.core.notices import SENT_NOTICES, ledger, news, rounds
 from defender_assets.core.notices.health import RUN_FAILED, Condition, Health
 from defender_assets.core.notices.rounds import LEASE, Notifier
 from defender_assets.core.upkeep.compaction import compact
 from defender_assets.core.upkeep.maintenance import maintain
+from defender_assets.core.views import collected
 from defender_assets_tests.core.notices.receiver import DROP, receiving
-from defender_assets_tests.core.notices.team import TODAY, Team
+from defender_assets_tests.core.notices.team import NOON, TODAY, Team
 
 YESTERDAY = TODAY - timedelta(days=1)
 
@@ -296,6 +298,98 @@ def test_a_round_that_is_out_of_time_leaves_the_rest_to_the_next(team: Team) -> 
     assert (len(report.sent), report.problem) == (2, "out of time, the others come next")
     team.round()
     assert team.titles() == [f"New lead: Lead {number}" for number in range(4)]
+
+
+def test_a_lake_that_is_slow_to_read_does_not_keep_all_messages_back(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.leads("0", "1")
+    monkeypatch.setattr(news, "collected", lambda *of: (team.later(seconds=16), collected(*of))[1])
+    for number in range(2):
+        team.round()
+        assert len(team.slack.accepted) == number + 1
+
+
+def test_a_story_under_another_id_is_news_only_by_the_leads_that_nobody_was_told_of(team: Team) -> None:
+    team.story("s", "b", "c")
+    team.round()
+    # an earlier lead came in on the same day: the story begins with it
+    team.put(STORIES.name, [], TODAY, replaces="story_id = 's'")
+    team.story("t", "a", "b", "c")
+    team.later(minutes=2).round()
+    assert team.titles() == ["New story: Story s"]
+    team.later(hours=1).round()
+    assert team.titles()[1:] == ["Story grown by 1 lead: Story t"]
+    # its first lead leaves the look-back
+    team.story("u", "b", "c", day=TODAY + timedelta(days=1))
+    team.later(days=1).round()
+    assert len(team.slack.asked) == 2
+
+
+def test_what_was_there_before_is_no_news_however_long_it_goes_on(team: Team) -> None:
+    old = TODAY - timedelta(days=5)
+    team.lead("old", day=old)
+    team.story("olds", "old", "b", day=old)
+    for days in range(0, 41, 8):
+        team.now = NOON + timedelta(days=days)
+        team.lead("old", day=team.now.date())
+        team.story("olds", "old", "b", day=team.now.date())
+        team.round()
+    assert team.slack.asked == []
+
+
+def test_what_a_clock_that_was_ahead_wrote_holds_nothing_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = NOON + timedelta(days=20)
+    # it began to watch in the future, sent one, was told to wait, and died with a claim
+    team.now = ahead
+    team.round()
+    team.now = NOON
+    team.lead("a")
+    team.story("s", "a", "b")
+    team.round()
+    assert sorted(team.titles()) == ["New lead: Lead a", "New story: Story s"]
+    team.now = ahead
+    team.story("s", "a", "b", "c")
+    team.lead("late")
+    team.slack.answers = [200, 500, 200]
+    team.round()
+    monkeypatch.setattr(rounds, "post", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        team.later(minutes=5).round()
+    monkeypatch.undo()
+    team.now = NOON + timedelta(hours=2)
+    team.round()
+    team.story("s", "a", "b", "c", "d")
+    team.later(hours=2).round()
+    assert sorted(team.titles()[2:]) == [
+        "New lead: Lead late",
+        "Story grown by 1 lead: Story s",
+        "Story grown by 1 lead: Story s",
+    ]
+
+
+def test_a_story_of_muted_leads_is_silent_and_names_none(team: Team) -> None:
+    team.slack.answers = [500, 200]
+    team.lead("a", 50)
+    team.lead("b", 50)
+    team.lead("c", 50)
+    team.story("s", "a", "b")
+    team.story("t", "a", "c", "d")
+    team.round()
+    team.lead("a", 50, TODAY + timedelta(days=1), muted_by="scanner")
+    team.later(days=1).round()
+    assert team.titles() == ["New story: Story t"]
+    assert "Lead a" not in str(team.slack.accepted)
+    assert "Lead c" in str(team.slack.accepted)
+
+
+def test_a_lower_risk_forgets_no_story(team: Team) -> None:
+    team.round()
+    team.later(days=3)
+    team.risk = 60
+    team.story("late", "a", "b", day=TODAY)
+    team.round()
+    assert team.titles() == ["New story: Story late"]
 
 
 def test_maintenance_keeps_what_was_sent_and_yields_to_a_claim(team: Team) -> None:

@@ -1,6 +1,8 @@
 """The address of a webhook reaches nothing but the receiver."""
 
 import logging
+import socket
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,6 +41,27 @@ def test_nothing_that_is_said_or_kept_holds_the_address(
     assert len(team.slack.asked) == 1
 
 
+@pytest.mark.parametrize("after", ["", "x" * 300])
+def test_an_answer_with_a_broken_header_is_told_without_the_address(
+    after: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nthis is no header{after}\r\nX: y\r\n\r\nok"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            asked, _ = listening.accept()
+            with asked:
+                asked.recv(65536)
+                asked.sendall(head.encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        told = post(Webhook("slack", f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"), {}, NOON)
+        thread.join()
+    assert told.delivered
+    assert TOKEN not in caplog.text
+
+
 def test_a_receiver_that_cannot_be_reached_is_told_without_its_address() -> None:
     answer = post(Webhook("slack", f"http://127.0.0.1:1{PATH}"), {}, NOON)
     assert (answer.delivered, answer.words) == (False, "no answer (ConnectionError)")
@@ -56,6 +79,7 @@ def test_a_receiver_that_cannot_be_reached_is_told_without_its_address() -> None
         ("soon", None),
         ("-5", None),
         ("Tue, 99 Nov 2026 12:01:00 GMT", None),
+        ("Tue, 03 Nov 99999999999999999999 12:01:00 GMT", None),
     ],
 )
 def test_the_pause_that_is_asked_for(after: str | None, seconds: int | None) -> None:
