@@ -21,6 +21,20 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_to_headings_lead_to_one(document: Path) -> None:
+    # the strict build of the site lets them pass
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", document.read_text())
+    assert [link for link in links if link[1] not in headings(document.parent / link[0] if link[0] else document)] == []
+
+
+def headings(document: Path) -> set[str]:
+    """What a document's headings are linked to by, on the site as on a forge."""
+    texts = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    plain = (re.sub(r"\]\([^)]*\)|[^\w\s-]", "", text) for text in texts)
+    return {re.sub(r"\s+", "-", text.strip().lower()) for text in plain}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_tests_that_are_named_exist(document: Path) -> None:
     text = document.read_text()
     for path, name in re.findall(r"`([a-z_/]+\.py)::(test_\w+)", text):
