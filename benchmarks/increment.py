@@ -13,11 +13,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.data import DAY, chunk, write
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core import raw, typed
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import DEVICE_INFO
-from defender_assets.settings import LAYOUTS
 
 TARGET = 1.5
 
@@ -31,7 +31,7 @@ class Place:
 
     @property
     def lake(self) -> Lake:
-        return Lake(str(self.root / "lake"), LAYOUTS)
+        return Lake(str(self.root / "lake"), LAKE_TABLES)
 
     @property
     def export(self) -> DirectoryExport:

@@ -14,15 +14,15 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.backfill import held_mb
+from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core import raw, typed
 from defender_assets.core.account.azure import from_connection_string
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import AzureExport
 from defender_assets.core.export.blobs import day_prefix
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import TABLES, Table
-from defender_assets.settings import LAYOUTS
 from defender_assets_tests.emulator import Emulator, run_emulator
 from defender_assets_tests.exports import records
 
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> None:
     with TemporaryDirectory(prefix="listing-") as folder, run_emulator() as emulator:
         written = fill(emulator, options.tenants, days)
         export = AzureExport(from_connection_string("BENCHMARK", emulator.connection_string))
-        lake = Lake(str(Path(folder) / "lake"), LAYOUTS)
+        lake = Lake(str(Path(folder) / "lake"), LAKE_TABLES)
         for day in days:
             for table in TABLES:
                 raw.ingest(lake, export, table, day)

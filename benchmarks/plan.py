@@ -16,13 +16,14 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core import raw, typed
 from defender_assets.core.cursors import read_cursors
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.tables import DEVICE_INFO, TABLES
+from defender_assets.core.tables import DEVICE_INFO, RAW_SCHEMA, TABLES
 from defender_assets.sensors import DEADLINE_SECONDS
-from defender_assets.settings import DEFAULT_LOOKBACK, LAYOUTS
+from defender_assets.settings import DEFAULT_LOOKBACK
 from defender_assets.simulator import Scenario, simulate, write_directory
 
 DAY = date(2026, 11, 3)
@@ -97,7 +98,7 @@ def parse_rate(root: Path, devices: int) -> float:
     write_directory((a for a in simulate(scenario) if a.container == DEVICE_INFO.container), root / "export")
     export = DirectoryExport(root / "export")
     size = sum(blob.size for blob in export.blobs_of_day(DEVICE_INFO.container, DAY))
-    for lake in (Lake(str(root / "warming"), LAYOUTS), Lake(str(root / "lake"), LAYOUTS)):
+    for lake in (Lake(str(root / "warming"), LAKE_TABLES), Lake(str(root / "lake"), LAKE_TABLES)):
         before = _cpu()
         raw.ingest(lake, export, DEVICE_INFO, DAY)
         report = typed.derive(lake, DEVICE_INFO, DAY)
@@ -127,8 +128,8 @@ def log_seconds(root: Path, files: int) -> tuple[float, float]:
         fetched_at=pl.lit(DAY).cast(pl.Datetime("us", "UTC")),
         content=pl.lit(b"x"),
     )
-    rows = rows.match_to_schema(raw.RAW_SCHEMA, missing_columns="insert")
-    lake = Lake(str(root / f"log-{files}"), LAYOUTS)
+    rows = rows.match_to_schema(RAW_SCHEMA, missing_columns="insert")
+    lake = Lake(str(root / f"log-{files}"), LAKE_TABLES)
     target = lake.fenced(DEVICE_INFO.raw, DAY)
     lake.commit(target, Commit([rows], 1))
     lake.open(DEVICE_INFO.raw).create_checkpoint()

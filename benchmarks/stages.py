@@ -12,12 +12,12 @@ import polars as pl
 
 from benchmarks.data import DAY, write
 from benchmarks.throughput import TABLES
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core import raw
 from defender_assets.core.batches import RawBatches
 from defender_assets.core.delta.fences import version_of
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.settings import LAYOUTS
 
 Made = TypeVar("Made")
 INSIDE = {
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
     table = TABLES[options.table]
     with TemporaryDirectory(prefix="stages-") as folder:
         size = write(Path(folder) / "export", table, options.megabytes)
-        lake = Lake(str(Path(folder) / "lake"), LAYOUTS)
+        lake = Lake(str(Path(folder) / "lake"), LAKE_TABLES)
         print(f"{f'{table.hunting_name}, {size / 1e6:.0f} MB':<52}{'CPU-s':>8}{'wall':>8}")
         stage("account -> raw", lambda: raw.ingest(lake, DirectoryExport(Path(folder) / "export"), table, DAY))
         stage("load the compiled reader", load)

@@ -18,14 +18,14 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from benchmarks.clusters import Alert, Quality, quality
+from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core import raw, typed
 from defender_assets.core.components import components
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import TABLES
 from defender_assets.core.views import current_leads, current_stories, lead_versions
-from defender_assets.settings import LAYOUTS
 from defender_assets.simulator import Scenario, causes_of, export_directory
 
 START, HELD_OUT, DAY = date(2026, 3, 2), range(401, 409), timedelta(days=1)
@@ -52,7 +52,7 @@ def scenario_of(seed: int, *, devices: int = 300, alerts_per_day: float = 40, da
 def run_pipeline(scenario: Scenario, folder: Path) -> Lake:
     """Simulate and materialize every day, in order."""
     export_directory(scenario, folder / "export")
-    lake, export = Lake(str(folder / "lake"), LAYOUTS), DirectoryExport(folder / "export")
+    lake, export = Lake(str(folder / "lake"), LAKE_TABLES), DirectoryExport(folder / "export")
     for number in range(scenario.days + 2):
         day = scenario.start + timedelta(days=number)
         for table in TABLES:

@@ -14,15 +14,15 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import DEVICE_INFO, TABLES
 from defender_assets.core.upkeep import compaction
 from defender_assets.core.upkeep.maintenance import maintain
-from defender_assets.settings import LAYOUTS
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 DAY = date(2026, 11, 3)
@@ -45,7 +45,7 @@ class Site:
 
     @property
     def lake(self) -> Lake:
-        return Lake(str(self.root / "lake"), LAYOUTS)
+        return Lake(str(self.root / "lake"), LAKE_TABLES)
 
     def append(self, day: date, records: int = 3) -> None:
         """Write a few heartbeats to the blob of the hour; the day's appends are spread over its 24 hours."""
@@ -132,7 +132,7 @@ def main(arguments: list[str]) -> None:
         print(f"grew to {site.grown} commits in {time.perf_counter() - began:.0f} s")
         measure(site, f"after {site.grown} commits", options.ticks)
         began = time.perf_counter()
-        done = [maintain(site.lake, layout.name).describe() for layout in LAYOUTS]
+        done = [maintain(site.lake, layout.name).describe() for layout in LAKE_TABLES]
         print(f"maintenance took {time.perf_counter() - began:.1f} s:", *done, sep="\n  ")
         measure(site, "after maintenance", options.ticks)
         show(site)

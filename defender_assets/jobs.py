@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from defender_assets.core.derived import LEADS
+from defender_assets.catalog import LEADS
 
 PARTITION_TAG = "dagster/partition"
 FULL_REFRESH_TAG = "full_refresh"

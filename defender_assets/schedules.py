@@ -45,9 +45,9 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
                 context.log.info("%s: %d rows of old days left", name, rows)
         except LakeError as error:
             failed.append(str(error))
-        for layout in lake.layouts:
+        for table in lake.tables:
             try:
-                done = maintain(lake, layout.name)
+                done = maintain(lake, table.name)
             except LakeError as error:
                 failed.append(str(error))
                 continue

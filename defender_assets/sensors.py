@@ -14,8 +14,8 @@ import dagster as dg
 from defender_assets.core.counting import counted
 from defender_assets.core.export import Blob, Export
 from defender_assets.core.failures import ExportError
-from defender_assets.core.pauses import pause_after
 from defender_assets.core.pending import DayBehind, list_days, survey
+from defender_assets.core.retries import exponential_backoff
 from defender_assets.core.tables import Table
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
@@ -45,7 +45,7 @@ class Earlier:
 
 def is_due(earlier: Earlier, now: datetime) -> bool:
     """Return whether the pause after the earlier attempts is over."""
-    return earlier.last is None or now - earlier.last >= pause_after(earlier.attempts)
+    return earlier.last is None or now - earlier.last >= exponential_backoff(earlier.attempts)
 
 
 def request_for(behind: DayBehind, earlier: Earlier, job_name: str) -> dg.RunRequest:

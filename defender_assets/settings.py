@@ -13,17 +13,15 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.account import lake_address
 from defender_assets.core.account.azure import AzureAccount, from_account_url, from_connection_string
 from defender_assets.core.account.lake_address import azure_lake, is_address, local_lake
-from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.failures import SettingsError, looks_secret, quoted
 from defender_assets.core.lake import Lake
-from defender_assets.core.notices import NOTICE_LAYOUT, Notifying, notifying, webhooks
-from defender_assets.core.raw import RAW_LAYOUTS
+from defender_assets.core.notices import Notifying, notifying, webhooks
 from defender_assets.core.risk import Judgement, muting, weights
-from defender_assets.core.typed import QUARANTINE_LAYOUT, TYPED_LAYOUTS
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"
@@ -62,15 +60,6 @@ LONGEST_LOOKBACK = 366
 SHORTEST_RETENTION = 31
 LONGEST_RETENTION = 36_500
 
-# in the order of the data's way, so that a reader who opens them in turn sees no table ahead of its upstream
-LAYOUTS = (
-    *RAW_LAYOUTS,
-    QUARANTINE_LAYOUT,
-    *TYPED_LAYOUTS,
-    *(derived.layout for derived in DERIVED),
-    NOTICE_LAYOUT,
-)
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -97,7 +86,7 @@ class Settings:
 
     def lake(self) -> Lake:
         """Return the lake that is to be written."""
-        return Lake(self.lake_uri, LAYOUTS, self.lake_account, self.retention_days)
+        return Lake(self.lake_uri, LAKE_TABLES, self.lake_account, self.retention_days)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from defender_assets.catalog import DAILY
 from defender_assets.core.counting import counted
-from defender_assets.core.pending import PARTITIONED, days_without_blobs, list_all, survey
+from defender_assets.core.pending import days_without_blobs, list_all, survey
 from defender_assets.metadata.reports import empty_metadata
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 
@@ -78,7 +79,7 @@ def _tell_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:
     """Tell Dagster that all assets stand on the days, where it holds nothing of them yet; return how many were new."""
     keys = [day.isoformat() for day in empty]
     told = set()
-    for asset in map(dg.AssetKey, PARTITIONED):
+    for asset in map(dg.AssetKey, DAILY):
         for key in sorted(set(keys) - context.instance.get_materialized_partitions(asset)):
             context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=empty_metadata()))
             told.add(key)

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import polars as pl
 
+from defender_assets.catalog import DERIVED
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import DERIVED, Derived, rebuild_day
+from defender_assets.core.derived import DerivedTable, rebuild_day
 from defender_assets.core.export import DirectoryExport, Export
 from defender_assets.core.lake import Commit, Fenced, Lake
-from defender_assets.core.tables import TABLES
+from defender_assets.core.tables import QUARANTINE, TABLES
 from defender_assets_tests.exports import local_lake
 
 # design.md, guarantee 4: which copy's provenance is kept is not promised
@@ -40,13 +41,13 @@ def promised(lake: Lake) -> dict[str, pl.DataFrame]:
     for table in TABLES:
         held[table.name] = lake.read(table.name).drop(NOT_PROMISED, strict=False).sort("export_date", "record_id")
     line = ("table_name", "tenant_id", "blob", "byte_offset")
-    held[typed.QUARANTINE] = lake.read(typed.QUARANTINE).drop("batch", "blob_created_at").sort(line)
+    held[QUARANTINE] = lake.read(QUARANTINE).drop("batch", "blob_created_at").sort(line)
     for derived in DERIVED:
         held[derived.name] = promised_rows(lake, derived)
     return {name: frame.collect() for name, frame in held.items()}
 
 
-def promised_rows(lake: Lake, derived: Derived) -> pl.LazyFrame:
+def promised_rows(lake: Lake, derived: DerivedTable) -> pl.LazyFrame:
     """What two lakes of the same export must agree in, of one derived table, in order."""
     key = next(name for name in ("lead_id", "story_id", "finding_uid", "headline") if name in derived.schema)
     rows = lake.read(derived.name).drop(NOT_PROMISED, strict=False).sort("export_date", "tenant_id", key)

@@ -6,31 +6,19 @@ anew; a test holds the documents to it.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
 
-from defender_assets.core.derived import DERIVED
-from defender_assets.core.lineage import Origin, lineage_of
-from defender_assets.core.lines.rows import QUARANTINE_COLUMNS
-from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
-from defender_assets.core.raw import RAW_COLUMNS
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Column
-from defender_assets.core.typed import QUARANTINE
+from defender_assets.catalog import SPECS
+from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column, Origin
 from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 SHOWN_ORIGINS = 6
 
-COLUMNS: Mapping[str, tuple[Column, ...]] = {
-    **{table.raw: RAW_COLUMNS for table in TABLES},
-    **{table.name: table.all_columns for table in TABLES},
-    QUARANTINE: QUARANTINE_COLUMNS,
-    **{derived.name: derived.columns for derived in DERIVED},
-    SENT_NOTICES: NOTICE_COLUMNS,
-}
 # as Microsoft calls them: shorter, and what readers know
 _SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}
 _SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -38,10 +26,9 @@ _SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks)\n.*?(?=^## |\Z)", re.M
 
 def column_table(name: str) -> str:
     """The Markdown table of a table's columns: name, type, what it says, where it comes from."""
-    lineage = lineage_of(name)
     rows = [
-        f"| `{column.name}` | {column.type_name} | {_text(column)} | {_origins(lineage.get(column.name, ()))} |"
-        for column in COLUMNS[name]
+        f"| `{column.name}` | {column.type_name} | {_text(column)} | {_origins(column.origins)} |"
+        for column in SPECS[name].columns
     ]
     return "\n".join(["| column | type | what it says | from |", "|---|---|---|---|", *rows]) + "\n"
 

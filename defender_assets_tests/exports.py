@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
-from defender_assets.settings import LAYOUTS
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 OTHER_TENANT = "99999999-8888-4777-8666-555555555555"
@@ -77,4 +77,15 @@ class Folder:
 
 def local_lake(folder: Path) -> Lake:
     """An empty lake in a folder."""
-    return Lake(str(folder), LAYOUTS)
+    return Lake(str(folder), LAKE_TABLES)
+
+
+def compacted_above(lake: Lake, files: int) -> Lake:
+    """The lake, whose days are compacted from so many small files on."""
+    return replace(
+        lake,
+        tables=tuple(
+            replace(spec, compaction=replace(spec.compaction, more_than=files)) if spec.compaction else spec
+            for spec in lake.tables
+        ),
+    )

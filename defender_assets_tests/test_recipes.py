@@ -10,7 +10,7 @@ import pytest
 from arro3.core import Table as ArrowTable
 from deltalake import DeltaTable
 
-from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.tables import TABLES
 from defender_assets.core.views import collected, current_leads, current_stories
 from defender_assets_tests.held import Held

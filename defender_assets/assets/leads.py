@@ -7,18 +7,10 @@ from datetime import date
 import dagster as dg
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
+from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, STORIES, derived_tables
 from defender_assets.checks import COMPLETENESS
 from defender_assets.core.accounting.completeness import completeness
-from defender_assets.core.derived import (
-    BRIEFS,
-    FINDINGS,
-    LEADS,
-    STORIES,
-    Derived,
-    DerivedReport,
-    judged_by,
-    rebuild_day,
-)
+from defender_assets.core.derived import DerivedReport, DerivedTable, rebuild_day
 from defender_assets.core.lake import Lake
 from defender_assets.core.risk import Judgement
 from defender_assets.metadata.reports import Metadata, brief_metadata, derived_metadata, leads_metadata
@@ -75,10 +67,10 @@ _FACES = {
 
 def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake, judgement: Judgement) -> list[dg.AssetsDefinition]:
     """Return the leads, as the team judges them, and what is made of them."""
-    return [_derived_asset(derived, days, lake) for derived in judged_by(judgement)]
+    return [_derived_asset(derived, days, lake) for derived in derived_tables(judgement)]
 
 
-def _derived_asset(derived: Derived, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
+def _derived_asset(derived: DerivedTable, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
     checks = [COMPLETENESS] if derived.name == LEADS.name else []
     face = _FACES[derived.name]
 

@@ -9,7 +9,7 @@ from defender_assets.checks import BYTE_BALANCE
 from defender_assets.core import raw
 from defender_assets.core.accounting.bytes_held import byte_balance
 from defender_assets.core.lake import Lake
-from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.tables import RAW_COLUMNS, TABLES, Table
 from defender_assets.metadata.reports import raw_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
@@ -29,7 +29,7 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
         partitions_def=days,
         retry_policy=RETRIES,
         check_specs=[BYTE_BALANCE.spec(table.raw)],
-        metadata=spec_metadata(storage, table.raw, raw.RAW_COLUMNS, "tables.md"),
+        metadata=spec_metadata(storage, table.raw, RAW_COLUMNS, "tables.md"),
         tags=spec_tags("export"),
         description=(
             f"Every byte of the container {table.container} that arrived on the day, in chunks of whole lines.\n\n"

@@ -11,12 +11,11 @@ from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROK
 from defender_assets.core.accounting.drift import drift
 from defender_assets.core.accounting.finding import Finding
 from defender_assets.core.accounting.pulse import freshness, quiet_or_broken
-from defender_assets.core.delta.openings import row_count
+from defender_assets.core.delta.data_files import row_count
 from defender_assets.core.glimpse import glimpse
 from defender_assets.core.lake import Lake
-from defender_assets.core.lines.rows import QUARANTINE_COLUMNS
-from defender_assets.core.tables import DEVICE_INFO, TABLES, Table
-from defender_assets.core.typed import QUARANTINE, TypedReport, derive
+from defender_assets.core.tables import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
+from defender_assets.core.typed import TypedReport, derive
 from defender_assets.metadata.reports import counts_table, table_preview, typed_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import LakeResource, told_plainly

@@ -2,17 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.delta.openings import scan
-from defender_assets.core.lines.records import Source
 
 LONG_LINE_HEAD = 64 * 1024
 _WHOLE = pl.col("line_part").is_null()
 _GENERATION = ("tenant_id", "blob", "blob_created_at")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a chunk's bytes lie: the provenance that its rows get."""
+
+    tenant_id: str
+    day: date
+    blob: str
+    blob_created_at: datetime
+    byte_start: int
+    batch: int
 
 
 @dataclass(frozen=True)

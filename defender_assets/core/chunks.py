@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from defender_assets.core.counting import MEBIBYTE
 from defender_assets.core.export.blobs import Blob, BlobChangedError, Export
 from defender_assets.core.failures import DefenderAssetsError, ExportError
 
-MEBIBYTE = 1024 * 1024
 SLICE = 8 * MEBIBYTE
 LONGEST_LINE = 16 * MEBIBYTE
 IN_FLIGHT = 4

@@ -1,5 +1,7 @@
 """A number with its noun, or its unit, as people say it. Other words belong to the rooms that say them."""
 
+MEBIBYTE = 1024 * 1024
+
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun.

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import polars as pl
 from deltalake import DeltaTable
 
+from defender_assets.core.delta.data_files import data_files
 from defender_assets.core.delta.openings import scan
 
 Cursors = dict[date, dict[str, dict[datetime, int]]]
@@ -36,12 +37,17 @@ def read_ranges(raw: DeltaTable, days: Iterable[date]) -> pl.DataFrame:
     Columns `export_date`, `blob`, `blob_created_at`, `byte_start`, `byte_end`. The chunks of a file are contiguous, as
     one commit wrote them.
     """
-    files = _statistics(raw).filter(pl.col("export_date").is_in(list(days)))
-    sure = (
-        (pl.col("first_blob") == pl.col("last_blob")) & (pl.col("first_created") == pl.col("last_created"))
-    ).fill_null(value=False) & pl.col("byte_end").is_not_null()
+    files = data_files(raw).filter(pl.col("export_date").is_in(list(days)))
+    one_generation = (pl.col("min.blob") == pl.col("max.blob")) & (
+        pl.col("min.blob_created_at") == pl.col("max.blob_created_at")
+    )
+    sure = one_generation.fill_null(value=False) & pl.col("max.byte_end").is_not_null()
     answered = files.filter(sure).select(
-        "export_date", "byte_start", "byte_end", blob="first_blob", blob_created_at="first_created"
+        "export_date",
+        byte_start="min.byte_start",
+        byte_end="max.byte_end",
+        blob="min.blob",
+        blob_created_at="min.blob_created_at",
     )
     unsure = files.filter(~sure).select(_PARTITION).unique()
     if unsure.height:
@@ -55,23 +61,3 @@ def read_ranges(raw: DeltaTable, days: Iterable[date]) -> pl.DataFrame:
         sure_elsewhere = answered.join(opened.select("blob").unique(), on="blob", how="anti")
         answered = pl.concat([sure_elsewhere, opened])
     return answered
-
-
-def _statistics(raw: DeltaTable) -> pl.DataFrame:
-    """Return a row per file: its partition values and the bounds of `blob`, `blob_created_at`, its bytes."""
-    actions = pl.DataFrame(raw.get_add_actions(flatten=True))
-    expected = {
-        "partition.export_date": ("export_date", pl.Date()),
-        "partition.tenant_id": ("tenant_id", pl.String()),
-        "partition.hour": ("hour", pl.Int32()),
-        "min.blob": ("first_blob", pl.String()),
-        "max.blob": ("last_blob", pl.String()),
-        "min.blob_created_at": ("first_created", pl.Datetime("us", "UTC")),
-        "max.blob_created_at": ("last_created", pl.Datetime("us", "UTC")),
-        "min.byte_start": ("byte_start", pl.Int64()),
-        "max.byte_end": ("byte_end", pl.Int64()),
-    }
-    return actions.select(
-        (pl.col(name).cast(dtype) if name in actions.columns else pl.lit(None, dtype)).alias(alias)
-        for name, (alias, dtype) in expected.items()
-    )

@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 from deltalake import DeltaTable
 
+from defender_assets.core.delta.data_files import files_of_day
 from defender_assets.core.delta.openings import scan_days
 
 _NUMBER = pl.col("record_id").str.decode("hex").bin.reinterpret(dtype=pl.UInt128, endianness="big").alias("number")
@@ -43,7 +44,4 @@ class Ids:
 
 
 def _files(table: DeltaTable, day: date) -> set[str]:
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
-    if "partition.export_date" not in files.columns:
-        return set()
-    return set(files.filter(pl.col("partition.export_date") == day)["path"])
+    return set(files_of_day(table, day)["path"])

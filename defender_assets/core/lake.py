@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from azure.core.exceptions import AzureError
@@ -27,11 +27,18 @@ from defender_assets.core.account.container import create_container, is_missing
 from defender_assets.core.account.refusals import explain, explain_text
 from defender_assets.core.account.sas import WRITE
 from defender_assets.core.delta.arrow import RowStream, arrow_schema
-from defender_assets.core.delta.conflicts import in_rounds
 from defender_assets.core.delta.fences import Versions, fence_of, versions_of
-from defender_assets.core.delta.layouts import PROPERTIES, Layout, add_columns, columns_lacking, schema_of, with_lacking
+from defender_assets.core.delta.layouts import (
+    PROPERTIES,
+    TableSpec,
+    add_columns,
+    add_missing_columns,
+    missing_columns,
+    schema_of,
+)
 from defender_assets.core.delta.openings import Opening, scan
 from defender_assets.core.failures import LakeError, scrub
+from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +60,7 @@ class Commit:
 class Fenced:
     """A table opened behind the fence of one day: what `Lake.commit` writes on, and nothing else does."""
 
-    layout: Layout
+    spec: TableSpec
     day: date
     fence: str
     table: DeltaTable
@@ -72,7 +79,7 @@ class Lake:
     """
 
     uri: str
-    layouts: tuple[Layout, ...]
+    tables: tuple[TableSpec, ...]
     account: AzureAccount | None = None
     keep_days: int | None = None
 
@@ -93,9 +100,9 @@ class Lake:
             logger.warning("%s is older than DEFENDER_RETENTION_DAYS=%s: nothing to do", day, self.keep_days)
         return kept
 
-    def layout(self, name: str) -> Layout:
-        """Return the layout of a table by its name."""
-        return next(layout for layout in self.layouts if layout.name == name)
+    def spec(self, name: str) -> TableSpec:
+        """Return what a table is like, by its name."""
+        return next(spec for spec in self.tables if spec.name == name)
 
     def table_uri(self, name: str) -> str:
         """Return where a table lies."""
@@ -107,15 +114,15 @@ class Lake:
         Raises:
             LakeError: when the lake cannot be reached or written, or the table is not as this version writes it.
         """
-        layout = self.layout(name)
+        spec = self.spec(name)
 
         def opened() -> DeltaTable:
-            table = self._open_or_create(layout)
-            add_columns(table, layout)
+            table = self._open_or_create(spec)
+            add_columns(table, spec)
             return table
 
         with self.explained(f"open {name}"):
-            return in_rounds(opened)
+            return retry_on_conflict(opened)
 
     def exists(self, name: str) -> bool:
         """Return whether a table has been created."""
@@ -129,17 +136,17 @@ class Lake:
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return a table of the lake as it stands now, empty when it was never written."""
-        layout = self.layout(name)
+        spec = self.spec(name)
         if not self.exists(name):
-            return pl.LazyFrame(schema=layout.schema)
+            return pl.LazyFrame(schema=spec.schema)
         with self.explained(f"open {name}"):
             # a reader may lack the right to add columns
             table = Opening(self.table_uri(name), storage_options=self._options())
-        return with_lacking(scan(table), columns_lacking(table, layout))
+        return add_missing_columns(scan(table), missing_columns(table, spec))
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
         """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
-        return Fenced(self.layout(name), day, fence or fence_of(name, day), self.open(name))
+        return Fenced(self.spec(name), day, fence or fence_of(name, day), self.open(name))
 
     def versions(self, table: DeltaTable) -> Versions:
         """Return the versions of all days in exactly this opening of a table, from one reading of its log."""
@@ -149,46 +156,35 @@ class Lake:
         """Write the commit's rows and its version in one Delta commit, on the handle that was opened.
 
         Raises:
-            CommitFailedError: when another commit got in between; `in_rounds` starts again from the opening.
+            CommitFailedError: when another commit got in between; `retry_on_conflict` starts again from the opening.
             LakeError: for everything else that goes wrong in the lake.
             ValueError: when the version would fall, or a replacement would leave the day.
         """
         if commit.version < target.version:
             raise ValueError(f"{target.fence}: version {commit.version} is below {target.version}")
         day = f"export_date = '{target.day.isoformat()}'"
-        predicate = None
+        replaced: dict[str, Any] = {"mode": "append"}
         if commit.replaces is not None:
             predicate = f"{day} AND ({commit.replaces})" if commit.replaces else day
-        schema = commit.schema or target.layout.schema
+            replaced = {"mode": "overwrite", "predicate": predicate}
+        schema = commit.schema or target.spec.schema
         rows = RowStream(schema, commit.frames)
         # columns of a newer version become null
         merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
         # delta-rs would list the whole log after each commit to shorten it: that is left to maintenance
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
-        with self.explained(f"write {target.layout.name}"):
+        with self.explained(f"write {target.spec.name}"):
             try:
-                if predicate is None:
-                    write_deltalake(
-                        target.table,
-                        rows,
-                        mode="append",
-                        schema_mode=merge,
-                        writer_properties=target.layout.writer(),
-                        commit_properties=properties,
-                        post_commithook_properties=hooks,
-                    )
-                else:
-                    write_deltalake(
-                        target.table,
-                        rows,
-                        mode="overwrite",
-                        schema_mode=merge,
-                        predicate=predicate,
-                        writer_properties=target.layout.writer(),
-                        commit_properties=properties,
-                        post_commithook_properties=hooks,
-                    )
+                write_deltalake(
+                    target.table,
+                    rows,
+                    **replaced,
+                    schema_mode=merge,
+                    writer_properties=target.spec.writer(),
+                    commit_properties=properties,
+                    post_commithook_properties=hooks,
+                )
             except (DeltaError, OSError):
                 if rows.problem is not None:
                     raise rows.problem from None
@@ -203,36 +199,36 @@ class Lake:
             return False
         return "ContainerNotFound" in str(error) or is_missing(self.account, self.uri)
 
-    def _open_or_create(self, layout: Layout) -> DeltaTable:
+    def _open_or_create(self, spec: TableSpec) -> DeltaTable:
         options = self._options()
         try:
-            return Opening(self.table_uri(layout.name), storage_options=options)
+            return Opening(self.table_uri(spec.name), storage_options=options)
         except (DeltaError, OSError) as error:
             # a missing container is an error of the store, not a missing table
             if not isinstance(error, TableNotFoundError) and not self._lacks_container(error):
                 raise
-            self._create(layout, options)
-            return Opening(self.table_uri(layout.name), storage_options=options)
+            self._create(spec, options)
+            return Opening(self.table_uri(spec.name), storage_options=options)
 
-    def _create(self, layout: Layout, options: dict[str, str]) -> None:
+    def _create(self, spec: TableSpec, options: dict[str, str]) -> None:
         if self.account:
             create_container(self.account, self.uri)
         else:
             Path(self.uri).mkdir(parents=True, exist_ok=True)
         try:
             DeltaTable.create(
-                self.table_uri(layout.name),
-                schema=arrow_schema(layout.schema),
+                self.table_uri(spec.name),
+                schema=arrow_schema(spec.schema),
                 mode="ignore",
-                partition_by=list(layout.partition_by),
+                partition_by=list(spec.partition_by),
                 configuration=dict(PROPERTIES),
                 storage_options=options,
             )
         except DeltaError as error:
             # two first writers at once: the other one has created it
-            if not DeltaTable.is_deltatable(self.table_uri(layout.name), storage_options=options):
+            if not DeltaTable.is_deltatable(self.table_uri(spec.name), storage_options=options):
                 raise
-            logger.debug("%s was created by another writer (%s)", layout.name, type(error).__name__)
+            logger.debug("%s was created by another writer (%s)", spec.name, type(error).__name__)
 
     @contextmanager
     def explained(self, what: str) -> Iterator[None]:

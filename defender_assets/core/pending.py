@@ -13,19 +13,10 @@ from deltalake import DeltaTable
 
 from defender_assets.core.counting import counted
 from defender_assets.core.cursors import Cursors, read_cursors
-from defender_assets.core.derived import DERIVED
+from defender_assets.core.delta.layouts import TableSpec
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.lake import Lake
-from defender_assets.core.tables import TABLES, Table
-from defender_assets.core.typed import QUARANTINE
-
-PARTITIONED = (
-    *(table.raw for table in TABLES),
-    QUARANTINE,
-    *(table.name for table in TABLES),
-    *(derived.name for derived in DERIVED),
-)
-"""The tables that a day's run brings up to date, in the order of the data's way."""
+from defender_assets.core.tables import QUARANTINE, TABLES, Table
 
 Listing = Mapping[date, list[tuple[Table, Blob]]]
 Held = Callable[[str, str, date], int]
@@ -79,7 +70,13 @@ class DayBehind:
 
 
 def days_behind(
-    days: Iterable[date], listing: Listing, cursors: Mapping[str, Cursors], held: Held, *, fixed_creation: bool
+    lake: Lake,
+    days: Iterable[date],
+    listing: Listing,
+    cursors: Mapping[str, Cursors],
+    held: Held,
+    *,
+    fixed_creation: bool,
 ) -> list[DayBehind]:
     """Return which of the days are behind, oldest first. Days without blobs and without raw bytes never are."""
     behind = []
@@ -94,7 +91,7 @@ def days_behind(
             ]
             if blob.size > cursor
         ]
-        stale = _stale(day, held)
+        stale = _stale(lake.tables, day, held)
         if missing or stale:
             order = sorted(missing, key=lambda part: (part.table, part.blob, part.created_at))
             behind.append(DayBehind(day, tuple(order), tuple(stale)))
@@ -106,7 +103,7 @@ def _is_empty(day: date, listing: Listing, held: Held) -> bool:
     return not listing.get(day) and not any(held(table.raw, table.raw, day) for table in TABLES)
 
 
-def _stale(day: date, held: Held) -> list[Stale]:
+def _stale(tables: Iterable[TableSpec], day: date, held: Held) -> list[Stale]:
     stale = []
     for table in TABLES:
         raw = held(table.raw, table.raw, day)
@@ -114,8 +111,8 @@ def _stale(day: date, held: Held) -> list[Stale]:
             version = held(opened, table.name, day)
             if version < raw:
                 stale.append(Stale(opened if opened == table.name else f"{QUARANTINE} of {table.name}", version, raw))
-    for derived in DERIVED:
-        upstream = derived.target_version(day, lambda name, of: held(name, name, of))
+    for derived in (table for table in tables if table.upstreams):
+        upstream = derived.upstream_version(day, lambda name, of: held(name, name, of))
         version = held(derived.name, derived.name, day)
         if version < upstream:
             stale.append(Stale(derived.name, version, upstream))
@@ -162,19 +159,20 @@ def survey(
     days: Iterable[date],
     listing: Listing | None = None,
     *,
-    there: Collection[str] = PARTITIONED,
+    there: Collection[str] | None = None,
 ) -> list[DayBehind]:
     """Return which of the days are behind now. The lake is opened after the listing, so it can only be further.
 
     Days that are older than the lake keeps are never behind, though their blobs may still be there. A table that is
-    not `there` counts as empty; of the others, one that the lake lacks is created.
+    not `there` (by default all are) counts as empty; of the others, one that the lake lacks is created.
     """
     first = lake.first_day()
     wanted = sorted({day for day in days if day >= first})
     listed = list_days(export, wanted) if listing is None else listing
-    opened = {name: lake.open(name) for name in PARTITIONED if name in there}
+    daily = [table.name for table in lake.tables if table.daily]
+    opened = {name: lake.open(name) for name in daily if there is None or name in there}
     cursors: dict[str, Cursors] = {
         table.raw: read_cursors(opened[table.raw], wanted) if table.raw in opened else {day: {} for day in wanted}
         for table in TABLES
     }
-    return days_behind(wanted, listed, cursors, _held(lake, opened), fixed_creation=export.fixed_creation)
+    return days_behind(lake, wanted, listed, cursors, _held(lake, opened), fixed_creation=export.fixed_creation)

@@ -11,42 +11,23 @@ from itertools import chain
 
 import polars as pl
 
-from defender_assets.core.chunks import MEBIBYTE, Chunk, Fetch, Unread
-from defender_assets.core.counting import sized
+from defender_assets.core.chunks import Chunk, Fetch, Unread
+from defender_assets.core.counting import MEBIBYTE, sized
 from defender_assets.core.cursors import read_cursors
-from defender_assets.core.delta.conflicts import in_rounds
-from defender_assets.core.delta.layouts import Layout
+from defender_assets.core.delta.data_files import data_files
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.phases import Phases
-from defender_assets.core.tables import INSTANT, TABLES, Column, Table
+from defender_assets.core.retries import retry_on_conflict
+from defender_assets.core.tables import RAW_SCHEMA, TABLES, Table
 from defender_assets.core.upkeep.compaction import relieve
 
 logger = logging.getLogger(__name__)
 
 COMMIT_BYTES = 64 * MEBIBYTE
 CHANGED_ROUNDS = 5
-
-RAW_COLUMNS = (
-    Column("tenant_id", pl.String(), "Entra tenant, lower case"),
-    Column("export_date", pl.Date(), "Day of arrival (UTC): the y=/m=/d= of the blob's path. The partition"),
-    Column("hour", pl.Int32(), "Hour of arrival: the h= of the blob's path. Partition below the day"),
-    Column("blob", pl.String(), "Path of the blob in its container"),
-    Column("blob_created_at", INSTANT, "Creation time of the blob: a new one is a new generation of the blob"),
-    Column("byte_start", pl.Int64(), "Offset in the blob of the chunk's first byte"),
-    Column("byte_end", pl.Int64(), "Offset behind the chunk's last byte; the largest one is the cursor"),
-    Column("batch", pl.Int64(), "Number of the commit within the day: 1, 2, …"),
-    Column("line_part", pl.Int32(), "Number of this part of a line above 16 MiB, from 0; null for whole lines"),
-    Column("fetched_at", INSTANT, "When the bytes were read"),
-    Column("content", pl.Binary(), "The bytes as Microsoft wrote them: whole lines"),
-)
-RAW_SCHEMA = pl.Schema({column.name: column.dtype for column in RAW_COLUMNS})
-RAW_LAYOUTS = tuple(
-    Layout(table.raw, RAW_SCHEMA, partition_by=("export_date", "tenant_id", "hour"), chunks="content")
-    for table in TABLES
-)
 
 
 @dataclass
@@ -97,7 +78,7 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     share_arenas()
     changed_rounds = 0
     while True:
-        fetch = in_rounds(lambda: _one_commit(lake, export, table, day, commit_bytes, report))
+        fetch = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report)
         if fetch.failures:
             raise fetch.failures[0]
         changed_rounds += bool(fetch.changed)
@@ -155,9 +136,7 @@ def tenants_held(lake: Lake) -> set[str]:
     held: set[str] = set()
     for table in TABLES:
         if lake.exists(table.raw):
-            files = pl.DataFrame(lake.open(table.raw).get_add_actions(flatten=True))
-            if "partition.tenant_id" in files.columns:
-                held |= set(files["partition.tenant_id"].to_list())
+            held |= set(data_files(lake.open(table.raw))["tenant_id"].to_list())
     return held
 
 
@@ -171,7 +150,7 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     if not replaced.kept:
         return replaced
     for listed in export.blobs_of_day(table.container, day):
-        in_rounds(lambda blob=listed: _replace_blob(lake, export, table, blob, replaced))  # type: ignore[misc]
+        retry_on_conflict(_replace_blob, lake, export, table, listed, replaced)
     report = ingest(lake, export, table, day)
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks

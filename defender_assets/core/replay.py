@@ -10,11 +10,11 @@ from datetime import date
 
 import polars as pl
 
+from defender_assets.core.batches import Source
 from defender_assets.core.lake import Lake
-from defender_assets.core.lines.records import Source
 from defender_assets.core.lines.rows import parse_chunk
-from defender_assets.core.tables import TABLES, Table
-from defender_assets.core.typed import QUARANTINE, derive
+from defender_assets.core.tables import QUARANTINE, TABLES, Table
+from defender_assets.core.typed import derive
 
 logger = logging.getLogger(__name__)
 

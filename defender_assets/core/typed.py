@@ -15,26 +15,23 @@ from deltalake import DeltaTable
 
 from defender_assets.core.ahead import Ahead, read_batches
 from defender_assets.core.batches import RawBatches
-from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.counting import MEBIBYTE
+from defender_assets.core.delta.data_files import row_count
 from defender_assets.core.delta.fences import fence_of, version_of
-from defender_assets.core.delta.layouts import Layout
-from defender_assets.core.delta.openings import row_count, scan_days
+from defender_assets.core.delta.openings import scan_days
 from defender_assets.core.failures import UnbalancedError
 from defender_assets.core.ids import Ids
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.lines.rows import QUARANTINE_SCHEMA, Parsed, Tally
+from defender_assets.core.lines.rows import Parsed, Tally
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.phases import Phases
-from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.retries import retry_on_conflict
+from defender_assets.core.tables import QUARANTINE, QUARANTINE_SCHEMA, Table
 from defender_assets.core.upkeep.compaction import relieve
 
 logger = logging.getLogger(__name__)
 
-QUARANTINE = "quarantined_records"
 SHARE_BYTES = 64 * MEBIBYTE
-TYPED_LAYOUTS = tuple(Layout(table.name, table.schema) for table in TABLES)
-QUARANTINE_LAYOUT = Layout(QUARANTINE, QUARANTINE_SCHEMA, chunks="content")
 
 # a line is the same line whichever batch brought it: a full refresh brings it again
 _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
@@ -86,13 +83,12 @@ def derive(
     if not lake.keeps(day):
         return report
     if rebuild:
-        in_rounds(lambda: _empty_batch(lake, table, day))
-        in_rounds(lambda: _rebuild(lake, table, day, report, share_bytes))
-        return report
+        retry_on_conflict(_empty_batch, lake, table, day)
+        return retry_on_conflict(_rebuild, lake, table, day, share_bytes)
     share_arenas()
     ids = Ids(day)
     with Ahead(table) as ahead:
-        while in_rounds(lambda: _one_share(lake, table, day, report, share_bytes, ahead, ids)):
+        while retry_on_conflict(_one_share, lake, table, day, report, share_bytes, ahead, ids):
             pass
     return report
 
@@ -148,13 +144,13 @@ def _empty_batch(lake: Lake, table: Table, day: date) -> None:
         lake.commit(target, Commit([], target.version + 1))
 
 
-def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int) -> None:
+def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedReport:
     quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
     target = lake.fenced(table.name, day)
     raw = lake.open(table.raw)
     held = version_of(raw, table.raw, day)
     shares = RawBatches(raw, day, 0, held).shares(share_bytes)
-    counted = TypedReport(phases=report.phases)
+    report = TypedReport()
     no_ids = pl.DataFrame(schema={"record_id": pl.String})
     no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
 
@@ -163,7 +159,7 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
         for batches in shares:
             share = _distinct(table, day, read_batches(table, batches), known, no_lines)
             known = pl.concat([known, share.rows.select("record_id")])
-            _account(counted, share, batches.upto)
+            _account(report, share, batches.upto)
             yield share.rows
 
     # quarantine goes first, so its lines take a pass of their own
@@ -173,8 +169,8 @@ def _rebuild(lake: Lake, table: Table, day: date, report: TypedReport, share_byt
     with report.phases.phase("commit"):
         lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
         lake.commit(target, Commit(report.phases.each("parse", rows()), held, replaces=""))
-    counted.landed = row_count(target.table, day)
-    vars(report).update(vars(counted))
+    report.landed = row_count(target.table, day)
+    return report
 
 
 def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:

@@ -10,12 +10,15 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.derived import BRIEFS, FINDINGS, LEADS, STORIES
+from defender_assets.core.brief.schema import BRIEFS_TABLE
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.keys import LEAD_KEY
 from defender_assets.core.lake import Lake
+from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.muted import unmuted
-from defender_assets.core.typed import QUARANTINE
+from defender_assets.core.ocsf.schema import FINDINGS_TABLE
+from defender_assets.core.stories.schema import STORIES_TABLE
+from defender_assets.core.tables import QUARANTINE
 
 _STORY = ("tenant_id", "story_id")
 
@@ -58,22 +61,22 @@ def lead_versions(
 
     With `muted`, those too that the team has muted.
     """
-    return _by_risk(_heard(_of_days(lake.read(LEADS.name), day, until), muted=muted))
+    return _by_risk(_heard(_of_days(lake.read(LEADS_TABLE), day, until), muted=muted))
 
 
 def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
     """Return all rows of the stories, or those of a day, or those of the days up to `until`; highest score first."""
-    return _by_score(_of_days(lake.read(STORIES.name), day, until))
+    return _by_score(_of_days(lake.read(STORIES_TABLE), day, until))
 
 
 def findings(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
     """Return the OCSF events of all days or one, in order of day, tenant and finding."""
-    return _of_days(lake.read(FINDINGS.name), day, None).sort("export_date", "tenant_id", "finding_uid")
+    return _of_days(lake.read(FINDINGS_TABLE), day, None).sort("export_date", "tenant_id", "finding_uid")
 
 
 def briefs(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
     """Return the briefs of all days or one, the newest day first."""
-    return _of_days(lake.read(BRIEFS.name), day, None).sort("export_date", descending=True)
+    return _of_days(lake.read(BRIEFS_TABLE), day, None).sort("export_date", descending=True)
 
 
 def quarantined_lines(

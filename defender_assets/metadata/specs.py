@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 
 from defender_assets.core.lake import Lake
-from defender_assets.core.lineage import Lineage, Origin, lineage_of
 from defender_assets.core.tables import Column
 
 SHOWN_ORIGINS = 3
@@ -26,16 +25,16 @@ def spec_metadata(lake: Lake, name: str, columns: Iterable[Column], page: str) -
         columns: of the table.
         page: in docs/, where more is told.
     """
-    lineage = lineage_of(name)
+    columns = tuple(columns)
     metadata: dict[str, object] = {
-        "dagster/column_schema": _schema(columns, lineage),
+        "dagster/column_schema": _schema(columns),
         "dagster/table_name": name,
         "dagster/storage_kind": "delta",
         "location": dg.MetadataValue.text(lake.table_uri(name)),
         "docs": dg.MetadataValue.text(f"docs/{page}"),
     }
-    if lineage:
-        metadata["dagster/column_lineage"] = _column_lineage(lineage)
+    if any(column.origins for column in columns):
+        metadata["dagster/column_lineage"] = _column_lineage(columns)
     return metadata
 
 
@@ -44,26 +43,26 @@ def spec_tags(group: str) -> dict[str, str]:
     return {"layer": LAYERS[group], "source": "microsoft-defender", "personal-data": "yes"}
 
 
-def _schema(columns: Iterable[Column], lineage: Lineage) -> dg.TableSchema:
+def _schema(columns: Iterable[Column]) -> dg.TableSchema:
     return dg.TableSchema(
-        [
-            dg.TableColumn(column.name, column.type_name, description=_described(column, lineage.get(column.name, ())))
-            for column in columns
-        ]
+        [dg.TableColumn(column.name, column.type_name, description=_described(column)) for column in columns]
     )
 
 
-def _described(column: Column, origins: tuple[Origin, ...]) -> str:
-    if not origins:
+def _described(column: Column) -> str:
+    if not column.origins:
         return column.meaning
-    shown = [f"{origin.table}.{origin.column}" for origin in origins[:SHOWN_ORIGINS]]
-    more = [f"{len(origins) - SHOWN_ORIGINS} more"] if len(origins) > SHOWN_ORIGINS else []
+    shown = [f"{origin.table}.{origin.column}" for origin in column.origins[:SHOWN_ORIGINS]]
+    more = [f"{len(column.origins) - SHOWN_ORIGINS} more"] if len(column.origins) > SHOWN_ORIGINS else []
     return f"{column.meaning}. From {', '.join([*shown, *more])}"
 
 
-def _column_lineage(lineage: Lineage) -> dg.MetadataValue:
+def _column_lineage(columns: Iterable[Column]) -> dg.MetadataValue:
     deps: Mapping[str, list[dg.TableColumnDep]] = {
-        column: [dg.TableColumnDep(asset_key=dg.AssetKey(origin.table), column_name=origin.column) for origin in found]
-        for column, found in lineage.items()
+        column.name: [
+            dg.TableColumnDep(asset_key=dg.AssetKey(origin.table), column_name=origin.column)
+            for origin in column.origins
+        ]
+        for column in columns
     }
     return dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps))

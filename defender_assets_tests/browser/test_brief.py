@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from defender_assets.core.derived import BRIEFS
+from defender_assets.catalog import BRIEFS
 from defender_assets_tests.browser.chromium import NARROW, WIDE, Watched, opened
 from defender_assets_tests.browser.conftest import Keep
 from defender_assets_tests.browser.looking import contrasts, sticking_out, tabbed

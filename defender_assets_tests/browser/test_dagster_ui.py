@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from defender_assets.catalog import BRIEFS, LEADS
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
 from defender_assets.cli.demo.run import materialize_days
-from defender_assets.core.derived import BRIEFS, LEADS
 from defender_assets.core.leads.schema import LEAD_COLUMNS
 from defender_assets.core.tables import DEVICE_INFO
 from defender_assets.jobs import INGEST_DAY

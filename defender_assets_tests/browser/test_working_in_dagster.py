@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page
 
+from defender_assets.catalog import LEADS, STORIES
 from defender_assets.checks import QUIET_OR_BROKEN
-from defender_assets.core.derived import LEADS, STORIES
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.metadata.reports import NO_BLOBS

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from defender_assets.core.derived import BRIEFS
+from defender_assets.catalog import BRIEFS
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.held import Held
 from defender_assets_tests.hostile import dangerous_in

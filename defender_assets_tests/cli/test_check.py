@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from defender_assets.core.derived import BRIEFS
+from defender_assets.catalog import BRIEFS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.notices import SENT_NOTICES
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
+from defender_assets.catalog import LEADS
 from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.output import Cells, write_table
-from defender_assets.core.derived import LEADS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.core.views import collected, current_leads, current_stories

@@ -7,8 +7,9 @@ from random import Random
 import polars as pl
 import pytest
 
+from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import LEADS, STORIES, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table

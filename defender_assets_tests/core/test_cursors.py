@@ -9,8 +9,7 @@ from defender_assets.core import cursors
 from defender_assets.core.cursors import read_cursors
 from defender_assets.core.export.blobs import Blob, generation
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.raw import RAW_SCHEMA
-from defender_assets.core.tables import ALERT_INFO
+from defender_assets.core.tables import ALERT_INFO, RAW_SCHEMA
 from defender_assets_tests.exports import DAY, TENANT, blob_path
 
 CREATED = datetime(2026, 11, 3, 8, 0, 1, 123000, tzinfo=UTC)

@@ -1,40 +1,37 @@
 """A lake that another version wrote: it opens, gains columns and keeps its history; what would be cast is refused."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LAKE_TABLES, LEADS
 from defender_assets.core import lake as lake_room
 from defender_assets.core import raw, typed
 from defender_assets.core.delta import layouts
-from defender_assets.core.delta.layouts import Layout, schema_of
-from defender_assets.core.derived import BRIEFS, DERIVED, FINDINGS, LEADS, rebuild_day
+from defender_assets.core.delta.layouts import TableSpec, schema_of
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.notices import SENT_NOTICES
 from defender_assets.core.pending import survey
-from defender_assets.core.tables import ALERT_INFO, TABLES
+from defender_assets.core.tables import ALERT_INFO, TABLES, Column
 from defender_assets.core.upkeep.compaction import compact_day
-from defender_assets.settings import LAYOUTS
 from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
 
+EXPORT_DATE = Column("export_date", pl.Date(), "Day of arrival")
 FIRST_VERSION = Path(__file__).parents[1] / "lakes" / "first_version"
 
 
-def reduced(*lacking: str) -> tuple[Layout, ...]:
-    """The layouts of an older version that did not know these columns."""
+def reduced(*lacking: str) -> tuple[TableSpec, ...]:
+    """The tables of an older version that did not know these columns."""
     return tuple(
-        Layout(
-            layout.name,
-            pl.Schema({name: dtype for name, dtype in layout.schema.items() if name not in lacking}),
-            layout.partition_by,
-            layout.chunks,
-        )
-        for layout in LAYOUTS
+        replace(spec, columns=tuple(column for column in spec.columns if column.name not in lacking))
+        for spec in LAKE_TABLES
     )
 
 
@@ -50,7 +47,7 @@ def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
     """`lakes/first_version` is a day of a synthetic export and the lake that version 0.1.0 made of it."""
     shutil.copytree(FIRST_VERSION, tmp_path / "copy")
     lake, export = local_lake(tmp_path / "copy" / "lake"), DirectoryExport(tmp_path / "copy" / "export")
-    before = {layout.name: lake.read(layout.name).collect() for layout in LAYOUTS}
+    before = {spec.name: lake.read(spec.name).collect() for spec in LAKE_TABLES}
     assert {name for name, frame in before.items() if frame.is_empty()} == {
         FINDINGS.name,
         BRIEFS.name,
@@ -74,7 +71,7 @@ def test_a_table_gains_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Pa
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
     target = older.fenced(ALERT_INFO.name, DAY)
     row = {"AlertId": "old", "tenant_id": "t", "export_date": DAY, "record_id": "r"}
-    older.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 0))
+    older.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], 0))
     lake = local_lake(tmp_path / "lake")
     assert lake.read(ALERT_INFO.name).collect()["MachineGroup"].to_list() == [None]
     run(lake, export)
@@ -90,7 +87,7 @@ def test_columns_of_a_newer_version_stay_and_are_null_in_new_rows(tmp_path: Path
     older = Lake(str(tmp_path / "lake"), reduced("MachineGroup"))
     target = older.fenced(ALERT_INFO.name, DAY)
     row = {"AlertId": "by the older", "tenant_id": "t", "export_date": DAY, "record_id": "r"}
-    older.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], target.version))
+    older.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], target.version))
     rows = local_lake(tmp_path / "lake").read(ALERT_INFO.name).collect()
     assert sorted(rows["AlertId"]) == ["AlertId-0", "by the older"]
 
@@ -118,11 +115,11 @@ def test_two_openings_that_add_the_same_columns_at_once_both_succeed(
     Lake(str(tmp_path), reduced("MachineGroup")).open(ALERT_INFO.name)
     add, between = layouts.add_columns, [1]
 
-    def interrupted(table: DeltaTable, layout: Layout) -> None:
+    def interrupted(table: DeltaTable, spec: TableSpec) -> None:
         if between:
             between.clear()
             local_lake(tmp_path).open(ALERT_INFO.name)
-        add(table, layout)
+        add(table, spec)
 
     monkeypatch.setattr(lake_room, "add_columns", interrupted)
     assert set(schema_of(local_lake(tmp_path).open(ALERT_INFO.name))) == set(ALERT_INFO.schema)
@@ -138,10 +135,15 @@ def test_a_reader_needs_no_right_to_add_columns(tmp_path: Path) -> None:
 
 def test_a_column_of_another_type_is_refused_by_name(tmp_path: Path) -> None:
     other = tuple(
-        Layout(layout.name, pl.Schema({**layout.schema, "Severity": pl.Int64()}), layout.partition_by)
-        if layout.name == ALERT_INFO.name
-        else layout
-        for layout in LAYOUTS
+        replace(
+            spec,
+            columns=tuple(
+                replace(column, dtype=pl.Int64()) if column.name == "Severity" else column for column in spec.columns
+            ),
+        )
+        if spec.name == ALERT_INFO.name
+        else spec
+        for spec in LAKE_TABLES
     )
     Lake(str(tmp_path), other).open(ALERT_INFO.name)
     with pytest.raises(LakeError, match=f"table {ALERT_INFO.name}, column Severity: the lake holds Int64"):
@@ -149,7 +151,7 @@ def test_a_column_of_another_type_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_table_of_another_partitioning_is_refused(tmp_path: Path) -> None:
-    Lake(str(tmp_path), (Layout(ALERT_INFO.name, pl.Schema({"export_date": pl.Date()})),)).open(ALERT_INFO.name)
-    broken = Layout(ALERT_INFO.name, ALERT_INFO.schema, ("tenant_id",))
+    Lake(str(tmp_path), (TableSpec(ALERT_INFO.name, (EXPORT_DATE,)),)).open(ALERT_INFO.name)
+    broken = TableSpec(ALERT_INFO.name, ALERT_INFO.all_columns, ("tenant_id",))
     with pytest.raises(LakeError, match="partitioned by export_date instead of tenant_id"):
         Lake(str(tmp_path), (broken,)).open(ALERT_INFO.name)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.ids import Ids
 from defender_assets.core.lake import Commit, Fenced, Lake
 from defender_assets.core.tables import ALERT_INFO
-from defender_assets.settings import LAYOUTS
 from defender_assets_tests.exports import DAY, TENANT
 
 
@@ -25,7 +25,7 @@ def write(lake: Lake, target: Fenced, *numbers: int) -> None:
 
 
 def test_what_a_run_wrote_itself_is_known_without_reading_and_what_others_wrote_is_read(tmp_path: Path) -> None:
-    lake, largest = Lake(str(tmp_path), LAYOUTS), 2**128 - 1
+    lake, largest = Lake(str(tmp_path), LAKE_TABLES), 2**128 - 1
     ids = Ids(DAY)
 
     def held(*numbers: int) -> list[str]:
@@ -41,7 +41,7 @@ def test_what_a_run_wrote_itself_is_known_without_reading_and_what_others_wrote_
 
 
 def test_ids_that_are_not_kept_are_read_from_the_opening(tmp_path: Path) -> None:
-    lake = Lake(str(tmp_path), LAYOUTS)
+    lake = Lake(str(tmp_path), LAKE_TABLES)
     before = opened(lake).table
     write(lake, opened(lake), 1, 2)
     ids = Ids(DAY)

@@ -26,7 +26,7 @@ def put(lake: Lake, content: bytes, start: int = 0, created_at: datetime = FIRST
         "batch": target.version + 1,
         "content": content,
     }
-    lake.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], target.version + 1))
+    lake.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], target.version + 1))
 
 
 def source(offset: int, table: str = ALERT_INFO.name, blob: str = PATH) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from defender_assets.catalog import BRIEFS, DERIVED, LEADS, STORIES
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import BRIEFS, DERIVED, LEADS, STORIES, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import list_all, list_days, survey

@@ -3,13 +3,14 @@
 import polars as pl
 import pytest
 
+from defender_assets.catalog import LEADS
 from defender_assets.core import raw, typed
-from defender_assets.core.derived import LEADS, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.replay import replay
-from defender_assets.core.tables import ALERT_INFO, Table
+from defender_assets.core.tables import ALERT_INFO, QUARANTINE, Table
 from defender_assets_tests.exports import DAY, Folder, blob_path, line, properties, records
 
 
@@ -21,7 +22,7 @@ def refused_by_an_older_reader(lake: Lake, export: DirectoryExport, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(Table, "category", "AdvancedHunting-Renamed")
         typed.derive(lake, ALERT_INFO, DAY)
-    assert lake.read(typed.QUARANTINE).collect().height == 4
+    assert lake.read(QUARANTINE).collect().height == 4
     rebuild_day(lake, LEADS, DAY)
 
 
@@ -32,7 +33,7 @@ def test_lines_that_parse_now_move_into_the_table_once(
     (done,) = replay(lake)
     assert (done.lines, done.readable, done.rebuilt) == (4, 3, True)
     assert lake.read(ALERT_INFO.name).collect().height == 3
-    assert lake.read(typed.QUARANTINE).select("content").collect().rows() == [(b"no record",)]
+    assert lake.read(QUARANTINE).select("content").collect().rows() == [(b"no record",)]
     (again,) = replay(lake)
     assert (again.lines, again.readable, again.rebuilt) == (1, 0, False)
     assert lake.read(ALERT_INFO.name).collect().height == 3
@@ -51,10 +52,10 @@ def test_what_is_built_on_the_table_becomes_stale(
 
 def test_a_dry_run_changes_nothing(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
     refused_by_an_older_reader(lake, export, monkeypatch)
-    before = lake.read(typed.QUARANTINE).collect()
+    before = lake.read(QUARANTINE).collect()
     (done,) = replay(lake, [DAY], dry_run=True)
     assert (done.readable, done.rebuilt) == (3, False)
-    assert lake.read(typed.QUARANTINE).collect().equals(before)
+    assert lake.read(QUARANTINE).collect().equals(before)
 
 
 def test_the_head_of_a_line_above_16_mib_is_not_taken_for_a_record(lake: Lake) -> None:
@@ -67,7 +68,7 @@ def test_the_head_of_a_line_above_16_mib_is_not_taken_for_a_record(lake: Lake) -
         "reason": "line_too_long",
         "content": line(ALERT_INFO, properties(ALERT_INFO), tenant="t").strip(),
     }
-    target = lake.fenced(typed.QUARANTINE, DAY)
-    lake.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 1))
+    target = lake.fenced(QUARANTINE, DAY)
+    lake.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], 1))
     (done,) = replay(lake)
     assert (done.lines, done.readable) == (1, 0)

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
-from defender_assets.core.spans import days_between, distinct_records
+from defender_assets.core.delta.openings import days_between
+from defender_assets.core.spans import distinct_records
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets_tests.core.alert_rows import DAY, EVE, OTHER_TENANT, frame, info
 

@@ -10,16 +10,15 @@ import polars as pl
 import pytest
 
 from defender_assets.core import ahead, chunks, raw, typed
-from defender_assets.core.batches import RawBatches
+from defender_assets.core.batches import RawBatches, Source
 from defender_assets.core.delta.fences import version_of
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import UnbalancedError
 from defender_assets.core.glimpse import glimpse
 from defender_assets.core.lake import Commit, Fenced, Lake
 from defender_assets.core.lines.parsing import parse
-from defender_assets.core.lines.records import Source
 from defender_assets.core.lines.rows import Parsed
-from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, QUARANTINE, Table
 from defender_assets_tests.exports import (
     DAY,
     MOMENT,
@@ -49,7 +48,7 @@ class Setup(NamedTuple):
         return self.lake.read(ALERT_INFO.name).sort("export_date", "record_id").collect()
 
     def quarantined(self) -> pl.DataFrame:
-        return self.lake.read(typed.QUARANTINE).sort("blob", "byte_offset").collect()
+        return self.lake.read(QUARANTINE).sort("blob", "byte_offset").collect()
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def test_a_run_that_died_between_quarantine_and_table_is_taken_up(
     commit = Lake.commit
 
     def dying(self: Lake, target: Fenced, rows: Commit) -> None:
-        if target.layout.name == ALERT_INFO.name:
+        if target.spec.name == ALERT_INFO.name:
             raise KeyboardInterrupt
         commit(self, target, rows)
 

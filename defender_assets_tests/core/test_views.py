@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.typed import QUARANTINE
+from defender_assets.core.tables import QUARANTINE
 from defender_assets.core.views import (
     collected,
     current_leads,
@@ -27,7 +27,7 @@ def put(lake: Lake, name: str, day: date, *rows: Mapping[str, Any]) -> None:
     """Rows of one day; what a row does not say is null."""
     target = lake.fenced(name, day)
     said = [{"tenant_id": TENANT, "export_date": day, **row} for row in rows]
-    lake.commit(target, Commit([pl.DataFrame(said, schema=target.layout.schema)], target.version + 1))
+    lake.commit(target, Commit([pl.DataFrame(said, schema=target.spec.schema)], target.version + 1))
 
 
 def test_a_lead_stands_as_its_latest_partition_says(lake: Lake) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from defender_assets.catalog import DERIVED, LEADS, STORIES
 from defender_assets.core import raw
-from defender_assets.core.derived import DERIVED, LEADS, STORIES, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.pending import survey
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets.core.upkeep.compaction import compact_day

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from defender_assets.core import chunks, raw, typed
-from defender_assets.core.delta import conflicts
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.catalog import DERIVED
+from defender_assets.core import chunks, raw, retries, typed
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import Export
 from defender_assets.core.lake import Lake
 from defender_assets.core.lines import records
@@ -64,7 +64,7 @@ def small_sizes() -> Iterator[None]:
     functions: tuple[Any, ...] = (chunks.Fetch.chunks, chunks.Fetch.up_to)
     defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
     numbers = [(chunks, "LONGEST_LINE", LONGEST_LINE), (records, "LONGEST_LINE", LONGEST_LINE)]
-    numbers += [(chunks, "IN_FLIGHT", 1), (conflicts, "LONGEST_PAUSE", 0)]
+    numbers += [(chunks, "IN_FLIGHT", 1), (retries, "LONGEST_CONFLICT_PAUSE", timedelta(0))]
     before = [getattr(module, name) for module, name, _ in numbers]
     try:
         for function in functions:

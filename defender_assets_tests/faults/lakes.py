@@ -59,11 +59,11 @@ class FaultyLake(Lake):
     @classmethod
     def over(cls, lake: Lake, number: int, moment: Moment, event: Callable[[], object]) -> "FaultyLake":
         """The lake given, with the event at its n-th commit."""
-        return cls(lake.uri, lake.layouts, lake.account, lake.keep_days, fault=AtCommit(number, moment, event))
+        return cls(lake.uri, lake.tables, lake.account, lake.keep_days, fault=AtCommit(number, moment, event))
 
     def commit(self, target: Fenced, commit: Commit) -> None:
         fault = self.fault
-        fault.seen.append(target.layout.name)
+        fault.seen.append(target.spec.name)
         if len(fault.seen) != fault.number:
             super().commit(target, commit)
             return
@@ -85,7 +85,7 @@ class Overtaken(Lake):
     @classmethod
     def of(cls, lake: Lake, event: Callable[[], object]) -> "Overtaken":
         """The lake given, with the event."""
-        return cls(lake.uri, lake.layouts, lake.account, lake.keep_days, [event])
+        return cls(lake.uri, lake.tables, lake.account, lake.keep_days, [event])
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
         target = super().fenced(name, day, fence)

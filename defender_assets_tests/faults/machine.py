@@ -15,14 +15,14 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from defender_assets.catalog import DERIVED
 from defender_assets.core import raw, typed
 from defender_assets.core.chunks import TornLineError
-from defender_assets.core.derived import DERIVED
 from defender_assets.core.export import Export
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
-from defender_assets.core.tables import ALERT_EVIDENCE
+from defender_assets.core.tables import ALERT_EVIDENCE, QUARANTINE
 from defender_assets.core.upkeep.compaction import compact_day
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.export.places import Directory, Place, account_place
@@ -122,7 +122,7 @@ class Interruptions(RuleBasedStateMachine):
 
     @rule(day=days, table=tables)
     def compact(self, day: date, table: Any) -> None:
-        for name in (table.raw, table.name, typed.QUARANTINE):
+        for name in (table.raw, table.name, QUARANTINE):
             compact_day(self.lake, name, day)
         self.truth.check_raw(table)
 
@@ -219,8 +219,8 @@ class Interruptions(RuleBasedStateMachine):
         type(self).steps += 1
         # of one table and day alone: reading all of them at each step would cost more than the step
         table, day = ALERT_EVIDENCE.name, DAYS[1]
-        for name in (ALERT_EVIDENCE.raw, typed.QUARANTINE, table, *(derived.name for derived in DERIVED)):
-            fence = f"{table if name == typed.QUARANTINE else name}/{day}"
+        for name in (ALERT_EVIDENCE.raw, QUARANTINE, table, *(derived.name for derived in DERIVED)):
+            fence = f"{table if name == QUARANTINE else name}/{day}"
             version = self.lake.fenced(name, day, fence).version
             assert version >= self.versions.get(name, 0), f"{name}: the version fell to {version}"
             self.versions[name] = version

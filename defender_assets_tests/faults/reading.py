@@ -10,6 +10,7 @@ import pytest
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core import lake, raw
 from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.account.container import create_container
@@ -18,7 +19,6 @@ from defender_assets.core.export import BlobChangedError
 from defender_assets.core.failures import ExportError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO
-from defender_assets.settings import LAYOUTS
 from defender_assets_tests.export.places import Account
 from defender_assets_tests.exports import DAY
 from defender_assets_tests.faults.exports import FaultyExport, changed, refused
@@ -217,6 +217,6 @@ def another_first_run_makes_the_container_that_was_not_found(ground: Ground) -> 
             return False
 
         with patch.object(lake, "is_missing", made_meanwhile):
-            first = Lake("az://lake/tables", LAYOUTS, account)
+            first = Lake("az://lake/tables", LAKE_TABLES, account)
             assert not first.exists(ALERT_INFO.raw)
             assert first.open(ALERT_INFO.raw).version() == 0

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import polars as pl
 
+from defender_assets.catalog import DERIVED
 from defender_assets.core import typed
-from defender_assets.core.derived import DERIVED, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.lake import Lake
-from defender_assets.core.tables import TABLES
+from defender_assets.core.tables import QUARANTINE, TABLES
 from defender_assets_tests.day_runs import NOT_PROMISED, promised_rows
 from defender_assets_tests.exports import local_lake
 from defender_assets_tests.faults.truth import DAYS
@@ -33,7 +34,7 @@ def tables_of(lake: Lake) -> dict[str, pl.DataFrame]:
     """What two lakes of the same raw bytes must agree in, table by table."""
     held = {table.name: (lake.read(table.name), ["export_date", "record_id"]) for table in TABLES}
     line = ["export_date", "table_name", "tenant_id", "blob", "blob_created_at", "byte_offset"]
-    frames = {typed.QUARANTINE: lake.read(typed.QUARANTINE).drop("batch").sort(line)}
+    frames = {QUARANTINE: lake.read(QUARANTINE).drop("batch").sort(line)}
     frames |= {derived.name: promised_rows(lake, derived) for derived in DERIVED}
     frames |= {
         name: rows.drop(NOT_PROMISED, strict=False).sort("tenant_id", *key) for name, (rows, key) in held.items()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core import ahead, chunks, derived, lake, pending, raw, typed
+from defender_assets.core import ahead, chunks, derived, lake, pending, raw, retries, typed
 from defender_assets.core.account import container
-from defender_assets.core.delta import arrow, conflicts
+from defender_assets.core.delta import arrow, layouts
 from defender_assets.core.export import AzureExport, DirectoryExport, blobs
 from defender_assets.core.failures import DefenderAssetsError
 from defender_assets.core.upkeep import compaction
@@ -68,7 +68,7 @@ COMPACTION_HANDLE = Guard(
     "lake.commit(target,",
     "lake.commit(lake.fenced(part.table, part.day, fence_of(part.fence, part.day)),",
 )
-ROUNDS = Guard("rounds", conflicts, "in_rounds", "except CommitFailedError", "except ZeroDivisionError")
+ROUNDS = Guard("rounds", retries, "in_rounds", "except CommitFailedError", "except ZeroDivisionError")
 BOTH_VERSIONS = Guard(
     "both versions",
     typed,
@@ -76,7 +76,7 @@ BOTH_VERSIONS = Guard(
     "min(quarantine.version, target.version)",
     "max(quarantine.version, target.version)",
 )
-LOOK_BACK = Guard("the look-back", derived.Derived, "target_version", "range(upstream.days + 1)", "range(1)")
+LOOK_BACK = Guard("the look-back", layouts.TableSpec, "upstream_version", "range(upstream.days + 1)", "range(1)")
 STALE_LEADS = Guard("stale leads", pending, "_stale", "version < upstream", "False")
 STALE_TABLES = Guard("stale tables", pending, "_stale", "version < raw", "False")
 

@@ -78,7 +78,7 @@ def test_a_fault_of_a_listing_costs_a_run_at_most(cloud: Ground, proxy: Proxy, f
 def azure_lake(cloud: Ground, proxy: Proxy) -> Ground:
     """The ground with its lake in Azure behind the proxy, and something to do there."""
     account = from_connection_string("DEFENDER_LAKE_CONNECTION_STRING", proxy.emulator.connection_string)
-    cloud.lake = cloud.truth.lake = Lake("az://lake/tables", cloud.lake.layouts, account)
+    cloud.lake = cloud.truth.lake = Lake("az://lake/tables", cloud.lake.tables, account)
     cloud.write(*THREE)
     cloud.run()
     return cloud

@@ -13,8 +13,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from defender_assets.core.lake import Lake
-from defender_assets.core.tables import TABLES, Table
-from defender_assets.core.typed import QUARANTINE
+from defender_assets.core.tables import QUARANTINE, TABLES, Table
 from defender_assets_tests.export.places import Place
 from defender_assets_tests.exports import DAY, OTHER_TENANT, TENANT
 from defender_assets_tests.faults.streams import MARK, Line, Slot

@@ -28,9 +28,9 @@ class Telling(Lake):
     """A lake that tells its commits."""
 
     def commit(self, target: Fenced, commit: Commit) -> None:
-        _tell(f"begin {target.layout.name}")
+        _tell(f"begin {target.spec.name}")
         super().commit(target, commit)
-        _tell(f"end {target.layout.name}")
+        _tell(f"end {target.spec.name}")
 
 
 @dataclass
@@ -108,7 +108,7 @@ def main() -> None:
     """Do as told until the parent closes the pipe."""
     settings = load_settings()
     plain = settings.lake()
-    lake = Telling(plain.uri, plain.layouts, plain.account, plain.keep_days)
+    lake = Telling(plain.uri, plain.tables, plain.account, plain.keep_days)
     _tell(READY)
     for told in sys.stdin:
         what, *days = told.split()

@@ -11,12 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from defender_assets.core import raw, typed
-from defender_assets.core.derived import DERIVED
+from defender_assets.catalog import DERIVED
+from defender_assets.core import raw
 from defender_assets.core.export import Export
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
-from defender_assets.core.tables import TABLES
+from defender_assets.core.tables import QUARANTINE, TABLES
 from defender_assets.settings import load_settings
 from defender_assets_tests.day_runs import promised_rows, run_day
 from defender_assets_tests.days import keep_clear_of_midnight
@@ -120,7 +120,7 @@ def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
 
 def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path) -> None:
     wait_for(lambda: at_the_truth(site), LONGEST_WAIT, "the truth", site.installation)
-    quiet = Lake(str(tmp_path / "quiet"), site.lake.layouts)
+    quiet = Lake(str(tmp_path / "quiet"), site.lake.tables)
     for day in site.days:
         run_day(quiet, site.export, day)
     for table in TABLES:
@@ -136,7 +136,7 @@ def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path
         assert found.equals(expected)
         assert found.height
     bad = [
-        lake.read(typed.QUARANTINE).sort("table_name", "blob", "byte_offset").drop("batch", "blob_created_at").collect()
+        lake.read(QUARANTINE).sort("table_name", "blob", "byte_offset").drop("batch", "blob_created_at").collect()
         for lake in (site.lake, quiet)
     ]
     assert bad[0].equals(bad[1])

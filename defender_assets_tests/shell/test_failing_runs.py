@@ -89,7 +89,7 @@ def test_one_failing_container_keeps_leads_from_being_built_but_not_its_neighbou
 
 def test_a_lake_that_cannot_be_written_is_named_in_one_line(workshop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
-    result = workshop.with_resources(lake=Lake(str(tmp_path / "a-file"), workshop.lake.layouts)).run(yesterday())
+    result = workshop.with_resources(lake=Lake(str(tmp_path / "a-file"), workshop.lake.tables)).run(yesterday())
     said = error_of(result, ALERT_INFO.raw).message.strip()
     assert "\n" not in said
     assert f"cannot open {ALERT_INFO.raw} in {tmp_path}/a-file" in said
@@ -132,7 +132,7 @@ def test_nothing_that_dagster_keeps_of_a_failing_run_holds_a_key(
     if place == "export":
         broken = workshop.with_resources(export=AzureExport(guarded))
     else:
-        broken = workshop.with_resources(lake=Lake("az://lake/tables", workshop.lake.layouts, guarded))
+        broken = workshop.with_resources(lake=Lake("az://lake/tables", workshop.lake.tables, guarded))
     home = tmp_path / "dagster"
     home.mkdir()
     with dg.instance_for_test(temp_dir=str(home)) as instance:

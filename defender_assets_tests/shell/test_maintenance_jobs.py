@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.core.derived import LEADS
+from defender_assets.catalog import LEADS
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
-from defender_assets.core.upkeep import compaction
 from defender_assets_tests.days import day_before, yesterday
+from defender_assets_tests.exports import compacted_above
 from defender_assets_tests.shell.workshop import Workshop, metadata_of
 
 
@@ -34,10 +34,8 @@ def test_it_does_no_harm_to_a_lake_that_is_empty(workshop: Workshop) -> None:
     assert maintain(workshop).success
 
 
-def test_it_compacts_days_of_many_files_and_no_day_is_behind_for_it(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compaction, "MANY_FILES", 2)
+def test_it_compacts_days_of_many_files_and_no_day_is_behind_for_it(workshop: Workshop) -> None:
+    workshop = workshop.with_resources(lake=compacted_above(workshop.lake, 2))
     workshop.sweep()
     for first in (0, 2, 4):
         workshop.put(yesterday(), first)
@@ -86,7 +84,7 @@ def test_a_day_on_the_border_is_kept(workshop: Workshop) -> None:
 
 
 def test_a_table_that_fails_stops_no_other_and_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "MANY_FILES", 1)
+    workshop = workshop.with_resources(lake=compacted_above(workshop.lake, 1))
     for first in (0, 2):
         workshop.put(yesterday(), first)
         workshop.run(yesterday())

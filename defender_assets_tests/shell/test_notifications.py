@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from defender_assets import assets
-from defender_assets.core.derived import LEADS
+from defender_assets.catalog import LEADS
 from defender_assets.core.lake import Commit
 from defender_assets.core.notices import Notifying, Webhook
 from defender_assets.core.notices.health import CHECK_FAILED, RUN_FAILED
@@ -58,7 +58,7 @@ def test_the_sensor_is_there_and_on_when_a_webhook_is_set(workshop: Workshop, te
 def test_a_lead_is_told_once_though_the_instance_is_lost(telling: Workshop, receiver: Receiver) -> None:
     target = telling.lake.fenced(LEADS.name, yesterday())
     row = {"tenant_id": "t", "export_date": yesterday(), "lead_id": "l", "alert_id": "a", "title": "T", "risk_score": 9}
-    telling.lake.commit(target, Commit([pl.DataFrame([row], schema=target.layout.schema)], 1))
+    telling.lake.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], 1))
     assert notify(telling) == "slack: 1 notice in 1 message"
     assert notify(telling) == "slack: 0 notices in 0 messages"
     with dg.DagsterInstance.ephemeral() as other:

@@ -9,8 +9,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from defender_assets.catalog import DERIVED, LEADS
 from defender_assets.core.delta.fences import version_of
-from defender_assets.core.derived import DERIVED, LEADS, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.lake import Lake
 from defender_assets.core.pending import survey
 from defender_assets.core.raw import ingest
@@ -199,7 +200,7 @@ def test_a_range_run_does_every_day_and_the_same_as_a_run_a_day(workshop: Worksh
     result = workshop.run(tags={RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()})
     assert result.success
     assert sorted(materialized(result)) == sorted((asset, day.isoformat()) for asset in ASSETS for day in days)
-    by_day = Lake(f"{tmp_path}/by-day", workshop.lake.layouts)
+    by_day = Lake(f"{tmp_path}/by-day", workshop.lake.tables)
     for day in days:
         for table in TABLES:
             ingest(by_day, workshop.export, table, day)

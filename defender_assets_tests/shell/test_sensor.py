@@ -9,8 +9,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from defender_assets import assets
 from defender_assets.core import raw, typed
-from defender_assets.core.pauses import FIRST_PAUSE, LONGEST_PAUSE, pause_after
 from defender_assets.core.pending import survey
+from defender_assets.core.retries import FIRST_PAUSE, LONGEST_PAUSE, exponential_backoff
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
 from defender_assets.jobs import PARTITION_TAG
 from defender_assets.sensors import (
@@ -180,7 +180,7 @@ def test_a_listing_that_fails_for_all_days_fails_the_tick_in_one_line(swept: Wor
 
 
 def test_pauses_double_from_a_minute_to_an_hour() -> None:
-    pauses = [pause_after(attempts) for attempts in range(2000)]
+    pauses = [exponential_backoff(attempts) for attempts in range(2000)]
     assert pauses[0] == timedelta(0)
     assert pauses[1:4] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
     assert max(pauses) == pauses[-1] == LONGEST_PAUSE

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.core.pauses import FIRST_PAUSE
-from defender_assets.core.pending import PARTITIONED
+from defender_assets.catalog import DAILY
+from defender_assets.core.retries import FIRST_PAUSE
 from defender_assets.core.tables import ALERT_INFO
 from defender_assets.metadata.reports import NO_BLOBS
 from defender_assets.sensors import first_sweep
@@ -33,7 +33,7 @@ def green(workshop: Workshop, asset: str) -> set[str]:
 
 def reports(workshop: Workshop) -> int:
     """How many materializations Dagster holds, of all assets."""
-    records = [workshop.instance.fetch_materializations(dg.AssetKey(asset), 100).records for asset in PARTITIONED]
+    records = [workshop.instance.fetch_materializations(dg.AssetKey(asset), 100).records for asset in DAILY]
     return sum(map(len, records))
 
 
@@ -111,7 +111,7 @@ def test_days_without_blobs_are_told_from_missing_ones(workshop: Workshop) -> No
     assert workshop.sweep().success
     empty = ended() - {start().isoformat(), yesterday().isoformat()}
     assert len(empty) > 5
-    for asset in PARTITIONED:
+    for asset in DAILY:
         assert green(workshop, asset) == empty, asset
         told = workshop.instance.get_latest_materialization_event(dg.AssetKey(asset))
         assert told is not None
@@ -168,5 +168,5 @@ def test_days_that_the_lake_no_longer_keeps_are_not_called_empty(workshop: Works
 def test_a_sweep_changes_nothing_but_creates_the_tables(workshop: Workshop) -> None:
     workshop.put(old())
     workshop.sweep()
-    for layout in workshop.lake.layouts:
+    for layout in workshop.lake.tables:
         assert workshop.lake.read(layout.name).collect().is_empty()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
+from defender_assets.core.batches import Source
 from defender_assets.core.export import AzureExport, BlobChangedError
 from defender_assets.core.failures import ExportError
-from defender_assets.core.lines.records import Source
 from defender_assets.core.lines.rows import parse_chunk
 from defender_assets.core.tables import TABLES, Table
 

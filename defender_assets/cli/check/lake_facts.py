@@ -20,12 +20,13 @@ from defender_assets.core.account.azure import AzureAccount
 from defender_assets.core.account.container import container_of
 from defender_assets.core.account.refusals import explain
 from defender_assets.core.account.sas import WRITE
-from defender_assets.core.delta.layouts import Layout
+from defender_assets.core.delta.layouts import TableSpec
 from defender_assets.core.delta.openings import scan
 from defender_assets.core.failures import LakeError, scrub
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.pending import DayBehind, survey
 from defender_assets.core.raw import tenants_held
+from defender_assets.core.tables import Column
 
 if TYPE_CHECKING:
     from defender_assets.core.export import Export
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 # emulators before Azurite 3.37 fail at the third
 COMMITS = 3
-_TRIAL = pl.Schema({"export_date": pl.Date(), "number": pl.Int64()})
+_TRIAL = (Column("export_date", pl.Date(), "Day of the trial"), Column("number", pl.Int64(), "Number of the commit"))
 
 
 @dataclass
@@ -57,7 +58,7 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
         if lake.account:
             _reach(lake.account, lake.uri)
         write_and_read_back(lake, today)
-        facts.tables = [layout.name for layout in lake.layouts if lake.exists(layout.name)]
+        facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
         facts.tenants = sorted(tenants_held(lake))
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
@@ -88,23 +89,23 @@ def write_and_read_back(lake: Lake, day: date) -> None:
     Raises:
         LakeError: when a commit fails or the rows are not there.
     """
-    layout = Layout(f"_check_{secrets.token_hex(6)}", _TRIAL)
-    trial = replace(lake, layouts=(layout,))
+    spec = TableSpec(f"_check_{secrets.token_hex(6)}", _TRIAL)
+    trial = replace(lake, tables=(spec,))
     made = [] if lake.account else _missing_folders(Path(lake.uri))
     number = 0
     try:
         for number in range(1, COMMITS + 1):
-            target = trial.fenced(layout.name, day)
-            row = pl.DataFrame({"export_date": [day], "number": [number]}, schema=_TRIAL)
+            target = trial.fenced(spec.name, day)
+            row = pl.DataFrame({"export_date": [day], "number": [number]}, schema=spec.schema)
             trial.commit(target, Commit([row], number))
-        held = scan(trial.open(layout.name)).select(pl.len()).collect().item()
+        held = scan(trial.open(spec.name)).select(pl.len()).collect().item()
     except CommitFailedError as error:
         raise LakeError(f"cannot commit to {lake.describe()}: {scrub(str(error))[:300]}") from None
     except LakeError as error:
         hint = " (commit 1 went well: an emulator must be Azurite 3.37 or newer)" if number > 1 else ""
         raise LakeError(f"{error}{hint}") from None
     finally:
-        _remove(trial, layout.name)
+        _remove(trial, spec.name)
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()

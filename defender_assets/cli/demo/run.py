@@ -52,7 +52,7 @@ def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.D
 
 
 def _told(day: date, seconds: float, result: "dg.ExecuteInProcessResult") -> DayRun:
-    from defender_assets.core.derived import LEADS, STORIES
+    from defender_assets.catalog import LEADS, STORIES
 
     totals: dict[str, int] = {}
     partition: dict[str, int] = {}

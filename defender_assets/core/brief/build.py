@@ -14,9 +14,9 @@ from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
 from defender_assets.core.brief.timelines import STORIES_SHOWN, story_entry
 from defender_assets.core.brief.words import KINDS, clipped, day_words
 from defender_assets.core.counting import counted
+from defender_assets.core.delta.openings import days_between
 from defender_assets.core.keys import LEAD_KEY
 from defender_assets.core.muted import unmuted
-from defender_assets.core.spans import days_between
 
 HEADLINE = 240
 

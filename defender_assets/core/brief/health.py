@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS
-from defender_assets.core.spans import days_between
+from defender_assets.core.delta.openings import days_between
 
 
 @dataclass(frozen=True)

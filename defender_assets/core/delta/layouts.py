@@ -1,18 +1,22 @@
-"""How a Delta table is laid out, and how a table that another version of this project made is brought to that.
+"""What a Delta table is like: columns, partitions, fences, compaction, upstreams. And how an older one is upgraded.
 
 A column that the table lacks is added, and is null in the rows that were there. A column that this version does not
 know stays, and is null in the rows that this version writes. Anything else that differs is refused: delta-rs would
-cast silently. Opening and committing stand in `lake`.
+cast silently. Which tables exist is listed in `catalog`.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
 
 import polars as pl
 from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties
 
 from defender_assets.core.delta.arrow import arrow_schema
 from defender_assets.core.failures import LakeError
+from defender_assets.core.tables.schema import Column
 
 logger = logging.getLogger(__name__)
 
@@ -24,23 +28,73 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
 
+MANY_FILES = 100
+ROWS_AT_ONCE = 200_000
+
 
 @dataclass(frozen=True)
-class Layout:
-    """How a Delta table is laid out: its schema, its partition columns and how its files are written.
+class Upstream:
+    """A table that a derived table reads: partition D reads the upstream's partitions D-`days` to D."""
 
-    `chunks` names a column of large values: it gets no dictionary and no statistics, otherwise Parquet keeps
-    whole values as minimum and maximum in its footers.
+    name: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """When and how the small files of a day become few: sorted by `order`, of which the first column cuts the frames.
+
+    A day of more than `more_than` small files is compacted. At most about `at_once` rows are held in memory; with
+    `whole_hours` (raw) only mergeable hours are rewritten, and `at_once` counts bytes of content.
+    """
+
+    order: tuple[str, ...]
+    more_than: int = MANY_FILES
+    at_once: int = ROWS_AT_ONCE
+    whole_hours: bool = False
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One Delta table: its columns, its partitions, its fences, how it is compacted and what it is derived from.
+
+    Args:
+        name: of the table, which is the name of its asset too.
+        columns: in order.
+        partition_by: partition columns.
+        large_values: a column of large values. It gets no dictionary and no statistics, otherwise Parquet keeps whole
+            values as minimum and maximum in its footers.
+        fence_column: where rows of several fences share a day, the column whose values name the fences.
+        compaction: None where each run replaces the day as a whole.
+        upstreams: what a derived table reads, in the order in which it is opened.
+        daily: whether a day's run brings a partition of it up to date.
     """
 
     name: str
-    schema: pl.Schema
+    columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ("export_date",)
-    chunks: str | None = None
+    large_values: str | None = None
+    fence_column: str | None = None
+    compaction: Compaction | None = None
+    upstreams: tuple[Upstream, ...] = ()
+    daily: bool = True
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """Return the Polars schema of the table."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def upstream_version(self, day: date, version_of: Callable[[str, date], int]) -> int:
+        """Return the sum of the upstream versions, look-back included, that partition `day` would be built from."""
+        return sum(
+            version_of(upstream.name, day - timedelta(days=back))
+            for upstream in self.upstreams
+            for back in range(upstream.days + 1)
+        )
 
     def writer(self) -> WriterProperties:
         """Return how Parquet files of this table are written."""
-        if self.chunks is None:
+        if self.large_values is None:
             return WriterProperties(compression="ZSTD", compression_level=1)
         plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
         return WriterProperties(
@@ -49,52 +103,52 @@ class Layout:
             max_row_group_size=8,
             # long enough for a blob's whole path: a cut minimum and maximum would not agree
             statistics_truncate_length=1024,
-            column_properties={self.chunks: plain},
+            column_properties={self.large_values: plain},
         )
 
 
 def schema_of(table: DeltaTable) -> pl.Schema:
-    """Return the columns of this opening of a table, those included that only a newer version knows."""
+    """Return the columns of this snapshot of a table, including those that only a newer version knows."""
     return pl.Schema(table.schema().to_arrow())
 
 
-def columns_lacking(table: DeltaTable, layout: Layout) -> pl.Schema:
-    """Return the columns of the layout that this opening of the table has not got.
+def missing_columns(table: DeltaTable, spec: TableSpec) -> pl.Schema:
+    """Return the columns of the spec that this snapshot of the table lacks.
 
     Raises:
         LakeError: when a column has another type, or the table is partitioned otherwise.
     """
     held = schema_of(table)
-    if held == layout.schema:
+    if held == spec.schema:
         return pl.Schema()
     partitions = tuple(table.metadata().partition_columns)
-    if partitions != layout.partition_by:
+    if partitions != spec.partition_by:
         raise LakeError(
-            f"table {layout.name} is partitioned by {', '.join(partitions) or 'nothing'} instead of "
-            f"{', '.join(layout.partition_by)}: another program wrote it; name a lake of its own in DEFENDER_LAKE_URI"
+            f"table {spec.name} is partitioned by {', '.join(partitions) or 'nothing'} instead of "
+            f"{', '.join(spec.partition_by)}: another program wrote it; set DEFENDER_LAKE_URI to another lake"
         )
-    for name, dtype in layout.schema.items():
+    for name, dtype in spec.schema.items():
         if name in held and held[name] != dtype:
             raise LakeError(
-                f"table {layout.name}, column {name}: the lake holds {held[name]}, this version writes {dtype}; "
+                f"table {spec.name}, column {name}: the lake holds {held[name]}, this version writes {dtype}; "
                 "use the version that wrote the lake, or move the table's folder away and run its days again"
             )
-    return pl.Schema({name: dtype for name, dtype in layout.schema.items() if name not in held})
+    return pl.Schema({name: dtype for name, dtype in spec.schema.items() if name not in held})
 
 
-def add_columns(table: DeltaTable, layout: Layout) -> None:
-    """Add what the table lacks of its layout, on this very opening; it then shows the columns.
+def add_columns(table: DeltaTable, spec: TableSpec) -> None:
+    """Add the columns that the table lacks, on this very snapshot, which then shows them.
 
     Raises:
         CommitFailedError: when another writer changed the schema first; open the table again.
-        LakeError: as `columns_lacking`.
+        LakeError: as `missing_columns`.
     """
-    lacking = columns_lacking(table, layout)
-    if lacking:
-        table.alter.add_columns(Schema.from_arrow(arrow_schema(lacking)).fields)
-        logger.info("%s: an older version wrote it; added %s", layout.name, ", ".join(lacking))
+    missing = missing_columns(table, spec)
+    if missing:
+        table.alter.add_columns(Schema.from_arrow(arrow_schema(missing)).fields)
+        logger.info("%s: an older version wrote it; added %s", spec.name, ", ".join(missing))
 
 
-def with_lacking(rows: pl.LazyFrame, lacking: pl.Schema) -> pl.LazyFrame:
-    """Return the rows with nulls for the columns that their table lacks."""
-    return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in lacking.items())
+def add_missing_columns(rows: pl.LazyFrame, missing: pl.Schema) -> pl.LazyFrame:
+    """Return the rows with nulls in the columns that their table lacks."""
+    return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items())

@@ -1,4 +1,4 @@
-"""What one opening of a table shows: its rows, those of some days, how many the log counts. Nothing is written."""
+"""Snapshots of tables: all rows, or the rows of some days. Nothing is written here."""
 
 from datetime import date
 from typing import Any
@@ -35,13 +35,10 @@ def scan(table: DeltaTable) -> pl.LazyFrame:
 
 
 def scan_days(table: DeltaTable, first: date, last: date) -> pl.LazyFrame:
-    """Return the rows of the days `first`…`last`, both included, of exactly this opening of a table."""
-    return scan(table).filter(pl.col("export_date").is_between(first, last))
+    """Return the rows of the days `first` to `last`, both included, of exactly this snapshot of a table."""
+    return days_between(scan(table), first, last)
 
 
-def row_count(table: DeltaTable, day: date) -> int:
-    """Return how many rows the Delta log counts in a day of this opening of a table."""
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
-    if "partition.export_date" not in files.columns:
-        return 0
-    return int(files.filter(pl.col("partition.export_date") == day)["num_records"].sum())
+def days_between(rows: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
+    """Return the rows of the partitions `first` to `last`, both included."""
+    return rows.filter(pl.col("export_date").is_between(first, last))

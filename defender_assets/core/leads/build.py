@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.delta.openings import days_between
 from defender_assets.core.devices.as_of import devices_as_of
 from defender_assets.core.devices.changed import device_changes
 from defender_assets.core.devices.chosen import distinct_devices, primary_devices
@@ -23,7 +24,7 @@ from defender_assets.core.risk import Judgement
 from defender_assets.core.risk.muting import with_muted
 from defender_assets.core.risk.prevalence import with_prevalence
 from defender_assets.core.risk.score import with_score
-from defender_assets.core.spans import days_between, distinct_records
+from defender_assets.core.spans import distinct_records
 
 
 def build_leads(

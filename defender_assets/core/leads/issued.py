@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.delta.openings import days_between
 from defender_assets.core.devices.as_of import devices_as_of
 from defender_assets.core.devices.chosen import distinct_devices
 from defender_assets.core.keys import ALERT_KEY
-from defender_assets.core.spans import days_between
 
 
 def touched_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:

@@ -12,21 +12,9 @@ from msgspec import Raw
 
 from defender_assets.core.tables import Table
 
-REASONS = {
-    "not_json": "the line is not JSON in UTF-8",
-    "too_deep": "the line nests deeper than the parser goes",
-    "no_envelope": "the line holds no category, tenantId and properties object",
-    "foreign_table": "the record's category is that of another table",
-    "foreign_tenant": "the record claims another tenant than the folder it lies in",
-    "no_key": "the record has no AlertId or DeviceId",
-    "bad_timestamp": "the record has no readable Timestamp",
-    "line_too_long": "the line is longer than 16 MiB",
-}
-"""The closed set of quarantine reasons, with what each means."""
-
 
 class UnreadableLineError(Exception):
-    """The line is not a record; `reason` is one of `REASONS`, `detail` one short line."""
+    """The line is not a record; `reason` is one of `QUARANTINE_REASONS`, `detail` one short line."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from defender_assets.core.chunks import MEBIBYTE
+from defender_assets.core.batches import Source
+from defender_assets.core.counting import MEBIBYTE
 from defender_assets.core.lines.patience import Patience
-from defender_assets.core.lines.records import Gathered, Source, gather
-from defender_assets.core.lines.rows import QUARANTINE_SCHEMA, Parsed, Tally, parsed_rows
-from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.lines.records import Gathered, gather
+from defender_assets.core.lines.rows import Parsed, Tally, parsed_rows
+from defender_assets.core.tables import QUARANTINE_SCHEMA, TABLES, Table
 
 if TYPE_CHECKING:
     from defender_assets.core.lines.plain.reader import Plain

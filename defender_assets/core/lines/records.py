@@ -6,7 +6,6 @@ one is looked at field by field. Typed columns are made of the gathered records 
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from defender_assets.core.batches import Source
 from defender_assets.core.chunks import LONGEST_LINE
 from defender_assets.core.lines.envelopes import Opened, UnreadableLineError, open_line, read_object
 from defender_assets.core.lines.values import MisfitError, fit, wire_type
@@ -21,18 +21,6 @@ from defender_assets.core.tables import Column, Table
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ENVELOPE_KEY = "$envelope"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a chunk's bytes lie: the provenance that its rows get."""
-
-    tenant_id: str
-    day: date
-    blob: str
-    blob_created_at: datetime
-    byte_start: int
-    batch: int
 
 
 @dataclass(frozen=True)

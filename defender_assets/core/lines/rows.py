@@ -12,26 +12,11 @@ import msgspec
 import polars as pl
 from msgspec import Raw
 
-from defender_assets.core.lines.envelopes import REASONS, UnreadableLineError, read_object
-from defender_assets.core.lines.records import ENVELOPE_KEY, Gathered, Source, gather
+from defender_assets.core.batches import Source
+from defender_assets.core.lines.envelopes import UnreadableLineError, read_object
+from defender_assets.core.lines.records import ENVELOPE_KEY, Gathered, gather
 from defender_assets.core.lines.values import read_arrays, read_instants
-from defender_assets.core.tables import INSTANT, Column, Table
-
-QUARANTINE_COLUMNS = (
-    Column("tenant_id", pl.String(), "Entra tenant of the folder that the line lies in, lower case"),
-    Column("export_date", pl.Date(), "Day of arrival (UTC). The partition"),
-    Column("table_name", pl.String(), "Typed table that the line could not enter"),
-    Column("blob", pl.String(), "Path of the blob in its container"),
-    Column("blob_created_at", INSTANT, "Creation time of the blob: its generation"),
-    Column("byte_offset", pl.Int64(), "Offset in the blob of the line's first byte"),
-    Column("reason", pl.String(), f"Why: {'; '.join(f'{code} ({meaning})' for code, meaning in REASONS.items())}"),
-    Column("detail", pl.String(), "What exactly was wrong"),
-    Column(
-        "content", pl.Binary(), "The line as written, without its line end; of a line above 16 MiB the first 64 KiB"
-    ),
-    Column("batch", pl.Int64(), "Raw batch that brought the line"),
-)
-QUARANTINE_SCHEMA = pl.Schema({column.name: column.dtype for column in QUARANTINE_COLUMNS})
+from defender_assets.core.tables import INSTANT, QUARANTINE_SCHEMA, Column, Table
 
 
 @dataclass

@@ -4,7 +4,7 @@
 `slack`, `teams` as messages · `post` over HTTP · `rounds` in which order, so that nothing is lost or told twice.
 """
 
-from defender_assets.core.notices.schema import NOTICE_COLUMNS, NOTICE_LAYOUT, SENT_NOTICES
+from defender_assets.core.notices.schema import NOTICE_COLUMNS, SENT_NOTICES
 from defender_assets.core.notices.webhooks import Notifying, Webhook, notifying
 
-__all__ = ["NOTICE_COLUMNS", "NOTICE_LAYOUT", "SENT_NOTICES", "Notifying", "Webhook", "notifying"]
+__all__ = ["NOTICE_COLUMNS", "SENT_NOTICES", "Notifying", "Webhook", "notifying"]

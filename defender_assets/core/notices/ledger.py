@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from defender_assets.core.delta.conflicts import in_rounds
 from defender_assets.core.delta.openings import scan
 from defender_assets.core.lake import Commit, Fenced, Lake
 from defender_assets.core.notices.schema import NOTICE_SCHEMA, SENT_NOTICES
+from defender_assets.core.retries import retry_on_conflict
 
 FENCE = SENT_NOTICES
 LEDGER_DAYS = 60
@@ -143,7 +143,7 @@ def append(lake: Lake, target: Fenced, entries: Iterable[Entry], now: datetime) 
 def record(lake: Lake, entries: Iterable[Entry], now: datetime) -> None:
     """Add entries that tell what has happened: they hold whatever was written meanwhile."""
     told = tuple(entries)
-    in_rounds(lambda: append(lake, lake.fenced(SENT_NOTICES, now.date(), FENCE), told, now))
+    retry_on_conflict(lambda: append(lake, lake.fenced(SENT_NOTICES, now.date(), FENCE), told, now))
 
 
 def sent(entry: Entry, now: datetime) -> Entry:

@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.brief.entries import Row
-from defender_assets.core.derived import LEADS, STORIES
 from defender_assets.core.keys import LEAD_KEY, stable_id
 from defender_assets.core.lake import Lake
+from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.notices.health import CONDITIONS, Health
 from defender_assets.core.notices.ledger import RECOVERED, SENT, WATCH, WATCHING, Entry, Ledger, Standing, Subject
 from defender_assets.core.notices.notice import LEAD, STORY, Notice, of_condition, of_lead, of_story
 from defender_assets.core.notices.webhooks import Notifying
+from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.views import collected, latest_leads, standing_stories
 
 NEWS_DAYS = 30
@@ -90,7 +91,7 @@ def _watch(ledger: Ledger, destination: str, risk: int, now: datetime) -> tuple[
 def _leads(
     lake: Lake, ledger: Ledger, destination: str, who: Notifying, since: date, now: datetime
 ) -> Iterator[tuple[Notice, Standing]]:
-    held = lake.read(LEADS.name)
+    held = lake.read(LEADS_TABLE)
     rows = held.filter(pl.col("export_date") >= now.date() - timedelta(days=NEWS_DAYS))
     loud = (pl.col("risk_score") >= who.risk) & pl.col("muted_by").is_null()
     slim = rows.select(*LEAD_KEY, "export_date", loud=loud.fill_null(value=False))
@@ -113,7 +114,7 @@ def _stories(
     lake: Lake, ledger: Ledger, destination: str, who: Notifying, since: date, now: datetime
 ) -> Iterator[tuple[Notice, Standing]]:
     first = now.date() - timedelta(days=NEWS_DAYS)
-    held = lake.read(STORIES.name)
+    held = lake.read(STORIES_TABLE)
     seen = collected(lake, held.filter(_before(since)).select("tenant_id", "story_id", "lead_ids"))
     known = _Known(ledger, destination, seen.iter_rows())
     rows = held.filter(pl.col("export_date") >= first)
@@ -174,7 +175,7 @@ def _leads_of(lake: Lake, stories: list[dict[str, Any]], first: date) -> dict[tu
     """Return the latest rows of the stories' leads by tenant and lead."""
     wanted = pl.DataFrame(stories).select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
     columns = (*LEAD_KEY, "export_date", "alert_id", "title", "risk_score", "muted_by")
-    rows = lake.read(LEADS.name).filter(pl.col("export_date") >= first).select(columns)
+    rows = lake.read(LEADS_TABLE).filter(pl.col("export_date") >= first).select(columns)
     found = collected(lake, latest_leads(rows.join(wanted.lazy(), on=LEAD_KEY, how="semi")))
     return {(lead["tenant_id"], lead["lead_id"]): lead for lead in found.to_dicts()}
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from defender_assets.core.counting import counted
-from defender_assets.core.delta.conflicts import in_rounds
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Lake
 from defender_assets.core.notices import slack, teams
@@ -40,7 +39,7 @@ from defender_assets.core.notices.notice import Notice
 from defender_assets.core.notices.post import Answer, post
 from defender_assets.core.notices.texts import headline
 from defender_assets.core.notices.webhooks import SLACK, TEAMS, Notifying, Webhook
-from defender_assets.core.pauses import pause_after
+from defender_assets.core.retries import exponential_backoff, retry_on_conflict
 
 logger = logging.getLogger(__name__)
 Due = TypeVar("Due")
@@ -109,7 +108,7 @@ class Notifier:
     def _at(self, webhook: Webhook, health: Health) -> Report:
         report = Report(webhook.destination)
         begun = self.clock()
-        claims, pause = in_rounds(lambda: self._claim(webhook, health))
+        claims, pause = retry_on_conflict(lambda: self._claim(webhook, health))
         if pause.held_back(begun) and not claims:
             report.problem = f"waits until {pause.until:%Y-%m-%d %H:%M} UTC after {pause.attempts} failed attempts"
             return report
@@ -199,7 +198,7 @@ def _pause_of(ledger: Ledger, webhook: Webhook) -> Standing:
 def _waiting(webhook: Webhook, before: Standing, answer: Answer, now: datetime) -> Entry:
     """Return the pause of a destination: as long as it asks for, and never shorter than one that grows."""
     attempts = before.attempts + 1
-    wait = max(pause_after(attempts), answer.wait or timedelta(0))
+    wait = max(exponential_backoff(attempts), answer.wait or timedelta(0))
     return Entry(
         Subject(webhook.destination, PAUSE, None, webhook.destination), WAITING, until=now + wait, attempts=attempts
     )
@@ -217,7 +216,7 @@ def _released(groups: Sequence[Sequence[Claim]]) -> list[Entry]:
 def _refused(group: Sequence[Claim], now: datetime) -> list[Entry]:
     attempts = [claim.entry.attempts + 1 for claim in group]
     return [
-        _step(claim.entry, REFUSED, tried, now + pause_after(tried))
+        _step(claim.entry, REFUSED, tried, now + exponential_backoff(tried))
         for claim, tried in zip(group, attempts, strict=True)
     ]
 

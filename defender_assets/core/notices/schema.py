@@ -5,7 +5,6 @@ What a step means stands in `ledger`. No text of an alert and no address of a we
 
 import polars as pl
 
-from defender_assets.core.delta.layouts import Layout
 from defender_assets.core.tables.schema import Column, instant, integer, text, texts
 
 SENT_NOTICES = "sent_notices"
@@ -29,4 +28,3 @@ NOTICE_COLUMNS = (
 """Every column of `sent_notices`, in order."""
 
 NOTICE_SCHEMA = pl.Schema({column.name: column.dtype for column in NOTICE_COLUMNS})
-NOTICE_LAYOUT = Layout(SENT_NOTICES, NOTICE_SCHEMA)

@@ -5,9 +5,9 @@ from datetime import date
 import msgspec
 import polars as pl
 
+from defender_assets.core.delta.openings import days_between
 from defender_assets.core.ocsf.event import event_of
 from defender_assets.core.ocsf.schema import FINDING_SCHEMA
-from defender_assets.core.spans import days_between
 
 
 def build_findings(day: date, leads: pl.LazyFrame) -> pl.DataFrame:

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from defender_assets.core.delta.openings import days_between
 from defender_assets.core.keys import LEAD_KEY, stable_id
 from defender_assets.core.scoring import bounded, reason
-from defender_assets.core.spans import days_between
 from defender_assets.core.stories.groups import groups, shared_entities
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.ties import ties

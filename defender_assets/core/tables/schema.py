@@ -3,7 +3,7 @@
 The three tables themselves stand beside this file, one module each. Reading records into them is `records.py`'s job.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import polars as pl
@@ -13,17 +13,44 @@ TEXTS = pl.List(pl.String)
 LOGGED_ON_USERS = pl.List(pl.Struct({"UserName": pl.String, "DomainName": pl.String, "Sid": pl.String}))
 
 
+@dataclass(frozen=True, order=True)
+class Origin:
+    """A column of an upstream table."""
+
+    table: str
+    column: str
+
+
+def origins(words: str, **tables: str) -> tuple[Origin, ...]:
+    """Return the upstream columns that `words` names as `alias.column`, sorted; `tables` maps aliases to table names.
+
+    >>> origins("info.Title evidence.Title", info="a", evidence="b")
+    (Origin(table='a', column='Title'), Origin(table='b', column='Title'))
+
+    Raises:
+        KeyError: when an alias is unknown.
+    """
+    named = (word.partition(".") for word in words.split())
+    return tuple(sorted({Origin(tables[alias], column) for alias, _, column in named}))
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: its name as Microsoft (or we) spell it, its type in the lake and its meaning.
 
-    `known_words` are the words of an enumeration that were seen so far; every enumeration is open.
+    `known_words` are the words of an enumeration that were seen so far; every enumeration is open. `origins` are the
+    upstream columns that its values are made of: none for a constant, a day or what raw takes from a blob.
     """
 
     name: str
     dtype: pl.DataType
     meaning: str
     known_words: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
+
+    def made_from(self, origins: tuple[Origin, ...]) -> "Column":
+        """Return the column with its origins."""
+        return replace(self, origins=origins)
 
     @property
     def type_name(self) -> str:
@@ -125,8 +152,12 @@ class Table:
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:
-        """Return Microsoft's columns, then those of ours."""
-        return (*self.columns, *PROVENANCE)
+        """Return Microsoft's columns, then those of ours. A record is part of a line, a line part of a raw chunk."""
+        content = (Origin(self.raw, "content"),)
+        named_by_chunk = {name: (Origin(self.raw, name),) for name in ("tenant_id", "export_date", "blob")}
+        offset = {"byte_offset": (Origin(self.raw, "byte_start"), *content)}
+        made_from = named_by_chunk | offset
+        return tuple(column.made_from(made_from.get(column.name, content)) for column in (*self.columns, *PROVENANCE))
 
     @cached_property
     def schema(self) -> pl.Schema:

@@ -17,30 +17,21 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.chunks import MEBIBYTE
-from defender_assets.core.delta.conflicts import in_rounds
+from defender_assets.core.delta.data_files import data_files, files_of_day, fragmented_days, mergeable_hours
 from defender_assets.core.delta.fences import fence_of
-from defender_assets.core.delta.layouts import schema_of
-from defender_assets.core.delta.openings import scan
+from defender_assets.core.delta.layouts import TableSpec, schema_of
+from defender_assets.core.delta.openings import scan, scan_days
 from defender_assets.core.failures import LakeConflictError, LakeError
 from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.notices.schema import SENT_NOTICES
-from defender_assets.core.tables import TABLES
-from defender_assets.core.upkeep.small_files import files_of, full_days, hours_to_merge
+from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
 
-MANY_FILES = 100
-# of what was sent, two months are read at each tick of the notifying sensor
-FEW_FILES = 4
 # when no maintenance comes: a run has to read the day's ids from all files, some 0.2 ms each
 TOO_MANY_FILES = 300
-# Each commit makes appends to the table start again, and they have 20 rounds (`lake.in_rounds`).
+# Each commit makes appends to the table start again, and they have 20 attempts (`retries.retry_on_conflict`).
 DAYS_AT_ONCE = 8
 PATIENCE = 5
-ROWS_AT_ONCE = 200_000
-LINES_AT_ONCE = 10_000
-BYTES_AT_ONCE = 64 * MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -81,13 +72,15 @@ class Compacted:
 
 
 def compact(lake: Lake, name: str) -> list[Compacted]:
-    """Rewrite the days of a table that hold more than 100 small files (4 of `sent_notices`), a few days a call.
+    """Rewrite the days of a table that hold more small files than its spec allows, a few days a call.
 
     A day that other writers keep changing is left for the next call.
     """
+    rule = lake.spec(name).compaction
+    if rule is None:
+        return []
     done = []
-    more_than = FEW_FILES if name == SENT_NOTICES else MANY_FILES
-    for day, _ in full_days(lake.open(name), more_than)[:DAYS_AT_ONCE]:
+    for day, _ in fragmented_days(lake.open(name), rule.more_than)[:DAYS_AT_ONCE]:
         try:
             compacted = compact_day(lake, name, day)
         except LakeConflictError:
@@ -103,7 +96,7 @@ def relieve(lake: Lake, table: DeltaTable, name: str, day: date) -> None:
 
     The run's own work is committed by then, so nothing that goes wrong here ends it.
     """
-    if day not in dict(full_days(table, TOO_MANY_FILES)):
+    if day not in dict(fragmented_days(table, TOO_MANY_FILES)):
         return
     try:
         compact_day(lake, name, day)
@@ -118,56 +111,46 @@ def compact_day(lake: Lake, name: str, day: date) -> Compacted | None:
         LakeConflictError: when other writers won each time.
         LakeError: when the rows read are not the rows that the log counts; nothing is written then.
     """
-    parts = _parts(lake.open(name), name, day)
-    before = _count(lake.open(name), day)
-    moved = sum(in_rounds(lambda part=part: _rewrite(lake, part), PATIENCE) for part in parts)  # type: ignore[misc]
+    table = lake.open(name)
+    before = files_of_day(table, day).height
+    parts = _parts(table, lake.spec(name), day)
+    moved = sum(retry_on_conflict(_rewrite, lake, part, attempts=PATIENCE) for part in parts)
     if not moved:
         return None
-    done = Compacted(name, day, before, _count(lake.open(name), day), moved)
+    done = Compacted(name, day, before, files_of_day(lake.open(name), day).height, moved)
     logger.info("%s %s: %d files became %d", name, day, done.files_before, done.files_after)
     return done
 
 
-def _count(table: DeltaTable, day: date) -> int:
-    return files_of(table).filter(pl.col("export_date") == day).height
-
-
-def _parts(table: DeltaTable, name: str, day: date) -> list[Part]:
-    """Return what is to be rewritten of a day: of a typed table all, of quarantine by table, of raw whole hours."""
-    everything = pl.lit(value=True)
-    if name == SENT_NOTICES:
-        return [Part(name, name, day, (("", everything),), ("entry",), pl.lit(1, pl.Int64), ROWS_AT_ONCE)]
-    for source in TABLES:
-        if name == source.name:
-            order = (source.key, "Timestamp", "record_id")
-            return [Part(name, name, day, (("", everything),), order, pl.lit(1, pl.Int64), ROWS_AT_ONCE)]
-        if name == source.raw:
-            hours = tuple(
-                (
-                    f"tenant_id = '{tenant}' AND hour = {hour}",
-                    (pl.col("tenant_id") == tenant) & (pl.col("hour") == hour),
-                )
-                for of, tenant, hour in hours_to_merge(files_of(table)).iter_rows()
-                if of == day
-            )
-            size = pl.col("byte_end") - pl.col("byte_start")
-            return [Part(name, name, day, hours, ("byte_start",), size, BYTES_AT_ONCE)] if hours else []
-    if "table_name" in schema_of(table).names():
-        # quarantine, where each table has a fence of its own
+def _parts(table: DeltaTable, spec: TableSpec, day: date) -> list[Part]:
+    """Return what each commit rewrites of a day: all rows, the rows of each fence, or whole hours (raw)."""
+    rule = spec.compaction
+    if rule is None:
+        return []
+    rows = pl.lit(1, pl.Int64)
+    if rule.whole_hours:
+        size = pl.col("byte_end") - pl.col("byte_start")
+        hours = tuple(
+            (f"tenant_id = '{tenant}' AND hour = {hour}", (pl.col("tenant_id") == tenant) & (pl.col("hour") == hour))
+            for of, tenant, hour in mergeable_hours(data_files(table)).iter_rows()
+            if of == day
+        )
+        return [Part(spec.name, spec.name, day, hours, rule.order, size, rule.at_once)] if hours else []
+    if spec.fence_column is not None:
+        fences = scan_days(table, day, day).select(pl.col(spec.fence_column).unique().sort()).collect().to_series()
         return [
             Part(
-                name,
-                source.name,
+                spec.name,
+                fence,
                 day,
-                ((f"table_name = '{source.name}'", pl.col("table_name") == source.name),),
-                ("blob", "byte_offset", "blob_created_at"),
-                pl.lit(1, pl.Int64),
-                LINES_AT_ONCE,
+                ((f"{spec.fence_column} = '{fence}'", pl.col(spec.fence_column) == fence),),
+                rule.order,
+                rows,
+                rule.at_once,
             )
-            for source in TABLES
+            for fence in fences
         ]
-    # leads and stories are replaced as a whole by each run
-    return []
+    return [Part(spec.name, spec.name, day, (("", pl.lit(value=True)),), rule.order, rows, rule.at_once)]
 
 
 def _rewrite(lake: Lake, part: Part) -> int:

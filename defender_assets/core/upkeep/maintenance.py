@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
-from defender_assets.core.delta.conflicts import in_rounds
 from defender_assets.core.delta.layouts import PROPERTIES
 from defender_assets.core.lake import Lake
+from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.upkeep.compaction import Compacted, compact
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def let_old_days_leave(lake: Lake) -> dict[str, int]:
     """
     if lake.keep_days is None:
         return {}
-    return {layout.name: in_rounds(lambda name=layout.name: _leave(lake, name)) for layout in lake.layouts}  # type: ignore[misc]
+    return {spec.name: retry_on_conflict(_leave, lake, spec.name) for spec in lake.tables}
 
 
 def _leave(lake: Lake, name: str) -> int:
@@ -72,9 +72,9 @@ def maintain(lake: Lake, name: str) -> Maintained:
     """
     compacted = compact(lake, name)
     with lake.explained(f"clean up {name}"):
-        in_rounds(lambda: _set_properties(lake.open(name)))
+        retry_on_conflict(lambda: _set_properties(lake.open(name)))
         # `full`: a checkpoint forgets a file that died over a week ago, and never knew of one that was not committed
-        deleted = in_rounds(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=False, full=True))
+        deleted = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=False, full=True))
         table = lake.open(name)
         table.create_checkpoint()
         table.cleanup_metadata()

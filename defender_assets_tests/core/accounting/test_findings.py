@@ -6,13 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from defender_assets.catalog import LEADS
 from defender_assets.core import raw, typed
 from defender_assets.core.accounting.bytes_held import byte_balance
 from defender_assets.core.accounting.completeness import completeness
 from defender_assets.core.accounting.drift import drift
 from defender_assets.core.accounting.finding import Finding
 from defender_assets.core.accounting.pulse import freshness, quiet_or_broken
-from defender_assets.core.derived import LEADS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, Table

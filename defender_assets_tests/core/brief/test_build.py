@@ -14,10 +14,9 @@ from defender_assets.core.brief import build_briefs
 from defender_assets.core.brief.entries import LEADS_SHOWN
 from defender_assets.core.brief.schema import BRIEF_SCHEMA
 from defender_assets.core.brief.timelines import STEPS_SHOWN
-from defender_assets.core.lines.rows import QUARANTINE_SCHEMA
 from defender_assets.core.muted import unmuted
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
-from defender_assets.core.tables import DEVICE_INFO
+from defender_assets.core.tables import DEVICE_INFO, QUARANTINE_SCHEMA
 from defender_assets_tests.core.alert_rows import DAY, OTHER_TENANT, TENANT, at, beat, frame, lead_frame, lead_row
 
 Row = dict[str, Any]

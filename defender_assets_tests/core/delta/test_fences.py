@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.delta.fences import fence_of, read_versions, version_of, versions_of
 from defender_assets.core.delta.layouts import PROPERTIES
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.tables import ALERT_INFO
-from defender_assets.settings import LAYOUTS
 from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.exports import DAY
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_left_to_delta_rs(lake: Lake, monkeypatch: pytest
 
 @pytest.mark.azure
 def test_they_are_read_from_an_account_too(account: Emulator) -> None:
-    lake = Lake("az://lake/tables", LAYOUTS, from_connection_string("TEST", account.connection_string))
+    lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
     for number in range(INTERVAL + 2):
         commit(lake, DAYS[number % 2])
     opened = lake.open(NAME)

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from defender_assets.core.batches import Source
 from defender_assets.core.lines.parsing import parse
 from defender_assets.core.lines.patience import Patience
 from defender_assets.core.lines.plain.reader import read_plain
-from defender_assets.core.lines.records import Source
-from defender_assets.core.lines.rows import QUARANTINE_SCHEMA, Parsed, Tally, parse_chunk
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
+from defender_assets.core.lines.rows import Parsed, Tally, parse_chunk
+from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE_SCHEMA, TABLES, Table
 from defender_assets_tests.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
 
 SOURCE = Source(TENANT, DAY, "a blob", datetime(2026, 11, 3, 8, tzinfo=UTC), 1000, 7)

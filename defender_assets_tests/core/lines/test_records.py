@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender_assets.core.lines.envelopes import REASONS
-from defender_assets.core.lines.records import Source
+from defender_assets.core.batches import Source
 from defender_assets.core.lines.rows import Parsed, parse_chunk
 from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
+from defender_assets.core.tables.quarantine import QUARANTINE_REASONS
 from defender_assets_tests.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
 
 SOURCE = Source(TENANT, DAY, "a blob", datetime(2026, 11, 3, 8, tzinfo=UTC), 1000, 7)
@@ -221,7 +221,7 @@ def test_what_is_no_record_is_quarantined_with_its_bytes_and_the_rest_stays(reas
     assert parsed.quarantined["content"].to_list() == [BAD[reason]] * 2
     assert parsed.quarantined["reason"].to_list() == [reason] * 2
     assert parsed.quarantined["byte_offset"][0] == 1000 + len(good)
-    assert all(reason in REASONS for reason in parsed.quarantined["reason"])
+    assert all(reason in QUARANTINE_REASONS for reason in parsed.quarantined["reason"])
     tally = parsed.tally
     assert (tally.lines, tally.good, tally.quarantined, tally.blank, tally.records) == (4, 2, 2, 0, 2)
 

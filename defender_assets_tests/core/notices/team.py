@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.derived import LEADS, STORIES
+from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.lake import Commit, Lake
 from defender_assets.core.notices import SENT_NOTICES, Notifying, Webhook
 from defender_assets.core.notices.health import Health
@@ -68,7 +68,7 @@ class Team:
     def put(self, name: str, rows: list[dict[str, Any]], day: date, replaces: str | None = None) -> None:
         target = self.lake.fenced(name, day)
         said = pl.DataFrame(
-            [{"tenant_id": TENANT, "export_date": day, **row} for row in rows], schema=target.layout.schema
+            [{"tenant_id": TENANT, "export_date": day, **row} for row in rows], schema=target.spec.schema
         )
         self.lake.commit(target, Commit([said], target.version + 1, replaces))
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from deltalake.exceptions import CommitFailedError
 
+from defender_assets.catalog import STORIES
 from defender_assets.core.delta.openings import scan
-from defender_assets.core.derived import STORIES
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit
 from defender_assets.core.notices import SENT_NOTICES, ledger, news, rounds

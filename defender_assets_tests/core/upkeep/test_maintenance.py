@@ -12,26 +12,26 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS
 from defender_assets.core import raw, typed
 from defender_assets.core.account.azure import from_connection_string
 from defender_assets.core.cursors import read_cursors
+from defender_assets.core.delta.data_files import fragmented_days
 from defender_assets.core.delta.fences import version_of
 from defender_assets.core.delta.layouts import PROPERTIES
-from defender_assets.core.derived import DERIVED, LEADS, rebuild_day
+from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.failures import LakeError
 from defender_assets.core.lake import Commit, Fenced, Lake
 from defender_assets.core.pending import survey
-from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, QUARANTINE
 from defender_assets.core.upkeep import compaction, maintenance
 from defender_assets.core.upkeep.compaction import compact, compact_day, in_order
 from defender_assets.core.upkeep.maintenance import let_old_days_leave, maintain
-from defender_assets.core.upkeep.small_files import full_days
-from defender_assets.settings import LAYOUTS
 from defender_assets_tests.day_runs import assert_same, bytes_held, promised, run_day
 from defender_assets_tests.days import day_before
 from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
+from defender_assets_tests.exports import DAY, Folder, blob_path, compacted_above, local_lake, records
 
 BAD = b"no record\r\n"
 
@@ -66,7 +66,7 @@ def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: Dire
     build(lake, DAY)
     before, held = promised(lake), bytes_held(lake)
     cursors = read_cursors(lake.open(ALERT_INFO.raw), [DAY])
-    for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE):
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
         done = compact_day(lake, name, DAY)
         assert done is not None
         assert done.files_before >= 8
@@ -81,18 +81,16 @@ def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: Dire
 
 def test_work_goes_on_after_a_compaction(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 4)
-    for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE):
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
         compact_day(lake, name, DAY)
     ticks(lake, export, 2, first=4)
     assert lake.read(ALERT_INFO.name).collect().height == 6
-    assert lake.read(typed.QUARANTINE).collect().height == 6
+    assert lake.read(QUARANTINE).collect().height == 6
     assert version_of(lake.open(ALERT_INFO.raw), ALERT_INFO.raw, DAY) == 6
 
 
-def test_only_days_of_many_files_are_compacted(
-    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compaction, "MANY_FILES", 3)
+def test_only_days_of_many_files_are_compacted(lake: Lake, export: DirectoryExport) -> None:
+    lake = compacted_above(lake, 3)
     ticks(lake, export, 5)
     ticks(lake, export, 2, DAY + timedelta(days=1))
     assert [done.day for done in compact(lake, ALERT_INFO.name)] == [DAY]
@@ -136,32 +134,30 @@ def test_two_compactions_at_once_leave_each_row_once(
     """What OPTIMIZE does not do: two of them from one opening both commit, and each row is there twice."""
     ticks(lake, export, 6)
     held, before = bytes_held(lake), promised(lake)
-    commit, between = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, typed.QUARANTINE]
+    commit, between = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, QUARANTINE]
 
     def interrupted(self: Lake, target: Fenced, rows: Commit) -> None:
-        if target.layout.name in between:
-            between.remove(target.layout.name)
-            assert compact_day(lake, target.layout.name, DAY) is not None
+        if target.spec.name in between:
+            between.remove(target.spec.name)
+            assert compact_day(lake, target.spec.name, DAY) is not None
         commit(self, target, rows)
 
     monkeypatch.setattr(Lake, "commit", interrupted)
-    for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE):
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
         compact_day(lake, name, DAY)
     assert not between
     assert bytes_held(lake) == held
     assert all(promised(lake)[name].equals(frame) for name, frame in before.items())
 
 
-def test_maintenance_beside_running_ticks_loses_nothing(
-    lake: Lake, export: DirectoryExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compaction, "MANY_FILES", 1)
+def test_maintenance_beside_running_ticks_loses_nothing(lake: Lake, export: DirectoryExport, tmp_path: Path) -> None:
+    lake = compacted_above(lake, 1)
     over = Event()
     rewritten = []
 
     def maintenance() -> None:
         while not over.is_set():
-            for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE):
+            for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
                 rewritten.extend(maintain(lake, name).compacted)
 
     with ThreadPoolExecutor(1) as pool:
@@ -184,10 +180,10 @@ def test_a_day_of_many_tenants_and_nothing_to_merge_is_left_alone(lake: Lake, ex
         folder.append(ALERT_INFO, blob_path(tenant=f"tenant-{number}"), records(ALERT_INFO, number, 1))
     raw.ingest(lake, export, ALERT_INFO, DAY)
     assert files(lake, ALERT_INFO.raw) == 5
-    assert full_days(lake.open(ALERT_INFO.raw), 0) == []
+    assert fragmented_days(lake.open(ALERT_INFO.raw), 0) == []
     folder.append(ALERT_INFO, blob_path(tenant="tenant-3"), records(ALERT_INFO, 9, 1))
     raw.ingest(lake, export, ALERT_INFO, DAY)
-    assert full_days(lake.open(ALERT_INFO.raw), 0) == [(DAY, 2)]
+    assert fragmented_days(lake.open(ALERT_INFO.raw), 0) == [(DAY, 2)]
 
 
 def test_an_hour_with_a_hole_is_left_for_the_byte_balance(lake: Lake, export: DirectoryExport) -> None:
@@ -323,28 +319,28 @@ def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: Di
     short = replace(lake, keep_days=31)
     left = let_old_days_leave(short)
     assert (left[ALERT_INFO.raw], left[ALERT_INFO.name], left[LEADS.name]) == (2, 2, 2)
-    for name in (ALERT_INFO.raw, ALERT_INFO.name, typed.QUARANTINE, LEADS.name):
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, LEADS.name):
         assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
     Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
     assert survey(short, export, [old, kept]) == []
-    versions = {layout.name: lake.open(layout.name).version() for layout in LAYOUTS}
+    versions = {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
     assert raw.ingest(short, export, ALERT_INFO, old).new_bytes == 0
     assert raw.refresh(short, export, ALERT_INFO, old).new_bytes == 0
     assert typed.derive(short, ALERT_INFO, old).rows == 0
     assert typed.derive(short, ALERT_INFO, old, rebuild=True).rows == 0
     assert rebuild_day(short, LEADS, old, force=True).rows.height == 0
     assert set(let_old_days_leave(short).values()) == {0}
-    assert versions == {layout.name: lake.open(layout.name).version() for layout in LAYOUTS}
+    assert versions == {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
 
 
-@pytest.mark.parametrize("left_by_then", range(1, len(LAYOUTS) + 1))
+@pytest.mark.parametrize("left_by_then", range(1, len(LAKE_TABLES) + 1))
 def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
     lake: Lake, export: DirectoryExport, old: date, left_by_then: int
 ) -> None:
     ticks(lake, export, 2, old)
     build(lake, old)
     before = promised(lake)
-    let_old_days_leave(replace(lake, keep_days=31, layouts=LAYOUTS[:left_by_then]))
+    let_old_days_leave(replace(lake, keep_days=31, tables=LAKE_TABLES[:left_by_then]))
     run_day(lake, export, old)
     build(lake, old)
     assert survey(lake, export, [old]) == []
@@ -359,7 +355,7 @@ def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
     opened = Lake.open
 
     def failing(self: Lake, name: str) -> DeltaTable:
-        if name == typed.QUARANTINE:
+        if name == QUARANTINE:
             raise LakeError("no permission")
         return opened(self, name)
 
@@ -382,7 +378,7 @@ def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryE
 def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: DirectoryExport, old: date) -> None:
     kept = day_before(2)
     credentials = from_connection_string("TEST", account.connection_string)
-    lake = Lake("az://lake/tables", LAYOUTS, credentials, keep_days=31)
+    lake = Lake("az://lake/tables", LAKE_TABLES, credentials, keep_days=31)
     for day in (old, kept):
         # as a lake that kept every day
         ticks(replace(lake, keep_days=None), export, 3, day)

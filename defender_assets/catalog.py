@@ -1,0 +1,107 @@
+"""Every table of the lake, once, in the order of the data flow: columns, partitions, fences, compaction, upstreams.
+
+How a partition is read or written does not belong here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from defender_assets.core.brief import BRIEF_COLUMNS, build_briefs
+from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
+from defender_assets.core.counting import MEBIBYTE
+from defender_assets.core.delta.layouts import Compaction, TableSpec, Upstream
+from defender_assets.core.derived import DerivedTable
+from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, build_leads
+from defender_assets.core.leads.schema import LEADS_TABLE
+from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
+from defender_assets.core.ocsf import FINDING_COLUMNS, build_findings
+from defender_assets.core.ocsf.schema import FINDINGS_TABLE
+from defender_assets.core.risk import Judgement
+from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories
+from defender_assets.core.stories.schema import STORIES_TABLE
+from defender_assets.core.tables import (
+    ALERT_EVIDENCE,
+    ALERT_INFO,
+    DEVICE_INFO,
+    QUARANTINE,
+    QUARANTINE_COLUMNS,
+    RAW_COLUMNS,
+    TABLES,
+)
+
+RAW = tuple(
+    TableSpec(
+        table.raw,
+        RAW_COLUMNS,
+        # one file holds one blob, so that its statistics answer the cursor
+        partition_by=("export_date", "tenant_id", "hour"),
+        large_values="content",
+        compaction=Compaction(("byte_start",), at_once=64 * MEBIBYTE, whole_hours=True),
+    )
+    for table in TABLES
+)
+QUARANTINED = TableSpec(
+    QUARANTINE,
+    QUARANTINE_COLUMNS,
+    large_values="content",
+    # lines of the three typed tables share a day
+    fence_column="table_name",
+    compaction=Compaction(("blob", "byte_offset", "blob_created_at"), at_once=10_000),
+)
+TYPED = tuple(
+    TableSpec(table.name, table.all_columns, compaction=Compaction((table.key, "Timestamp", "record_id")))
+    for table in TABLES
+)
+LEADS = DerivedTable(
+    LEADS_TABLE,
+    LEAD_COLUMNS,
+    upstreams=(
+        Upstream(ALERT_INFO.name, ALERT_LOOKBACK_DAYS),
+        Upstream(ALERT_EVIDENCE.name, ALERT_LOOKBACK_DAYS),
+        Upstream(DEVICE_INFO.name, DEVICE_LOOKBACK_DAYS),
+    ),
+    build=build_leads,
+)
+STORIES = DerivedTable(
+    STORIES_TABLE, STORY_COLUMNS, upstreams=(Upstream(LEADS_TABLE, STORY_LOOKBACK_DAYS),), build=build_stories
+)
+FINDINGS = DerivedTable(FINDINGS_TABLE, FINDING_COLUMNS, upstreams=(Upstream(LEADS_TABLE, 0),), build=build_findings)
+BRIEFS = DerivedTable(
+    BRIEFS_TABLE,
+    BRIEF_COLUMNS,
+    upstreams=(
+        Upstream(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),
+        Upstream(STORIES_TABLE, 0),
+        Upstream(DEVICE_INFO.name, BRIEF_LOOKBACK_DAYS),
+        # Its fences are those of the typed tables, and its lines are committed before their rows: opened after the
+        # leads, it holds all lines of the versions that the leads' own version counts.
+        Upstream(QUARANTINE, 0),
+    ),
+    large_values="html",
+    build=build_briefs,
+)
+NOTICES = TableSpec(
+    SENT_NOTICES,
+    NOTICE_COLUMNS,
+    # the notifying sensor reads two months of it at each tick
+    compaction=Compaction(("entry",), more_than=4),
+    daily=False,
+)
+
+DERIVED = (LEADS, STORIES, FINDINGS, BRIEFS)
+"""Tables that are derived from others, each after those that it reads."""
+
+LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES)
+"""Every table of the lake: a reader who opens them in turn sees no table ahead of its upstream."""
+
+DAILY = tuple(table.name for table in LAKE_TABLES if table.daily)
+"""Names of the tables that a day's run brings up to date."""
+
+SPECS: Mapping[str, TableSpec] = {table.name: table for table in LAKE_TABLES}
+
+
+def derived_tables(judgement: Judgement) -> tuple[DerivedTable, ...]:
+    """Return DERIVED, with the leads scored and muted as the team configured."""
+    leads = replace(LEADS, build=partial(LEADS.build, judgement=judgement))
+    return (leads, *DERIVED[1:])

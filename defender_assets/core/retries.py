@@ -1,0 +1,60 @@
+"""Retries: pauses that grow exponentially, and work that is repeated when another writer commits first.
+
+What is retried, and what counts as a failure, is decided by the caller.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar, TypeVarTuple
+
+from deltalake.exceptions import CommitFailedError
+
+from defender_assets.core.failures import LakeConflictError
+
+Outcome = TypeVar("Outcome")
+Arguments = TypeVarTuple("Arguments")
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+CONFLICT_ATTEMPTS = 20
+FIRST_CONFLICT_PAUSE = timedelta(milliseconds=50)
+LONGEST_CONFLICT_PAUSE = timedelta(seconds=5)
+
+
+def exponential_backoff(attempts: int, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
+    """Return how long to wait after so many attempts: `first`, doubled after each further one, at most `longest`.
+
+    >>> [exponential_backoff(attempts).total_seconds() for attempts in (0, 1, 2, 3, 60)]
+    [0.0, 60.0, 120.0, 240.0, 3600.0]
+    """
+    if attempts == 0:
+        return timedelta(0)
+    doubled: int = 2 ** min(attempts - 1, 10)
+    return min(longest, first * doubled)
+
+
+def retry_on_conflict(
+    work: Callable[[*Arguments], Outcome], *arguments: *Arguments, attempts: int = CONFLICT_ATTEMPTS
+) -> Outcome:
+    """Return what `work(*arguments)` returns; call it again from its beginning when its commit meets a conflict.
+
+    `work` must open its target table itself. Appends conflict with compactions and replacements of other days too
+    (delta-io/delta-rs#3890), hence many attempts with growing, jittered pauses.
+
+    Raises:
+        LakeConflictError: when every attempt met a conflict.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return work(*arguments)
+        except CommitFailedError:
+            backoff = exponential_backoff(attempt, FIRST_CONFLICT_PAUSE, LONGEST_CONFLICT_PAUSE)
+            pause = backoff.total_seconds() * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, no secret)
+            logger.info("another writer committed first; starting again from the opening in %.2f s", pause)
+            time.sleep(pause)
+    raise LakeConflictError(f"{attempts} attempts met commits of other writers; run this day again when they are done")
