@@ -77,7 +77,7 @@ servers:
 
 .PHONY: test-scale
 test-scale: $(INSTALLED) $(EMULATOR) $(SCALE) servers ## Test deploy/: PostgreSQL, Redis, several workers, one of them killed
-	@$(BIN)/python -m pytest defender_assets_tests/scale -m scale -o faulthandler_timeout=1200 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest defender_assets_tests/integration/scale -m scale -o faulthandler_timeout=1200 $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_STEPS= SOAK_MINUTES= SOAK_KILLS= SOAK_PAIRS= SEED=)
@@ -139,7 +139,7 @@ pins: $(VENV)/bin/python ## Bring the pins in line with pyproject.toml (UPGRADE=
 # The site has the repository's own layout, so that links hold in both.
 SITE := .site/source
 MERMAID := $(VENV)/mermaid-$(MERMAID_VERSION)/node_modules/mermaid/dist/mermaid.min.js
-WEIGHTS := defender_assets/core/risk/weights.toml
+WEIGHTS := defender_assets/core/leads/risk/weights.toml
 IFRAME_WORKER := $(VENV)/iframe-worker-$(IFRAME_WORKER_VERSION)/node_modules/iframe-worker/shim/index.js
 
 .PHONY: docs

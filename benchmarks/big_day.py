@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core.lake import Commit, Lake
+from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
-from defender_assets.core.tables.schema import INSTANT, LOGGED_ON_USERS
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 DAY = date(2026, 11, 3)

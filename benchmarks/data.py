@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from defender_assets.core.tables import Table
+from defender_assets.core.schemas import Table
 from defender_assets.simulator import Scenario, simulate
 
 DAY = date(2026, 11, 3)

@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.data import DAY, chunk, write
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core import raw, typed
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import DEVICE_INFO
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.raw import ingest
+from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets.core.tables import build
 
 TARGET = 1.5
 
@@ -47,8 +48,8 @@ class Place:
     def bring(self, day: date) -> None:
         """Bring what is new through raw into the typed table, and note what that cost."""
         steps: dict[str, Callable[[], object]] = {
-            "raw": lambda: raw.ingest(self.lake, self.export, DEVICE_INFO, day),
-            "typed": lambda: typed.derive(self.lake, DEVICE_INFO, day),
+            "raw": lambda: ingest.ingest(self.lake, self.export, DEVICE_INFO, day),
+            "typed": lambda: build.derive(self.lake, DEVICE_INFO, day),
         }
         for name, step in steps.items():
             wall, cpu = time.perf_counter(), time.process_time()

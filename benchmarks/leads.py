@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.big_day import DAY, Size
 from defender_assets.catalog import LAKE_TABLES, LEADS
-from defender_assets.core.derived import rebuild_day
-from defender_assets.core.lake import Lake
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import rebuild_day
 
 TARGET_SECONDS, TARGET_GIB = 60, 6
 

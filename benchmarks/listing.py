@@ -15,16 +15,17 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.backfill import held_mb
 from defender_assets.catalog import DERIVED, LAKE_TABLES
-from defender_assets.core import raw, typed
-from defender_assets.core.account.azure import from_connection_string
-from defender_assets.core.derived import rebuild_day
+from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.export import AzureExport
 from defender_assets.core.export.blobs import day_prefix
-from defender_assets.core.lake import Lake
-from defender_assets.core.pending import survey
-from defender_assets.core.tables import TABLES, Table
-from defender_assets_tests.emulator import Emulator, run_emulator
-from defender_assets_tests.exports import records
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw import ingest
+from defender_assets.core.schemas import TABLES, Table
+from defender_assets.core.tables import build
+from defender_assets_tests.support.emulator import Emulator, run_emulator
+from defender_assets_tests.support.exports import records
 
 DAY = date(2026, 11, 3)
 TARGET = 1.5
@@ -83,8 +84,8 @@ def main(arguments: list[str]) -> None:
         lake = Lake(str(Path(folder) / "lake"), LAKE_TABLES)
         for day in days:
             for table in TABLES:
-                raw.ingest(lake, export, table, day)
-                typed.derive(lake, table, day)
+                ingest.ingest(lake, export, table, day)
+                build.derive(lake, table, day)
             for derived in DERIVED:
                 rebuild_day(lake, derived, day)
         ways: dict[str, Callable[[], object]] = {

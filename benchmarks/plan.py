@@ -17,12 +17,13 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core import raw, typed
-from defender_assets.core.cursors import read_cursors
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.tables import DEVICE_INFO, RAW_SCHEMA, TABLES
-from defender_assets.sensors import DEADLINE_SECONDS
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.raw import ingest
+from defender_assets.core.raw.cursors import read_cursors
+from defender_assets.core.schemas import DEVICE_INFO, RAW_SCHEMA, TABLES
+from defender_assets.core.tables import build
+from defender_assets.sensors.new_blobs import DEADLINE_SECONDS
 from defender_assets.settings import DEFAULT_LOOKBACK
 from defender_assets.simulator import Scenario, simulate, write_directory
 
@@ -100,8 +101,8 @@ def parse_rate(root: Path, devices: int) -> float:
     size = sum(blob.size for blob in export.blobs_of_day(DEVICE_INFO.container, DAY))
     for lake in (Lake(str(root / "warming"), LAKE_TABLES), Lake(str(root / "lake"), LAKE_TABLES)):
         before = _cpu()
-        raw.ingest(lake, export, DEVICE_INFO, DAY)
-        report = typed.derive(lake, DEVICE_INFO, DAY)
+        ingest.ingest(lake, export, DEVICE_INFO, DAY)
+        report = build.derive(lake, DEVICE_INFO, DAY)
         spent = _cpu() - before
         print(f"  {size / 1e6:.0f} MB, {report.rows} records, {spent:.1f} CPU s")
     return size / 1e6 / spent

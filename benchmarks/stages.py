@@ -13,11 +13,11 @@ import polars as pl
 from benchmarks.data import DAY, write
 from benchmarks.throughput import TABLES
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core import raw
-from defender_assets.core.batches import RawBatches
-from defender_assets.core.delta.fences import version_of
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Commit, Lake
+from defender_assets.core.lake.fences import version_of
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.raw import ingest
+from defender_assets.core.raw.batches import RawBatches
 
 Made = TypeVar("Made")
 INSIDE = {
@@ -53,7 +53,7 @@ def timed(module: ModuleType, name: str, spent: dict[str, float]) -> None:
 
 
 def load() -> None:
-    from defender_assets.core.lines.plain import reader
+    from defender_assets.core.tables.parsing.fast import reader
 
     reader.read_plain(next(iter(TABLES.values())), "", b"\n")
 
@@ -68,9 +68,9 @@ def main(arguments: list[str]) -> None:
         size = write(Path(folder) / "export", table, options.megabytes)
         lake = Lake(str(Path(folder) / "lake"), LAKE_TABLES)
         print(f"{f'{table.hunting_name}, {size / 1e6:.0f} MB':<52}{'CPU-s':>8}{'wall':>8}")
-        stage("account -> raw", lambda: raw.ingest(lake, DirectoryExport(Path(folder) / "export"), table, DAY))
+        stage("account -> raw", lambda: ingest.ingest(lake, DirectoryExport(Path(folder) / "export"), table, DAY))
         stage("load the compiled reader", load)
-        from defender_assets.core.lines.plain import reader
+        from defender_assets.core.tables.parsing.fast import reader
 
         opened = lake.open(table.raw)
         chunks = RawBatches(opened, DAY, 0, version_of(opened, table.raw, DAY)).chunks

@@ -19,13 +19,14 @@ import polars as pl
 
 from benchmarks.clusters import Alert, Quality, quality
 from defender_assets.catalog import DERIVED, LAKE_TABLES
-from defender_assets.core import raw, typed
 from defender_assets.core.components import components
-from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import TABLES
-from defender_assets.core.views import current_leads, current_stories, lead_versions
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.raw import ingest
+from defender_assets.core.schemas import TABLES
+from defender_assets.core.tables import build
+from defender_assets.outputs.queries.views import current_leads, current_stories, lead_versions
 from defender_assets.simulator import Scenario, causes_of, export_directory
 
 START, HELD_OUT, DAY = date(2026, 3, 2), range(401, 409), timedelta(days=1)
@@ -56,8 +57,8 @@ def run_pipeline(scenario: Scenario, folder: Path) -> Lake:
     for number in range(scenario.days + 2):
         day = scenario.start + timedelta(days=number)
         for table in TABLES:
-            raw.ingest(lake, export, table, day)
-            typed.derive(lake, table, day)
+            ingest.ingest(lake, export, table, day)
+            build.derive(lake, table, day)
         for derived in DERIVED:
             rebuild_day(lake, derived, day)
     return lake

@@ -18,10 +18,11 @@ import polars as pl
 from benchmarks.data import DAY, write
 from benchmarks.processes import Cost, cost, middle
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core import raw, typed
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import ALERT_EVIDENCE, DEVICE_INFO, Table
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.raw import ingest
+from defender_assets.core.schemas import ALERT_EVIDENCE, DEVICE_INFO, Table
+from defender_assets.core.tables import build
 
 TABLES = {table.hunting_name: table for table in (DEVICE_INFO, ALERT_EVIDENCE)}
 PYTHON = Path(sys.prefix) / "rivals" / "bin" / "python"
@@ -35,9 +36,9 @@ def ours(step: str, root: Path, table: Table) -> None:
     export = DirectoryExport(root / ("bad" if BAD in step else "export"))
     lake = Lake(str(root / "lake"), LAKE_TABLES)
     if step.startswith("account"):
-        raw.ingest(lake, export, table, DAY)
+        ingest.ingest(lake, export, table, DAY)
     if "typed" in step:
-        report = typed.derive(lake, table, DAY)
+        report = build.derive(lake, table, DAY)
         assert report.balanced, report  # noqa: S101 (a wrong result is no measurement)
 
 

@@ -15,14 +15,15 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from defender_assets.catalog import DERIVED, LAKE_TABLES
-from defender_assets.core import raw, typed
-from defender_assets.core.derived import rebuild_day
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import Lake
-from defender_assets.core.pending import survey
-from defender_assets.core.tables import DEVICE_INFO, TABLES
-from defender_assets.core.upkeep import compaction
-from defender_assets.core.upkeep.maintenance import maintain
+from defender_assets.core.lake import compaction
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.maintenance import maintain
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw import ingest
+from defender_assets.core.schemas import DEVICE_INFO, TABLES
+from defender_assets.core.tables import build
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 DAY = date(2026, 11, 3)
@@ -60,8 +61,8 @@ class Site:
 
     def work(self, day: date) -> None:
         """What a run does about an append, without leads and stories."""
-        raw.ingest(self.lake, self.export, DEVICE_INFO, day)
-        typed.derive(self.lake, DEVICE_INFO, day)
+        ingest.ingest(self.lake, self.export, DEVICE_INFO, day)
+        build.derive(self.lake, DEVICE_INFO, day)
 
 
 def heartbeat(day: date, hour: int, number: int) -> bytes:
@@ -83,8 +84,8 @@ def measure(site: Site, phase: str, ticks: int) -> None:
     """Time ticks: more than a checkpoint's interval of them, for the cost goes up and down with it."""
     steps: Mapping[str, Callable[[], object]] = {
         "survey": lambda: survey(site.lake, site.export, [*EARLIER, DAY]),
-        "raw": lambda: raw.ingest(site.lake, site.export, DEVICE_INFO, DAY),
-        "typed": lambda: typed.derive(site.lake, DEVICE_INFO, DAY),
+        "raw": lambda: ingest.ingest(site.lake, site.export, DEVICE_INFO, DAY),
+        "typed": lambda: build.derive(site.lake, DEVICE_INFO, DAY),
     }
     timings = site.timings.setdefault(phase, {name: [] for name in [*steps, "tick"]})
     for _ in range(ticks):
@@ -118,8 +119,8 @@ def main(arguments: list[str]) -> None:
         for day in EARLIER:
             site.append(day)
             for table in TABLES:
-                raw.ingest(site.lake, site.export, table, day)
-                typed.derive(site.lake, table, day)
+                ingest.ingest(site.lake, site.export, table, day)
+                build.derive(site.lake, table, day)
             for derived in DERIVED:
                 rebuild_day(site.lake, derived, day)
         measure(site, "warm-up", 5)

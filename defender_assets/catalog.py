@@ -7,20 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from defender_assets.core.brief import BRIEF_COLUMNS, build_briefs
-from defender_assets.core.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
-from defender_assets.core.counting import MEBIBYTE
-from defender_assets.core.delta.layouts import Compaction, TableSpec, Upstream
-from defender_assets.core.derived import DerivedTable
+from defender_assets.core.lake.table_spec import Compaction, TableSpec, Upstream
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, build_leads
+from defender_assets.core.leads.risk import Judgement
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.notices import NOTICE_COLUMNS, SENT_NOTICES
-from defender_assets.core.ocsf import FINDING_COLUMNS, build_findings
-from defender_assets.core.ocsf.schema import FINDINGS_TABLE
-from defender_assets.core.risk import Judgement
-from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories
-from defender_assets.core.stories.schema import STORIES_TABLE
-from defender_assets.core.tables import (
+from defender_assets.core.pipeline.derived_table import DerivedTable
+from defender_assets.core.schemas import (
     ALERT_EVIDENCE,
     ALERT_INFO,
     DEVICE_INFO,
@@ -29,6 +21,14 @@ from defender_assets.core.tables import (
     RAW_COLUMNS,
     TABLES,
 )
+from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories
+from defender_assets.core.stories.schema import STORIES_TABLE
+from defender_assets.core.text import MEBIBYTE
+from defender_assets.outputs.brief import BRIEF_COLUMNS, build_briefs
+from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
+from defender_assets.outputs.notifications import NOTICE_COLUMNS, SENT_NOTICES
+from defender_assets.outputs.ocsf import FINDING_COLUMNS, build_findings
+from defender_assets.outputs.ocsf.schema import FINDINGS_TABLE
 
 RAW = tuple(
     TableSpec(

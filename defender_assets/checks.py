@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.core.accounting.finding import SAMPLES, Finding
-from defender_assets.core.counting import counted
-from defender_assets.core.pending import survey
-from defender_assets.core.typed import TypedReport
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.quality.check_outcome import SAMPLES, Finding
+from defender_assets.core.tables.build import TypedReport
+from defender_assets.core.text import counted
 from defender_assets.jobs import PARTITION_TAG, STALE_DAYS
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
 

@@ -7,11 +7,11 @@ import dagster as dg
 from defender_assets.assets import all_assets
 from defender_assets.checks import stale_days_check
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
-from defender_assets.notifications import notify_sensor
 from defender_assets.schedules import daily_sweep, hourly_check, hourly_maintenance, maintenance_job
-from defender_assets.sensors import new_blobs_sensor
+from defender_assets.sensors.new_blobs import new_blobs_sensor
+from defender_assets.sensors.notifications import notify_sensor
+from defender_assets.sensors.sweep import sweep_job
 from defender_assets.settings import Settings, load_settings
-from defender_assets.sweep import sweep_job
 
 
 def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:

@@ -11,9 +11,9 @@ import dagster as dg
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
+from defender_assets.core.errors import DefenderAssetsError, SettingsError, scrub
 from defender_assets.core.export import Export
-from defender_assets.core.failures import DefenderAssetsError, SettingsError, scrub
-from defender_assets.core.lake import Lake
+from defender_assets.core.lake.lake import Lake
 
 ExportResource = dg.ResourceParam[Export]
 LakeResource = dg.ResourceParam[Lake]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from defender_assets.core.failures import LakeError
-from defender_assets.core.upkeep.maintenance import let_old_days_leave, maintain
+from defender_assets.core.errors import LakeError
+from defender_assets.core.lake.maintenance import let_old_days_leave, maintain
 from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import LakeResource
 

@@ -14,19 +14,19 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core.account import lake_address
-from defender_assets.core.account.azure import AzureAccount, from_account_url, from_connection_string
-from defender_assets.core.account.lake_address import azure_lake, is_address, local_lake
+from defender_assets.core.azure import lake_uri as lake_uris
+from defender_assets.core.azure.account import AzureAccount, from_account_url, from_connection_string
+from defender_assets.core.azure.lake_uri import azure_lake, is_address, local_lake
+from defender_assets.core.errors import SettingsError, looks_secret, quoted
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
-from defender_assets.core.failures import SettingsError, looks_secret, quoted
-from defender_assets.core.lake import Lake
-from defender_assets.core.notices import Notifying, notifying, webhooks
-from defender_assets.core.risk import Judgement, muting, weights
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.risk import Judgement, muting, weights
+from defender_assets.outputs.notifications import Notifying, notifying, webhooks
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"
 EXPORT_DIR = "DEFENDER_EXPORT_DIR"
-LAKE_URI, LAKE_CONNECTION_STRING = lake_address.LAKE_URI, lake_address.LAKE_CONNECTION_STRING
+LAKE_URI, LAKE_CONNECTION_STRING = lake_uris.LAKE_URI, lake_uris.LAKE_CONNECTION_STRING
 START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
 RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"

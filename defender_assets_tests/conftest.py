@@ -12,11 +12,14 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from hypothesis import settings
 
-from defender_assets.core.lake import Lake
-from defender_assets_tests.days import keep_clear_of_midnight
-from defender_assets_tests.emulator import Emulator, run_emulator
-from defender_assets_tests.exports import local_lake
-from defender_assets_tests.held import Held, make_held
+from defender_assets.core.lake.lake import Lake
+from defender_assets_tests.support.dagster_fixtures import instance, workshop
+from defender_assets_tests.support.days import keep_clear_of_midnight
+from defender_assets_tests.support.emulator import Emulator, run_emulator
+from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.small_lake import Held, make_held
+
+__all__ = ["instance", "workshop"]
 
 # A deadline measures the machine's other work; a fixed seed makes a run of the suite the same everywhere.
 settings.register_profile("defender", deadline=None, derandomize=True, database=None)

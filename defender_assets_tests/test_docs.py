@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from defender_assets.catalog import SPECS
-from defender_assets.core.tables import ALERT_EVIDENCE, DEVICE_INFO
+from defender_assets.core.schemas import ALERT_EVIDENCE, DEVICE_INFO
 from defender_assets.settings import VARIABLES
-from defender_assets_tests.doc_tables import rewritten
+from defender_assets_tests.support.doc_tables import rewritten
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")])
@@ -55,7 +55,7 @@ def test_the_table_of_settings_names_every_variable() -> None:
 @pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
 def test_tables_are_as_the_code_says(document: Path) -> None:
     text = document.read_text()
-    assert text == rewritten(text), "`python -m defender_assets_tests.doc_tables` writes them anew"
+    assert text == rewritten(text), "`python -m defender_assets_tests.support.doc_tables` writes them anew"
 
 
 def test_every_table_has_its_columns_in_a_document() -> None:

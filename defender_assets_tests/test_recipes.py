@@ -11,9 +11,9 @@ from arro3.core import Table as ArrowTable
 from deltalake import DeltaTable
 
 from defender_assets.catalog import LEADS, STORIES
-from defender_assets.core.tables import TABLES
-from defender_assets.core.views import collected, current_leads, current_stories
-from defender_assets_tests.held import Held
+from defender_assets.core.schemas import TABLES
+from defender_assets.outputs.queries.views import collected, current_leads, current_stories
+from defender_assets_tests.support.small_lake import Held
 
 TEXT = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
 VIEWS, *_ = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)

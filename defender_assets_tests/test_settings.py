@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from dagster._core.secrets.env_file import get_env_var_dict
 
-from defender_assets.core.account.azure import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
+from defender_assets.core.azure.account import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
+from defender_assets.core.errors import SettingsError
 from defender_assets.core.export import AzureExport, DirectoryExport
-from defender_assets.core.failures import SettingsError
-from defender_assets.core.risk import Judgement
+from defender_assets.core.leads.risk import Judgement
 from defender_assets.settings import VARIABLES, Settings, load_settings
 
 KEY = base64.b64encode(b"a key that belongs to nobody at all, but looks like a real one..").decode()

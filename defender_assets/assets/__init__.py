@@ -7,8 +7,8 @@ import dagster as dg
 from defender_assets.assets.leads import derived_assets
 from defender_assets.assets.raw import raw_assets
 from defender_assets.assets.tables import quarantine_asset, typed_assets
-from defender_assets.core.lake import Lake
-from defender_assets.core.risk import Judgement
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.risk import Judgement
 from defender_assets.partitions import daily
 
 

@@ -9,10 +9,10 @@ import dagster as dg
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, STORIES, derived_tables
 from defender_assets.checks import COMPLETENESS
-from defender_assets.core.accounting.completeness import completeness
-from defender_assets.core.derived import DerivedReport, DerivedTable, rebuild_day
-from defender_assets.core.lake import Lake
-from defender_assets.core.risk import Judgement
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, rebuild_day
+from defender_assets.core.quality.completeness import completeness
 from defender_assets.metadata.reports import Metadata, brief_metadata, derived_metadata, leads_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.partitions import look_back

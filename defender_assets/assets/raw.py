@@ -6,10 +6,10 @@ import dagster as dg
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
 from defender_assets.checks import BYTE_BALANCE
-from defender_assets.core import raw
-from defender_assets.core.accounting.bytes_held import byte_balance
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import RAW_COLUMNS, TABLES, Table
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.quality.byte_balance import byte_balance
+from defender_assets.core.raw import ingest
+from defender_assets.core.schemas import RAW_COLUMNS, TABLES, Table
 from defender_assets.metadata.reports import raw_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import ExportResource, LakeResource, told_plainly
@@ -41,7 +41,7 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
     def raw_asset(
         context: dg.AssetExecutionContext, config: RunConfig, export: ExportResource, lake: LakeResource
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
-        take = raw.refresh if wants_refresh(context, config) else raw.ingest
+        take = ingest.refresh if wants_refresh(context, config) else ingest.ingest
         balances = {}
         for day in days_of(context):
             with told_plainly(lake):

@@ -8,14 +8,14 @@ import polars as pl
 
 from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wants_refresh
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check, balance_of_lines
-from defender_assets.core.accounting.drift import drift
-from defender_assets.core.accounting.finding import Finding
-from defender_assets.core.accounting.pulse import freshness, quiet_or_broken
-from defender_assets.core.delta.data_files import row_count
-from defender_assets.core.glimpse import glimpse
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
-from defender_assets.core.typed import TypedReport, derive
+from defender_assets.core.lake.data_files import row_count
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.quality.check_outcome import Finding
+from defender_assets.core.quality.drift import drift
+from defender_assets.core.quality.freshness import freshness, quiet_or_broken
+from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
+from defender_assets.core.tables.build import TypedReport, derive
+from defender_assets.core.tables.daily_summary import glimpse
 from defender_assets.metadata.reports import counts_table, table_preview, typed_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.resources import LakeResource, told_plainly

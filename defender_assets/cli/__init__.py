@@ -7,8 +7,8 @@ import click
 
 from defender_assets.cli.brief import brief
 from defender_assets.cli.check.command import check
-from defender_assets.cli.complaints import Commands
 from defender_assets.cli.demo.command import demo
+from defender_assets.cli.errors import Commands
 from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import of_day
 from defender_assets.cli.output import opened, say
-from defender_assets.cli.reading import Reading
-from defender_assets.core.failures import LakeError
+from defender_assets.core.errors import LakeError
 
 
 @click.command(short_help="Write a day's brief: one HTML page.")
@@ -21,7 +21,7 @@ def brief(*, day: date | None, out: Path | None) -> None:
 
     The page is complete in itself: it loads nothing and runs nothing, and what attackers wrote is escaped in it.
     """
-    from defender_assets.core import views
+    from defender_assets.outputs.queries import views
 
     reading = Reading.of_settings()
     found = views.collected(reading.lake, views.briefs(reading.lake, day=day).head(1))

@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
-from defender_assets.cli.complaints import Complaint, complain
+from defender_assets.cli.errors import Complaint, complain
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import say
-from defender_assets.core.failures import SettingsError
+from defender_assets.core.errors import SettingsError
 
 WAYS = {
     "connection-string": "a connection string with a SAS or an account key, as the Azure portal shows it",
@@ -103,7 +103,7 @@ def _way_of(answer: str) -> str:
 
 
 def _secret() -> str:
-    from defender_assets.core.account.azure import from_connection_string
+    from defender_assets.core.azure.account import from_connection_string
     from defender_assets.settings import CONNECTION_STRING
 
     if not sys.stdin.isatty():

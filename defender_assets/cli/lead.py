@@ -3,10 +3,10 @@
 import click
 
 from defender_assets.cli.details import show_row, show_structs
+from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import output_format
-from defender_assets.cli.originals import lines_as_json, show_originals
 from defender_assets.cli.output import as_json, say
-from defender_assets.cli.reading import Reading
+from defender_assets.cli.source_lines import lines_as_json, show_originals
 
 FIRST = ("risk_score", "risk_reasons", "severity", "product", "alert_time", "device_name", "portal_url")
 VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", "verdict", "remediation_state")
@@ -23,11 +23,11 @@ def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
     """
     import polars as pl
 
-    from defender_assets.core import picks, views
+    from defender_assets.outputs.queries import filters, views
 
     reading = Reading.of_settings()
     leads = views.lead_versions(reading.lake, muted=True)
-    of_id = picks.beginning_with(leads, "lead_id", lead_id)
+    of_id = filters.beginning_with(leads, "lead_id", lead_id)
     versions = reading.all_of_one(
         pl.concat([of_id, leads.filter(pl.col("alert_id") == lead_id)]).unique(["tenant_id", "lead_id", "export_date"]),
         "lead",

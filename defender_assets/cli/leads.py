@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from defender_assets.cli.lake_reader import Reading, picked
 from defender_assets.cli.options import DAY, limit, of_day, output_format, picks
 from defender_assets.cli.output import Cells, fitting
-from defender_assets.cli.reading import Reading, picked
 
 ROWS_OF_A_TABLE = 25
 
@@ -58,7 +58,7 @@ def leads(
     **asked: str | None,
 ) -> None:
     """Show leads with their devices, the highest risk first. `lead ID` shows everything about one."""
-    from defender_assets.core import views
+    from defender_assets.outputs.queries import views
 
     reading = Reading.of_settings()
     if day is not None or all_versions:

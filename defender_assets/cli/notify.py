@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from defender_assets.cli.complaints import Complaint
+from defender_assets.cli.errors import Complaint
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
-from defender_assets.core.counting import counted
+from defender_assets.core.text import counted
 
 if TYPE_CHECKING:
-    from defender_assets.core.notices.health import Health
+    from defender_assets.outputs.notifications.incidents import Health
     from defender_assets.settings import Settings
 
 
@@ -25,7 +25,7 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
     Failures of runs and checks are known where DAGSTER_HOME names an instance. Exit code 1: something could not be
     delivered; it is tried again in a later round.
     """
-    from defender_assets.core.notices.rounds import Notifier, lines
+    from defender_assets.outputs.notifications.delivery import Notifier, lines
     from defender_assets.settings import load_settings
 
     settings = load_settings()
@@ -61,13 +61,13 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
 def _health(settings: "Settings") -> "Health":
     from datetime import UTC, datetime
 
-    from defender_assets.core.notices.health import Health
+    from defender_assets.outputs.notifications.incidents import Health
 
     if not os.environ.get("DAGSTER_HOME"):
         return Health()
     import dagster as dg
 
-    from defender_assets.notifications import health_of
+    from defender_assets.sensors.notifications import health_of
 
     with dg.DagsterInstance.get() as instance:
         return health_of(instance, datetime.now(UTC).date(), settings.lookback_days)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import of_day
 from defender_assets.cli.output import opened, say
-from defender_assets.cli.reading import Reading
-from defender_assets.core.counting import counted
+from defender_assets.core.text import counted
 
 
 @click.command(short_help="Write leads as OCSF Detection Findings.")
@@ -21,7 +21,7 @@ def ocsf(*, day: date | None, out: Path | None) -> None:
 
     Events are ASCII: JSON escapes all else, so hostile text acts on no terminal, and a line is a line.
     """
-    from defender_assets.core import views
+    from defender_assets.outputs.queries import views
 
     reading = Reading.of_settings()
     events = views.collected(reading.lake, views.findings(reading.lake, day=day).select("event"))["event"]

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from defender_assets.cli.output import FORMATS
-from defender_assets.core.vocabulary import LEVELS, PRODUCTS
+from defender_assets.core.enums import LEVELS, PRODUCTS
 
 
 class Day(click.ParamType[date]):

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.hostile import spreadsheet_cell
+from defender_assets.cli.csv_safety import spreadsheet_cell
 from defender_assets.core.hostile import visible
 
 if TYPE_CHECKING:

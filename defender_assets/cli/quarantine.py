@@ -4,9 +4,9 @@ from datetime import date
 
 import click
 
+from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import limit, of_day, output_format
 from defender_assets.cli.output import Cells, hour_of
-from defender_assets.cli.reading import Reading
 from defender_assets.core.hostile import visible_bytes
 
 ROWS_OF_A_TABLE = 25
@@ -39,7 +39,7 @@ def quarantine(
     *, day: date | None, table: str | None, reason: str | None, limit: int | None, output_format: str
 ) -> None:
     """Show the lines that are no record: nothing is thrown away. JSON and CSV hold their bytes in base64."""
-    from defender_assets.core import views
+    from defender_assets.outputs.queries import views
 
     reading = Reading.of_settings()
     rows = views.quarantined_lines(reading.lake, day=day, table=table, reason=reason)

@@ -4,9 +4,9 @@ from datetime import date
 
 import click
 
+from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import of_day
 from defender_assets.cli.output import say
-from defender_assets.cli.reading import Reading
 
 
 @click.command(short_help="Try quarantined lines again after a fix.")
@@ -17,7 +17,7 @@ def replay(*, day: date | None, dry_run: bool) -> None:
 
     Nothing is read from the account. Leads and stories follow with the sensor's next runs, or with the job rebuild_day.
     """
-    from defender_assets.core.replay import replay as replayed
+    from defender_assets.core.tables.replay import replay as replayed
 
     done = replayed(Reading.of_settings().lake, None if day is None else [day], dry_run=dry_run)
     for row in done:

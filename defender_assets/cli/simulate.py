@@ -13,11 +13,11 @@ import click
 
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import console, say, table
-from defender_assets.core.counting import counted
-from defender_assets.core.failures import ExportError, SettingsError
+from defender_assets.core.errors import ExportError, SettingsError
+from defender_assets.core.text import counted
 
 if TYPE_CHECKING:
-    from defender_assets.core.account.azure import AzureAccount
+    from defender_assets.core.azure.account import AzureAccount
     from defender_assets.core.export import Export
     from defender_assets.simulator import GroundTruth, Scenario
 
@@ -119,8 +119,8 @@ def _account() -> "AzureAccount":
 def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "AzureAccount") -> int:
     from azure.core.exceptions import AzureError
 
-    from defender_assets.core.account.refusals import explain
-    from defender_assets.core.account.sas import WRITE
+    from defender_assets.core.azure.errors import explain
+    from defender_assets.core.azure.sas import WRITE
     from defender_assets.core.export import AzureExport
     from defender_assets.simulator import simulate as simulated
     from defender_assets.simulator import write_account
@@ -137,7 +137,7 @@ def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "Azure
 
 def _refuse_foreign_tenants(scenario: "Scenario", export: "Export") -> None:
     """Raise when the place holds tenants that this scenario does not simulate: it could be a real export."""
-    from defender_assets.core.tables import TABLES
+    from defender_assets.core.schemas import TABLES
     from defender_assets.simulator.tenants import tenant_ids
 
     held = {tenant for of in TABLES for tenant in export.tenants(of.container)}

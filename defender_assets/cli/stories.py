@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from defender_assets.cli.lake_reader import Reading, picked
 from defender_assets.cli.options import DAY, limit, of_day, output_format, picks
 from defender_assets.cli.output import Cells, fitting
-from defender_assets.cli.reading import Reading, picked
-from defender_assets.core.counting import counted
+from defender_assets.core.text import counted
 
 ROWS_OF_A_TABLE = 25
 PLURAL = {"address": "addresses"}
@@ -54,7 +54,7 @@ def stories(
     **asked: str | None,
 ) -> None:
     """Show stories: leads of any product that belong together, the highest score first. `story ID` shows one."""
-    from defender_assets.core import views
+    from defender_assets.outputs.queries import views
 
     reading = Reading.of_settings()
     if day is not None or all_versions:

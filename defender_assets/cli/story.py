@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from defender_assets.cli.details import show_row, show_structs
+from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.leads import CELLS, FROM_WIDTH
 from defender_assets.cli.options import output_format
-from defender_assets.cli.originals import lines_as_json, show_originals
 from defender_assets.cli.output import Cells, as_json, console, fitting, say, table
-from defender_assets.cli.reading import Reading
+from defender_assets.cli.source_lines import lines_as_json, show_originals
 
 TIME = "alert time (UTC)"
 FROM_WIDTHS = {**{name: width for name, width in FROM_WIDTH.items() if name != TIME}, "tactic": 130, "shares": 150}
@@ -38,10 +38,10 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     """
     import polars as pl
 
-    from defender_assets.core import picks, views
+    from defender_assets.outputs.queries import filters, views
 
     reading = Reading.of_settings()
-    told = picks.beginning_with(views.story_versions(reading.lake), "story_id", story_id)
+    told = filters.beginning_with(views.story_versions(reading.lake), "story_id", story_id)
     versions = reading.all_of_one(told, "story", story_id)
     row = versions[-1]
     leads = views.collected(

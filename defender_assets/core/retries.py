@@ -12,7 +12,7 @@ from typing import TypeVar, TypeVarTuple
 
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core.failures import LakeConflictError
+from defender_assets.core.errors import LakeConflictError
 
 Outcome = TypeVar("Outcome")
 Arguments = TypeVarTuple("Arguments")

@@ -10,15 +10,15 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 
-from defender_assets.core.derived import DerivedReport
-from defender_assets.core.glimpse import LAGS, LONGER, Glimpse
+from defender_assets.core.enums import SEVERITIES
 from defender_assets.core.hostile import visible
-from defender_assets.core.phases import Phases
-from defender_assets.core.raw import RawReport
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
-from defender_assets.core.typed import TypedReport
-from defender_assets.core.vocabulary import SEVERITIES
-from defender_assets.metadata.pictures import bars, by_hour, picture
+from defender_assets.core.pipeline.derived_table import DerivedReport
+from defender_assets.core.raw.ingest import RawReport
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.core.tables.build import TypedReport
+from defender_assets.core.tables.daily_summary import LAGS, LONGER, Glimpse
+from defender_assets.core.timings import Phases
+from defender_assets.metadata.charts import bars, by_hour, picture
 
 Metadata = Mapping[str, dg.MetadataValue]
 CELL = 120

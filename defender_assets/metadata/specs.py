@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import Column
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.schemas import Column
 
 SHOWN_ORIGINS = 3
 """So many upstream columns stand in a column's description; all of them are in the column lineage."""

@@ -5,8 +5,8 @@ the format. The command that runs it is in `defender_assets.cli`.
 """
 
 from defender_assets.simulator.export import causes_of, simulate
+from defender_assets.simulator.ground_truth import GroundTruth, ground_truth
 from defender_assets.simulator.scenario import Append, Scenario
-from defender_assets.simulator.truth import GroundTruth, truth
 from defender_assets.simulator.writers import export_account, export_directory, write_account, write_directory
 
 __all__ = [
@@ -16,8 +16,8 @@ __all__ = [
     "causes_of",
     "export_account",
     "export_directory",
+    "ground_truth",
     "simulate",
-    "truth",
     "write_account",
     "write_directory",
 ]

@@ -11,6 +11,15 @@ from typing import Any
 from defender_assets.simulator.catalogue import Detection
 from defender_assets.simulator.clock import MINUTE, SECOND, dotnet_ticks, stamp
 from defender_assets.simulator.evidence import SHAPES
+from defender_assets.simulator.format import (
+    ALERT_EVIDENCE,
+    ALERT_INFO,
+    EMPTY_EVIDENCE,
+    NEWEST_EVIDENCE_COLUMNS,
+    Record,
+    json_bytes,
+    json_text,
+)
 from defender_assets.simulator.names import guid, hexadecimal
 from defender_assets.simulator.products import (
     CLOUD,
@@ -26,15 +35,6 @@ from defender_assets.simulator.products import (
     XDR,
 )
 from defender_assets.simulator.scenes import Scene
-from defender_assets.simulator.wire import (
-    ALERT_EVIDENCE,
-    ALERT_INFO,
-    EMPTY_EVIDENCE,
-    NEWEST_EVIDENCE_COLUMNS,
-    Record,
-    json_bytes,
-    json_text,
-)
 
 _ID_PREFIXES = {
     ENDPOINT: "da",

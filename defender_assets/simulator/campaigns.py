@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from defender_assets.simulator.alerts import Alert, alert_id
+from defender_assets.simulator.busy_background import administrators, shared_servers
 from defender_assets.simulator.catalogue import of_stage
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
-from defender_assets.simulator.everyday import administrators, shared_servers
 from defender_assets.simulator.scenario import Scenario, dice
 from defender_assets.simulator.scenes import Scene, scene
 from defender_assets.simulator.tenants import Device, Tenant, User

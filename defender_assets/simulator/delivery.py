@@ -9,8 +9,8 @@ from random import Random
 from typing import NamedTuple
 
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, SECOND, moment
+from defender_assets.simulator.format import DEVICE_INFO, END_OF_LINE, Record, blob_path, container
 from defender_assets.simulator.scenario import Append, Scenario, dice
-from defender_assets.simulator.wire import DEVICE_INFO, END_OF_LINE, Record, blob_path, container
 
 # About 3.5 % of lines are copies, as many as three of one record.
 _REPEATED = 0.03

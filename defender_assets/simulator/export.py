@@ -11,16 +11,16 @@ from itertools import count
 from random import Random
 
 from defender_assets.simulator.alerts import alert_records
+from defender_assets.simulator.background import noise_alerts
+from defender_assets.simulator.busy_background import everyday_alerts
 from defender_assets.simulator.campaigns import Campaign, campaigns
 from defender_assets.simulator.clock import DAY, HOUR, first_tick, moment
 from defender_assets.simulator.delivery import Delivery, Line, after, copies, deliveries
-from defender_assets.simulator.everyday import everyday_alerts
+from defender_assets.simulator.format import TABLES, Record, line
 from defender_assets.simulator.heartbeats import Heartbeats
 from defender_assets.simulator.malformed import malformed_lines
-from defender_assets.simulator.noise import noise_alerts
 from defender_assets.simulator.scenario import Append, Scenario, dice
 from defender_assets.simulator.tenants import Tenant, build_tenant
-from defender_assets.simulator.wire import TABLES, Record, line
 
 _Waiting = list[tuple[datetime, int, Delivery]]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, SECOND, stamp
+from defender_assets.simulator.format import DEVICE_INFO, DEVICE_INFO_COLUMNS, Record, json_bytes, json_text
 from defender_assets.simulator.scenario import Scenario, dice
 from defender_assets.simulator.tenants import Device, Tenant, User
-from defender_assets.simulator.wire import DEVICE_INFO, DEVICE_INFO_COLUMNS, Record, json_bytes, json_text
 
 # A partial heartbeat leaves these null.
 _FULL_ROW_ONLY = (

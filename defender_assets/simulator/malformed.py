@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 from defender_assets.simulator.clock import DAY, HOUR, first_tick, stamp
+from defender_assets.simulator.format import DEVICE_INFO, END_OF_LINE, TABLES, Record, json_bytes, line
 from defender_assets.simulator.names import guid, hexadecimal
 from defender_assets.simulator.scenario import Scenario, dice
 from defender_assets.simulator.tenants import Tenant
-from defender_assets.simulator.wire import DEVICE_INFO, END_OF_LINE, TABLES, Record, json_bytes, line
 
 KINDS = ("truncated", "foreign_table", "no_key", "foreign_tenant", "no_timestamp")
 

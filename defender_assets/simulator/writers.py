@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from defender_assets.simulator.export import simulate
+from defender_assets.simulator.ground_truth import FILE_NAME, GroundTruth
 from defender_assets.simulator.scenario import Append, Scenario
-from defender_assets.simulator.truth import FILE_NAME, GroundTruth
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobServiceClient

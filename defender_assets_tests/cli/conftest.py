@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
-from defender_assets_tests.held import Held
+from defender_assets_tests.support.small_lake import Held
 
 Run = Callable[..., Result]
 

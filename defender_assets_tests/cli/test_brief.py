@@ -2,8 +2,8 @@ from pathlib import Path
 
 from defender_assets.catalog import BRIEFS
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.held import Held
-from defender_assets_tests.hostile import dangerous_in
+from defender_assets_tests.support.hostile_text import dangerous_in
+from defender_assets_tests.support.small_lake import Held
 
 
 def test_the_newest_brief_is_written_unless_a_day_is_named(on_held: Run, held: Held) -> None:

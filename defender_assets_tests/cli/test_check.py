@@ -8,14 +8,14 @@ import pytest
 
 from defender_assets.catalog import BRIEFS
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.notices import SENT_NOTICES
-from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets.outputs.notifications import SENT_NOTICES
 from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.day_runs import run_day
-from defender_assets_tests.days import today
-from defender_assets_tests.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
-from defender_assets_tests.held import Held
+from defender_assets_tests.support.day_runs import run_day
+from defender_assets_tests.support.days import today
+from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
+from defender_assets_tests.support.small_lake import Held
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50LWF0LWFsbA=="
 HOOK = "https://hooks.slack.com/services/T0SECRET/B0SECRET/aVerySecretToken42"

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from defender_assets.core.export import AzureExport
-from defender_assets.core.tables import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import DAY, OTHER_TENANT, TENANT, blob_path, records
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, blob_path, records
 
 pytestmark = pytest.mark.azure
 

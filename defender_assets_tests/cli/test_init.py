@@ -8,10 +8,10 @@ from click.testing import CliRunner, Result
 from defender_assets.cli import main
 from defender_assets.cli.demo.place import Place
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.raw import ingest
-from defender_assets.core.tables import ALERT_INFO
+from defender_assets.core.raw.ingest import ingest
+from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.settings import load_settings
-from defender_assets_tests.exports import DAY, Folder, blob_path, local_lake, records
+from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_lake, records
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
 STRING = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"

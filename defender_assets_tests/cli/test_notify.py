@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.core.notices.receiver import PATH, receiving
-from defender_assets_tests.core.notices.team import Team
-from defender_assets_tests.days import today
+from defender_assets_tests.support.days import today
+from defender_assets_tests.support.notified_team import Team
+from defender_assets_tests.support.webhook_receiver import PATH, receiving
 
 COMMAND = [str(Path(sys.executable).with_name("defender-assets")), "notify"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.held import Held
-from defender_assets_tests.hostile import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.support.small_lake import Held
 
 
 def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_as_it_is(on_held: Run, held: Held) -> None:

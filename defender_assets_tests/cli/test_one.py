@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from defender_assets.core.tables import TABLES
+from defender_assets.core.schemas import TABLES
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.held import Held
-from defender_assets_tests.hostile import HOSTILE_HTML, dangerous_in
+from defender_assets_tests.support.hostile_text import HOSTILE_HTML, dangerous_in
+from defender_assets_tests.support.small_lake import Held
 
 
 def rows_of(run: Run, *arguments: str) -> Any:

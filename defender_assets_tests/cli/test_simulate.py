@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.tables import TABLES
+from defender_assets.core.schemas import TABLES
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.days import today
-from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.exports import Folder, blob_path, records
+from defender_assets_tests.support.days import today
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exports import Folder, blob_path, records
 
 SMALL = ("--days", "1", "--devices", "4", "--tenants", "1", "--start", "2026-11-01", "--alerts-per-day", "2")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from defender_assets.core.export import DirectoryExport
-from defender_assets_tests.exports import Folder
+from defender_assets_tests.support.exports import Folder
 
 
 @pytest.fixture

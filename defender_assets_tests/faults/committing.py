@@ -12,17 +12,17 @@ import polars as pl
 import pytest
 
 from defender_assets.catalog import DERIVED, LEADS, STORIES
-from defender_assets.core import raw
-from defender_assets.core.derived import rebuild_day
-from defender_assets.core.pending import survey
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
-from defender_assets.core.upkeep.compaction import compact_day
-from defender_assets_tests.exports import DAY
-from defender_assets_tests.faults.days import WHOLE_DAY, Sizes
-from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground
+from defender_assets.core.lake.compaction import compact_day
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw.ingest import ingest
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
+from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
 from defender_assets_tests.faults.lakes import DiedError, Moment, Overtaken, conflicted, died
 from defender_assets_tests.faults.reading import THREE
-from defender_assets_tests.faults.same import assert_same_tables, built_at_once
+from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, Ground
+from defender_assets_tests.faults.small_runs import WHOLE_DAY, Sizes
+from defender_assets_tests.support.exports import DAY
 
 # commits
 
@@ -82,7 +82,7 @@ def _each_commit_conflicts(ground: Ground, moment: Moment) -> None:
 def a_share_begins_again_while_the_next_one_is_parsed(ground: Ground) -> None:
     ground.write(*["good"] * 24)
     # raw commits several batches, and each is a share
-    raw.ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
+    ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
     faulty = ground.faulty_lake(2, "before", conflicted)
     ground.run_on(faulty)
     assert faulty.fault.met

@@ -9,11 +9,11 @@ import pytest
 from azure.core.pipeline.transport import HttpTransport
 from azure.storage.blob import BlobServiceClient
 
-from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.export.places import Account, Directory, account_place
-from defender_assets_tests.faults.days import small_sizes
-from defender_assets_tests.faults.ground import Ground
 from defender_assets_tests.faults.proxy import Proxy, run_proxy
+from defender_assets_tests.faults.scenario_setup import Ground
+from defender_assets_tests.faults.small_runs import small_sizes
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.export_accounts import Account, Directory, account_place
 
 
 @pytest.fixture

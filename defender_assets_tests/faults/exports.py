@@ -7,8 +7,8 @@ from datetime import date
 from threading import Lock
 from typing import Literal
 
+from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Blob, BlobChangedError, Export
-from defender_assets.core.failures import ExportError
 
 Call = Literal["before_list", "after_list", "before_read", "after_read"]
 CALLS: tuple[Call, ...] = ("before_list", "after_list", "before_read", "after_read")

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from defender_assets.core.lake import Lake
-from defender_assets.core.pending import survey
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import survey
 from defender_assets.settings import load_settings
-from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.export.places import Directory, Place, account_place
-from defender_assets_tests.exports import local_lake
-from defender_assets_tests.faults.days import run_day
-from defender_assets_tests.faults.same import assert_same_tables, built_at_once
+from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
+from defender_assets_tests.faults.small_runs import run_day
 from defender_assets_tests.faults.streams import KINDS, make_line
 from defender_assets_tests.faults.truth import DAYS, NAMED, SLOTS, Truth
 from defender_assets_tests.faults.worker import DONE, READY, Worker
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.export_accounts import Directory, Place, account_place
+from defender_assets_tests.support.exports import local_lake
 
 # a calm run of both days says this many words at most; a kill comes up to so many seconds behind one of them
 WORDS, SECONDS = 44, 0.04

@@ -8,8 +8,8 @@ from typing import Literal
 import polars as pl
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core.failures import LakeError
-from defender_assets.core.lake import Commit, Fenced, Lake
+from defender_assets.core.errors import LakeError
+from defender_assets.core.lake.lake import Commit, Fenced, Lake
 from defender_assets_tests.faults.exports import elsewhere
 
 Moment = Literal["before", "during", "after"]

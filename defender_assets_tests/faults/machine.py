@@ -16,19 +16,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from defender_assets.catalog import DERIVED
-from defender_assets.core import raw, typed
-from defender_assets.core.chunks import TornLineError
+from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Export
-from defender_assets.core.failures import ExportError
-from defender_assets.core.lake import Lake
-from defender_assets.core.pending import survey
-from defender_assets.core.tables import ALERT_EVIDENCE, QUARANTINE
-from defender_assets.core.upkeep.compaction import compact_day
-from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.export.places import Directory, Place, account_place
-from defender_assets_tests.exports import local_lake
-from defender_assets_tests.faults.days import Sizes, run_day, run_part, small_sizes
-from defender_assets_tests.faults.draws import (
+from defender_assets.core.lake.compaction import compact_day
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw.ingest import ingest, refresh
+from defender_assets.core.raw.range_reader import TornLineError
+from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE
+from defender_assets.core.tables.build import derive
+from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
+from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
+from defender_assets_tests.faults.lakes import (
+    DiedError,
+    FaultyLake,
+    Moment,
+    OnPurposeError,
+)
+from defender_assets_tests.faults.small_runs import Sizes, run_day, run_part, small_sizes
+from defender_assets_tests.faults.strategies import (
     Draft,
     Work,
     calls,
@@ -46,16 +52,11 @@ from defender_assets_tests.faults.draws import (
     tables,
     works,
 )
-from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
-from defender_assets_tests.faults.lakes import (
-    DiedError,
-    FaultyLake,
-    Moment,
-    OnPurposeError,
-)
-from defender_assets_tests.faults.same import assert_same_tables, built_at_once
 from defender_assets_tests.faults.streams import KINDS, Line, Slot, make_line
 from defender_assets_tests.faults.truth import DAYS, NAMED, SLOTS, Truth
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.export_accounts import Directory, Place, account_place
+from defender_assets_tests.support.exports import local_lake
 
 
 class Interruptions(RuleBasedStateMachine):
@@ -104,12 +105,12 @@ class Interruptions(RuleBasedStateMachine):
 
     @rule(table=tables, day=days, sizes=sizes)
     def take(self, table: Any, day: date, sizes: Sizes) -> None:
-        raw.ingest(self.lake, self.export, table, day, commit_bytes=sizes.commit)
+        ingest(self.lake, self.export, table, day, commit_bytes=sizes.commit)
         self.truth.check_raw(table)
 
     @rule(table=tables, day=days, sizes=sizes, rebuild=st.booleans())
     def parse(self, table: Any, day: date, sizes: Sizes, rebuild: bool) -> None:
-        assert typed.derive(self.lake, table, day, share_bytes=sizes.share, rebuild=rebuild).balanced
+        assert derive(self.lake, table, day, share_bytes=sizes.share, rebuild=rebuild).balanced
 
     @rule(work=works)
     def run(self, work: Work) -> None:
@@ -117,7 +118,7 @@ class Interruptions(RuleBasedStateMachine):
 
     @rule(table=tables, day=days)
     def refresh_raw(self, table: Any, day: date) -> None:
-        raw.refresh(self.lake, self.export, table, day)
+        refresh(self.lake, self.export, table, day)
         self.truth.check_raw(table)
 
     @rule(day=days, table=tables)

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import ClassVar, Literal
 
-from defender_assets_tests.emulator import Emulator
+from defender_assets_tests.support.emulator import Emulator
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 CONTROL = "/faults"

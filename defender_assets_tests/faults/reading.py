@@ -11,18 +11,19 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core import lake, raw
-from defender_assets.core.account.azure import from_connection_string
-from defender_assets.core.account.container import create_container
-from defender_assets.core.chunks import TornLineError
+from defender_assets.core.azure.account import from_connection_string
+from defender_assets.core.azure.container import create_container
+from defender_assets.core.errors import ExportError
 from defender_assets.core.export import BlobChangedError
-from defender_assets.core.failures import ExportError
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import ALERT_INFO
-from defender_assets_tests.export.places import Account
-from defender_assets_tests.exports import DAY
+from defender_assets.core.lake import lake
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.raw.ingest import ingest, refresh
+from defender_assets.core.raw.range_reader import TornLineError
+from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.exports import FaultyExport, changed, refused
-from defender_assets_tests.faults.ground import NEXT_HOUR, SLOT, Ground
+from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, Ground
+from defender_assets_tests.support.export_accounts import Account
+from defender_assets_tests.support.exports import DAY
 
 THREE = ("good", "not_json", "good")
 
@@ -93,7 +94,7 @@ def one_blob_cannot_be_read(ground: Ground) -> None:
     ground.write(*THREE)
     ground.write(*THREE, slot=NEXT_HOUR)
     with pytest.raises(ExportError):
-        raw.ingest(ground.lake, ground.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
+        ingest(ground.lake, ground.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
     assert not ground.truth.held(SLOT)
     assert ground.truth.held(NEXT_HOUR)
     ground.run()
@@ -105,7 +106,7 @@ def the_middle_of_a_long_line_cannot_be_read(ground: Ground) -> None:
     # the line is passed over within six reads, then read again
     faulty = FaultyExport(ground.export, "before_read", 9, refused, lasting=True)
     with suppress(TornLineError):
-        raw.ingest(ground.lake, faulty, ALERT_INFO, DAY)
+        ingest(ground.lake, faulty, ALERT_INFO, DAY)
     assert faulty.met
     ground.run()
     ground.truth.check()
@@ -113,7 +114,7 @@ def the_middle_of_a_long_line_cannot_be_read(ground: Ground) -> None:
 
 def a_long_line_is_wider_than_a_commit(ground: Ground) -> None:
     ground.write("good", "long", "good")
-    raw.ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=600)
+    ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=600)
     ground.run()
     ground.truth.check()
 
@@ -127,7 +128,7 @@ def a_blob_changes_each_time_it_is_read(ground: Ground) -> None:
 
     restless = FaultyExport(ground.export, "before_read", 1, changed_again, lasting=True)
     with pytest.raises(ExportError, match="changes each time"):
-        raw.ingest(ground.lake, restless, ALERT_INFO, DAY)
+        ingest(ground.lake, restless, ALERT_INFO, DAY)
     ground.run()
     ground.truth.check()
 
@@ -141,7 +142,7 @@ def a_blob_vanishes_during_a_full_refresh(ground: Ground) -> None:
     held = ground.truth.held(SLOT)
     faulty = ground.faulty_export("before_read", 2, lambda: ground.truth.vanish(SLOT))
     with suppress(ExportError):
-        raw.refresh(ground.lake, faulty, ALERT_INFO, DAY)
+        refresh(ground.lake, faulty, ALERT_INFO, DAY)
     assert faulty.met
     assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
 
@@ -152,7 +153,7 @@ def the_account_fails_during_a_full_refresh(ground: Ground) -> None:
     held = ground.truth.held(SLOT)
     faulty = FaultyExport(ground.export, "before_read", 2, refused, lasting=True)
     with suppress(ExportError):
-        raw.refresh(ground.lake, faulty, ALERT_INFO, DAY)
+        refresh(ground.lake, faulty, ALERT_INFO, DAY)
     assert faulty.met
     assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
 
@@ -171,7 +172,7 @@ def an_older_generation_outlives_a_full_refresh(ground: Ground) -> None:
 def lines_come_again_in_a_full_refresh(ground: Ground) -> None:
     ground.write(*THREE)
     ground.run()
-    raw.refresh(ground.lake, ground.export, ALERT_INFO, DAY)
+    refresh(ground.lake, ground.export, ALERT_INFO, DAY)
     ground.run()
     ground.truth.check()
 

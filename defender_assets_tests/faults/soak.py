@@ -16,9 +16,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from defender_assets_tests.emulator import Emulator, run_emulator
 from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
+from defender_assets_tests.support.emulator import Emulator, run_emulator
 
 EXAMPLES_AT_ONCE, STEPS_OF_AN_EXAMPLE = 4, 50
 ONE_STEP_IN_AZURE_IN = 20

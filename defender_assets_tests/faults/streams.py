@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
-from defender_assets_tests.exports import DAY, blob_path, line, properties
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets_tests.support.exports import DAY, blob_path, line, properties
 
 LONGEST_LINE = 2_000
 """What stands for 16 MiB in these tests, so that a line above it costs nothing."""

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from defender_assets.core.account.azure import from_connection_string
-from defender_assets.core.failures import DefenderAssetsError, ExportError, LakeError
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import ALERT_INFO
-from defender_assets_tests.faults.ground import NEXT_HOUR, Ground
+from defender_assets.core.azure.account import from_connection_string
+from defender_assets.core.errors import DefenderAssetsError, ExportError, LakeError
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.proxy import HttpFault, Proxy
 from defender_assets_tests.faults.reading import THREE
+from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, Ground
 
 pytestmark = [pytest.mark.azure, pytest.mark.long]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
+from defender_assets_tests.support.emulator import Emulator
 
 pytestmark = pytest.mark.long
 

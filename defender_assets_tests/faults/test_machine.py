@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from defender_assets_tests.emulator import Emulator
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
+from defender_assets_tests.support.emulator import Emulator
 
 pytestmark = pytest.mark.long
 

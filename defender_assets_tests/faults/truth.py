@@ -12,11 +12,11 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from defender_assets.core.lake import Lake
-from defender_assets.core.tables import QUARANTINE, TABLES, Table
-from defender_assets_tests.export.places import Place
-from defender_assets_tests.exports import DAY, OTHER_TENANT, TENANT
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets_tests.faults.streams import MARK, Line, Slot
+from defender_assets_tests.support.export_accounts import Place
+from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT
 
 DAYS = (DAY, DAY + timedelta(days=1))
 SLOTS = tuple(

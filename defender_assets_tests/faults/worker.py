@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from defender_assets.core.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.lake import Commit, Fenced, Lake
 from defender_assets.settings import load_settings
-from defender_assets_tests.faults.days import run_day
+from defender_assets_tests.faults.small_runs import run_day
 
 READY, DONE = "ready", "done"
 LONGEST_WAIT = 120

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from defender_assets.core.export import DirectoryExport
 from defender_assets.simulator import Scenario, simulate, write_directory
-from defender_assets_tests.day_runs import run_day
-from defender_assets_tests.exports import DAY, local_lake
+from defender_assets_tests.support.day_runs import run_day
+from defender_assets_tests.support.exports import DAY, local_lake
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])

@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from defender_assets.simulator import Scenario, truth
-from defender_assets_tests.simulator.exports import SCENARIO, START, records
+from defender_assets.simulator import Scenario, ground_truth
+from defender_assets_tests.support.simulated_exports import SCENARIO, START, records
 
 MANY = Scenario(START, days=6, campaigns_per_tenant=6, heartbeat_minutes=360, faults=False, bad_lines=0)
 
 
 @pytest.fixture(scope="module")
 def campaigns() -> list[dict[str, Any]]:
-    told = truth(MANY)["campaigns"]
+    told = ground_truth(MANY)["campaigns"]
     assert isinstance(told, list)
     return told
 
@@ -128,14 +128,14 @@ def test_things_that_tie_nothing_are_in_noise_and_in_campaigns(campaigns: list[d
 
 
 def test_a_campaign_is_told_as_far_as_it_has_arrived() -> None:
-    whole = truth(SCENARIO)["campaigns"][0]
+    whole = ground_truth(SCENARIO)["campaigns"][0]
     third = datetime.fromisoformat(whole["alerts"][2]["time"])
-    part = truth(replace(SCENARIO, until=third))["campaigns"][0]
+    part = ground_truth(replace(SCENARIO, until=third))["campaigns"][0]
 
     assert part["alert_ids"] == whole["alert_ids"][:2]
     assert all(set(tie["alert_ids"]) <= set(part["alert_ids"]) for tie in part["ties"])
 
 
 def test_one_campaign_begins_each_day() -> None:
-    days = [each["alerts"][0]["time"][:10] for each in truth(SCENARIO)["campaigns"]]
+    days = [each["alerts"][0]["time"][:10] for each in ground_truth(SCENARIO)["campaigns"]]
     assert days == ["2026-01-01", "2026-01-02", "2026-01-03"] * 2

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from defender_assets.simulator import Append
-from defender_assets_tests.simulator.exports import CLEAN, SCENARIO, appends, blobs, lines, records
+from defender_assets_tests.support.simulated_exports import CLEAN, SCENARIO, appends, blobs, lines, records
 
 REPEATING = replace(SCENARIO, days=2, bad_lines=0, devices=150)
 

@@ -2,7 +2,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from defender_assets_tests.simulator.exports import CLEAN, SCENARIO, lines, records
+from defender_assets_tests.support.simulated_exports import CLEAN, SCENARIO, lines, records
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:

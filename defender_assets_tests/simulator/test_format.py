@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from defender_assets_tests.simulator.exports import CLEAN, SCENARIO, appends, blobs, lines, records
+from defender_assets_tests.support.simulated_exports import CLEAN, SCENARIO, appends, blobs, lines, records
 
 BUSY = replace(CLEAN, days=3, devices=40, heartbeat_minutes=360, alerts_per_day=120)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from defender_assets.simulator import Scenario, simulate
-from defender_assets_tests.simulator.exports import SCENARIO, START, appends, blobs
+from defender_assets_tests.support.simulated_exports import SCENARIO, START, appends, blobs
 
 
 def test_the_same_scenario_gives_the_same_appends() -> None:

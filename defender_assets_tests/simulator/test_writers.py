@@ -11,13 +11,13 @@ from defender_assets.simulator import (
     Scenario,
     export_account,
     export_directory,
+    ground_truth,
     simulate,
-    truth,
     write_account,
     write_directory,
 )
-from defender_assets_tests.emulator import Emulator
-from defender_assets_tests.simulator.exports import SCENARIO, appends, blobs
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.simulated_exports import SCENARIO, appends, blobs
 
 EXPORT = replace(SCENARIO, days=3, devices=20, tenants=1)
 SMALL = Scenario(SCENARIO.start, days=1, devices=4, tenants=1, alerts_per_day=2, heartbeat_minutes=240)
@@ -42,7 +42,7 @@ def test_a_directory_holds_the_blobs_and_the_truth(tmp_path: Path) -> None:
     told = export_directory(EXPORT, tmp_path)
 
     assert held(tmp_path) == blobs(appends(EXPORT))
-    assert json.loads((tmp_path / "ground_truth.json").read_text()) == told == truth(EXPORT)
+    assert json.loads((tmp_path / "ground_truth.json").read_text()) == told == ground_truth(EXPORT)
 
 
 def test_writing_again_touches_no_file(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_account_holds_the_blobs_as_append_blobs(account: Emulator) -> None:
         told = export_account(SMALL, service)
 
         assert held_by(service) == blobs(appends(SMALL))
-        assert told == truth(SMALL)
+        assert told == ground_truth(SMALL)
         append = appends(SMALL)[0]
         properties = service.get_blob_client(append.container, append.blob).get_blob_properties()
         assert properties.blob_type == "AppendBlob"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from defender_assets.cli.complaints import complain
+from defender_assets.cli.errors import complain
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json
-from defender_assets.core.failures import SettingsError, scrub
+from defender_assets.core.errors import SettingsError, scrub
 
 if TYPE_CHECKING:
     from defender_assets.cli.check.report import Report
@@ -25,8 +25,8 @@ def check(ctx: click.Context, *, output_format: str) -> None:
     Exit code 0: all is well, or merely empty. 1: something needs attention. 2: a setting is wrong, or the export or
     the lake cannot be used. Nothing is changed but for a trial table in the lake, which is removed.
     """
+    from defender_assets.cli.check.render import show
     from defender_assets.cli.check.report import STATUS, WRONG
-    from defender_assets.cli.check.words import show
     from defender_assets.settings import load_settings
 
     try:
@@ -52,7 +52,7 @@ def check(ctx: click.Context, *, output_format: str) -> None:
 
 def look(settings: "Settings", now: datetime) -> "Report":
     """Return the report on the settings at a moment (UTC)."""
-    from defender_assets.cli.check import advice
+    from defender_assets.cli.check import diagnosis
     from defender_assets.cli.check.export_facts import look_at_export
     from defender_assets.cli.check.lake_facts import look_at_lake
     from defender_assets.cli.check.report import Report
@@ -62,10 +62,10 @@ def look(settings: "Settings", now: datetime) -> "Report":
     facts, listing = look_at_export(export, settings.start_date, now)
     lake = look_at_lake(settings, None if facts.error else export, listing, now.date())
     report = Report(list(settings_shown(settings)), facts, lake)
-    advice.judge_settings(report, settings, now.date())
+    diagnosis.judge_settings(report, settings, now.date())
     if not facts.error:
-        advice.judge_export(report, settings)
-        advice.judge_credentials(report, settings, now)
+        diagnosis.judge_export(report, settings)
+        diagnosis.judge_credentials(report, settings, now)
     if not facts.error and not lake.error:
-        advice.judge_lake(report)
+        diagnosis.judge_lake(report)
     return report

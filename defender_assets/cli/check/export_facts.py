@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from defender_assets.core.batches import Source
+from defender_assets.core.errors import ExportError
 from defender_assets.core.export import AzureExport, BlobChangedError
-from defender_assets.core.failures import ExportError
-from defender_assets.core.lines.rows import parse_chunk
-from defender_assets.core.tables import TABLES, Table
+from defender_assets.core.raw.batches import Source
+from defender_assets.core.schemas import TABLES, Table
+from defender_assets.core.tables.parsing.typed_rows import parse_chunk
 
 if TYPE_CHECKING:
     from defender_assets.core.export import Blob, Export

@@ -16,21 +16,21 @@ import polars as pl
 from azure.core.exceptions import AzureError, HttpResponseError
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.core.account.azure import AzureAccount
-from defender_assets.core.account.container import container_of
-from defender_assets.core.account.refusals import explain
-from defender_assets.core.account.sas import WRITE
-from defender_assets.core.delta.layouts import TableSpec
-from defender_assets.core.delta.openings import scan
-from defender_assets.core.failures import LakeError, scrub
-from defender_assets.core.lake import Commit, Lake
-from defender_assets.core.pending import DayBehind, survey
-from defender_assets.core.raw import tenants_held
-from defender_assets.core.tables import Column
+from defender_assets.core.azure.account import AzureAccount
+from defender_assets.core.azure.container import container_of
+from defender_assets.core.azure.errors import explain
+from defender_assets.core.azure.sas import WRITE
+from defender_assets.core.errors import LakeError, scrub
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.snapshots import scan
+from defender_assets.core.lake.table_spec import TableSpec
+from defender_assets.core.pipeline.staleness import DayBehind, survey
+from defender_assets.core.raw.ingest import tenants_held
+from defender_assets.core.schemas import Column
 
 if TYPE_CHECKING:
     from defender_assets.core.export import Export
-    from defender_assets.core.pending import Listing
+    from defender_assets.core.pipeline.staleness import Listing
     from defender_assets.settings import Settings
 
 # emulators before Azurite 3.37 fail at the third

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from defender_assets import settings as names
 from defender_assets.cli.check.report import Setting
-from defender_assets.core.counting import counted
+from defender_assets.core.text import counted
 from defender_assets.settings import Settings
 
 

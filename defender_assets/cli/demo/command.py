@@ -33,8 +33,8 @@ def demo(*, first_day: bool) -> None:
     """
     from defender_assets.cli.demo.place import Place
     from defender_assets.cli.demo.run import materialize_days
-    from defender_assets.core import views
-    from defender_assets.core.pending import list_all
+    from defender_assets.core.pipeline.staleness import list_all
+    from defender_assets.outputs.queries import views
 
     place = Place.of(Path.cwd())
     if first_day:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from defender_assets.core.failures import DefenderAssetsError, ExportError, SettingsError
+from defender_assets.core.errors import DefenderAssetsError, ExportError, SettingsError
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -31,8 +31,8 @@ def left_in(folder: Path) -> Path | None:
 
     Dagster and the commands look there by default, so a real account's alerts may have come into it since.
     """
-    from defender_assets.core.raw import tenants_held
-    from defender_assets.core.tables import TABLES
+    from defender_assets.core.raw.ingest import tenants_held
+    from defender_assets.core.schemas import TABLES
     from defender_assets.simulator.tenants import tenant_ids
 
     place = Place.usual(folder)
@@ -143,7 +143,7 @@ class Place:
         import msgspec
 
         from defender_assets.simulator import Scenario, export_directory
-        from defender_assets.simulator.truth import FILE_NAME
+        from defender_assets.simulator.ground_truth import FILE_NAME
 
         export_dir, remembered = self.settings.export_dir, self.root / SCENARIO_FILE
         scenario = self.scenario()

@@ -16,8 +16,9 @@ from azure.core.exceptions import AzureError, DeserializationError, HttpResponse
 from azure.core.pipeline import PipelineResponse
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from defender_assets.core.account.azure import AzureAccount
-from defender_assets.core.account.refusals import explain, is_container_missing, no_blob_service
+from defender_assets.core.azure.account import AzureAccount
+from defender_assets.core.azure.errors import explain, is_container_missing, no_blob_service
+from defender_assets.core.errors import ExportError
 from defender_assets.core.export.blobs import (
     TENANT_PREFIX,
     Blob,
@@ -26,7 +27,6 @@ from defender_assets.core.export.blobs import (
     day_prefix,
     whole_milliseconds,
 )
-from defender_assets.core.failures import ExportError
 
 CONTAINER_PREFIX = "insights-logs-advancedhunting-"
 LARGEST_RANGE = 16 * 1024 * 1024

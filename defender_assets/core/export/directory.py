@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from defender_assets.core.errors import ExportError
 from defender_assets.core.export.blobs import TENANT_PREFIX, Blob, BlobChangedError, blob_at, day_prefix
-from defender_assets.core.failures import ExportError
 
 
 @dataclass(frozen=True)

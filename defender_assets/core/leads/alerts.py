@@ -5,9 +5,9 @@ Devices and entities have folders of their own.
 
 import polars as pl
 
-from defender_assets.core.keys import ALERT_KEY
-from defender_assets.core.products import product_of
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO
+from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads.products import product_of
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO
 
 _FROM_BOTH = {
     "title": "Title",

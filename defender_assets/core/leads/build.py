@@ -4,26 +4,26 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from defender_assets.core.delta.openings import days_between
-from defender_assets.core.devices.as_of import devices_as_of
-from defender_assets.core.devices.changed import device_changes
-from defender_assets.core.devices.chosen import distinct_devices, primary_devices
-from defender_assets.core.devices.named import named_devices, names_a_device
-from defender_assets.core.entities.additional_fields import with_fields
-from defender_assets.core.entities.links import egress_addresses, link_entities
-from defender_assets.core.entities.listed import listed_entities
-from defender_assets.core.entities.persons import known_persons
-from defender_assets.core.entities.rows import entity_rows
-from defender_assets.core.entities.verdicts import verdicts
-from defender_assets.core.keys import ALERT_KEY, portal_url, stable_id
+from defender_assets.core.identifiers import ALERT_KEY, portal_url, stable_id
+from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
-from defender_assets.core.leads.issued import alert_history, found_late, touched_alerts
+from defender_assets.core.leads.devices.as_of import devices_as_of
+from defender_assets.core.leads.devices.mentions import named_devices, names_a_device
+from defender_assets.core.leads.devices.primary import distinct_devices, primary_devices
+from defender_assets.core.leads.devices.state_changes import device_changes
+from defender_assets.core.leads.entities.additional_fields import with_fields
+from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities
+from defender_assets.core.leads.entities.identities import known_persons
+from defender_assets.core.leads.entities.lists import listed_entities
+from defender_assets.core.leads.entities.normalize import entity_rows
+from defender_assets.core.leads.entities.verdicts import verdicts
+from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk.muting import with_muted
+from defender_assets.core.leads.risk.prevalence import with_prevalence
+from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
-from defender_assets.core.risk import Judgement
-from defender_assets.core.risk.muting import with_muted
-from defender_assets.core.risk.prevalence import with_prevalence
-from defender_assets.core.risk.score import with_score
+from defender_assets.core.leads.selection import alert_history, found_late, touched_alerts
 from defender_assets.core.spans import distinct_records
 
 

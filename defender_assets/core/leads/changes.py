@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from defender_assets.core.keys import ALERT_KEY
+from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.alerts import alert_values
 
 _RANKS = {"informational": 0, "low": 1, "medium": 2, "high": 3}

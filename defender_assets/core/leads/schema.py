@@ -2,15 +2,15 @@
 
 import polars as pl
 
-from defender_assets.core.devices.as_of import TAKEN
-from defender_assets.core.devices.changed import CHANGES
-from defender_assets.core.devices.chosen import DEVICES
-from defender_assets.core.entities.links import ENTITY
-from defender_assets.core.entities.listed import LISTED
-from defender_assets.core.scoring import REASONS
-from defender_assets.core.tables import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
-from defender_assets.core.tables.schema import Column, flag, instant, integer, origins, text, texts
-from defender_assets.core.vocabulary import PRODUCTS
+from defender_assets.core.enums import PRODUCTS
+from defender_assets.core.leads.devices.as_of import TAKEN
+from defender_assets.core.leads.devices.primary import DEVICES
+from defender_assets.core.leads.devices.state_changes import CHANGES
+from defender_assets.core.leads.entities.correlation_keys import ENTITY
+from defender_assets.core.leads.entities.lists import LISTED
+from defender_assets.core.leads.risk.points import REASONS
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
+from defender_assets.core.schemas.column import Column, flag, instant, integer, origins, text, texts
 
 LEADS_TABLE = "device_enriched_leads"
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import polars as pl
 
-from defender_assets.core.delta.openings import days_between
-from defender_assets.core.keys import LEAD_KEY, stable_id
-from defender_assets.core.scoring import bounded, reason
-from defender_assets.core.stories.groups import groups, shared_entities
+from defender_assets.core.enums import LEVELS
+from defender_assets.core.identifiers import LEAD_KEY, stable_id
+from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.leads.risk.points import bounded, reason
+from defender_assets.core.stories.clustering import groups, shared_entities
+from defender_assets.core.stories.correlation import ties
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
-from defender_assets.core.stories.ties import ties
 from defender_assets.core.stories.timeline import timelines
-from defender_assets.core.vocabulary import LEVELS
 
 # What the leads of a story tell beyond the strongest of them: points for each further one, and the most there can be.
 PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24

@@ -2,10 +2,10 @@
 
 import polars as pl
 
+from defender_assets.core.leads.risk.points import REASONS
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.scoring import REASONS
+from defender_assets.core.schemas.column import Column, instant, integer, origins, text, texts
 from defender_assets.core.stories.timeline import TIMELINE
-from defender_assets.core.tables.schema import Column, instant, integer, origins, text, texts
 
 STORIES_TABLE = "lead_stories"
 

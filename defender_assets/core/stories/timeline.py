@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from defender_assets.core.keys import LEAD_KEY
-from defender_assets.core.tables.schema import INSTANT
+from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.schemas.column import INSTANT
 
 TACTICS = {
     "reconnaissance": "Reconnaissance",

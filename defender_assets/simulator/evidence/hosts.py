@@ -7,8 +7,8 @@ from typing import Any
 
 from defender_assets.simulator.clock import MINUTE, stamp
 from defender_assets.simulator.evidence.references import VERDICT, Columns, References, merge_key
+from defender_assets.simulator.format import json_text
 from defender_assets.simulator.scenes import Artifact, Scene
-from defender_assets.simulator.wire import json_text
 
 
 def _host(refs: References, scene: Scene) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 
 import pytest
 
-from defender_assets_tests.core.alert_rows import DAY, OTHER_TENANT, TENANT, Row, at, beat, info, leads_of, machine
+from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, Row, at, beat, info, leads_of, machine
 
 DAYS = [DAY - timedelta(days=back) for back in range(36)]
 DEVICES = "abcdefgh"

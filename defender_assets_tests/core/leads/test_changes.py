@@ -1,4 +1,4 @@
-from defender_assets_tests.core.alert_rows import EVE, Row, at, beat, info, lead_of, machine
+from defender_assets_tests.support.alert_rows import EVE, Row, at, beat, info, lead_of, machine
 
 
 def changes(infos: list[Row], evidences: list[Row], beats: list[Row] | None = None) -> list[str]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from defender_assets.core.keys import stable_id
+from defender_assets.core.identifiers import stable_id
 from defender_assets.core.leads import LEAD_SCHEMA
-from defender_assets_tests.core.alert_rows import ALERT, DAY, PC, SERVER, TENANT, Row, at
-from defender_assets_tests.core.leads.rich_alert import (
+from defender_assets_tests.support.alert_rows import ALERT, DAY, PC, SERVER, TENANT, Row, at
+from defender_assets_tests.support.rich_alert import (
     MD5,
     NOTE,
     OBJECT_ID,

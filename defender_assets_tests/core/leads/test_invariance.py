@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from defender_assets.core.stories import build_stories
-from defender_assets_tests.core.alert_rows import (
+from defender_assets_tests.support.alert_rows import (
     DAY,
     EVE,
     OTHER_TENANT,

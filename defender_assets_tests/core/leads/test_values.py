@@ -1,7 +1,7 @@
 import pytest
 
 from defender_assets.core.leads import LEAD_COLUMNS, LEAD_SCHEMA
-from defender_assets_tests.core.alert_rows import (
+from defender_assets_tests.support.alert_rows import (
     ALERT,
     EVE,
     TENANT,

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from defender_assets.core.keys import stable_id
+from defender_assets.core.identifiers import stable_id
 from defender_assets.core.stories import STORY_COLUMNS, STORY_SCHEMA, build_stories
-from defender_assets_tests.core.alert_rows import DAY, EVE, TENANT, Row, at, lead_frame, lead_row
+from defender_assets_tests.support.alert_rows import DAY, EVE, TENANT, Row, at, lead_frame, lead_row
 
 FILE = ("file", "f")
 

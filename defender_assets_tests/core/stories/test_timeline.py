@@ -5,7 +5,7 @@ import pytest
 
 from defender_assets.core.stories import TACTICS, build_stories
 from defender_assets.core.stories.timeline import tactic_of
-from defender_assets_tests.core.alert_rows import DAY, EVE, Row, at, lead_frame, lead_row
+from defender_assets_tests.support.alert_rows import DAY, EVE, Row, at, lead_frame, lead_row
 
 JANE = (("user", "jane@c", "jane@c"), ("user", "s-1-5-21-1", "jane@c"))
 

@@ -1,0 +1,68 @@
+"""The report of `check` laid out for people. What it says is decided in `advice`."""
+
+from typing import TYPE_CHECKING
+
+from defender_assets.cli.output import Cells, console, hour_of, say, table
+from defender_assets.core.text import counted
+
+if TYPE_CHECKING:
+    from defender_assets.cli.check.export_facts import Sample
+    from defender_assets.cli.check.report import Report
+
+_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
+
+
+def show(report: "Report") -> None:
+    """Print the report."""
+    out = console()
+    settings: Cells = {"setting": lambda row: row.name, "value": lambda row: row.value, "from": lambda row: row.origin}
+    out.print(table(report.settings, settings, "Settings"))
+    say(*_mark("Export", report.export.where, "reachable", failed=report.export.error is not None))
+    if report.export.containers:
+        from defender_assets.core.export.azure import CONTAINER_PREFIX
+
+        containers: Cells = {
+            "container": lambda row: row.container.removeprefix(CONTAINER_PREFIX),
+            "tenants": lambda row: len(row.tenants),
+            "blobs": lambda row: f"{row.blobs:,}",
+            "bytes": lambda row: f"{row.bytes:,}",
+            "days": lambda row: row.days,
+            "newest blob": lambda row: hour_of(row.newest_blob) if row.newest_blob else "–",
+            "newest record": lambda row: _ago(row.age_seconds),
+            "last lines": lambda row: _sample(row.sample),
+        }
+        out.print(table(report.export.containers, containers, f"Containers {CONTAINER_PREFIX}…"))
+        say(f"Tenants: {', '.join(report.export.tenants) or 'none yet'}")
+    writable = "writable (three commits on a trial table, removed again)"
+    say(*_mark("Lake", report.lake.where, writable, failed=report.lake.error is not None))
+    if report.lake.looked_at and report.lake.error is None:
+        behind = "; ".join(day.describe() for day in report.lake.behind)
+        last = counted(len(report.lake.looked_at), "day")
+        say(f"Behind: {behind or f'none of the last {last}'}")
+    for mark, style, lines in (("!", "bold yellow", report.attention), ("·", "", report.notes)):
+        for line in lines:
+            say(f"{mark} {line}", style)
+    if not report.errors:
+        well = "All is well." if report.export.tenants else "Nothing is wrong, but there is nothing to read yet."
+        say("Something needs attention." if report.attention else well, "bold")
+
+
+def _mark(what: str, where: str, well: str, *, failed: bool) -> tuple[str, str]:
+    mark, state = ("✗", "cannot be used") if failed else ("✓", well)
+    return f"{mark} {what}: {where}: {state}", "bold red" if failed else "bold"
+
+
+def _ago(seconds: int | None) -> str:
+    if seconds is None:
+        return "–"
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return f"{counted(seconds // length, unit)} ago"
+    return "now"
+
+
+def _sample(sample: "Sample | None") -> str:
+    if sample is None:
+        return "–"
+    bad = f", {sample.quarantined} not ({', '.join(sample.reasons)})" if sample.quarantined else ""
+    return f"{sample.good} read{bad}"

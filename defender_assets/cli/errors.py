@@ -1,0 +1,94 @@
+"""How the commands fail: one line on standard error for what a user can mend, a scrubbed traceback for the rest.
+
+Exit codes: 0 well, 1 something needs attention or a bug, 2 a wrong setting, argument or account.
+"""
+
+import logging
+import sys
+import traceback
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from defender_assets.core.errors import DefenderAssetsError, scrub
+from defender_assets.core.hostile import visible
+
+if TYPE_CHECKING:
+    from defender_assets.settings import Settings
+
+
+class Complaint(click.ClickException):
+    """One line that says what is wrong and how to mend it."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """A group of commands that complains in one line, and whose tracebacks hold no secret."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see the module for what happens when it fails."""
+        _escape_what_cannot_be_encoded()
+        # the SDK logs what it tried, with pages of advice; the one line below says what matters
+        logging.getLogger("azure").addHandler(logging.NullHandler())
+        try:
+            return super().invoke(ctx)
+        except DefenderAssetsError as error:
+            settings = _settings()
+            raise Complaint(_one_line(str(error), settings.secrets if settings else ())) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 (shown as a traceback, but without secrets)
+            _refuse(error)
+
+
+def complain(text: str, secrets: tuple[str, ...]) -> None:
+    """Print one line on standard error that says what is wrong and how to mend it."""
+    click.echo(f"error: {_one_line(text, secrets)}", err=True)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    from azure.core.exceptions import AzureError
+
+    from defender_assets.core.azure.errors import explain
+
+    settings = _settings()
+    secrets = settings.secrets if settings else ()
+    account = (settings.lake_account or settings.export_account) if settings else None
+    if isinstance(error, AzureError) and account:
+        raise Complaint(_one_line(explain(account, "reach the account", error), secrets)) from None
+    if isinstance(error, OSError) and error.strerror:
+        where = error.filename or "standard output"
+        told = f"{where} cannot be written ({error.strerror}): name another place, or free space there"
+        raise Complaint(_one_line(told, secrets)) from None
+    for line in traceback.format_exception(error):
+        for text in line.splitlines():
+            indent = text[: len(text) - len(text.lstrip())]
+            click.echo(indent + _one_line(text, secrets), err=True)
+    click.echo("error: this is a bug of defender-assets; the lines above say where", err=True)
+    raise click.exceptions.Exit(1) from None
+
+
+def _one_line(text: str, secrets: tuple[str, ...]) -> str:
+    return visible(scrub(text, secrets))
+
+
+def _settings() -> "Settings | None":
+    """Return the settings; None where they cannot be read, which is then what is complained about."""
+    from defender_assets.settings import load_settings
+
+    try:
+        return load_settings()
+    except DefenderAssetsError:
+        return None
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,93 @@
+"""The data files of one snapshot of a table, as its Delta log describes them, and which days are fragmented.
+
+No data file is opened here.
+"""
+
+from datetime import date
+
+import polars as pl
+from deltalake import DeltaTable
+
+from defender_assets.core.schemas.column import INSTANT
+from defender_assets.core.text import MEBIBYTE
+
+SMALL_BYTES = 32 * MEBIBYTE
+"""Compaction leaves larger files alone: a very large day would never have few files."""
+
+_HOUR = ("export_date", "tenant_id", "hour")
+_COLUMNS = {
+    "path": pl.String(),
+    "size_bytes": pl.Int64(),
+    "num_records": pl.Int64(),
+    "partition.export_date": pl.Date(),
+    "partition.tenant_id": pl.String(),
+    "partition.hour": pl.Int32(),
+    "min.blob": pl.String(),
+    "max.blob": pl.String(),
+    "min.blob_created_at": INSTANT,
+    "max.blob_created_at": INSTANT,
+    "min.byte_start": pl.Int64(),
+    "max.byte_end": pl.Int64(),
+}
+
+
+def data_files(table: DeltaTable) -> pl.DataFrame:
+    """Return a row per data file: path, bytes, rows, partition values, and the bounds that raw's cursors need.
+
+    Columns: `path`, `size_bytes`, `num_records`, `export_date`, `tenant_id`, `hour`, and `min.` / `max.` of `blob`,
+    `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum). A value that the log does not state is null.
+    `small` is true for files that compaction may merge.
+    """
+    actions = pl.DataFrame(table.get_add_actions(flatten=True))
+    return actions.select(
+        (pl.col(name).cast(dtype) if name in actions.columns else pl.lit(None, dtype)).alias(
+            name.removeprefix("partition.")
+        )
+        for name, dtype in _COLUMNS.items()
+    ).with_columns(small=pl.col("size_bytes") < SMALL_BYTES)
+
+
+def files_of_day(table: DeltaTable, day: date) -> pl.DataFrame:
+    """Return the rows of `data_files` for one day."""
+    return data_files(table).filter(pl.col("export_date") == day)
+
+
+def row_count(table: DeltaTable, day: date) -> int:
+    """Return how many rows the Delta log counts in a day of this snapshot."""
+    return int(files_of_day(table, day)["num_records"].sum())
+
+
+def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date, int]]:
+    """Return the days with more small files than `more_than`, and their number, the most fragmented first.
+
+    Of raw only the files of mergeable hours count: a day of many tenants has many files and nothing to merge.
+    """
+    files = data_files(table)
+    if "hour" in table.metadata().partition_columns:
+        files = files.join(mergeable_hours(files), on=_HOUR, how="semi")
+    days = files.filter("small").group_by("export_date").len().filter(pl.col("len") > more_than)
+    return days.sort("len", "export_date", descending=True).rows()
+
+
+def mergeable_hours(files: pl.DataFrame) -> pl.DataFrame:
+    """Return day, tenant and hour of raw's partitions with several small files of one generation of one blob.
+
+    A file of several generations could no longer answer the cursor from the log, so an hour whose blob was recreated
+    stays as it is. So does one with holes: the byte balance takes a file's bounds for its bytes.
+    """
+    one_generation = pl.all_horizontal(
+        (pl.col(f"min.{name}") == pl.col(f"max.{name}").first()).all()
+        & (pl.col(f"max.{name}") == pl.col(f"max.{name}").first()).all()
+        for name in ("blob", "blob_created_at")
+    )
+    contiguous = (pl.col("min.byte_start").slice(1) == pl.col("max.byte_end").head(pl.len() - 1)).all()
+    hours = (
+        files.sort(*_HOUR, "min.byte_start")
+        .group_by(_HOUR)
+        .agg(
+            small=pl.col("small").sum(),
+            known=pl.col("max.byte_end").is_not_null().all(),
+            mergeable=one_generation & contiguous,
+        )
+    )
+    return hours.filter("known", "mergeable", pl.col("small") > 1).select(_HOUR).sort(_HOUR)

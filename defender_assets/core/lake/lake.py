@@ -1,0 +1,253 @@
+"""The lake: Delta tables under one URI. Creates them, opens them, commits to a day behind a fence, reads days.
+
+Which rows belong into a table, and which version they stand for, is the business of the rooms above; how a table is
+laid out, that of `layouts`.
+
+The fence: each (table, day) has a version in the Delta transaction log (`app_id`). A writer opens the table, reads the
+version, computes from upstream and commits on that same `DeltaTable` object. delta-rs refuses the commit when another
+one with the same `app_id` landed since the opening; then everything starts again from the opening. Rows computed
+before are never committed on a fresh handle: delta-rs would accept them and they could be stale.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from azure.core.exceptions import AzureError
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from defender_assets.core.azure.account import AzureAccount
+from defender_assets.core.azure.container import create_container, is_missing
+from defender_assets.core.azure.errors import explain, explain_text
+from defender_assets.core.azure.sas import WRITE
+from defender_assets.core.errors import LakeError, scrub
+from defender_assets.core.lake.arrow import RowStream, arrow_schema
+from defender_assets.core.lake.fences import Versions, fence_of, versions_of
+from defender_assets.core.lake.snapshots import Opening, scan
+from defender_assets.core.lake.table_spec import (
+    PROPERTIES,
+    TableSpec,
+    add_columns,
+    add_missing_columns,
+    missing_columns,
+    schema_of,
+)
+from defender_assets.core.retries import retry_on_conflict
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Rows of one day and the version that the day's fence then holds; `replaces` is a predicate within the day.
+
+    `schema` is that of rows that are moved as they are, columns of newer versions included; else the layout's.
+    """
+
+    frames: Iterable[pl.DataFrame]
+    version: int
+    replaces: str | None = None
+    schema: pl.Schema | None = None
+
+
+@dataclass
+class Fenced:
+    """A table opened behind the fence of one day: what `Lake.commit` writes on, and nothing else does."""
+
+    spec: TableSpec
+    day: date
+    fence: str
+    table: DeltaTable
+    version: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the version that this opening of the table shows."""
+        self.version = self.table.transaction_version(self.fence) or 0
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The Delta tables below `uri`: a local path, or `az://` / `abfss://` in `account`.
+
+    `keep_days` is how many past days it keeps; None keeps every day.
+    """
+
+    uri: str
+    tables: tuple[TableSpec, ...]
+    account: AzureAccount | None = None
+    keep_days: int | None = None
+
+    def describe(self) -> str:
+        """Return where the lake is, without a secret."""
+        return f"{self.uri} ({self.account.way_in})" if self.account else self.uri
+
+    def first_day(self) -> date:
+        """Return the first day that is kept as of now (UTC). Earlier ones are neither read nor written."""
+        if self.keep_days is None:
+            return date.min
+        return datetime.now(UTC).date() - timedelta(days=self.keep_days)
+
+    def keeps(self, day: date) -> bool:
+        """Return whether the day is kept; says so in the log when it is not."""
+        kept = day >= self.first_day()
+        if not kept:
+            logger.warning("%s is older than DEFENDER_RETENTION_DAYS=%s: nothing to do", day, self.keep_days)
+        return kept
+
+    def spec(self, name: str) -> TableSpec:
+        """Return what a table is like, by its name."""
+        return next(spec for spec in self.tables if spec.name == name)
+
+    def table_uri(self, name: str) -> str:
+        """Return where a table lies."""
+        return f"{self.uri.rstrip('/')}/{name}"
+
+    def open(self, name: str) -> DeltaTable:
+        """Return a fresh opening of a table; creates it when it is not there, adds the columns that it lacks.
+
+        Raises:
+            LakeError: when the lake cannot be reached or written, or the table is not as this version writes it.
+        """
+        spec = self.spec(name)
+
+        def opened() -> DeltaTable:
+            table = self._open_or_create(spec)
+            add_columns(table, spec)
+            return table
+
+        with self.explained(f"open {name}"):
+            return retry_on_conflict(opened)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a table has been created."""
+        with self.explained(f"open {name}"):
+            try:
+                return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
+            except (DeltaError, OSError) as error:
+                if not self._lacks_container(error):
+                    raise
+                return False
+
+    def read(self, name: str) -> pl.LazyFrame:
+        """Return a table of the lake as it stands now, empty when it was never written."""
+        spec = self.spec(name)
+        if not self.exists(name):
+            return pl.LazyFrame(schema=spec.schema)
+        with self.explained(f"open {name}"):
+            # a reader may lack the right to add columns
+            table = Opening(self.table_uri(name), storage_options=self._options())
+        return add_missing_columns(scan(table), missing_columns(table, spec))
+
+    def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
+        """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
+        return Fenced(self.spec(name), day, fence or fence_of(name, day), self.open(name))
+
+    def versions(self, table: DeltaTable) -> Versions:
+        """Return the versions of all days in exactly this opening of a table, from one reading of its log."""
+        return versions_of(table, self._options())
+
+    def commit(self, target: Fenced, commit: Commit) -> None:
+        """Write the commit's rows and its version in one Delta commit, on the handle that was opened.
+
+        Raises:
+            CommitFailedError: when another commit got in between; `retry_on_conflict` starts again from the opening.
+            LakeError: for everything else that goes wrong in the lake.
+            ValueError: when the version would fall, or a replacement would leave the day.
+        """
+        if commit.version < target.version:
+            raise ValueError(f"{target.fence}: version {commit.version} is below {target.version}")
+        day = f"export_date = '{target.day.isoformat()}'"
+        replaced: dict[str, Any] = {"mode": "append"}
+        if commit.replaces is not None:
+            predicate = f"{day} AND ({commit.replaces})" if commit.replaces else day
+            replaced = {"mode": "overwrite", "predicate": predicate}
+        schema = commit.schema or target.spec.schema
+        rows = RowStream(schema, commit.frames)
+        # columns of a newer version become null
+        merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
+        properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
+        # delta-rs would list the whole log after each commit to shorten it: that is left to maintenance
+        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
+        with self.explained(f"write {target.spec.name}"):
+            try:
+                write_deltalake(
+                    target.table,
+                    rows,
+                    **replaced,
+                    schema_mode=merge,
+                    writer_properties=target.spec.writer(),
+                    commit_properties=properties,
+                    post_commithook_properties=hooks,
+                )
+            except (DeltaError, OSError):
+                if rows.problem is not None:
+                    raise rows.problem from None
+                raise
+
+    def _options(self) -> dict[str, str]:
+        return self.account.storage_options() if self.account else {}
+
+    def _lacks_container(self, error: Exception) -> bool:
+        """Return whether an error tells of a missing container. Another first writer may have made it since."""
+        if self.account is None:
+            return False
+        return "ContainerNotFound" in str(error) or is_missing(self.account, self.uri)
+
+    def _open_or_create(self, spec: TableSpec) -> DeltaTable:
+        options = self._options()
+        try:
+            return Opening(self.table_uri(spec.name), storage_options=options)
+        except (DeltaError, OSError) as error:
+            # a missing container is an error of the store, not a missing table
+            if not isinstance(error, TableNotFoundError) and not self._lacks_container(error):
+                raise
+            self._create(spec, options)
+            return Opening(self.table_uri(spec.name), storage_options=options)
+
+    def _create(self, spec: TableSpec, options: dict[str, str]) -> None:
+        if self.account:
+            create_container(self.account, self.uri)
+        else:
+            Path(self.uri).mkdir(parents=True, exist_ok=True)
+        try:
+            DeltaTable.create(
+                self.table_uri(spec.name),
+                schema=arrow_schema(spec.schema),
+                mode="ignore",
+                partition_by=list(spec.partition_by),
+                configuration=dict(PROPERTIES),
+                storage_options=options,
+            )
+        except DeltaError as error:
+            # two first writers at once: the other one has created it
+            if not DeltaTable.is_deltatable(self.table_uri(spec.name), storage_options=options):
+                raise
+            logger.debug("%s was created by another writer (%s)", spec.name, type(error).__name__)
+
+    @contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """Tell errors of the storage and of delta-rs as one LakeError without a secret; conflicts pass as they are."""
+        try:
+            yield
+        except CommitFailedError:
+            raise
+        except AzureError as error:
+            if self.account is None:
+                raise
+            raise LakeError(explain(self.account, f"{what} of the lake", error, WRITE)) from None
+        except (DeltaError, OSError) as error:
+            secrets = self.account.secrets if self.account else ()
+            told = explain_text(self.account, f"{what} in {self.uri}", str(error), WRITE) if self.account else None
+            if told:
+                raise LakeError(told) from None
+            reason = scrub(str(error), secrets)[:400]
+            raise LakeError(
+                f"cannot {what} in {self.describe()}: {reason}; "
+                "check DEFENDER_LAKE_URI, free space and write permission"
+            ) from None

@@ -1,0 +1,167 @@
+"""The device as it was at an alert: which of its heartbeats counts, and what earlier ones add to it.
+
+Which identifiers a device may be found under is `merges.py`'s business.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads.devices.merges import merge_chains
+from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
+
+DEVICES_AT_ONCE = 20_000
+"""So many devices' heartbeats are held at once: memory then follows this number, not the size of the tenant."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A column of DeviceInfo that a lead takes: under which name, and out of what expression."""
+
+    column: Column
+    source: pl.Expr
+    carried: bool = True
+
+
+def _taken(name: str, microsoft: str, meaning: str, dtype: pl.DataType | None = None) -> Taken:
+    return Taken(Column(name, dtype or pl.String(), meaning), pl.col(microsoft))
+
+
+TAKEN = (
+    _taken("device_name", "DeviceName", "Name of the device; from the evidence where no heartbeat is known"),
+    _taken("os_platform", "OSPlatform", "Platform of the operating system; from the evidence where none is known"),
+    _taken("os_version", "OSVersion", "Version of the operating system"),
+    _taken("os_build", "OSBuild", "Build of the operating system", pl.Int64()),
+    _taken("device_type", "DeviceType", "Workstation, Server, Mobile, Printer, …"),
+    _taken("device_category", "DeviceCategory", "Endpoint, NetworkDevice, IoT, Unknown"),
+    _taken("machine_group", "MachineGroup", "Device group, from the device, else from the alert"),
+    _taken("manual_tags", "DeviceManualTags", "", pl.List(pl.String())),
+    _taken("dynamic_tags", "DeviceDynamicTags", "", pl.List(pl.String())),
+    _taken("registry_tag", "RegistryDeviceTag", ""),
+    _taken("onboarding_status", "OnboardingStatus", "Whether the device is onboarded to Defender for Endpoint"),
+    _taken("sensor_health_state", "SensorHealthState", "Health of the endpoint sensor"),
+    _taken("exposure_level", "ExposureLevel", "None, Low, Medium or High"),
+    _taken("asset_value", "AssetValue", "Low, Normal or High"),
+    _taken("is_internet_facing", "IsInternetFacing", "Reachable from the internet; null is unknown", pl.Boolean()),
+    _taken("public_ip", "PublicIP", "Public address that the device used to reach the service"),
+    _taken("join_type", "JoinType", "How the device is joined to Entra ID"),
+    _taken("aad_device_id", "AadDeviceId", "Identifier of the device in Entra ID"),
+    Taken(
+        Column("logged_on_users", LOGGED_ON_USERS, "Users logged on at the heartbeat of `device_seen_at` itself"),
+        pl.col("LoggedOnUsers"),
+        carried=False,
+    ),
+)
+"""What a lead takes from a heartbeat. A partial heartbeat says nothing of a null column, so it is carried forward."""
+
+_NAMES = [taken.column.name for taken in TAKEN]
+
+
+def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
+    """Return each probed device as it was at the time of its alert.
+
+    In this order: the latest heartbeat at or before the alert under the resolved identifier, then under the others of
+    its merge chain, those near the original first (`as_of`, columns carried forward from earlier heartbeats of the same
+    identifier); the earliest heartbeat after the alert, in the same order (`after`, nothing carried); else `unknown`.
+    Of heartbeats at one moment the one with the higher ReportId counts, then the higher record_id.
+
+    Args:
+        devices: typed DeviceInfo rows of the look-back; copies do no harm.
+        probes: ALERT_KEY, `original_device_id` (lower case), `alert_time`.
+
+    Returns:
+        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and the columns of TAKEN; these
+        and `seen_at` once more with `now_` before them, as the newest heartbeat has them, likewise carried forward.
+    """
+    chains = merge_chains(devices, probes)
+    named = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
+    parts = [
+        _as_of(devices, probes.join(part, on=part.columns, how="semi"), chains.join(part, on=part.columns, how="semi"))
+        for part in named.iter_slices(DEVICES_AT_ONCE)
+    ]
+    return pl.concat(parts or [_as_of(devices, probes, chains)])
+
+
+def _as_of(devices: pl.LazyFrame, probes: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
+    identity = [*ALERT_KEY, "original_device_id"]
+    looked_up = probes.select(*identity, "alert_time").join(chains, on=["tenant_id", "original_device_id"])
+    beats = _heartbeats(devices, chains)
+    carried = _carried_forward(beats)
+    before = _first_found(looked_up, carried, "backward").with_columns(device_match=pl.lit("as_of"))
+    rest = looked_up.join(before, on=identity, how="anti")
+    after = _first_found(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
+    found = pl.concat([before, after])
+    everything = looked_up.filter(pl.col("rank") == 0).select(*identity, "device_id")
+    return (
+        everything.join(found.drop("device_id"), on=identity, how="left")
+        .join(_newest(looked_up, carried), on=identity, how="left")
+        .with_columns(pl.col("device_match").fill_null("unknown"))
+    )
+
+
+def _heartbeats(devices: pl.LazyFrame, chains: pl.DataFrame) -> pl.DataFrame:
+    """Return the heartbeats of the devices that are looked up, in their order; nothing else of the day is held."""
+    needed = chains.select("tenant_id", "lookup_id").unique()
+    ids = needed.get_column("lookup_id").unique().implode()
+    # The plain filter reaches the reader, which then decodes no more than these devices; the join adds the tenant.
+    return (
+        devices.filter(pl.col("DeviceId").str.strip_chars().str.to_lowercase().is_in(ids))
+        .with_columns(lookup_id=pl.col("DeviceId").str.strip_chars().str.to_lowercase())
+        .join(needed.lazy(), on=["tenant_id", "lookup_id"], how="semi")
+        .select(
+            "tenant_id",
+            "lookup_id",
+            "ReportId",
+            "record_id",
+            pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
+            **{taken.column.name: taken.source for taken in TAKEN},
+        )
+        .collect()
+        .sort("tenant_id", "lookup_id", "device_seen_at", "ReportId", "record_id", nulls_last=False)
+    )
+
+
+def _carried_forward(beats: pl.DataFrame) -> pl.DataFrame:
+    carried = [taken.column.name for taken in TAKEN if taken.carried]
+    return beats.with_columns(pl.col(carried).forward_fill().over("tenant_id", "lookup_id"))
+
+
+def _newest(looked_up: pl.DataFrame, carried: pl.DataFrame) -> pl.DataFrame:
+    """Return for each probe the newest heartbeat under the first identifier that has one, as `now_…`."""
+    lookup, identity = ["tenant_id", "lookup_id"], [*ALERT_KEY, "original_device_id"]
+    last = carried.unique(lookup, keep="last", maintain_order=True).select(
+        *lookup, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
+    )
+    return (
+        looked_up.join(last, on=lookup)
+        .sort(*identity, "rank")
+        .unique(identity, keep="first", maintain_order=True)
+        .select(*identity, pl.col("^now_.*$"))
+    )
+
+
+def _first_found(
+    looked_up: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]
+) -> pl.DataFrame:
+    """Return for each probe the heartbeat next to the alert, under the first identifier that has one."""
+    of_a_moment = beats.unique(["tenant_id", "lookup_id", "device_seen_at"], keep="last", maintain_order=True)
+    identity = [*ALERT_KEY, "original_device_id"]
+    return (
+        # Both sides are sorted here: an unsorted side would give wrong rows, not an error.
+        looked_up.sort("alert_time")
+        .join_asof(
+            of_a_moment.sort("device_seen_at"),
+            left_on="alert_time",
+            right_on="device_seen_at",
+            by=["tenant_id", "lookup_id"],
+            strategy=strategy,
+            coalesce=False,
+            check_sortedness=False,
+        )
+        .filter(pl.col("device_seen_at").is_not_null())
+        .sort(*identity, "rank")
+        .unique(identity, keep="first", maintain_order=True)
+        .select(*identity, "device_id", "device_seen_at", *_NAMES)
+    )

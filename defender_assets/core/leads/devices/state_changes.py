@@ -1,0 +1,73 @@
+"""What of an alert's device is not as it was then: then and now side by side. Now is its newest heartbeat."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import polars as pl
+
+from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads.devices.primary import tags
+
+COMPARED = (
+    "device_name",
+    "os_version",
+    "machine_group",
+    "onboarding_status",
+    "sensor_health_state",
+    "exposure_level",
+    "asset_value",
+    "is_internet_facing",
+    "join_type",
+)
+"""The columns whose change tells something; addresses and builds change by themselves."""
+
+SILENT_AFTER = timedelta(hours=24)
+"""A device is silent when its newest heartbeat is that much older than the newest one of its tenant."""
+
+CHANGES = pl.List(pl.Struct({"what": pl.String(), "then": pl.String(), "now": pl.String()}))
+"""`what` is a column of the lead, `device_tag` (null then: added; null now: removed) or `heartbeat`."""
+
+_CHANGE = CHANGES.inner
+
+
+def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) -> pl.DataFrame:
+    """Return ALERT_KEY and `device_changes` (CHANGES) of the device that each alert is about.
+
+    Args:
+        day: the partition; heartbeats that claim to be of later days do not tell whether a device is silent.
+        devices: what `distinct_devices` made, in order of concern, with `now_…` columns.
+        device_info: typed DeviceInfo rows of the look-back.
+    """
+    end = datetime.combine(day + timedelta(days=1), time(), UTC)
+    newest = (
+        device_info.filter(pl.col("Timestamp") < end)
+        .group_by("tenant_id")
+        .agg(_tenants_newest=pl.col("Timestamp").max())
+        .collect()
+    )
+    first = devices.unique(ALERT_KEY, keep="first", maintain_order=True).join(newest, on="tenant_id", how="left")
+    known = pl.col("device_seen_at").is_not_null() & pl.col("now_seen_at").is_not_null()
+    before, after = tags(""), tags("now_")
+    changes = pl.concat_list(
+        pl.concat_list(_compared(column) for column in COMPARED).list.drop_nulls(),
+        after.list.set_difference(before).list.sort().list.eval(_change("device_tag", pl.lit(None), pl.element())),
+        before.list.set_difference(after).list.sort().list.eval(_change("device_tag", pl.element(), pl.lit(None))),
+        pl.concat_list(_silence()).list.drop_nulls(),
+    )
+    return first.select(*ALERT_KEY, device_changes=pl.when(known).then(changes))
+
+
+def _compared(column: str) -> pl.Expr:
+    then, now = pl.col(column), pl.col(f"now_{column}")
+    return pl.when(now.is_not_null() & now.ne_missing(then)).then(_change(column, then, now))
+
+
+def _silence() -> pl.Expr:
+    last = pl.col("now_seen_at")
+    then, since = (moment.dt.strftime("%Y-%m-%d %H:%M") for moment in (pl.col("device_seen_at"), last))
+    return pl.when(pl.col("_tenants_newest") - last >= SILENT_AFTER).then(
+        _change("heartbeat", then, pl.format("none since {}", since))
+    )
+
+
+def _change(what: str, then: pl.Expr, now: pl.Expr) -> pl.Expr:
+    return pl.struct(what=pl.lit(what), then=then.cast(pl.String), now=now.cast(pl.String)).cast(_CHANGE)

@@ -1,0 +1,128 @@
+"""Which leads a team has muted: rules for detections that are known to be benign. Muted leads are kept and say so.
+
+What is left out for them is decided in `core/views` and `core/stories`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from defender_assets.core.enums import PRODUCTS
+from defender_assets.core.errors import SettingsError
+from defender_assets.core.leads.risk.toml import read_toml
+
+VARIABLE = "DEFENDER_MUTED"
+# some thousands in one regular expression are more than Polars compiles
+_AT_ONCE = 200
+
+
+def _each(column: str, *fields: str) -> pl.Expr:
+    """Return the texts of some fields of a list of structs, as one list."""
+    field = pl.element().struct.field
+    return pl.concat_list(pl.col(column).list.eval(field(name)) for name in fields)
+
+
+def _one(*columns: str) -> pl.Expr:
+    return pl.concat_list(*columns)
+
+
+CONDITIONS: Mapping[str, pl.Expr] = {
+    "tenant": _one("tenant_id"),
+    "title": _one("title"),
+    "severity": _one("severity"),
+    "category": _one("category"),
+    "product": _one("product"),
+    "service_source": _one("service_source"),
+    "detection_source": _one("detection_source"),
+    "technique": pl.col("attack_techniques"),
+    "device": _one("device_id", "original_device_id", "device_name"),
+    "device_tag": pl.col("device_tags"),
+    "account": _each("accounts", "upn", "name", "sid", "object_id"),
+    "file": _each("files", "name", "sha1", "sha256"),
+    "address": _each("ip_addresses", "address"),
+}
+"""What a rule can ask for, and the texts of a lead of which one must match."""
+
+_ABOUT = ("name", "reason", "until")
+_EXAMPLE = "[[mute]] with name, reason and a condition such as title = 'Network scan*'"
+
+
+@dataclass(frozen=True)
+class Mute:
+    """A rule: all of its conditions must hold, each by one of its patterns. `until` is the last day that it mutes."""
+
+    name: str
+    reason: str
+    conditions: tuple[tuple[str, tuple[str, ...]], ...]
+    until: date | None = None
+
+    def holds(self) -> pl.Expr:
+        """Return whether the rule mutes a lead (of `export_date`)."""
+        told = [
+            CONDITIONS[name].list.eval(pl.any_horizontal(*_matches(patterns))).list.any()
+            for name, patterns in self.conditions
+        ]
+        in_time = pl.lit(value=True) if self.until is None else pl.col("export_date") <= self.until
+        return pl.all_horizontal(*told, in_time).fill_null(value=False)
+
+
+def with_muted(leads: pl.DataFrame, mutes: Sequence[Mute]) -> pl.DataFrame:
+    """Return the leads with `muted_by`: name and reason of the first rule that mutes the lead, else null."""
+    rules = [pl.when(mute.holds()).then(pl.lit(f"{mute.name}: {mute.reason}")) for mute in mutes]
+    return leads.with_columns(muted_by=pl.coalesce(*rules, pl.lit(None, dtype=pl.String)))
+
+
+def load_mutes(path: Path) -> tuple[Mute, ...]:
+    """Return the rules of a team's file.
+
+    Raises:
+        SettingsError: one line that names the file, the rule at fault and what is right.
+    """
+    content = read_toml(VARIABLE, path)
+    rules = content.pop("mute", [])
+    if content or not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        stray = f"'{next(iter(content))}'" if content else "a 'mute' that is no list of tables"
+        raise SettingsError(f"{VARIABLE}: {path} has {stray}: expected {_EXAMPLE}")
+    return tuple(_rule(f"{VARIABLE}: rule {number} of {path}", rule) for number, rule in enumerate(rules, 1))
+
+
+def _rule(where: str, rule: Mapping[str, object]) -> Mute:
+    for key in ("name", "reason"):
+        if not isinstance(rule.get(key), str) or not str(rule[key]).strip():
+            raise SettingsError(f"{where} has no {key}: expected {_EXAMPLE}")
+    until = rule.get("until")
+    if until is not None and (not isinstance(until, date) or isinstance(until, datetime)):
+        raise SettingsError(f"{where} has 'until = {until}': expected a day without quotes, such as 2026-12-31")
+    conditions = tuple((key, _patterns(where, key, value)) for key, value in rule.items() if key not in _ABOUT)
+    if not conditions:
+        raise SettingsError(f"{where} has no condition, and would mute everything: add one of {', '.join(CONDITIONS)}")
+    return Mute(str(rule["name"]), str(rule["reason"]), conditions, until)
+
+
+def _patterns(where: str, key: str, value: object) -> tuple[str, ...]:
+    if key not in CONDITIONS:
+        raise SettingsError(f"{where} has '{key}': expected {', '.join(_ABOUT)} or one of {', '.join(CONDITIONS)}")
+    patterns = tuple(value) if isinstance(value, list) else (value,)
+    if not patterns or not all(isinstance(pattern, str) and pattern.strip(" *") for pattern in patterns):
+        raise SettingsError(f"{where} has '{key} = {value}': expected text or a list of texts, more than '*'")
+    if key == "product":
+        # the one closed set: what matches none of it is a slip, and would mute nothing
+        for pattern in patterns:
+            if not any(re.match(_pattern([pattern]), product) for product in PRODUCTS):
+                raise SettingsError(f"{where} has 'product = {pattern}': expected one of {', '.join(PRODUCTS)}")
+    return tuple(str(pattern) for pattern in patterns)
+
+
+def _matches(patterns: Sequence[str]) -> Iterator[pl.Expr]:
+    for first in range(0, len(patterns), _AT_ONCE):
+        yield pl.element().str.contains(_pattern(patterns[first : first + _AT_ONCE]))
+
+
+def _pattern(patterns: Sequence[str]) -> str:
+    """Return the regular expression of patterns in which `*` stands for any text; upper and lower case are the same."""
+    told = (".*".join(re.escape(part) for part in pattern.strip().split("*")) for pattern in patterns)
+    return f"(?is)^(?:{'|'.join(told)})$"

@@ -1,0 +1,105 @@
+"""The table of weights: the one in `weights.toml` beside this file, and what a team's own file changes in it.
+
+What the weights are points for is told in `score`.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from defender_assets.core.errors import SettingsError
+from defender_assets.core.leads.risk.toml import read_toml
+
+VARIABLE = "DEFENDER_RISK_WEIGHTS"
+
+Weights = Mapping[str, Mapping[str, int]]
+"""Section -> value or step -> points."""
+
+MOST_POINTS = 100
+OTHERWISE = "otherwise"
+
+RISING = {
+    "severity": ("informational", "low", "medium", "high"),
+    "verdict": ("clean", "suspicious", "malicious"),
+    "remediation": ("prevented", "remediated", "partiallyremediated", "active"),
+    "asset_value": ("low", "normal", "high"),
+    "exposure": ("none", "low", "medium", "high"),
+    "internet_facing": ("false", "true"),
+    "account": ("ordinary", "privileged"),
+}
+"""Values from the least to the most urgent: none may count for less than the one before it. One without a line is 0."""
+
+RISING_STEPS = ("devices", "evidence")
+FALLING_STEPS = ("detection", "rarest_entity")
+"""Sections whose keys are numbers: of more of the former a lead is more urgent, of more of the latter less."""
+
+_OPEN_VALUES = ("severity", "verdict", "remediation")
+
+
+def plain(text: str) -> str:
+    """Return a value as the table spells it: lower case without spaces, dashes and underscores."""
+    return "".join(character for character in text.lower() if character not in " \t-_")
+
+
+@cache
+def packaged_weights() -> Weights:
+    """Return the table that comes with the project."""
+    return _checked("weights.toml", read_toml(VARIABLE, Path(__file__).with_name("weights.toml")), {})
+
+
+def load_weights(path: Path) -> Weights:
+    """Return the packaged table with what a team's file changes in it.
+
+    Raises:
+        SettingsError: one line that names the file, the line at fault and what is right.
+    """
+    return _checked(str(path), read_toml(VARIABLE, path), packaged_weights())
+
+
+def _checked(name: str, content: Mapping[str, object], below: Weights) -> Weights:
+    sections = {section: dict(lines) for section, lines in below.items()}
+    for section, lines in content.items():
+        if not isinstance(lines, Mapping):
+            raise SettingsError(f"{VARIABLE}: {name} has '{section}' outside of a section such as [severity]")
+        if below and section not in below:
+            raise SettingsError(f"{VARIABLE}: {name} has a section [{section}]: expected one of {', '.join(below)}")
+        sections.setdefault(section, {}).update(_lines(name, section, lines, below))
+    for section, lines in sections.items():
+        for (one, less), (other, more) in pairwise(_rising(section, lines)):
+            if less > more:
+                raise SettingsError(
+                    f"{VARIABLE}: {name} gives [{section}] {one} {less} points and {other} {more}: "
+                    f"{other} is the more urgent one, so it must not count for less"
+                )
+    return sections
+
+
+def _lines(name: str, section: str, lines: Mapping[str, object], below: Weights) -> Iterator[tuple[str, int]]:
+    for key, points in lines.items():
+        if isinstance(points, bool) or not isinstance(points, int) or abs(points) > MOST_POINTS:
+            raise SettingsError(
+                f"{VARIABLE}: {name} has '{key} = {points}' in [{section}]: expected whole points from "
+                f"-{MOST_POINTS} to {MOST_POINTS}"
+            )
+        if section in (*RISING_STEPS, *FALLING_STEPS):
+            if not key.isascii() or not key.isdigit():
+                raise SettingsError(f"{VARIABLE}: {name} has '{key}' in [{section}]: expected a number such as 20")
+            yield str(int(key)), points
+            continue
+        value = plain(key)
+        known = {*RISING.get(section, ()), *below.get(section, {})}
+        if section in RISING and section not in _OPEN_VALUES and below and value not in known:
+            raise SettingsError(
+                f"{VARIABLE}: {name} has '{key}' in [{section}]: expected one of {', '.join(sorted(known))}"
+            )
+        yield value, points
+
+
+def _rising(section: str, lines: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the lines whose points must not fall, in that order."""
+    if section in (*RISING_STEPS, *FALLING_STEPS):
+        steps = sorted(lines.items(), key=lambda line: int(line[0]), reverse=section in FALLING_STEPS)
+        beyond = ("none", 0)
+        return [beyond, *steps] if section in RISING_STEPS else steps
+    return [(value, lines.get(value, 0)) for value in RISING.get(section, ())]

@@ -1,0 +1,106 @@
+"""What raw holds of a day, batch by batch, read with bounded memory. Parsing it is `records`' business."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+from deltalake import DeltaTable
+
+from defender_assets.core.lake.snapshots import scan
+
+LONG_LINE_HEAD = 64 * 1024
+_WHOLE = pl.col("line_part").is_null()
+_GENERATION = ("tenant_id", "blob", "blob_created_at")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a chunk's bytes lie: the provenance that its rows get."""
+
+    tenant_id: str
+    day: date
+    blob: str
+    blob_created_at: datetime
+    byte_start: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class RawBatches:
+    """The batches `after` < batch ≤ `upto` of a day, in one opening of the raw table.
+
+    `size` is how many bytes of whole lines they hold; `shares` know it.
+    """
+
+    raw: DeltaTable
+    day: date
+    after: int
+    upto: int
+    size: int = 0
+
+    def _rows(self) -> pl.LazyFrame:
+        return scan(self.raw).filter(
+            pl.col("export_date") == self.day, pl.col("batch") > self.after, pl.col("batch") <= self.upto
+        )
+
+    def shares(self, limit: int) -> list["RawBatches"]:
+        """Return the batches cut into shares of about `limit` bytes of whole lines, each of one batch or more."""
+        sizes = (
+            self._rows()
+            .group_by("batch")
+            .agg((pl.col("byte_end") - pl.col("byte_start")).filter(_WHOLE).sum().alias("bytes"))
+            .sort("batch")
+            .collect()
+        )
+        shares: list[RawBatches] = []
+        after, taken = self.after, 0
+        for batch, size in sizes.iter_rows():
+            if taken and taken + size > limit:
+                shares.append(RawBatches(self.raw, self.day, after, batch - 1, taken))
+                after, taken = batch - 1, 0
+            taken += size
+        shares.append(RawBatches(self.raw, self.day, after, self.upto, taken))
+        return shares
+
+    def chunks(self) -> Iterator[tuple[Source, bytes]]:
+        """Yield the chunks of whole lines, in no order that means anything, a few at a time in memory."""
+        wanted = ("tenant_id", "blob", "blob_created_at", "byte_start", "batch", "content")
+        for frame in self._rows().filter(_WHOLE).select(wanted).collect_batches(chunk_size=8, maintain_order=False):
+            for tenant_id, blob, created_at, start, batch, content in frame.iter_rows():
+                yield Source(tenant_id, self.day, blob, created_at, start, batch), content
+
+    def long_lines(self) -> list[tuple[Source, bytes, int]]:
+        """Return each line above 16 MiB: where it lies, its first 64 KiB and its length without the line end."""
+        parts = (
+            self._rows()
+            .filter(~_WHOLE)
+            .select(
+                *_GENERATION,
+                "byte_start",
+                "byte_end",
+                "batch",
+                "line_part",
+                head=pl.when(pl.col("line_part") == 0).then(pl.col("content").bin.head(LONG_LINE_HEAD)),
+                tail=pl.col("content").bin.tail(2),
+            )
+            .collect()
+        )
+        lines = (
+            parts.sort(*_GENERATION, "batch", "byte_start")
+            .with_columns(line=(pl.col("line_part") == 0).cum_sum())
+            .group_by("line", maintain_order=True)
+            .agg(
+                pl.col(*_GENERATION, "byte_start", "batch", "head").first(),
+                pl.col("byte_end").last(),
+                pl.col("tail").last(),
+            )
+        )
+        found = []
+        for row in lines.iter_rows(named=True):
+            source = Source(
+                row["tenant_id"], self.day, row["blob"], row["blob_created_at"], row["byte_start"], row["batch"]
+            )
+            line_end = 2 if row["tail"].endswith(b"\r\n") else 1
+            found.append((source, row["head"], row["byte_end"] - row["byte_start"] - line_end))
+        return found

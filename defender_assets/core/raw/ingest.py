@@ -1,0 +1,214 @@
+"""New bytes of a day into the raw table: plan against the cursors, fetch, commit chunks and cursor together.
+
+Lines and their meaning are `records`' business; here bytes stay as Microsoft wrote them.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import chain
+
+import polars as pl
+
+from defender_assets.core.errors import ExportError
+from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.lake.compaction import relieve
+from defender_assets.core.lake.data_files import data_files
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.memory import share_arenas
+from defender_assets.core.raw.cursors import read_cursors
+from defender_assets.core.raw.range_reader import Chunk, Fetch, Unread
+from defender_assets.core.retries import retry_on_conflict
+from defender_assets.core.schemas import RAW_SCHEMA, TABLES, Table
+from defender_assets.core.text import MEBIBYTE, sized
+from defender_assets.core.timings import Phases
+
+logger = logging.getLogger(__name__)
+
+COMMIT_BYTES = 64 * MEBIBYTE
+CHANGED_ROUNDS = 5
+
+
+@dataclass
+class RawReport:
+    """What a run did to a day of a raw table. Sizes in bytes; `listed` and `pending` are those of its last listing.
+
+    `kept` is False for a day that is older than what the lake keeps: then nothing was looked at. The phases are list,
+    read, commit and compact; replacing what is read again counts as commit.
+    """
+
+    new_bytes: int = 0
+    chunks: int = 0
+    batch: int = 0
+    replaced_blobs: int = 0
+    kept: bool = True
+    phases: Phases = field(default_factory=Phases, repr=False)
+    listed: list[Blob] = field(default_factory=list, repr=False)
+    pending: dict[str, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Return how long all unterminated tails are."""
+        return sum(self.pending.values())
+
+
+def unread_parts(blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool) -> list[Unread]:
+    """Return the parts of the listed blobs that raw lacks, in the order of their paths."""
+    parts = []
+    for blob in blobs:
+        created_at, cursor = generation(blob, cursors.get(blob.path, {}), fixed_creation=fixed_creation)
+        if blob.size > cursor:
+            parts.append(Unread(blob, created_at, cursor))
+    return parts
+
+
+def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes: int = COMMIT_BYTES) -> RawReport:
+    """Bring the raw table of a day up to the containers: every byte up to the last newline of each blob, once.
+
+    Each commit takes up to `commit_bytes` and ends at a line's end; a run that is killed goes on behind its last
+    commit.
+
+    Raises:
+        ExportError: after what could be read has been committed, when a blob could not be read.
+    """
+    report = RawReport(kept=lake.keeps(day))
+    if not report.kept:
+        return report
+    share_arenas()
+    changed_rounds = 0
+    while True:
+        fetch = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report)
+        if fetch.failures:
+            raise fetch.failures[0]
+        changed_rounds += bool(fetch.changed)
+        if changed_rounds > CHANGED_ROUNDS:
+            raise ExportError(
+                f"{table.container}/{fetch.changed[0]} changes each time it is read; nothing is lost, "
+                "the next run lists it again"
+            )
+        if not fetch.changed and not fetch.cut_short:
+            report.pending = fetch.pending
+            return report
+
+
+def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport) -> Fetch:
+    phases = report.phases
+    with phases.phase("list"):
+        target = lake.fenced(table.raw, day)
+        blobs = export.blobs_of_day(table.container, day)
+        cursors = read_cursors(target.table, [day])[day]
+    parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+    waiting = sum(part.blob.size - part.start for part in parts)
+    fetch = Fetch(export, table.container)
+    report.listed, report.batch = blobs, target.version
+    counted = RawReport()
+    before = phases.total
+    rows = _rows(phases.each("read", fetch.up_to(commit_bytes, parts)), target.version + 1, counted)
+    first = next(rows, None)
+    if first is not None:
+        with phases.phase("commit"):
+            lake.commit(target, Commit(chain([first], rows), target.version + 1))
+        report.batch = target.version + 1
+        report.new_bytes += counted.new_bytes
+        report.chunks += counted.chunks
+        logger.info(
+            "%s %s: batch %d, %s in %d chunks, %s/s; %s to go",
+            table.raw,
+            day,
+            report.batch,
+            sized(counted.new_bytes),
+            counted.chunks,
+            sized(counted.new_bytes / (phases.total - before)),
+            sized(waiting - counted.new_bytes),
+        )
+        with phases.phase("compact"):
+            relieve(lake, target.table, table.raw, day)
+    return fetch
+
+
+def tenants_held(lake: Lake) -> set[str]:
+    """Return the tenants of whom a lake holds bytes, by the logs of its raw tables; one that is missing is not made.
+
+    Raises:
+        LakeError: when a table cannot be read.
+    """
+    held: set[str] = set()
+    for table in TABLES:
+        if lake.exists(table.raw):
+            held |= set(data_files(lake.open(table.raw))["tenant_id"].to_list())
+    return held
+
+
+def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
+    """Read again what the account still holds of a day, replacing exactly those chunks, then what is new.
+
+    Blob by blob, each as a batch with the next number: the chunks of the held generation go and the freshly read
+    ones come in the same commit. Chunks of vanished blobs and of older generations stay.
+    """
+    replaced = RawReport(kept=lake.keeps(day))
+    if not replaced.kept:
+        return replaced
+    for listed in export.blobs_of_day(table.container, day):
+        retry_on_conflict(_replace_blob, lake, export, table, listed, replaced)
+    report = ingest(lake, export, table, day)
+    report.new_bytes += replaced.new_bytes
+    report.chunks += replaced.chunks
+    report.replaced_blobs = replaced.replaced_blobs
+    report.phases.add(replaced.phases)
+    return report
+
+
+def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: RawReport) -> None:
+    target = lake.fenced(table.raw, blob.day)
+    known = read_cursors(target.table, [blob.day])[blob.day].get(blob.path, {})
+    created_at, cursor = generation(blob, known, fixed_creation=export.fixed_creation)
+    if not cursor:
+        return
+    fetch = Fetch(export, table.container)
+    counted = RawReport()
+    rows = _rows(fetch.chunks([Unread(blob, created_at, 0)]), target.version + 1, counted)
+    held = (
+        f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
+        f"AND blob_created_at = '{created_at.isoformat()}'"
+    )
+    with report.phases.phase("commit"):
+        lake.commit(target, Commit(_whole(rows, fetch, blob, cursor), target.version + 1, replaces=held))
+    report.new_bytes += counted.new_bytes
+    report.chunks += counted.chunks
+    report.replaced_blobs += 1
+
+
+def _whole(rows: Iterator[pl.DataFrame], fetch: Fetch, blob: Blob, cursor: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows, but raise at their end, before the commit, when less came than raw holds already."""
+    reached = 0
+    for row in rows:
+        reached = row["byte_end"][0]
+        yield row
+    if fetch.failures:
+        raise fetch.failures[0]
+    if fetch.changed or reached < cursor:
+        raise ExportError(f"{blob.path} changed while it was read again; what raw holds of it was kept, try again")
+
+
+def _rows(chunks: Iterator[Chunk], batch: int, counted: RawReport) -> Iterator[pl.DataFrame]:
+    for chunk in chunks:
+        counted.new_bytes += len(chunk.content)
+        counted.chunks += 1
+        blob = chunk.unread.blob
+        yield pl.DataFrame(
+            {
+                "tenant_id": [blob.tenant_id],
+                "export_date": [blob.day],
+                "hour": [blob.hour],
+                "blob": [blob.path],
+                "blob_created_at": [chunk.unread.created_at],
+                "byte_start": [chunk.start],
+                "byte_end": [chunk.start + len(chunk.content)],
+                "batch": [batch],
+                "line_part": [chunk.line_part],
+                "fetched_at": [datetime.now(UTC)],
+                "content": [chunk.content],
+            },
+            schema=RAW_SCHEMA,
+        )

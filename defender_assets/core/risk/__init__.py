@@ -1,5 +1,0 @@
-"""How urgent a lead is to a team: points with their reasons, and which detections it has muted."""
-
-from defender_assets.core.risk.judgement import Judgement
-
-__all__ = ["Judgement"]

@@ -1,0 +1,214 @@
+"""Raw batches of a day into quarantine and the typed table: each record once, quarantine committed first.
+
+How a line is read stands in `records`; which batches there are, in `batches`.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+import polars as pl
+from deltalake import DeltaTable
+
+from defender_assets.core.errors import UnbalancedError
+from defender_assets.core.lake.compaction import relieve
+from defender_assets.core.lake.data_files import row_count
+from defender_assets.core.lake.fences import fence_of, version_of
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.snapshots import scan_days
+from defender_assets.core.memory import share_arenas
+from defender_assets.core.raw.batches import RawBatches
+from defender_assets.core.retries import retry_on_conflict
+from defender_assets.core.schemas import QUARANTINE, QUARANTINE_SCHEMA, Table
+from defender_assets.core.tables.deduplication import Ids
+from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally
+from defender_assets.core.tables.prefetch import Ahead, read_batches
+from defender_assets.core.text import MEBIBYTE
+from defender_assets.core.timings import Phases
+
+logger = logging.getLogger(__name__)
+
+SHARE_BYTES = 64 * MEBIBYTE
+
+# a line is the same line whichever batch brought it: a full refresh brings it again
+_LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
+
+
+@dataclass
+class TypedReport:
+    """What a run did to one day of a typed table: `rows` came, `landed` is by how many the Delta log's count grew.
+
+    Phases: look, parse, commit, compact.
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    rows: int = 0
+    duplicates: int = 0
+    landed: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    batch: int = 0
+    phases: Phases = field(default_factory=Phases)
+
+    @property
+    def balanced(self) -> bool:
+        """Return whether every line and every record of this run is accounted for, in the table too."""
+        tally = self.tally
+        return (
+            tally.lines == tally.good + tally.quarantined + tally.blank
+            and tally.records == self.rows + self.duplicates
+            and self.landed == self.rows
+        )
+
+
+class _Share(NamedTuple):
+    rows: pl.DataFrame
+    quarantined: pl.DataFrame
+    tally: Tally
+    copies: int
+
+
+def derive(
+    lake: Lake, table: Table, day: date, *, rebuild: bool = False, share_bytes: int = SHARE_BYTES
+) -> TypedReport:
+    """Bring quarantine and the typed table of a day up to what raw holds; with `rebuild` from raw's first batch.
+
+    Incremental: only batches that neither has parsed are read, besides the day's `record_id`s. Each share of them is
+    a commit of its own; a rebuild is one commit, streamed, and begins with an empty raw batch: its version is higher
+    than before, so that everything downstream sees that it is stale.
+    """
+    report = TypedReport()
+    if not lake.keeps(day):
+        return report
+    if rebuild:
+        retry_on_conflict(_empty_batch, lake, table, day)
+        return retry_on_conflict(_rebuild, lake, table, day, share_bytes)
+    share_arenas()
+    ids = Ids(day)
+    with Ahead(table) as ahead:
+        while retry_on_conflict(_one_share, lake, table, day, report, share_bytes, ahead, ids):
+            pass
+    return report
+
+
+def _one_share(
+    lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int, ahead: Ahead, ids: Ids
+) -> bool:
+    """Parse and commit the next share of batches; return whether there may be more."""
+    phases = report.phases
+    with phases.phase("look"):
+        quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
+        target = lake.fenced(table.name, day)
+        raw = lake.open(table.raw)
+        held = version_of(raw, table.raw, day)
+        parsed = min(quarantine.version, target.version)
+        report.batch = target.version
+        if held <= parsed:
+            return False
+        batches, *later = RawBatches(raw, day, parsed, held).shares(share_bytes)
+    with phases.phase("parse"):
+        pieces = ahead.take(batches)
+        if later:
+            ahead.begin(later[0])
+        known = ids.held(target.table, _ids_of(pieces), keep=bool(later))
+        share = _distinct(table, day, pieces, known, _known_lines(quarantine.table, table, day))
+    fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
+    with phases.phase("commit"):
+        if batches.upto > quarantine.version:
+            lake.commit(quarantine, Commit([fresh], batches.upto))
+        before = row_count(target.table, day)
+        if batches.upto > target.version:
+            lake.commit(target, Commit([share.rows], batches.upto))
+            ids.add(target.table, share.rows)
+    _account(report, share, batches.upto)
+    report.landed += row_count(target.table, day) - before
+    logger.info(
+        "%s %s: up to batch %d of %d, %d rows, %.1f s",
+        table.name,
+        day,
+        batches.upto,
+        held,
+        share.rows.height,
+        phases.total,
+    )
+    with phases.phase("compact"):
+        relieve(lake, target.table, table.name, day)
+    return batches.upto < held
+
+
+def _empty_batch(lake: Lake, table: Table, day: date) -> None:
+    target = lake.fenced(table.raw, day)
+    if target.version:
+        lake.commit(target, Commit([], target.version + 1))
+
+
+def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedReport:
+    quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
+    target = lake.fenced(table.name, day)
+    raw = lake.open(table.raw)
+    held = version_of(raw, table.raw, day)
+    shares = RawBatches(raw, day, 0, held).shares(share_bytes)
+    report = TypedReport()
+    no_ids = pl.DataFrame(schema={"record_id": pl.String})
+    no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
+
+    def rows() -> Iterator[pl.DataFrame]:
+        known = no_ids
+        for batches in shares:
+            share = _distinct(table, day, read_batches(table, batches), known, no_lines)
+            known = pl.concat([known, share.rows.select("record_id")])
+            _account(report, share, batches.upto)
+            yield share.rows
+
+    # quarantine goes first, so its lines take a pass of their own
+    with report.phases.phase("parse"):
+        bad = [_distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in shares]
+    lines = pl.concat(bad).unique(_LINE, keep="first")
+    with report.phases.phase("commit"):
+        lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
+        lake.commit(target, Commit(report.phases.each("parse", rows()), held, replaces=""))
+    report.landed = row_count(target.table, day)
+    return report
+
+
+def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
+    """Return what was parsed and is not known: each record and each bad line once, sorted for the reads of leads."""
+    tally = Tally()
+    for piece in parsed:
+        tally.add(piece.tally)
+    # one piece of memory: rows are taken out of many several times slower
+    rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)]).rechunk()
+    # found by a few columns alone, so that whole rows are moved once
+    order = (table.key, "Timestamp", "record_id")
+    ids = rows.select(order).with_row_index("row")
+    fresh_ids = ids.unique("record_id", keep="first").join(known, on="record_id", how="anti").sort(order)
+    distinct = rows[fresh_ids["row"]]
+    lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
+    fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
+    share = _Share(distinct, fresh, tally, rows.height - distinct.height)
+    if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + share.copies:
+        # before the commit: a later run would find nothing new to count, and pass
+        raise UnbalancedError(
+            f"{table.name} {day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
+            f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
+            f"{share.copies} copies; nothing was committed, raw holds every byte: report it"
+        )
+    return share
+
+
+def _account(report: TypedReport, share: _Share, batch: int) -> None:
+    report.tally.add(share.tally)
+    report.rows += share.rows.height
+    report.duplicates += share.copies
+    report.reasons.update(share.quarantined["reason"].to_list())
+    report.batch = batch
+
+
+def _ids_of(parsed: list[Parsed]) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema={"record_id": pl.String}), *(p.rows.select("record_id") for p in parsed)])
+
+
+def _known_lines(quarantine: DeltaTable, table: Table, day: date) -> pl.DataFrame:
+    return scan_days(quarantine, day, day).filter(pl.col("table_name") == table.name).select(_LINE).collect()

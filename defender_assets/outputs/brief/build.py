@@ -1,0 +1,106 @@
+"""A day's brief put together: what is counted, which leads and stories are shown, and the page around them."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.muted import unmuted
+from defender_assets.core.text import counted
+from defender_assets.outputs.brief.charts import columns, stacked
+from defender_assets.outputs.brief.data_quality import health
+from defender_assets.outputs.brief.entries import LEADS_SHOWN, device_entry, lead_entry
+from defender_assets.outputs.brief.figures import Figures, devices_hit, figures
+from defender_assets.outputs.brief.page import page, picture
+from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
+from defender_assets.outputs.brief.timelines import STORIES_SHOWN, story_entry
+from defender_assets.outputs.labels import KINDS, clipped, day_words
+
+HEADLINE = 240
+
+
+def build_briefs(
+    day: date, leads: pl.LazyFrame, stories: pl.LazyFrame, device_info: pl.LazyFrame, quarantined: pl.LazyFrame
+) -> pl.DataFrame:
+    """Return the brief of a day: BRIEF_SCHEMA, one row; none for a day of which nothing has arrived.
+
+    Args:
+        day: the partition to build.
+        leads: `device_enriched_leads`, partitions D-7 … D; muted ones are counted and not shown.
+        stories: `lead_stories`, partition D.
+        device_info: `mdatp_device_info`, partitions D-7 … D.
+        quarantined: `quarantined_records`, partition D.
+    """
+    all_of_day = days_between(leads, day, day).collect()
+    of_day = unmuted(all_of_day)
+    told = days_between(stories, day, day).collect()
+    state = health(day, all_of_day, device_info, quarantined)
+    numbers = figures(day, of_day)
+    ranked = of_day.sort("risk_score", "alert_time", *LEAD_KEY, descending=[True, True, False, False], nulls_last=True)
+    best = told.sort("score", "last_alert_time", "tenant_id", "story_id", descending=[True, True, False, False])
+    shown = best.head(STORIES_SHOWN).to_dicts()
+    story_of = {
+        (story["tenant_id"], lead): f"story-{story['story_id']}" for story in shown for lead in story["lead_ids"]
+    }
+    members = _members(day, leads, best.head(STORIES_SHOWN))
+    tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *told["tenant_id"]})
+    if not tenants and not state.quarantined:
+        return BRIEF_SCHEMA.to_frame()
+    headline = _headline(numbers, shown, told.height)
+    content: dict[str, Any] = {
+        "day": day,
+        "day_words": day_words(day),
+        "headline": headline,
+        "tenants": tenants,
+        "kinds": KINDS,
+        "figures": numbers,
+        "columns": columns(numbers) if numbers.leads > numbers.earlier else [],
+        "severity_bars": stacked(numbers.severities, numbers.leads) if numbers.leads else [],
+        "products": [
+            (name, sum(counts.values()), stacked(counts, sum(numbers.products[0][1].values())))
+            for name, counts in numbers.products
+        ],
+        "stories": [story_entry(story, members, day) for story in shown],
+        "story_count": told.height,
+        "leads": [lead_entry(lead, day, story_of) for lead in ranked.head(LEADS_SHOWN).to_dicts()],
+        "muted": all_of_day.height - of_day.height,
+        "devices": [device_entry(device) for device in devices_hit(of_day)],
+        "health": state,
+        "silent": [day_words(silent, short=True) for silent in state.silent],
+    }
+    row = {
+        "tenant_id": tenants[0] if len(tenants) == 1 else None,
+        "export_date": day,
+        "tenants": tenants,
+        "lead_count": numbers.leads,
+        "story_count": told.height,
+        "quarantined_lines": state.quarantined_lines,
+        "headline": headline,
+        "picture": picture(content),
+        "html": page(content),
+    }
+    return pl.DataFrame([row], schema=BRIEF_SCHEMA)
+
+
+def _members(day: date, leads: pl.LazyFrame, stories: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the leads of the stories, each as it stood on the day: its latest row of the look-back."""
+    if stories.is_empty():
+        return {}
+    wanted = stories.select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
+    rows = days_between(leads, day - timedelta(days=BRIEF_LOOKBACK_DAYS), day)
+    found = rows.join(wanted.lazy(), on=LEAD_KEY, how="semi").collect().sort(*LEAD_KEY, "export_date")
+    latest = found.unique(LEAD_KEY, keep="last", maintain_order=True)
+    return {(lead["tenant_id"], lead["lead_id"]): lead for lead in latest.iter_rows(named=True)}
+
+
+def _headline(numbers: Figures, stories: list[dict[str, Any]], story_count: int) -> str:
+    if not numbers.leads:
+        return "A quiet day: no lead was new or changed."
+    high = numbers.severities.get("high", 0)
+    leads = f"{counted(numbers.leads, 'lead')}, {f'{high:,}' if high else 'none'} of high severity"
+    if not stories:
+        return f"{leads}; no story ties any of them together."
+    strongest = clipped(stories[0]["title"] or "untitled", HEADLINE)
+    return f"{leads}; {counted(story_count, 'story', 'stories')}. The strongest: {strongest}"

@@ -1,0 +1,39 @@
+"""A day's leads as a table of OCSF events. One event is put together in `event`."""
+
+from datetime import date
+
+import msgspec
+import polars as pl
+
+from defender_assets.core.lake.snapshots import days_between
+from defender_assets.outputs.ocsf.event import event_of
+from defender_assets.outputs.ocsf.schema import FINDING_SCHEMA
+
+
+def build_findings(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
+    """Return a Detection Finding for each lead that was new or changed on the day, muted ones included.
+
+    Args:
+        day: the partition to build.
+        leads: `device_enriched_leads`, partition D (others are left out), with whatever further columns it has.
+
+    Returns:
+        FINDING_SCHEMA, sorted by tenant and finding_uid.
+    """
+    rows = days_between(leads, day, day).collect().sort("tenant_id", "lead_id")
+    encoder = msgspec.json.Encoder(order=None)
+    made = []
+    for lead in rows.iter_rows(named=True):
+        event = event_of(lead)
+        made.append(
+            {
+                "tenant_id": lead["tenant_id"],
+                "export_date": day,
+                "event_uid": event["metadata"]["uid"],
+                "finding_uid": lead["lead_id"],
+                "time": lead["alert_time"],
+                **{name: event[name] for name in ("class_uid", "activity_id", "type_uid", "severity_id", "status_id")},
+                "event": encoder.encode(event).decode(),
+            }
+        )
+    return pl.DataFrame(made, schema=FINDING_SCHEMA).with_columns(pl.col("time").dt.truncate("1ms"))

@@ -1,0 +1,93 @@
+"""The sensor that tells a team what is new, and what Dagster knows of failing runs and checks.
+
+What is told, and how, stands in `core.notices`. The sensor asks for no runs. What was sent is kept in the lake, so a
+lost Dagster database repeats and loses nothing.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import dagster as dg
+
+from defender_assets.core.errors import scrub
+from defender_assets.jobs import CHECK_DAYS, PARTITION_TAG
+from defender_assets.outputs.notifications import Notifying
+from defender_assets.outputs.notifications.delivery import Notifier
+from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED, Condition, Health
+from defender_assets.resources import LakeResource, told_plainly
+from defender_assets.sensors.sweep import SWEEP_JOB
+
+# jobs that belong to no day
+WATCHED_JOBS = (CHECK_DAYS.name, SWEEP_JOB, "maintain_lake")
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+LONGEST_SUMMARY = 400
+
+
+def health_of(instance: dg.DagsterInstance, today: date, lookback_days: int) -> Health:
+    """Return what fails: of each day of the look-back and of each job without a day, the newest run that ended."""
+    days = [(today - timedelta(days=back)).isoformat() for back in range(lookback_days + 1)]
+    newest = [(day, dg.RunsFilter(tags={PARTITION_TAG: day}, statuses=ENDED)) for day in days]
+    newest += [(job, dg.RunsFilter(job_name=job, statuses=ENDED)) for job in WATCHED_JOBS]
+    failing: list[Condition] = []
+    looked_at: set[tuple[str, str]] = set()
+    for subject, wanted in newest:
+        for record in instance.get_run_records(wanted, limit=1):
+            run = record.dagster_run
+            looked_at.add((RUN_FAILED, subject))
+            if run.status == dg.DagsterRunStatus.FAILURE:
+                title = f"The run of {subject} failed"
+                failing.append(Condition(RUN_FAILED, subject, title, _why(instance, run.run_id), run.run_id))
+            checked = list(_checks(instance, subject, run.run_id))
+            looked_at.update((CHECK_FAILED, name) for name, _ in checked)
+            failing.extend(condition for _, condition in checked if condition)
+    return Health(tuple(failing), frozenset(looked_at))
+
+
+def notify_sensor(who: Notifying, lookback_days: int) -> dg.SensorDefinition:
+    """Return the sensor that tells each receiver once of what is new."""
+
+    @dg.sensor(
+        name="notify_sensor",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Posts new leads of high risk, new and grown stories, and failing runs and checks to Teams or Slack, once "
+            "each; what was sent is kept in the table `sent_notices`. Starts no runs. A receiver that is down is tried "
+            "again with pauses that grow up to an hour; a tick then says what it answered."
+        ),
+    )
+    def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason:
+        notifier = Notifier(lake, who)
+        with told_plainly(lake):
+            reports = notifier.round(health_of(context.instance, notifier.clock().date(), lookback_days))
+        for report in reports:
+            (context.log.warning if report.problem else context.log.info)(report.describe())
+        return dg.SkipReason("; ".join(report.describe() for report in reports))
+
+    return sensor
+
+
+def _why(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return what the step that failed said; our own failures are one line without a secret."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        event = entry.dagster_event
+        error = event.step_failure_data.error if event else None
+        if event and error:
+            # the last cause is what was raised in the step
+            while error.cause is not None:
+                error = error.cause
+            return scrub(f"{event.step_key}: {error.message}")[:LONGEST_SUMMARY]
+    return ""
+
+
+def _checks(instance: dg.DagsterInstance, subject: str, run_id: str) -> Iterator[tuple[str, Condition | None]]:
+    """Yield each check that a run made, and what is wrong if it failed."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        found = event.asset_check_evaluation_data
+        name = f"{subject} {found.check_name} of {found.asset_key.to_user_string()}"
+        title = f"Check {found.check_name} of {found.asset_key.to_user_string()} failed ({subject})"
+        failed = Condition(CHECK_FAILED, name, title, scrub(found.description or "")[:LONGEST_SUMMARY], run_id)
+        yield name, None if found.passed else failed

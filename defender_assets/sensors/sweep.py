@@ -1,0 +1,101 @@
+"""The daily sweep: looks at every blob of the export, names the days that are behind and those that hold no blobs.
+
+It asks for no runs itself. The sensor looks again at the days that the last sweep named, so a lost sweep costs a day
+of delay and nothing else. When it runs stands in `schedules`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from defender_assets.catalog import DAILY
+from defender_assets.core.pipeline.staleness import days_without_blobs, list_all, survey
+from defender_assets.core.text import counted
+from defender_assets.metadata.reports import empty_metadata
+from defender_assets.resources import ExportResource, LakeResource, told_plainly
+
+SWEEP_JOB = "sweep_older_days"
+_DAYS = "days_behind"
+_BEFORE = "days_before_start"
+
+
+@dataclass(frozen=True)
+class SweepFound:
+    """What the last successful sweep said; `ran` is False when there never was one."""
+
+    ran: bool
+    days: tuple[date, ...] = ()
+    before_start: int = 0
+
+
+def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
+    """Return the job that looks at every blob of the export and names the days that are behind.
+
+    It is bound to its resources here: a sensor whose op job `Definitions` has to bind is made anew with an `owners`
+    parameter, which is in beta and warns.
+    """
+
+    @dg.op(name="name_days_behind", description="Lists all blobs and compares them with raw's cursors, day by day.")
+    def name_days_behind(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
+        today = datetime.now(UTC).date()
+        with told_plainly(lake):
+            listing = list_all(export)
+            before = sum(day < start for day in listing)
+            behind = survey(lake, export, [day for day in listing if start <= day <= today], listing)
+            empty = days_without_blobs(lake, listing, start, today - timedelta(days=1))
+        for day in behind:
+            context.log.info(day.describe())
+        if before:
+            context.log.warning(never_read(before, start))
+        new = _tell_empty(context, empty)
+        context.log.info("%s without blobs; %d of them became green just now", counted(len(empty), "ended day"), new)
+        context.add_output_metadata({_DAYS: " ".join(day.day.isoformat() for day in behind), _BEFORE: before})
+
+    @dg.job(
+        name=SWEEP_JOB,
+        executor_def=dg.in_process_executor,
+        resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
+        description=(
+            "Looks at every blob of the export, however old, and names the days that are behind. The sensor then asks "
+            "for their runs. From the export's first blob on, ended days without any blob become green, with no rows: "
+            "a later day that is grey was never looked at. Daily, by schedule; run it by hand after old blobs were "
+            "restored."
+        ),
+    )
+    def sweep() -> None:
+        name_days_behind()
+
+    return sweep
+
+
+def never_read(days: int, start: date) -> str:
+    """Say that days before the first partition hold blobs."""
+    return f"{counted(days, 'day')} with blobs before DEFENDER_START_DATE={start}: no partitions, never read"
+
+
+def _tell_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:
+    """Tell Dagster that all assets stand on the days, where it holds nothing of them yet; return how many were new."""
+    keys = [day.isoformat() for day in empty]
+    told = set()
+    for asset in map(dg.AssetKey, DAILY):
+        for key in sorted(set(keys) - context.instance.get_materialized_partitions(asset)):
+            context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=empty_metadata()))
+            told.add(key)
+    return len(told)
+
+
+def days_of_last_sweep(instance: dg.DagsterInstance) -> SweepFound:
+    """Return what the newest successful sweep named."""
+    records = instance.get_run_records(dg.RunsFilter(job_name=SWEEP_JOB), limit=20)
+    finished = [record for record in records if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS]
+    if not finished:
+        return SweepFound(ran=False)
+    for entry in instance.all_logs(finished[0].dagster_run.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
+        event = entry.dagster_event
+        metadata = event.step_output_data.metadata if event else {}
+        if _DAYS in metadata:
+            named = tuple(date.fromisoformat(day) for day in str(metadata[_DAYS].value).split())
+            return SweepFound(ran=True, days=named, before_start=int(str(metadata[_BEFORE].value)))
+    return SweepFound(ran=True)

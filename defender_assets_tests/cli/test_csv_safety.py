@@ -1,0 +1,44 @@
+import pytest
+
+from defender_assets.cli.csv_safety import spreadsheet_cell
+from defender_assets.core.hostile import visible, visible_bytes
+from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, 'quotes' and [markup]", "plain text, 'quotes' and [markup]"),
+        ("Ünïcode 日本語 😀", "Ünïcode 日本語 😀"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\x9b31mred", r"\x9b31mred"),
+        ("two\r\nlines\tand more", r"two\x0d\x0alines\x09and more"),
+        ("gnp\u202eexe", r"gnp\u202eexe"),
+        ("zero\u200bwidth, \ufeffmark", r"zero\u200bwidth, \ufeffmark"),
+        ("line\u2028separator", r"line\u2028separator"),
+        ("tag\U000e0041", r"tag\U000e0041"),
+        ("", ""),
+    ],
+)
+def test_what_a_terminal_acts_on_or_hides_is_escaped(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_bytes_that_are_no_text_are_escaped() -> None:
+    assert visible_bytes(b"{\xff\x00\xc3\xa9") == r"{\xff\x00é"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\xa0=1", "\u200b=1", "＝1", HOSTILE_TITLE],  # noqa: RUF001
+)
+def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(text: str) -> None:
+    cell = spreadsheet_cell(text)
+
+    assert cell.startswith("'")
+    assert not dangerous_in(cell)
+
+
+@pytest.mark.parametrize("text", ["", "a=b", "1-2", " plain", "'=already"])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    assert spreadsheet_cell(text) == text

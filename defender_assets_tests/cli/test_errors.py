@@ -1,0 +1,104 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from defender_assets.cli.errors import Commands
+from defender_assets_tests.cli.conftest import Run
+
+KEY = "c2VjcmV0LWtleS1vZi10aGUtYWNjb3VudA=="
+ACCOUNT = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"
+
+WRONG = [
+    ({"DEFENDER_START_DATE": "yesterday"}, "DEFENDER_START_DATE"),
+    ({"DEFENDER_LOOKBACK_DAYS": "-1"}, "DEFENDER_LOOKBACK_DAYS"),
+    ({"AZURE_STORAGE_CONNECTION_STRING": KEY}, "AZURE_STORAGE_CONNECTION_STRING"),
+    ({"AZURE_STORAGE_CONNECTION_STRING": ACCOUNT, "DEFENDER_EXPORT_DIR": "export"}, "keep one of them"),
+    ({"AZURE_STORAGE_ACCOUNT_URL": "http://acme.blob.core.windows.net"}, "plain http"),
+    ({"DEFENDER_LAKE_URI": "s3://bucket/lake"}, "DEFENDER_LAKE_URI"),
+    ({"DEFENDER_EXPORT_DIR": "https://acme.blob.core.windows.net"}, "DEFENDER_EXPORT_DIR"),
+]
+
+
+@pytest.mark.parametrize("command", ["check", "leads", "stories", "quarantine"])
+@pytest.mark.parametrize(("settings", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_a_wrong_setting_is_one_line_without_a_secret(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], said: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    result = run(command)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert KEY not in result.output
+
+
+def test_a_bug_keeps_its_traceback_without_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", ACCOUNT)
+
+    @click.group(cls=Commands)
+    def group() -> None:
+        pass
+
+    @group.command()
+    def broken() -> None:
+        raise RuntimeError(f"refused {KEY}\x1b[31m and https://acme.blob.core.windows.net/c?sig=abc%2Fdef")
+
+    result = CliRunner().invoke(group, ["broken"])
+
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "RuntimeError: refused ***" in result.stderr
+    for secret in (KEY, "abc%2Fdef", "\x1b"):
+        assert secret not in result.stderr
+
+
+def test_a_lake_that_cannot_be_read_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "file" / "lake"))
+
+    result = run("check")
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "cannot" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["leads", "--day", "01.02.2026"], ["leads", "--format", "xml"], ["unknown"]])
+def test_a_wrong_argument_is_told_with_the_usage(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    asked = (
+        "import sys; from click.testing import CliRunner; from defender_assets.cli import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
+        "print(sorted({'dagster', 'polars', 'deltalake', 'azure'} & set(sys.modules)))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "[]"
+
+
+def test_no_identity_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_URL", "https://acme.blob.core.windows.net")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", "az://lake/tables")
+    # the credentials that need no network and no other program: there are none
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+
+    result = run("leads")
+
+    assert result.exit_code == 2
+    assert "no Entra identity found" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -1,0 +1,217 @@
+import base64
+import csv
+import io
+import json
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from deltalake import write_deltalake
+
+from defender_assets.catalog import LEADS
+from defender_assets.cli.demo.command import campaigns_found
+from defender_assets.cli.output import Cells, write_table
+from defender_assets.core.enums import PRODUCTS
+from defender_assets.core.leads.schema import LEAD_SCHEMA
+from defender_assets.core.stories.schema import STORY_SCHEMA
+from defender_assets.outputs.queries.views import collected, current_leads, current_stories
+from defender_assets.simulator import ground_truth
+from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.support.small_lake import SCENARIO, Held
+
+READING = ("leads", "stories", "quarantine")
+
+
+def rows_of(run: Run, *arguments: str) -> list[dict[str, Any]]:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def test_leads_as_json_hold_every_column_and_times_in_utc(on_held: Run, held: Held) -> None:
+    leads = rows_of(on_held, "leads")
+
+    lake = local_lake(held.lake_dir)
+    assert [lead["lead_id"] for lead in leads] == collected(lake, current_leads(lake))["lead_id"].to_list()
+    assert set(leads[0]) == set(LEAD_SCHEMA.names())
+    assert leads[0]["export_date"] in {day.isoformat() for day in held.days}
+    assert leads[0]["alert_time"].endswith("Z")
+    assert datetime.fromisoformat(leads[0]["alert_time"]).utcoffset() is not None
+    assert [lead["risk_score"] for lead in leads] == sorted((lead["risk_score"] for lead in leads), reverse=True)
+
+
+def test_stories_as_json_find_the_campaigns(on_held: Run, held: Held) -> None:
+    stories = rows_of(on_held, "stories")
+
+    assert set(stories[0]) == set(STORY_SCHEMA.names())
+    lake = local_lake(held.lake_dir)
+    told = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
+    found = campaigns_found(ground_truth(SCENARIO)["campaigns"], *told)
+    assert found == [True, True]
+
+
+def test_json_is_ascii_and_keeps_the_title_as_it_is(on_held: Run) -> None:
+    result = on_held("leads", "--format", "json")
+
+    assert result.stdout.isascii()
+    assert not dangerous_in(result.stdout)
+    assert HOSTILE_TITLE + HOSTILE_HTML in [lead["title"] for lead in json.loads(result.stdout)]
+
+
+def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_held: Run) -> None:
+    result = on_held("leads", "--format", "csv")
+
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert len(rows) == len(rows_of(on_held, "leads"))
+    assert list(rows[0]) == LEAD_SCHEMA.names()
+    assert sum(reason["points"] for reason in json.loads(rows[0]["risk_reasons"])) == int(rows[0]["risk_score"])
+    assert {row["has_alert_info"] for row in rows} <= {"true", "false"}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_no_text_of_csv_is_a_formula_and_none_acts_on_a_terminal(on_held: Run, command: str) -> None:
+    result = on_held(command, "--format", "csv")
+
+    assert not dangerous_in(result.stdout)
+    numbers = {"device_age_seconds"}
+    for row in csv.DictReader(io.StringIO(result.stdout)):
+        for name, cell in row.items():
+            assert name in numbers or not cell.lstrip().startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize("command", READING)
+def test_no_text_of_a_table_acts_on_a_terminal(on_held: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "600")
+
+    result = on_held(command, "--limit", "500")
+
+    assert result.exit_code == 0
+    assert not dangerous_in(result.stdout)
+    if command == "leads":
+        assert r"\x1b[31m" in result.stdout
+        assert "[bold red]markup[/]" in result.stdout
+        assert r"\u202egnp.exe" in result.stdout
+    if command == "quarantine":
+        assert r"\x1b[2J\xff[bold]not json[/bold]\x07" in result.stdout
+
+
+def test_a_table_is_cut_and_says_so(on_held: Run) -> None:
+    held = len(rows_of(on_held, "leads"))
+    assert f"1 of {held} leads: --limit N shows more" in on_held("leads", "--limit", "1").stdout
+    assert "--limit N" not in on_held("leads", "--limit", "500").stdout
+    assert len(rows_of(on_held, "leads", "--limit", "2")) == 2
+
+
+def test_leads_of_a_product_and_a_severity(on_held: Run) -> None:
+    everything = rows_of(on_held, "leads")
+    endpoint = rows_of(on_held, "leads", "--product", "Endpoint")
+    high = rows_of(on_held, "leads", "--severity", "high")
+
+    assert {lead["product"] for lead in endpoint} == {"endpoint"}
+    assert {lead["severity"] for lead in high} == {"High"}
+    assert 0 < len(endpoint) < len(everything)
+    assert 0 < len(high) < len(everything)
+
+
+@pytest.mark.parametrize("command", ["leads", "stories"])
+def test_a_product_that_is_none_is_refused_with_those_there_are(run: Run, command: str) -> None:
+    result = run(command, "--product", "defender")
+
+    assert result.exit_code == 2
+    assert all(f"'{product}'" in result.stderr for product in PRODUCTS)
+
+
+def test_stories_of_a_product_and_a_severity(on_held: Run) -> None:
+    assert all("identity" in story["products"] for story in rows_of(on_held, "stories", "--product", "identity"))
+    stories = rows_of(on_held, "stories")
+    assert rows_of(on_held, "stories", "--severity", "Informational") == stories
+    assert len(rows_of(on_held, "stories", "--severity", "high")) == sum(s["severity"] == "High" for s in stories)
+
+
+def test_leads_and_stories_of_a_device_and_a_user(on_held: Run) -> None:
+    story = rows_of(on_held, "stories")[0]
+    device, user = story["device_names"][0].partition(".")[0], story["accounts"][0]
+
+    assert story in rows_of(on_held, "stories", "--device", device.upper(), "--user", user)
+    leads = rows_of(on_held, "leads", "--device", device)
+    assert leads
+    assert all(device in json.dumps([lead["device_name"], lead["devices"]]) for lead in leads)
+    assert rows_of(on_held, "leads", "--user", "nobody.at.all") == []
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(on_held: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {}
+    for width in ("50", "80", "160"):
+        monkeypatch.setenv("COLUMNS", width)
+        shown[width] = on_held("leads", "--limit", "1").stdout.splitlines()[2].split()
+
+    assert shown["50"] == ["risk", "title", "device", "id"]
+    assert shown["80"] == ["risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
+    assert {"product", "accounts"} <= set(shown["160"])
+
+
+def test_where_all_cells_are_short_the_name_of_a_row_stays_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    cells: Cells = {
+        "container": lambda row: row["name"],
+        "days": lambda row: row["days"],
+        "seen": lambda row: row["at"],
+    }
+
+    write_table(pl.DataFrame({"name": ["alertevidence"], "days": ["4 of 4 days"], "at": ["6 minutes ago"]}), cells, "")
+
+    assert "alertevidence " in capsys.readouterr().out
+
+
+def test_muted_leads_are_shown_when_asked_for(
+    on_held: Run, held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    leads = held.lake.read(LEADS.name).collect()
+    columns = leads.with_columns(muted_by=pl.when(pl.col("severity") == "High").then(pl.lit("known scanner")))
+    shutil.copytree(held.lake_dir, tmp_path / "lake")
+    write_deltalake(tmp_path / "lake" / LEADS.name, columns, mode="overwrite", schema_mode="overwrite")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
+
+    unmuted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
+
+    assert "High" not in {lead["severity"] for lead in unmuted}
+    assert "High" in {lead["severity"] for lead in everything}
+
+
+@pytest.mark.parametrize("command", ["leads", "stories"])
+def test_a_days_rows_and_the_state_at_its_end(on_held: Run, held: Held, command: str) -> None:
+    first, second = (day.isoformat() for day in held.days)
+    versions = rows_of(on_held, command, "--all-versions")
+
+    for day in (first, second):
+        of_day = rows_of(on_held, command, "--day", day)
+        assert of_day == [row for row in versions if row["export_date"] == day]
+    assert rows_of(on_held, command, "--until", first) == rows_of(on_held, command, "--day", first)
+
+
+def test_quarantined_lines_keep_their_bytes(on_held: Run, held: Held) -> None:
+    lines = rows_of(on_held, "quarantine", "--table", "microsoft_365_defender_alert_info", "--reason", "not_json")
+
+    assert HOSTILE_LINE.rstrip() in [base64.b64decode(line["content"]) for line in lines]
+    assert rows_of(on_held, "quarantine", "--day", "2026-10-01") == []
+    of_first = rows_of(on_held, "quarantine", "--day", held.days[0].isoformat())
+    assert {line["export_date"] for line in of_first} == {held.days[0].isoformat()}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_an_empty_lake_is_told_kindly_and_stays_empty(run: Run, tmp_path: Path, command: str) -> None:
+    result = run(command)
+
+    assert result.exit_code == 0
+    assert "make demo" in result.stdout
+    assert rows_of(run, command) == []
+    assert len(run(command, "--format", "csv").stdout.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,24 @@
+"""The two kinds of export, and a lake for what is read from them."""
+
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.export_accounts import Account, Directory, Place, account_place
+
+
+@pytest.fixture
+def azure(account: Emulator, service: BlobServiceClient) -> Account:
+    """The emulator's account, read with its key."""
+    return account_place(account, service)
+
+
+@pytest.fixture(params=["directory", pytest.param("azure", marks=pytest.mark.azure)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty directory, and an empty account."""
+    if request.param == "directory":
+        return Directory(tmp_path / "export")
+    account: Account = request.getfixturevalue("azure")
+    return account

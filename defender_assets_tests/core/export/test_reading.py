@@ -1,0 +1,182 @@
+"""Ranges of blobs that grow, vanish and come back while they are read, and what raw makes of them."""
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from threading import Event, Thread
+
+import polars as pl
+import pytest
+
+from defender_assets.core.export import Blob, BlobChangedError
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.raw.ingest import ingest
+from defender_assets.core.raw.range_reader import SLICE
+from defender_assets.core.schemas import ALERT_INFO
+from defender_assets_tests.support.export_accounts import Account, Meanwhile, Place
+from defender_assets_tests.support.exports import DAY, blob_path, line, properties, records
+
+CONTAINER = ALERT_INFO.container
+PATH = blob_path()
+
+
+def listed(place: Place) -> Blob:
+    (blob,) = place.export.blobs_of_day(CONTAINER, DAY)
+    return blob
+
+
+def generations(lake: Lake) -> list[bytes]:
+    """The bytes that raw holds of the blob, generation by generation."""
+    rows = lake.read(ALERT_INFO.raw).sort("blob_created_at", "byte_start").collect()
+    found = []
+    for (_,), chunks in rows.group_by("blob_created_at", maintain_order=True):
+        assert chunks["byte_start"].to_list() == [0, *chunks["byte_end"].to_list()[:-1]]
+        found.append(b"".join(chunks["content"]))
+    return found
+
+
+def recreate(place: Place, content: bytes) -> None:
+    """Delete the blob and write it anew. Azure tells creation times in whole seconds, so this takes until the next."""
+    old = listed(place).created_at
+    place.delete(CONTAINER, PATH)
+    place.append(CONTAINER, PATH, content)
+    while place.export.fixed_creation and listed(place).created_at == old:
+        time.sleep(0.1)  # the emulator's clock has no event
+        place.delete(CONTAINER, PATH)
+        place.append(CONTAINER, PATH, content)
+
+
+def test_ranges_come_as_written(place: Place) -> None:
+    content = records(ALERT_INFO, 0, 3)
+    place.append(CONTAINER, PATH, content)
+    blob = listed(place)
+    for start, end in ((0, 1), (0, len(content)), (17, 400), (len(content) - 1, len(content))):
+        assert place.export.read(CONTAINER, blob, start, end) == content[start:end]
+
+
+def test_the_listed_range_comes_though_the_blob_has_grown(place: Place) -> None:
+    content = records(ALERT_INFO, 0, 3)
+    place.append(CONTAINER, PATH, content)
+    blob = listed(place)
+    place.append(CONTAINER, PATH, records(ALERT_INFO, 3, 3))
+    assert place.export.read(CONTAINER, blob, 0, blob.size) == content
+
+
+def test_ranges_come_while_the_blob_is_being_appended_to(place: Place) -> None:
+    content = records(ALERT_INFO, 0, 40)
+    place.append(CONTAINER, PATH, content)
+    blob, enough = listed(place), Event()
+
+    def grow() -> None:
+        while not enough.is_set():
+            place.append(CONTAINER, PATH, b"more\r\n")
+
+    writer = Thread(target=grow)
+    writer.start()
+    try:
+        step = 1000
+        parts = [place.export.read(CONTAINER, blob, at, min(at + step, blob.size)) for at in range(0, blob.size, step)]
+    finally:
+        enough.set()
+        writer.join()
+    assert b"".join(parts) == content
+    assert listed(place).size > blob.size
+
+
+def test_an_empty_blob_is_nothing_to_read_and_no_error(place: Place, lake: Lake) -> None:
+    place.create(CONTAINER, PATH)
+    assert listed(place).size == 0
+    report = ingest(lake, place.export, ALERT_INFO, DAY)
+    assert (len(report.listed), report.new_bytes, report.pending_bytes, report.batch) == (1, 0, 0, 0)
+    content = records(ALERT_INFO, 0, 1)
+    place.append(CONTAINER, PATH, content)
+    assert ingest(lake, place.export, ALERT_INFO, DAY).new_bytes == len(content)
+
+
+def delete_blob(place: Place) -> None:
+    place.delete(CONTAINER, PATH)
+
+
+def delete_container(place: Place) -> None:
+    place.delete_container(CONTAINER)
+
+
+@pytest.mark.parametrize("vanish", [delete_blob, delete_container])
+def test_a_blob_that_is_gone_has_changed(place: Place, lake: Lake, vanish: Callable[[Place], None]) -> None:
+    content = records(ALERT_INFO, 0, 2)
+    place.append(CONTAINER, PATH, content)
+    ingest(lake, place.export, ALERT_INFO, DAY)
+    place.append(CONTAINER, PATH, records(ALERT_INFO, 2, 1))
+    blob = listed(place)
+    meanwhile = Meanwhile(place.export, lambda: vanish(place))
+    report = ingest(lake, meanwhile, ALERT_INFO, DAY)
+    assert meanwhile.happened
+    assert (report.new_bytes, report.listed) == (0, [])
+    assert generations(lake) == [content]
+    with pytest.raises(BlobChangedError):
+        place.export.read(CONTAINER, blob, 0, blob.size)
+
+
+def test_a_range_behind_the_end_has_changed(place: Place) -> None:
+    place.append(CONTAINER, PATH, b"0123456789")
+    blob = listed(place)
+    for start, end in ((5, 11), (10, 12), (500, 600)):
+        with pytest.raises(BlobChangedError):
+            place.export.read(CONTAINER, blob, start, end)
+
+
+@pytest.mark.azure
+def test_a_blob_that_was_recreated_has_changed_even_when_it_is_longer(azure: Account) -> None:
+    azure.append(CONTAINER, PATH, records(ALERT_INFO, 0, 2))
+    blob = listed(azure)
+    recreate(azure, records(ALERT_INFO, 5, 4))
+    assert listed(azure).created_at > blob.created_at
+    with pytest.raises(BlobChangedError):
+        azure.export.read(CONTAINER, blob, 0, blob.size)
+
+
+@pytest.mark.azure
+def test_a_blob_recreated_between_listing_and_reading_becomes_a_new_generation(azure: Account, lake: Lake) -> None:
+    old, new = records(ALERT_INFO, 0, 2), records(ALERT_INFO, 5, 4)
+    azure.append(CONTAINER, PATH, old)
+    ingest(lake, azure.export, ALERT_INFO, DAY)
+    azure.append(CONTAINER, PATH, records(ALERT_INFO, 2, 1))
+    meanwhile = Meanwhile(azure.export, lambda: recreate(azure, new))
+    assert ingest(lake, meanwhile, ALERT_INFO, DAY).new_bytes == len(new)
+    assert generations(lake) == [old, new]
+    azure.append(CONTAINER, PATH, old)
+    assert ingest(lake, azure.export, ALERT_INFO, DAY).new_bytes == len(old)
+    assert generations(lake) == [old, new + old]
+    assert ingest(lake, azure.export, ALERT_INFO, DAY).new_bytes == 0
+
+
+def test_a_shorter_blob_between_listing_and_reading_becomes_a_new_generation(place: Place, lake: Lake) -> None:
+    old, new = records(ALERT_INFO, 0, 3), records(ALERT_INFO, 5, 1)
+    place.append(CONTAINER, PATH, old)
+    ingest(lake, place.export, ALERT_INFO, DAY)
+    place.append(CONTAINER, PATH, records(ALERT_INFO, 3, 1))
+    meanwhile = Meanwhile(place.export, lambda: recreate(place, new))
+    assert ingest(lake, meanwhile, ALERT_INFO, DAY).new_bytes == len(new)
+    assert generations(lake) == [old, new]
+
+
+def test_blobs_larger_than_a_slice_come_whole(place: Place, lake: Lake) -> None:
+    wide = [line(ALERT_INFO, properties(ALERT_INFO, AlertId=f"da{n}", Title="x" * 60_000)) for n in range(300)]
+    content = b"".join(wide)
+    assert len(content) > 2 * SLICE
+    place.append(CONTAINER, PATH, content)
+    report = ingest(lake, place.export, ALERT_INFO, DAY)
+    assert (report.new_bytes, report.batch) == (len(content), 1)
+    assert report.chunks > 2
+    assert generations(lake) == [content]
+
+
+def test_every_appends_bytes_arrive_once_whatever_is_read_in_between(place: Place, lake: Lake) -> None:
+    content = records(ALERT_INFO, 0, 6)
+    cuts = [0, 1, 250, 251, 900, len(content) - 1, len(content)]
+    for start, end in pairwise(cuts):
+        place.append(CONTAINER, PATH, content[start:end])
+        ingest(lake, place.export, ALERT_INFO, DAY)
+    assert generations(lake) == [content]
+    batches = lake.read(ALERT_INFO.raw).select(pl.col("batch").unique().sort()).collect()["batch"].to_list()
+    assert batches == list(range(1, len(batches) + 1))

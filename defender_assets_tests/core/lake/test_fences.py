@@ -1,0 +1,77 @@
+"""The versions of all days from one reading of the log: the same that delta-rs looks up one by one."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from defender_assets.catalog import LAKE_TABLES
+from defender_assets.core.azure.account import from_connection_string
+from defender_assets.core.lake.fences import fence_of, read_versions, version_of, versions_of
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.table_spec import PROPERTIES
+from defender_assets.core.schemas import ALERT_INFO
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exports import DAY
+
+NAME = ALERT_INFO.name
+DAYS = [DAY + timedelta(days=number) for number in range(3)]
+INTERVAL = int(PROPERTIES["delta.checkpointInterval"])
+
+
+def commit(lake: Lake, day: date) -> None:
+    target = lake.fenced(NAME, day)
+    lake.commit(target, Commit([], target.version + 1))
+
+
+def assert_as_looked_up(table: DeltaTable) -> None:
+    known = read_versions(table, {})
+    assert known is not None
+    for day in [*DAYS, DAY - timedelta(days=1)]:
+        assert known.get(fence_of(NAME, day), 0) == version_of(table, NAME, day)
+
+
+def test_they_are_those_that_delta_rs_looks_up_whatever_the_checkpoints(lake: Lake) -> None:
+    assert read_versions(lake.open(NAME), {}) == {}
+    for number in range(2 * INTERVAL + 2):
+        commit(lake, DAYS[number % 2] if number else DAYS[2])
+        if number % INTERVAL in (0, 1, INTERVAL - 2, INTERVAL - 1):
+            assert_as_looked_up(lake.open(NAME))
+
+
+def test_commits_after_the_opening_do_not_count(lake: Lake) -> None:
+    commit(lake, DAY)
+    opened = lake.open(NAME)
+    commit(lake, DAY)
+    assert versions_of(opened, {})(NAME, DAY) == 1
+    assert lake.versions(lake.open(NAME))(NAME, DAY) == 2
+
+
+def test_a_checkpoint_newer_than_the_opening_is_left_to_delta_rs(lake: Lake) -> None:
+    commit(lake, DAY)
+    opened = lake.open(NAME)
+    commit(lake, DAY)
+    lake.open(NAME).create_checkpoint()
+    assert read_versions(opened, {}) is None
+    assert versions_of(opened, {})(NAME, DAY) == 1
+
+
+def test_what_cannot_be_read_is_left_to_delta_rs(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(lake, DAY)
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(pl, "scan_ndjson", unreadable)
+    assert lake.versions(lake.open(NAME))(NAME, DAY) == 1
+
+
+@pytest.mark.azure
+def test_they_are_read_from_an_account_too(account: Emulator) -> None:
+    lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
+    for number in range(INTERVAL + 2):
+        commit(lake, DAYS[number % 2])
+    opened = lake.open(NAME)
+    known = read_versions(opened, lake.account.storage_options() if lake.account else {})
+    assert known == {fence_of(NAME, day): version_of(opened, NAME, day) for day in DAYS[:2]}

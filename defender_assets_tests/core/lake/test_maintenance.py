@@ -1,0 +1,392 @@
+"""Compaction, retention, dead files and the log: the lake gets smaller and quicker, and holds the same."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from threading import Event
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS
+from defender_assets.core.azure.account import from_connection_string
+from defender_assets.core.errors import LakeError
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.lake import compaction, maintenance
+from defender_assets.core.lake.compaction import compact, compact_day, in_order
+from defender_assets.core.lake.data_files import fragmented_days
+from defender_assets.core.lake.fences import version_of
+from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.maintenance import let_old_days_leave, maintain
+from defender_assets.core.lake.table_spec import PROPERTIES
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw.cursors import read_cursors
+from defender_assets.core.raw.ingest import ingest, refresh
+from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, QUARANTINE
+from defender_assets.core.tables.build import derive
+from defender_assets_tests.support.day_runs import assert_same, bytes_held, promised, run_day
+from defender_assets_tests.support.days import day_before
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exports import DAY, Folder, blob_path, compacted_above, local_lake, records
+
+BAD = b"no record\r\n"
+
+
+def ticks(lake: Lake, export: DirectoryExport, count: int, day: date = DAY, first: int = 0) -> None:
+    """Small appends, each followed by a run, newest records first so that the table is not sorted as a whole."""
+    folder = Folder(export.root)
+    for number in range(first, first + count):
+        folder.append(ALERT_INFO, blob_path(day=day, hour=8 + number % 2), records(ALERT_INFO, 999 - number, 1) + BAD)
+        ingest(lake, export, ALERT_INFO, day)
+        derive(lake, ALERT_INFO, day)
+
+
+def build(lake: Lake, day: date) -> None:
+    for derived in DERIVED:
+        rebuild_day(lake, derived, day)
+
+
+def files(lake: Lake, name: str) -> int:
+    return lake.open(name).get_add_actions().num_rows
+
+
+def age(folder: Path, *only: Path) -> None:
+    """Make data files look as if they had been written nine days ago."""
+    then = time.time() - 9 * 86_400
+    for file in only or folder.rglob("part-*.parquet"):
+        os.utime(file, (then, then))
+
+
+def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 8)
+    build(lake, DAY)
+    before, held = promised(lake), bytes_held(lake)
+    cursors = read_cursors(lake.open(ALERT_INFO.raw), [DAY])
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
+        done = compact_day(lake, name, DAY)
+        assert done is not None
+        assert done.files_before >= 8
+        assert done.files_after == files(lake, name) <= 2
+    assert bytes_held(lake) == held
+    after = promised(lake)
+    assert all(after[name].equals(frame) for name, frame in before.items())
+    assert read_cursors(lake.open(ALERT_INFO.raw), [DAY]) == cursors
+    assert lake.read(ALERT_INFO.name).collect()["AlertId"].is_sorted()
+    assert survey(lake, export, [DAY]) == []
+
+
+def test_work_goes_on_after_a_compaction(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 4)
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
+        compact_day(lake, name, DAY)
+    ticks(lake, export, 2, first=4)
+    assert lake.read(ALERT_INFO.name).collect().height == 6
+    assert lake.read(QUARANTINE).collect().height == 6
+    assert version_of(lake.open(ALERT_INFO.raw), ALERT_INFO.raw, DAY) == 6
+
+
+def test_only_days_of_many_files_are_compacted(lake: Lake, export: DirectoryExport) -> None:
+    lake = compacted_above(lake, 3)
+    ticks(lake, export, 5)
+    ticks(lake, export, 2, DAY + timedelta(days=1))
+    assert [done.day for done in compact(lake, ALERT_INFO.name)] == [DAY]
+    assert compact(lake, ALERT_INFO.name) == []
+
+
+def test_an_hour_whose_blob_was_recreated_keeps_its_files(lake: Lake, export: DirectoryExport) -> None:
+    folder = Folder(export.root)
+    for content in (records(ALERT_INFO, 0, 3), records(ALERT_INFO, 5, 1)):
+        (export.root / ALERT_INFO.container / blob_path()).unlink(missing_ok=True)
+        folder.append(ALERT_INFO, blob_path(), content)
+        ingest(lake, export, ALERT_INFO, DAY)
+    cursors = read_cursors(lake.open(ALERT_INFO.raw), [DAY])
+    assert compact_day(lake, ALERT_INFO.raw, DAY) is None
+    assert files(lake, ALERT_INFO.raw) == 2
+    assert len(cursors[DAY][blob_path()]) == 2
+
+
+def test_a_writer_that_gets_in_between_is_not_lost(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks(lake, export, 4)
+    commit, between = Lake.commit, [1]
+
+    def interrupted(self: Lake, target: Fenced, rows: Commit) -> None:
+        if rows.replaces is not None and between:
+            between.clear()
+            ticks(lake, export, 1, first=4)
+        commit(self, target, rows)
+
+    monkeypatch.setattr(Lake, "commit", interrupted)
+    compact_day(lake, ALERT_INFO.name, DAY)
+    assert not between
+    assert lake.read(ALERT_INFO.name).collect().height == 5
+    assert files(lake, ALERT_INFO.name) == 1
+
+
+def test_two_compactions_at_once_leave_each_row_once(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What OPTIMIZE does not do: two of them from one opening both commit, and each row is there twice."""
+    ticks(lake, export, 6)
+    held, before = bytes_held(lake), promised(lake)
+    commit, between = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, QUARANTINE]
+
+    def interrupted(self: Lake, target: Fenced, rows: Commit) -> None:
+        if target.spec.name in between:
+            between.remove(target.spec.name)
+            assert compact_day(lake, target.spec.name, DAY) is not None
+        commit(self, target, rows)
+
+    monkeypatch.setattr(Lake, "commit", interrupted)
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
+        compact_day(lake, name, DAY)
+    assert not between
+    assert bytes_held(lake) == held
+    assert all(promised(lake)[name].equals(frame) for name, frame in before.items())
+
+
+def test_maintenance_beside_running_ticks_loses_nothing(lake: Lake, export: DirectoryExport, tmp_path: Path) -> None:
+    lake = compacted_above(lake, 1)
+    over = Event()
+    rewritten = []
+
+    def maintenance() -> None:
+        while not over.is_set():
+            for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
+                rewritten.extend(maintain(lake, name).compacted)
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(maintenance)
+        try:
+            ticks(lake, export, 15)
+        finally:
+            over.set()
+        beside.result()
+    assert rewritten
+    calm = local_lake(tmp_path / "calm")
+    ingest(calm, export, ALERT_INFO, DAY)
+    derive(calm, ALERT_INFO, DAY)
+    assert_same(lake, calm)
+
+
+def test_a_day_of_many_tenants_and_nothing_to_merge_is_left_alone(lake: Lake, export: DirectoryExport) -> None:
+    folder = Folder(export.root)
+    for number in range(5):
+        folder.append(ALERT_INFO, blob_path(tenant=f"tenant-{number}"), records(ALERT_INFO, number, 1))
+    ingest(lake, export, ALERT_INFO, DAY)
+    assert files(lake, ALERT_INFO.raw) == 5
+    assert fragmented_days(lake.open(ALERT_INFO.raw), 0) == []
+    folder.append(ALERT_INFO, blob_path(tenant="tenant-3"), records(ALERT_INFO, 9, 1))
+    ingest(lake, export, ALERT_INFO, DAY)
+    assert fragmented_days(lake.open(ALERT_INFO.raw), 0) == [(DAY, 2)]
+
+
+def test_an_hour_with_a_hole_is_left_for_the_byte_balance(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 6)
+    lake.open(ALERT_INFO.raw).delete("batch = 3")
+    done = compact_day(lake, ALERT_INFO.raw, DAY)
+    assert done is not None
+    assert (done.files_before, done.files_after) == (5, 3)
+
+
+def test_without_maintenance_runs_keep_their_day_readable(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "TOO_MANY_FILES", 3)
+    ticks(lake, export, 9)
+    assert files(lake, ALERT_INFO.raw) <= 5
+    assert files(lake, ALERT_INFO.name) <= 4
+    assert lake.read(ALERT_INFO.name).collect().height == 9
+
+
+def test_a_compaction_that_fails_ends_no_run(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object) -> None:
+        raise LakeError("the disk is full")
+
+    monkeypatch.setattr(compaction, "TOO_MANY_FILES", 1)
+    monkeypatch.setattr(compaction, "compact_day", failing)
+    ticks(lake, export, 3)
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+    assert "could not be compacted, a later run tries again: LakeError" in caplog.text
+
+
+def test_rows_that_are_missing_at_the_end_stop_a_compaction(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks(lake, export, 3)
+    monkeypatch.setattr(compaction, "in_order", lambda rows, *_: iter([rows.head(2).collect()]))
+    with pytest.raises(LakeError, match="read 2 of 3 rows; nothing was changed"):
+        compact_day(lake, ALERT_INFO.name, DAY)
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+
+
+def test_a_day_larger_than_memory_is_sorted_in_pieces() -> None:
+    keys = ["c", "a", None, "b", "a", "d", "b", "a"]
+    rows = pl.LazyFrame({"key": keys, "number": range(8)}, schema={"key": pl.String, "number": pl.Int64})
+    for limit in (1, 2, 3, 100):
+        frames = list(in_order(rows, ("key", "number"), pl.lit(1, pl.Int64), limit))
+        assert pl.concat(frames).equals(rows.sort("key", "number").collect())
+        assert max(frame.height for frame in frames) <= max(limit, 3) + 2
+
+
+def test_fences_outlive_checkpoints_and_the_log(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 3)
+    for name in (ALERT_INFO.raw, ALERT_INFO.name):
+        maintain(lake, name)
+        table = lake.open(name)
+        table.alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
+        table.create_checkpoint()
+        table.cleanup_metadata()
+        assert len(list((Path(lake.table_uri(name)) / "_delta_log").glob("*.json"))) == 1
+        assert version_of(lake.open(name), name, DAY) == 3
+    ticks(lake, export, 1, first=3)
+    assert lake.read(ALERT_INFO.name).collect().height == 4
+
+
+def test_the_log_is_shortened_by_maintenance_and_not_by_every_commit(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 3)
+    log = Path(lake.table_uri(ALERT_INFO.raw)) / "_delta_log"
+    lake.open(ALERT_INFO.raw).create_checkpoint()
+    age(log, *log.glob("*.json"))
+    ticks(lake, export, 1, first=3)
+    assert len(list(log.glob("*.json"))) == 5
+    maintain(lake, ALERT_INFO.raw)
+    assert [int(file.stem) for file in sorted(log.glob("*.json"))] == [3, 4]
+    ticks(lake, export, 1, first=4)
+    assert bytes_held(lake)
+
+
+def test_dead_files_go_after_a_week_and_living_ones_stay(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 3)
+    folder = Path(lake.table_uri(ALERT_INFO.name))
+    age(folder)
+    compact_day(lake, ALERT_INFO.name, DAY)
+    # it died just now, though it was written long ago
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 0
+    of_a_killed_writer = next(folder.rglob("part-*.parquet")).with_name("part-00000-never-committed.parquet")
+    of_a_killed_writer.write_bytes(b"rows")
+    # it may be that of a writer that is about to commit
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 0
+    age(folder, of_a_killed_writer)
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 1
+    assert not of_a_killed_writer.exists()
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+
+
+def test_dead_files_that_the_log_has_forgotten_go_too(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgetful = {**PROPERTIES, "delta.deletedFileRetentionDuration": "interval 0 hours"}
+    monkeypatch.setattr(maintenance, "PROPERTIES", forgetful)
+    ticks(lake, export, 3)
+    folder = Path(lake.table_uri(ALERT_INFO.name))
+    maintain(lake, ALERT_INFO.name)
+    compact_day(lake, ALERT_INFO.name, DAY)
+    lake.open(ALERT_INFO.name).create_checkpoint()
+    assert lake.open(ALERT_INFO.name).vacuum(0) == []
+    age(folder)
+    assert maintain(lake, ALERT_INFO.name).files_deleted == 3
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+
+
+def test_a_table_of_an_older_version_gets_the_properties_of_a_new_one(lake: Lake) -> None:
+    lake.open(ALERT_INFO.raw).alter.set_table_properties({"delta.checkpointInterval": "100"})
+    maintain(lake, ALERT_INFO.raw)
+    assert lake.open(ALERT_INFO.raw).metadata().configuration == PROPERTIES
+    version = lake.open(ALERT_INFO.raw).version()
+    maintain(lake, ALERT_INFO.raw)
+    assert lake.open(ALERT_INFO.raw).version() == version
+
+
+@pytest.fixture
+def old() -> date:
+    """A day before those that a lake of 31 days keeps."""
+    return day_before(40)
+
+
+def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: DirectoryExport, old: date) -> None:
+    kept = day_before(2)
+    for day in (old, kept):
+        ticks(lake, export, 2, day)
+        build(lake, day)
+    short = replace(lake, keep_days=31)
+    left = let_old_days_leave(short)
+    assert (left[ALERT_INFO.raw], left[ALERT_INFO.name], left[LEADS.name]) == (2, 2, 2)
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, LEADS.name):
+        assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
+    Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
+    assert survey(short, export, [old, kept]) == []
+    versions = {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
+    assert ingest(short, export, ALERT_INFO, old).new_bytes == 0
+    assert refresh(short, export, ALERT_INFO, old).new_bytes == 0
+    assert derive(short, ALERT_INFO, old).rows == 0
+    assert derive(short, ALERT_INFO, old, rebuild=True).rows == 0
+    assert rebuild_day(short, LEADS, old, force=True).rows.height == 0
+    assert set(let_old_days_leave(short).values()) == {0}
+    assert versions == {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
+
+
+@pytest.mark.parametrize("left_by_then", range(1, len(LAKE_TABLES) + 1))
+def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
+    lake: Lake, export: DirectoryExport, old: date, left_by_then: int
+) -> None:
+    ticks(lake, export, 2, old)
+    build(lake, old)
+    before = promised(lake)
+    let_old_days_leave(replace(lake, keep_days=31, tables=LAKE_TABLES[:left_by_then]))
+    run_day(lake, export, old)
+    build(lake, old)
+    assert survey(lake, export, [old]) == []
+    for name, frame in before.items():
+        assert promised(lake)[name].equals(frame), name
+
+
+def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
+    lake: Lake, export: DirectoryExport, old: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks(lake, export, 2, old)
+    opened = Lake.open
+
+    def failing(self: Lake, name: str) -> DeltaTable:
+        if name == QUARANTINE:
+            raise LakeError("no permission")
+        return opened(self, name)
+
+    monkeypatch.setattr(Lake, "open", failing)
+    with pytest.raises(LakeError, match="no permission"):
+        let_old_days_leave(replace(lake, keep_days=31))
+    monkeypatch.undo()
+    assert lake.read(ALERT_INFO.raw).collect().height == 0
+    assert lake.read(ALERT_INFO.name).collect().height == 2
+
+
+def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryExport) -> None:
+    ticks(lake, export, 1, date(2020, 1, 1))
+    assert let_old_days_leave(lake) == {}
+    assert lake.read(ALERT_INFO.name).collect().height == 1
+    assert maintain(lake, DEVICE_INFO.name).compacted == []
+
+
+@pytest.mark.azure
+def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: DirectoryExport, old: date) -> None:
+    kept = day_before(2)
+    credentials = from_connection_string("TEST", account.connection_string)
+    lake = Lake("az://lake/tables", LAKE_TABLES, credentials, keep_days=31)
+    for day in (old, kept):
+        # as a lake that kept every day
+        ticks(replace(lake, keep_days=None), export, 3, day)
+    assert let_old_days_leave(lake)[ALERT_INFO.name] == 3
+    for name in (ALERT_INFO.raw, ALERT_INFO.name):
+        assert compact_day(lake, name, kept) is not None
+        assert maintain(lake, name).files_deleted == 0
+        assert version_of(lake.open(name), name, old) == version_of(lake.open(name), name, kept) == 3
+    assert survey(lake, export, [old, kept])[0].missing == ()
+    assert lake.read(ALERT_INFO.name).collect().height == 3

@@ -1,0 +1,85 @@
+"""The device of an alert, found by the joins and found again by reading the rule word for word over plain rows."""
+
+import random
+from datetime import datetime
+
+import polars as pl
+import pytest
+
+from defender_assets.core.leads.devices.as_of import devices_as_of
+from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets_tests.support.alert_rows import TENANT, Row, at, beat, frame
+
+CARRIED = {"os_version": "OSVersion", "exposure_level": "ExposureLevel", "device_type": "DeviceType"}
+
+
+def order(row: Row) -> tuple[datetime, int, str]:
+    return row["Timestamp"], row["ReportId"], row["record_id"]
+
+
+def chain_of(beats: list[Row], original: str) -> tuple[list[str], str]:
+    path = [original]
+    while True:
+        here = path[-1]
+        told = [row for row in beats if row["DeviceId"] == here and row["MergedToDeviceId"] not in {None, here}]
+        held = [row for row in beats if here in (row["MergedDeviceIds"] or []) and row["DeviceId"] != here]
+        if told:
+            following = max(told, key=order)["MergedToDeviceId"]
+        elif held:
+            following = max(held, key=order)["DeviceId"]
+        else:
+            return path, here
+        if following in path:
+            return path, min(path[path.index(following) :])
+        path.append(following)
+
+
+def expected(beats: list[Row], original: str, alert_time: datetime) -> dict[str, object]:
+    path, resolved = chain_of(beats, original)
+    lookups = [resolved, *(name for name in path if name != resolved)]
+    for name in lookups:
+        before = sorted((row for row in beats if row["DeviceId"] == name and row["Timestamp"] <= alert_time), key=order)
+        if before:
+            carried = {
+                ours: next((row[theirs] for row in reversed(before) if row[theirs] is not None), None)
+                for ours, theirs in CARRIED.items()
+            }
+            match, row = "as_of", before[-1]
+            break
+    else:
+        for name in lookups:
+            later = [row for row in beats if row["DeviceId"] == name and row["Timestamp"] > alert_time]
+            if later:
+                first = min(row["Timestamp"] for row in later)
+                match, row = "after", max((row for row in later if row["Timestamp"] == first), key=order)
+                carried = {ours: row[theirs] for ours, theirs in CARRIED.items()}
+                break
+        else:
+            match, row, carried = "unknown", {"Timestamp": None}, dict.fromkeys(CARRIED)
+    return {"device_id": resolved, "device_match": match, "device_seen_at": row["Timestamp"], **carried}
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_joins_find_what_a_plain_reading_finds(seed: int) -> None:
+    dice = random.Random(seed)
+    names = "abcdef"
+    beats = []
+    for _ in range(dice.randint(0, 30)):
+        columns: Row = {theirs: dice.choice([None, None, str(dice.random())]) for theirs in CARRIED.values()}
+        if dice.random() < 0.2:
+            columns["MergedToDeviceId"] = dice.choice(names)
+        if dice.random() < 0.2:
+            columns["MergedDeviceIds"] = dice.sample(names, 2)
+        beats.append(beat(dice.choice(names), at(dice.randint(-4, 4)), **columns | {"ReportId": dice.randint(1, 2)}))
+    probes: list[Row] = [
+        {"tenant_id": TENANT, "AlertId": f"da{name}{hours}_1", "original_device_id": name, "alert_time": at(hours)}
+        for name in names
+        for hours in range(-5, 6, 2)
+    ]
+    found = devices_as_of(frame(DEVICE_INFO, beats), pl.DataFrame(probes))
+    rows = {(row["AlertId"], row["original_device_id"]): row for row in found.iter_rows(named=True)}
+    assert len(rows) == len(probes) == found.height
+    for probe in probes:
+        answer = rows[probe["AlertId"], probe["original_device_id"]]
+        wanted = expected(beats, probe["original_device_id"], probe["alert_time"])
+        assert {name: answer[name] for name in wanted} == wanted

@@ -1,0 +1,63 @@
+import pytest
+
+from defender_assets.core.leads.entities.addresses import host_of, is_outside, normal_address
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::FFFF:cb00:7107", "203.0.113.7"),
+        (" 203.0.113.7:443 ", "203.0.113.7"),
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("-", None),
+        ("", None),
+        ("contoso.com", None),
+        ("1.2.3", None),
+        ("1.2.3.4.5", None),
+    ],
+)
+def test_an_address_has_one_spelling(text: str, expected: str | None) -> None:
+    assert normal_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "0.0.0.1", "224.0.0.1",
+        "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "-",
+    ],
+)  # fmt: skip
+def test_loopback_private_link_local_and_reserved_addresses_are_not_outside(text: str) -> None:
+    assert not is_outside(text)
+
+
+@pytest.mark.parametrize("text", ["203.0.113.7", "8.8.8.8", "172.32.0.1", "2001:4860::1"])
+def test_other_addresses_are_outside(text: str) -> None:
+    assert is_outside(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://Evil.Example:8443/path?x=a@b", "evil.example"),
+        ("https://user:secret@evil.example/", "evil.example"),
+        ("evil.example/path", "evil.example"),
+        ("evil.example.", "evil.example"),
+        ("http://[2001:db8::1]/", "2001:db8::1"),
+        ("http://203.0.113.7/x", "203.0.113.7"),
+        ("https://M\u00fcller.example", "xn--mller-kva.example"),
+        ("https://mu\u0308ller.example", "xn--mller-kva.example"),
+        ("https://" + "\u00fc" * 300, "\u00fc" * 300),
+        ("http://[broken", None),
+        ("http://localhost/", None),
+        ("-", None),
+        ("", None),
+        ("not a url", None),
+    ],
+)
+def test_a_url_gives_its_host(url: str, expected: str | None) -> None:
+    assert host_of(url) == expected

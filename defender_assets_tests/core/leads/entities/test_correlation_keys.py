@@ -1,0 +1,125 @@
+from typing import Any
+
+import polars as pl
+import pytest
+
+from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads.entities.correlation_keys import link_entities
+from defender_assets_tests.support.alert_rows import (
+    OTHER_TENANT,
+    PC,
+    TENANT,
+    Row,
+    at,
+    beat,
+    entities_of,
+    entity_rows_of,
+    evidence,
+    lead_of,
+    leads_of,
+    machine,
+)
+
+NO_EGRESS = pl.DataFrame(schema={"tenant_id": pl.String, "address": pl.String})
+
+
+def links(*rows: Row) -> set[tuple[str, str]]:
+    read, persons = entity_rows_of(*rows)
+    devices, egress = read.select(*ALERT_KEY, device_id=pl.lit(None, dtype=pl.String)), NO_EGRESS
+    found = link_entities(read, persons, devices, egress)
+    return entities_of(found.row(0, named=True)) if found.height else set()
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (evidence("File", SHA256="C" * 64, SHA1="d" * 40), {("file", "c" * 64)}),
+        (evidence("File", SHA1="D" * 40), {("file", "d" * 40)}),
+        (evidence("Process", FileName="evil.exe", SHA256="c" * 64), {("file", "c" * 64)}),
+        (
+            evidence("Process", fields={"ImageFile": {"FileHashes": [{"Algorithm": "SHA256", "Value": "CC"}]}}),
+            {("file", "cc")},
+        ),
+        (
+            evidence("File", fields={"FileHashes": [{"Algorithm": "MD5", "Value": "AB"}]}),
+            {("file", "ab")},
+        ),
+        (evidence("CloudLogonSession", fields={"SessionId": "S-1"}), {("session", "s-1")}),
+        (evidence("CloudLogonRequest", fields={"RequestId": "R-1"}), {("session", "r-1")}),
+        (evidence("AzureResource", ResourceID="/Subscriptions/S/VM/"), {("resource", "/subscriptions/s/vm")}),
+        (evidence("AzureResource", fields={"ResourceId": "/s/vm"}), {("resource", "/s/vm")}),
+        (evidence("OAuthApplication", fields={"OAuthAppId": "AB"}), {("app", "ab")}),
+        (evidence("MailMessage", fields={"SenderIP": "203.0.113.7"}), {("address", "203.0.113.7")}),
+        (evidence("Url", RemoteUrl="https://B\u00dcCHER.example/x"), {("host", "xn--bcher-kva.example")}),
+        (evidence("Url", RemoteUrl="https://xn--bcher-kva.example/"), {("host", "xn--bcher-kva.example")}),
+        (evidence("Ip", RemoteIP="::ffff:203.0.113.7"), {("address", "203.0.113.7")}),
+        (evidence("Url", RemoteUrl="https://EVIL.example/x"), {("host", "evil.example")}),
+        (evidence("Url", RemoteUrl="http://203.0.113.7/x"), {("address", "203.0.113.7")}),
+        (evidence("CloudApplication", ApplicationId=4711), {("app", "4711")}),
+        (evidence("OAuthApplication", OAuthApplicationId="ABC"), {("app", "abc")}),
+        (
+            evidence("MailMessage", NetworkMessageId="M", fields={"Sender": "A@x", "Recipient": "B@y"}),
+            {("mail", "m"), ("sender", "a@x"), ("user", "b@y")},
+        ),
+        (
+            evidence("MailMessage", fields={"Sender": "a@x", "Recipient": "b@y", "AntispamDirection": "Outbound"}),
+            {("sender", "a@x"), ("user", "a@x")},
+        ),
+        (evidence("Mailbox", fields={"MailboxPrimaryAddress": "Jane@contoso.com"}), {("user", "jane@contoso.com")}),
+    ],
+)
+def test_every_kind_of_entity_has_one_spelling(row: Row, expected: set[tuple[str, str]]) -> None:
+    assert links(row) == expected
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"RemoteIP": "127.0.0.1"},
+        {"RemoteIP": "10.0.0.1"},
+        {"RemoteIP": "::ffff:192.168.0.1"},
+        {"RemoteIP": "-"},
+        {"RemoteUrl": "-"},
+        {"RemoteUrl": "https://login.microsoftonline.com/common/oauth2"},
+        {"RemoteUrl": "http://10.0.0.1/"},
+        {"SHA256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"SHA256": "c" * 64, "FileName": "PowerShell.exe", "FolderPath": "C:\\Windows\\System32\\WindowsPowerShell"},
+        {"ApplicationId": 20893},
+        {"NetworkMessageId": "-"},
+    ],
+)
+def test_what_says_nothing_about_an_attacker_is_no_link(columns: dict[str, Any]) -> None:
+    assert links(evidence("Process", **columns)) == set()
+
+
+def test_a_windows_tool_outside_its_folder_is_a_link() -> None:
+    row = evidence("Process", SHA256="c" * 64, FileName="svchost.exe", FolderPath="C:\\Users\\jane")
+    assert links(row) == {("file", "c" * 64)}
+
+
+def test_the_organisations_own_egress_address_is_no_link_in_its_tenant_only() -> None:
+    rows = [
+        evidence("Ip", f"da{n}_1", tenant=tenant, RemoteIP=address)
+        for n, (tenant, address) in enumerate(
+            [(TENANT, "203.0.113.7"), (OTHER_TENANT, "203.0.113.7"), (TENANT, "203.0.113.8")]
+        )
+    ]
+    leads = leads_of([], rows, [beat(PublicIP="::ffff:203.0.113.7")])
+    found = {lead["alert_id"]: entities_of(lead) for lead in leads.iter_rows(named=True)}
+    assert found == {"da0_1": set(), "da1_1": {("address", "203.0.113.7")}, "da2_1": {("address", "203.0.113.8")}}
+
+
+def test_a_device_ties_by_what_it_was_merged_into() -> None:
+    assert entities_of(lead_of([], [machine(PC.upper())])) == {("device", PC)}
+    lead = lead_of([], [machine("old")], [beat("old", at(5), MergedToDeviceId="new")])
+    assert entities_of(lead) == {("device", "new")}
+
+
+def test_urls_inside_a_mail_tie_too() -> None:
+    assert ("host", "evil.example") in links(evidence("MailMessage", fields={"Urls": ["https://evil.example/x"]}))
+
+
+def test_entities_of_all_versions_are_there_once_and_sorted() -> None:
+    rows = [evidence("Ip", RemoteIP=f"203.0.113.{n % 3}", Timestamp=at(n)) for n in range(6)]
+    entities = lead_of([], rows)["entities"]
+    assert [entity["value"] for entity in entities] == [f"203.0.113.{n}" for n in range(3)]

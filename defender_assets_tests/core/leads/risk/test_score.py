@@ -1,0 +1,250 @@
+"""What earns a lead its points, that they add up, and that what is more urgent never counts for less."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from defender_assets.core.leads import ALERT_LOOKBACK_DAYS
+from defender_assets.core.leads.entities.lists import LISTED
+from defender_assets.core.leads.risk.score import SIGNS, with_score
+from defender_assets.core.leads.risk.weights import RISING, packaged_weights
+
+ACCOUNTS = next(listed.dtype for listed in LISTED if listed.name == "accounts")
+SCHEMA = {
+    "severity": pl.String(),
+    "category": pl.String(),
+    "attack_techniques": pl.List(pl.String()),
+    "verdict": pl.String(),
+    "remediation_state": pl.String(),
+    "asset_value": pl.String(),
+    "exposure_level": pl.String(),
+    "is_internet_facing": pl.Boolean(),
+    "sensor_health_state": pl.String(),
+    "device_tags": pl.List(pl.String()),
+    "device_count": pl.Int64(),
+    "evidence_count": pl.Int64(),
+    "accounts": ACCOUNTS,
+    "detection_alerts": pl.Int64(),
+    "rarest_alerts": pl.Int64(),
+    "rarest": pl.String(),
+}
+Lead = dict[str, Any]
+PLAIN: Lead = dict.fromkeys(SCHEMA, None) | {"severity": "Low", "attack_techniques": [], "accounts": []}
+
+
+def scores(*leads: Lead) -> list[Lead]:
+    rows = pl.DataFrame([PLAIN | lead for lead in leads], schema=SCHEMA, orient="row")
+    return with_score(rows, packaged_weights()).to_dicts()
+
+
+def scored(**columns: Any) -> Lead:
+    return scores(columns)[0]
+
+
+def account(**fields: str) -> list[dict[str, str | None]]:
+    return [dict.fromkeys(("name", "domain", "upn", "sid", "object_id", "role"), None) | fields]
+
+
+def added(**columns: Any) -> int:
+    return int(scored(**columns)["risk_score"]) - int(scored()["risk_score"])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"severity": "High"},
+        {"category": "Ransomware"},
+        {"category": "Credential Access"},
+        {"attack_techniques": ["T1566", "T1003"]},
+        {"attack_techniques": ["T1003.001"]},
+        {"verdict": "Malicious"},
+        {"remediation_state": "Active"},
+        {"asset_value": "High"},
+        {"exposure_level": "High"},
+        {"is_internet_facing": True},
+        {"sensor_health_state": "Inactive"},
+        {"device_tags": ["lab", "Tier 0"]},
+        {"device_count": 2},
+        {"evidence_count": 10},
+        {"accounts": account(name="Administrator")},
+        {"accounts": account(upn="adm.jane@contoso.com")},
+        {"accounts": account(name="x", sid="S-1-5-21-1-2-3-500")},
+        {"detection_alerts": 0},
+        {"rarest_alerts": 0, "rarest": "file f"},
+    ],
+)
+def test_what_makes_a_lead_more_urgent_adds_points(columns: Lead) -> None:
+    assert added(**columns) > 0
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"remediation_state": "Prevented"},
+        {"remediation_state": "Remediated"},
+        {"verdict": "NoThreatsFound"},
+        {"asset_value": "Low"},
+        {"detection_alerts": 20},
+        {"rarest_alerts": 20},
+    ],
+)
+def test_what_makes_a_lead_less_urgent_takes_points(columns: Lead) -> None:
+    assert scored(severity="High", **columns)["risk_score"] < scored(severity="High")["risk_score"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"category": "NeverSeenBefore"},
+        {"attack_techniques": ["T1566.001"]},
+        {"asset_value": "Normal"},
+        {"is_internet_facing": False},
+        {"sensor_health_state": "Active"},
+        {"device_tags": ["lab"]},
+        {"device_tags": []},
+        {"device_count": 1},
+        {"accounts": account(name="jane", sid="S-1-5-21-1-2-3-1500")},
+        {"detection_alerts": 19},
+        {"rarest_alerts": 1},
+    ],
+)
+def test_the_ordinary_adds_nothing(columns: Lead) -> None:
+    assert added(**columns) == 0
+
+
+def test_an_unknown_severity_still_counts() -> None:
+    assert scored(severity=None)["risk_score"] > 0
+    assert scored(severity=None)["risk_reasons"][0]["reason"] == "Microsoft rates the alert unknown"
+
+
+def test_reasons_are_sentences_that_say_what_was_seen() -> None:
+    lead = scored(
+        severity="High",
+        attack_techniques=["T1055.002", "T1003.001", "T1558"],
+        device_tags=["lab", "VIP", "Crown-Jewel"],
+        device_count=3,
+        accounts=account(name="jane") + account(upn="root@contoso.com", name="root"),
+        detection_alerts=0,
+        rarest_alerts=120,
+        rarest="host evil.example",
+    )
+    assert [(entry["reason"], entry["points"]) for entry in lead["risk_reasons"]] == [
+        ("Microsoft rates the alert High", 40),
+        ("A telling technique of ATT&CK: T1003.001", 6),
+        ("The device is tagged Crown-Jewel", 10),
+        ("The alert names 3 devices", 6),
+        ("A privileged-looking account is involved: root@contoso.com", 8),
+        ("This detection has not fired before in the last 30 days", 5),
+        ("Even the rarest of what it names is in 120 other alerts of the last 30 days", -6),
+    ]
+    rare = scored(detection_alerts=25, rarest_alerts=0, rarest="host evil.example")["risk_reasons"][1:]
+    assert [(entry["reason"], entry["points"]) for entry in rare] == [
+        ("25 other alerts of this detection in the last 30 days", -4),
+        ("No other alert of the last 30 days names its host evil.example", 3),
+    ]
+
+
+def test_the_words_name_the_length_of_the_look_back() -> None:
+    told = [sign.words for sign in SIGNS if "days" in sign.words]
+    assert len(told) == 2
+    assert all(f"{ALERT_LOOKBACK_DAYS} days" in words for words in told)
+
+
+def test_every_section_of_the_table_is_a_sign_and_the_other_way_round() -> None:
+    assert [sign.section for sign in SIGNS] == list(packaged_weights())
+
+
+def test_a_score_cut_at_100_ends_with_a_reason_of_negative_points() -> None:
+    worst = scored(
+        severity="High",
+        category="Ransomware",
+        verdict="Malicious",
+        remediation_state="Active",
+        asset_value="High",
+        exposure_level="High",
+        is_internet_facing=True,
+        device_count=9,
+    )
+    assert worst["risk_score"] == 100
+    assert worst["risk_reasons"][-1]["points"] < 0
+    assert sum(entry["points"] for entry in worst["risk_reasons"]) == 100
+
+
+def test_a_score_never_falls_below_0() -> None:
+    best = scored(severity="Informational", remediation_state="Blocked", verdict="Clean")
+    assert best["risk_score"] == 0
+    assert best["risk_reasons"][-1]["points"] > 0
+    assert sum(entry["points"] for entry in best["risk_reasons"]) == 0
+
+
+_SECTIONS = {
+    "severity": "severity",
+    "category": "category",
+    "verdict": "verdict",
+    "remediation_state": "remediation",
+    "asset_value": "asset_value",
+    "exposure_level": "exposure",
+    "sensor_health_state": "sensor_health",
+}
+
+
+def _values(column: str) -> st.SearchStrategy[str | None]:
+    known = list(packaged_weights()[_SECTIONS[column]])
+    return st.sampled_from([None, "", "Unheard of", *known, *(value.title() for value in known)])
+
+
+_NUMBERS = st.one_of(st.none(), st.integers(0, 200))
+_LEADS = st.fixed_dictionaries(
+    {
+        **{column: _values(column) for column in _SECTIONS},
+        "is_internet_facing": st.sampled_from([None, True, False]),
+        "attack_techniques": st.lists(st.sampled_from(["T1003", "T1003.001", "T1486", "T1566", "T1055.002"])),
+        "device_tags": st.one_of(st.none(), st.lists(st.sampled_from(["VIP", "lab", "Tier 0", "critical"]))),
+        "accounts": st.sampled_from([[], account(name="jane"), account(name="admin")]),
+        **dict.fromkeys(("device_count", "evidence_count", "detection_alerts", "rarest_alerts"), _NUMBERS),
+        "rarest": st.just("file f"),
+    }
+)
+
+
+@settings(max_examples=20)
+@given(st.lists(_LEADS, min_size=1, max_size=20))
+def test_the_reasons_always_add_up(leads: list[Lead]) -> None:
+    for result in scores(*leads):
+        assert 0 <= result["risk_score"] <= 100
+        assert sum(entry["points"] for entry in result["risk_reasons"]) == result["risk_score"]
+        assert all(entry["points"] and entry["reason"] for entry in result["risk_reasons"])
+
+
+def _worse(column: str, lead: Lead) -> list[Lead]:
+    """The lead at every step of one column, from the least to the most urgent."""
+    steps: dict[str, list[Any]] = {
+        **{name: list(RISING[section]) for name, section in _SECTIONS.items() if section in RISING},
+        "is_internet_facing": [None, False, True],
+        "attack_techniques": [[], ["T1566"], ["T1566", "T1055"], ["T1566", "T1055", "T1486"]],
+        "device_tags": [None, [], ["lab"], ["lab", "VIP"], ["lab", "VIP", "Tier 0"]],
+        "accounts": [[], account(name="jane"), account(name="jane") + account(name="admin")],
+        "device_count": [0, 1, 2, 4, 5, 50],
+        "evidence_count": [0, 9, 10, 49, 50, 500],
+        "detection_alerts": [500, 100, 99, 20, 19, 1, 0],
+        "rarest_alerts": [500, 100, 99, 20, 19, 1, 0],
+    }
+    return [lead | {column: step} for step in steps[column]]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *(name for name, section in _SECTIONS.items() if section in RISING),
+        *("is_internet_facing", "attack_techniques", "device_tags", "accounts"),
+        *("device_count", "evidence_count", "detection_alerts", "rarest_alerts"),
+    ],
+)
+@settings(max_examples=8)
+@given(lead=_LEADS)
+def test_what_is_more_urgent_never_counts_for_less(column: str, lead: Lead) -> None:
+    found = [result["risk_score"] for result in scores(*_worse(column, lead))]
+    assert found == sorted(found)

@@ -1,0 +1,76 @@
+"""A team's own weights: what they change, and what a wrong file is told."""
+
+from pathlib import Path
+
+import pytest
+
+from defender_assets.core.errors import SettingsError
+from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk.weights import load_weights, packaged_weights
+from defender_assets_tests.support.alert_rows import Row, beat, info, lead_of, machine
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "risk.toml"
+
+
+def test_a_file_changes_only_the_lines_it_holds(file: Path) -> None:
+    file.write_text('[category]\n"Lateral Movement" = 30\n[device_tag]\nkiosk = -6\n[devices]\n"3" = 7\n')
+    weights = load_weights(file)
+    assert weights["category"] == {**packaged_weights()["category"], "lateralmovement": 30}
+    assert weights["device_tag"]["kiosk"] == -6
+    assert weights["devices"] == {"2": 6, "3": 7, "5": 10}
+    assert weights["severity"] == packaged_weights()["severity"]
+
+
+def test_a_lead_is_scored_by_the_weights_of_the_team(file: Path) -> None:
+    file.write_text("[severity]\nhigh = 60\n[device_tag]\nkiosk = -6\n[exposure]\nhigh = 0\nmedium = 0\n")
+
+    def points(judgement: Judgement | None = None) -> dict[str, int]:
+        row = beat(DeviceManualTags=["kiosk"], ExposureLevel="High")
+        lead: Row = lead_of([info(Severity="High")], [machine()], [row], judgement=judgement)
+        return {reason["reason"]: reason["points"] for reason in lead["risk_reasons"]}
+
+    assert points()["Exposure of the device to known weaknesses is High"] == 8
+    ours = points(Judgement(load_weights(file)))
+    assert ours["Microsoft rates the alert High"] == 60
+    assert ours["The device is tagged kiosk"] == -6
+    assert "Exposure of the device to known weaknesses is High" not in ours
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[severty]\nhigh = 3", "has a section [severty]: expected one of severity, category"),
+        ("high = 3", "has 'high' outside of a section"),
+        ("[severity]\nhigh = '3'", "has 'high = 3' in [severity]: expected whole points from -100 to 100"),
+        ("[severity]\nhigh = 3.5", "has 'high = 3.5' in [severity]: expected whole points"),
+        ("[severity]\nhigh = true", "has 'high = True' in [severity]: expected whole points"),
+        ("[severity]\nhigh = 101", "has 'high = 101' in [severity]: expected whole points"),
+        ("[severity]\nhigh = 20", "gives [severity] medium 25 points and high 20: high is the more urgent one"),
+        ("[exposure]\nhigh = -1", "gives [exposure] medium 4 points and high -1"),
+        ("[exposure]\nhihg = 9", "has 'hihg' in [exposure]: expected one of high, low, medium, none"),
+        ("[internet_facing]\ntrue = -3", "gives [internet_facing] false 0 points and true -3"),
+        ("[devices]\nfew = 3", "has 'few' in [devices]: expected a number such as 20"),
+        ("[devices]\n7 = 3", "gives [devices] 5 10 points and 7 3"),
+        ("[detection]\n30 = 3", "gives [detection] 30 3 points and 20 -4"),
+        ("[severity\nhigh = 3", "which is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_the_fault(file: Path, content: str, told: str) -> None:
+    file.write_text(content)
+    with pytest.raises(SettingsError) as error:
+        load_weights(file)
+    assert told in str(error.value)
+    assert str(error.value).startswith("DEFENDER_RISK_WEIGHTS")
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_one_line(file: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cannot be read \(no such file or directory\)"):
+        load_weights(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        load_weights(file)

@@ -1,0 +1,109 @@
+"""Cutting: any bytes, any slices, any start at a line's beginning give whole lines, in order, all of them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from defender_assets.core.export import Blob, BlobChangedError, DirectoryExport
+from defender_assets.core.raw import range_reader
+from defender_assets.core.raw.range_reader import Chunk, Fetch, TornLineError, Unread
+from defender_assets_tests.support.exports import DAY, TENANT
+
+CREATED = datetime(2026, 11, 3, 8, tzinfo=UTC)
+LONGEST = 20
+
+
+@dataclass(frozen=True)
+class Memory(DirectoryExport):
+    """An export whose blobs are in memory, by their path; one may be told to change at its n-th read."""
+
+    contents: tuple[bytes, ...] = ()
+    changes_from: int | None = None
+
+    def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:  # noqa: ARG002 (the protocol's)
+        if self.changes_from is not None and end > self.changes_from:
+            raise BlobChangedError(blob.path)
+        return self.contents[int(blob.path)][start:end]
+
+
+def unread(number: int, content: bytes, start: int = 0) -> Unread:
+    return Unread(Blob(TENANT, str(number), DAY, 8, len(content), CREATED), CREATED, start)
+
+
+def cut(contents: list[bytes], starts: list[int], slice_bytes: int) -> tuple[list[Chunk], Fetch]:
+    fetch = Fetch(Memory(root=None, contents=tuple(contents)), "container")  # type: ignore[arg-type]
+    parts = [unread(number, content, starts[number]) for number, content in enumerate(contents)]
+    return list(fetch.chunks(parts, slice_bytes)), fetch
+
+
+lines = st.lists(st.binary(max_size=60).map(lambda text: text.replace(b"\n", b"")), max_size=6)
+
+
+@given(st.lists(lines, min_size=1, max_size=3), st.binary(max_size=50), st.integers(1, 70), st.data())
+def test_every_whole_line_behind_the_cursor_comes_once(
+    texts: list[list[bytes]], tail: bytes, slice_bytes: int, data: st.DataObject
+) -> None:
+    tail = tail.replace(b"\n", b"")
+    contents = [b"".join(line + b"\n" for line in text) + tail for text in texts]
+    starts = []
+    for text in texts:
+        ends = [sum(len(line) + 1 for line in text[:count]) for count in range(len(text) + 1)]
+        starts.append(data.draw(st.sampled_from(ends)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(range_reader, "LONGEST_LINE", LONGEST)
+        found, fetch = cut(contents, starts, slice_bytes)
+    for number, content in enumerate(contents):
+        own = [chunk for chunk in found if chunk.unread.blob.path == str(number)]
+        at = starts[number]
+        for chunk in own:
+            assert chunk.start == at
+            at += len(chunk.content)
+            if chunk.line_part is None:
+                assert chunk.content.endswith(b"\n")
+                assert all(len(line) <= LONGEST + slice_bytes for line in chunk.content.split(b"\n"))
+        assert b"".join(chunk.content for chunk in own) == content[starts[number] : len(content) - len(tail)]
+        long = [line for line in content[starts[number] : at].split(b"\n") if len(line) > LONGEST + slice_bytes]
+        assert sum(chunk.line_part == 0 for chunk in own) >= len(long)
+    assert sum(fetch.pending.values()) == len(tail) * len(contents)
+
+
+def test_a_part_of_a_long_line_knows_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(range_reader, "LONGEST_LINE", LONGEST)
+    found, _ = cut([b"a\n" + b"x" * 50 + b"\nb\n"], [0], 16)
+    assert [(chunk.line_part, chunk.content[:1]) for chunk in found] == [
+        (None, b"a"),
+        (0, b"x"),
+        (1, b"x"),
+        (2, b"x"),
+        (3, b"x"),
+        (None, b"b"),
+    ]
+
+
+def test_a_long_line_that_does_not_come_whole_stops_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(range_reader, "LONGEST_LINE", LONGEST)
+    content = b"x" * 60 + b"\n"
+    memory = Memory(root=None, contents=(content,))  # type: ignore[arg-type]
+    reads = 0
+
+    def read(_: Memory, __: str, blob: Blob, start: int, end: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        if reads > 6:
+            raise BlobChangedError(blob.path)
+        return content[start:end]
+
+    monkeypatch.setattr(Memory, "read", read)
+    with pytest.raises(TornLineError, match="nothing of it was kept"):
+        list(Fetch(memory, "container").chunks([unread(0, content)], 16))
+
+
+def test_a_changed_blob_ends_early_and_the_others_go_on() -> None:
+    contents = (b"a\nb\n" * 10, b"c\n")
+    fetch = Fetch(Memory(root=None, contents=contents, changes_from=20), "container")  # type: ignore[arg-type]
+    found = list(fetch.chunks([unread(0, contents[0]), unread(1, contents[1])], 8))
+    assert fetch.changed == ["0"]
+    assert b"".join(chunk.content for chunk in found) == contents[0][:16] + contents[1]

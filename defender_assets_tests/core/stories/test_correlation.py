@@ -1,0 +1,216 @@
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from defender_assets.core.stories import STORY_LOOKBACK_DAYS, build_stories
+from defender_assets_tests.support.alert_rows import DAY, EVE, NOON, OTHER_TENANT, Row, at, lead_frame, lead_row
+
+FILE = ("file", "f")
+
+
+def stories(*rows: Row) -> pl.DataFrame:
+    return build_stories(DAY, lead_frame(rows))
+
+
+def groups(*rows: Row) -> list[list[str]]:
+    return sorted(sorted(ids) for ids in stories(*rows)["lead_ids"].to_list())
+
+
+def test_leads_that_share_an_entity_are_a_story() -> None:
+    assert groups(lead_row("1", FILE), lead_row("2", FILE), lead_row("3", ("file", "g"))) == [["1", "2"]]
+
+
+def test_kind_and_value_must_both_agree() -> None:
+    assert groups(lead_row("1", ("file", "x")), lead_row("2", ("mail", "x"))) == []
+
+
+def test_tenants_are_never_tied() -> None:
+    assert groups(lead_row("1", FILE), lead_row("2", FILE, tenant_id=OTHER_TENANT)) == []
+
+
+def test_the_same_lead_id_in_two_tenants_is_two_leads() -> None:
+    rows = [lead_row(name, FILE, tenant_id=tenant) for name in ("1", "2") for tenant in ("t1", "t2")]
+    result = stories(*rows)
+    assert result["tenant_id"].to_list() == ["t1", "t2"]
+    assert result["story_id"].n_unique() == 2
+
+
+@pytest.mark.parametrize(("apart", "tied"), [(timedelta(hours=24), True), (timedelta(hours=24, seconds=1), False)])
+def test_leads_are_tied_within_24_hours(apart: timedelta, tied: bool) -> None:
+    rows = [lead_row("1", FILE, when=NOON - apart), lead_row("2", FILE)]
+    assert groups(*rows) == ([["1", "2"]] if tied else [])
+
+
+def test_leads_further_apart_are_tied_through_those_between() -> None:
+    rows = [lead_row(str(n), FILE, when=at(n * -20)) for n in range(4)]
+    assert groups(*rows) == [["0", "1", "2", "3"]]
+
+
+def test_a_pause_parts_the_leads_of_one_entity() -> None:
+    rows = [lead_row(str(hours), FILE, when=at(hours)) for hours in (-50, -49, -1, 0)]
+    assert groups(*rows) == [["-1", "0"], ["-49", "-50"]]
+
+
+def test_different_entities_chain_leads_together() -> None:
+    rows = [lead_row("1", ("user", "u")), lead_row("2", ("user", "u"), ("device", "d")), lead_row("3", ("device", "d"))]
+    assert groups(*rows) == [["1", "2", "3"]]
+
+
+@pytest.mark.parametrize("kind", ["address", "user", "device", "file"])
+def test_what_many_leads_of_other_days_hold_ties_nothing(kind: str) -> None:
+    everyday = [lead_row(f"{n:03}", (kind, "everybody"), when=at(days=-5, hours=n / 10), day=EVE) for n in range(40)]
+    late = [lead_row("x", (kind, "everybody")), lead_row("y", (kind, "everybody"))]
+    assert ["x", "y"] in groups(*late)
+    assert groups(*everyday, *late) == []
+
+
+def test_what_many_leads_hold_at_once_ties_nothing_even_without_a_past() -> None:
+    rows = [lead_row(f"{n:03}", FILE, when=at(n / 100), title="the same again") for n in range(400)]
+    assert len(groups(*rows[:5])[0]) == 5
+    assert groups(*rows) == []
+
+
+def test_a_muted_lead_is_in_no_story_yet_what_it_holds_counts_as_everyday() -> None:
+    pair = [lead_row("1", FILE), lead_row("2", FILE)]
+    assert groups(*pair, lead_row("3", FILE, muted_by="rule")) == [["1", "2"]]
+    everyday = [
+        lead_row(f"{n:03}", FILE, when=at(days=-5, hours=n / 10), day=EVE, muted_by="rule", title=f"t{n}")
+        for n in range(40)
+    ]
+    assert groups(*everyday, *pair) == []
+
+
+def test_an_attack_does_not_hide_itself_by_its_own_leads() -> None:
+    rows = [lead_row(str(n), ("device", "d"), ("user", "u"), when=at(n)) for n in range(8)]
+    assert groups(*rows) == [[str(n) for n in range(8)]]
+
+
+def test_a_noisy_detection_needs_more_to_be_tied_than_a_rare_one() -> None:
+    elsewhere = [lead_row(f"{n:03}", ("device", f"d{n}"), title="noisy", when=at(days=-3)) for n in range(60)]
+    others = [lead_row(f"o{n:02}", ("device", f"o{n}"), title=f"rare {n}", when=at(days=-3)) for n in range(10)]
+    pair = [lead_row("x", ("device", "d"), when=at(-2)), lead_row("y", ("device", "d"))]
+    noisy = [pair[0], {**pair[1], "title": "noisy"}]
+    assert groups(*elsewhere, *others, *pair) == [["x", "y"]]
+    assert groups(*elsewhere, *others, *noisy) == []
+
+
+def test_a_lead_follows_from_the_lead_it_is_tied_to_most_surely() -> None:
+    server = ("device", "server")
+    before = lead_row("bystander", server, ("user", "somebody"), when=at(-3))
+    cause = lead_row("cause", ("user", "u"), ("file", "f"), when=at(-1))
+    moved = lead_row("moved", server, ("user", "u"), ("file", "f"))
+    assert groups(before, cause, moved) == [["cause", "moved"]]
+
+
+def often(title: str) -> list[Row]:
+    """A detection that fires so often that one of its leads needs more than a user or a device to be tied."""
+    return [lead_row(f"{title} {n}", ("device", f"d{n}"), title=title, when=at(days=-3), day=EVE) for n in range(8)]
+
+
+def test_a_step_between_two_devices_is_tied_by_what_came_before_and_after_together() -> None:
+    user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
+    start = lead_row("start", user, ("device", "own"), file, when=at(-4))
+    step = lead_row("step", user, server, when=at(-2), title="often")
+    end = lead_row("end", server, file, ("user", "v"))
+    assert groups(*often("often"), start, step, end) == [["end", "start", "step"]]
+    assert groups(*often("often"), start, step) == groups(*often("often"), step, end) == []
+
+
+def test_what_one_lead_has_in_common_with_the_next_is_counted_once() -> None:
+    own, file = (("user", "u"), ("device", "own")), ("file", "f")
+    rows = [lead_row("start", *own, file, when=at(-4)), lead_row("end", *own, file)]
+    between = lead_row("between", *own, when=at(-2), title="often", severity="Low")
+    assert groups(*often("often"), *rows, between) == [["end", "start"]]
+
+
+def test_a_lead_that_came_before_a_group_does_not_follow_from_it() -> None:
+    user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
+    rows = [lead_row("start", user, ("device", "own"), file, when=at(-4)), lead_row("end", server, file, ("user", "v"))]
+    early = lead_row("early", user, server, when=at(-6), title="often")
+    assert groups(*often("often"), *rows, early) == [["end", "start"]]
+
+
+def test_a_lead_without_entities_or_time_is_tied_to_nothing() -> None:
+    rows = [lead_row("1"), lead_row("2"), lead_row("3", FILE, alert_time=None), lead_row("4", FILE)]
+    assert groups(*rows) == []
+
+
+def test_leads_before_the_look_back_are_not_read() -> None:
+    first = DAY - timedelta(days=STORY_LOOKBACK_DAYS)
+    inside = [lead_row("1", FILE, day=first), lead_row("2", FILE)]
+    outside = [lead_row("1", FILE, day=first - timedelta(days=1)), lead_row("2", FILE)]
+    assert (groups(*inside), groups(*outside)) == ([["1", "2"]], [])
+
+
+def test_a_story_needs_a_row_of_the_day() -> None:
+    rows = [lead_row("1", FILE, day=EVE), lead_row("2", FILE, day=EVE)]
+    assert groups(*rows) == []
+    assert groups(*rows, lead_row("2", FILE)) == [["1", "2"]]
+
+
+def test_the_latest_row_of_a_lead_counts() -> None:
+    rows = [lead_row("1", FILE, day=EVE, title="old"), lead_row("1", title="new"), lead_row("2", FILE)]
+    assert groups(*rows) == []
+    rows = [lead_row("1", day=EVE), lead_row("1", FILE, title="newest"), lead_row("2", FILE, when=at(1))]
+    assert "newest" in stories(*rows)["title"][0]
+
+
+OBJECT_ID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+
+
+def shared(*rows: Row) -> list[tuple[str, str, list[str]]]:
+    return [tuple(entity.values()) for entity in stories(*rows)["shared_entities"][0]]
+
+
+def user(*values: str) -> list[tuple[str, ...]]:
+    return [("user", value, values[0]) for value in values]
+
+
+def test_what_ties_the_leads_is_told_with_the_leads_it_ties() -> None:
+    host = ("host", "h")
+    rows = [lead_row("1", FILE), lead_row("2", FILE, host), lead_row("3", host), lead_row("4", host, ("file", "alone"))]
+    assert shared(*rows) == [("host", "h", ["2", "3", "4"]), ("file", "f", ["1", "2"])]
+
+
+def test_an_entity_shared_too_long_ago_is_not_told() -> None:
+    host = ("host", "h")
+    rows = [lead_row("1", FILE, host, when=at(-40)), lead_row("2", FILE, when=at(-20)), lead_row("3", FILE, host)]
+    assert shared(*rows) == [("file", "f", ["1", "2", "3"])]
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [
+        ((OBJECT_ID, "jane@c", "s-1-5-21-1", "c\\jane"), OBJECT_ID),
+        (("jane@c", "s-1-5-21-1", "c\\jane"), "jane@c"),
+        (("s-1-5-21-1", "c\\jane"), "s-1-5-21-1"),
+    ],
+)
+def test_the_identifiers_of_one_user_are_told_once_by_the_best_of_them(values: tuple[str, ...], best: str) -> None:
+    assert shared(lead_row("1", *user(*values)), lead_row("2", *user(*values))) == [("user", best, ["1", "2"])]
+
+
+def test_identifiers_that_tie_other_leads_are_told_too() -> None:
+    rows = [
+        lead_row("1", *user("a@c", "s-1-5-21-1")),
+        lead_row("2", *user("a@c", "s-1-5-21-1")),
+        lead_row("3", *user("a@c")),
+    ]
+    assert shared(*rows) == [("user", "a@c", ["1", "2", "3"]), ("user", "s-1-5-21-1", ["1", "2"])]
+
+
+def test_two_users_that_tie_the_same_leads_are_two() -> None:
+    both = [*user("a@c", "s-1-5-21-1"), *user("b@c", "s-1-5-21-2")]
+    assert [value for _, value, _ in shared(lead_row("1", *both), lead_row("2", *both))] == ["a@c", "b@c"]
+
+
+def test_a_user_known_by_different_names_on_different_days_is_one() -> None:
+    early = lead_row("1", *user("s-1-5-21-1", "c\\jane"), day=EVE)
+    late = lead_row("2", *user("jane@c", "s-1-5-21-1", "c\\jane"))
+    assert shared(early, late) == [("user", "s-1-5-21-1", ["1", "2"])]
+
+
+def test_a_chain_of_thousands_is_one_story() -> None:
+    rows = [lead_row(f"{n:05}", ("file", str(n // 2)), ("host", str((n + 1) // 2))) for n in range(4000)]
+    assert len(groups(*rows)[0]) == 4000

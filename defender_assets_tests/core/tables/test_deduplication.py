@@ -1,0 +1,49 @@
+"""Ids of a day kept between shares: right for exactly the opening that is asked, whoever wrote meanwhile."""
+
+from pathlib import Path
+
+import polars as pl
+
+from defender_assets.catalog import LAKE_TABLES
+from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.schemas import ALERT_INFO
+from defender_assets.core.tables.deduplication import Ids
+from defender_assets_tests.support.exports import DAY, TENANT
+
+
+def ids_of(*numbers: int) -> pl.DataFrame:
+    return pl.DataFrame({"record_id": [f"{number:032x}" for number in numbers]}, schema={"record_id": pl.String})
+
+
+def opened(lake: Lake) -> Fenced:
+    return lake.fenced(ALERT_INFO.name, DAY)
+
+
+def write(lake: Lake, target: Fenced, *numbers: int) -> None:
+    rows = ids_of(*numbers).with_columns(tenant_id=pl.lit(TENANT), export_date=pl.lit(DAY))
+    lake.commit(target, Commit([rows.match_to_schema(ALERT_INFO.schema, missing_columns="insert")], target.version + 1))
+
+
+def test_what_a_run_wrote_itself_is_known_without_reading_and_what_others_wrote_is_read(tmp_path: Path) -> None:
+    lake, largest = Lake(str(tmp_path), LAKE_TABLES), 2**128 - 1
+    ids = Ids(DAY)
+
+    def held(*numbers: int) -> list[str]:
+        return ids.held(opened(lake).table, ids_of(*numbers), keep=True)["record_id"].sort().to_list()
+
+    assert held(1, largest) == []
+    mine = opened(lake)
+    write(lake, mine, 1, 2**64, largest)
+    ids.add(mine.table, ids_of(1, 2**64, largest))
+    assert held(2, 2**64, largest) == ids_of(2**64, largest)["record_id"].to_list()
+    write(lake, opened(lake), 2)
+    assert held(1, 2, 3) == ids_of(1, 2)["record_id"].to_list()
+
+
+def test_ids_that_are_not_kept_are_read_from_the_opening(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path), LAKE_TABLES)
+    before = opened(lake).table
+    write(lake, opened(lake), 1, 2)
+    ids = Ids(DAY)
+    assert ids.held(before, ids_of(1), keep=False).is_empty()
+    assert ids.held(opened(lake).table, ids_of(2, 3), keep=False).equals(ids_of(2))

@@ -1,0 +1,75 @@
+"""Quarantined lines after a fix of the reader: they move into the table, once."""
+
+import polars as pl
+import pytest
+
+from defender_assets.catalog import LEADS
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw.ingest import ingest
+from defender_assets.core.schemas import ALERT_INFO, QUARANTINE, Table
+from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.replay import replay
+from defender_assets_tests.support.exports import DAY, Folder, blob_path, line, properties, records
+
+
+def refused_by_an_older_reader(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three good lines and one that is no record, read by a version that took none of them."""
+    content = records(ALERT_INFO, 0, 2) + line(ALERT_INFO, properties(ALERT_INFO)) + b"no record\r\n"
+    Folder(export.root).append(ALERT_INFO, blob_path(), content)
+    ingest(lake, export, ALERT_INFO, DAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(Table, "category", "AdvancedHunting-Renamed")
+        derive(lake, ALERT_INFO, DAY)
+    assert lake.read(QUARANTINE).collect().height == 4
+    rebuild_day(lake, LEADS, DAY)
+
+
+def test_lines_that_parse_now_move_into_the_table_once(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused_by_an_older_reader(lake, export, monkeypatch)
+    (done,) = replay(lake)
+    assert (done.lines, done.readable, done.rebuilt) == (4, 3, True)
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+    assert lake.read(QUARANTINE).select("content").collect().rows() == [(b"no record",)]
+    (again,) = replay(lake)
+    assert (again.lines, again.readable, again.rebuilt) == (1, 0, False)
+    assert lake.read(ALERT_INFO.name).collect().height == 3
+
+
+def test_what_is_built_on_the_table_becomes_stale(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused_by_an_older_reader(lake, export, monkeypatch)
+    replay(lake)
+    (behind,) = survey(lake, export, [DAY])
+    assert behind.missing == ()
+    assert LEADS.name in {stale.table for stale in behind.stale}
+    assert rebuild_day(lake, LEADS, DAY).rows.height == 3
+
+
+def test_a_dry_run_changes_nothing(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused_by_an_older_reader(lake, export, monkeypatch)
+    before = lake.read(QUARANTINE).collect()
+    (done,) = replay(lake, [DAY], dry_run=True)
+    assert (done.readable, done.rebuilt) == (3, False)
+    assert lake.read(QUARANTINE).collect().equals(before)
+
+
+def test_the_head_of_a_line_above_16_mib_is_not_taken_for_a_record(lake: Lake) -> None:
+    row = {
+        "tenant_id": "t",
+        "export_date": DAY,
+        "table_name": ALERT_INFO.name,
+        "blob": "b",
+        "byte_offset": 0,
+        "reason": "line_too_long",
+        "content": line(ALERT_INFO, properties(ALERT_INFO), tenant="t").strip(),
+    }
+    target = lake.fenced(QUARANTINE, DAY)
+    lake.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], 1))
+    (done,) = replay(lake)
+    assert (done.lines, done.readable) == (1, 0)

@@ -1,0 +1,27 @@
+from defender_assets.core.identifiers import portal_url, stable_id
+from defender_assets_tests.support.alert_rows import ALERT, OTHER_TENANT, TENANT
+
+
+def test_an_id_has_128_bits_and_is_the_same_every_time() -> None:
+    assert stable_id(TENANT, ALERT) == stable_id(TENANT, ALERT)
+    assert len(bytes.fromhex(stable_id(TENANT, ALERT))) == 16
+
+
+def test_an_id_depends_on_tenant_and_text_but_not_on_the_tenants_case() -> None:
+    assert stable_id(TENANT, ALERT) != stable_id(OTHER_TENANT, ALERT)
+    assert stable_id(TENANT, ALERT) != stable_id(TENANT, ALERT.upper())
+    assert stable_id(TENANT, ALERT) == stable_id(TENANT.upper(), ALERT)
+
+
+def test_the_boundary_between_tenant_and_text_counts() -> None:
+    assert stable_id("ab", "c") != stable_id("a", "bc")
+
+
+def test_the_portal_link_keeps_plain_ids_as_they_are() -> None:
+    assert portal_url("t-1", ALERT) == f"https://security.microsoft.com/alerts/{ALERT}?tid=t-1"
+
+
+def test_nothing_in_an_alert_id_can_leave_its_place_in_the_link() -> None:
+    assert portal_url("t", "a/../b?x=1&y#z é") == (
+        "https://security.microsoft.com/alerts/a%2F..%2Fb%3Fx%3D1%26y%23z%20%C3%A9?tid=t"
+    )

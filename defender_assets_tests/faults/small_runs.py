@@ -1,0 +1,84 @@
+"""A day's run, plain or as a full refresh, with sizes so small that a few kilobytes meet every limit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from defender_assets.catalog import DERIVED
+from defender_assets.core import retries
+from defender_assets.core.export import Export
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.raw import ingest, range_reader
+from defender_assets.core.schemas import TABLES
+from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.parsing import records
+from defender_assets_tests.faults.streams import LONGEST_LINE
+
+SLICE = 512
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a raw commit and a share of batches take, in bytes."""
+
+    commit: int = 3_000
+    share: int = 2_000
+
+
+WHOLE_DAY = "day"
+DERIVATIONS = "leads and stories"
+PARTS = (*(table.name for table in TABLES), DERIVATIONS, WHOLE_DAY)
+
+
+def run_part(
+    part: str,
+    lake: Lake,
+    export: Export,
+    day: date,
+    sizes: Sizes = Sizes(),
+    *,
+    refresh: bool = False,
+) -> None:
+    """A part of a day's run, or all of it, in the order of the data's way; with `refresh` as `full_refresh` asks."""
+    for table in TABLES:
+        if part not in {table.name, WHOLE_DAY}:
+            continue
+        if refresh:
+            ingest.refresh(lake, export, table, day)
+        ingest.ingest(lake, export, table, day, commit_bytes=sizes.commit)
+        report = derive(lake, table, day, rebuild=refresh, share_bytes=sizes.share)
+        assert report.balanced, f"{table.name} {day}: {report}"
+    for derived in DERIVED if part in {DERIVATIONS, WHOLE_DAY} else ():
+        rebuild_day(lake, derived, day, force=refresh)
+
+
+def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, refresh: bool = False) -> None:
+    """All assets of a day."""
+    run_part(WHOLE_DAY, lake, export, day, sizes, refresh=refresh)
+
+
+@contextmanager
+def small_sizes() -> Iterator[None]:
+    """Slices of 512 bytes one after the other, lines of at most 2,000, and no pauses between rounds."""
+    functions: tuple[Any, ...] = (range_reader.Fetch.chunks, range_reader.Fetch.up_to)
+    defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
+    numbers: list[tuple[Any, str, Any]] = [
+        (range_reader, "LONGEST_LINE", LONGEST_LINE),
+        (records, "LONGEST_LINE", LONGEST_LINE),
+    ]
+    numbers += [(range_reader, "IN_FLIGHT", 1), (retries, "LONGEST_CONFLICT_PAUSE", timedelta(0))]
+    before = [getattr(module, name) for module, name, _ in numbers]
+    try:
+        for function in functions:
+            function.__defaults__ = (SLICE,)
+        for module, name, value in numbers:
+            setattr(module, name, value)
+        yield
+    finally:
+        for function, kept in zip(functions, defaults, strict=True):
+            function.__defaults__ = kept
+        for (module, name, _), kept in zip(numbers, before, strict=True):
+            setattr(module, name, kept)

@@ -1,0 +1,133 @@
+"""Whatever interrupts, the end is the same: kills at every commit, two runs at once, any interleaving of growth."""
+
+import signal
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.simulator import Scenario, simulate, write_directory
+from defender_assets_tests.support.day_runs import assert_same, promised, run_day, start
+from defender_assets_tests.support.exports import local_lake
+
+pytestmark = pytest.mark.long
+
+DAY = date(2026, 11, 3)
+COMMITS_OF_A_DAY = 13  # raw, quarantine, typed of three tables; leads; stories; OCSF events; the brief
+
+
+@dataclass(frozen=True)
+class CalmDay:
+    """A day of three small tenants: each blob's bytes, the export as a directory, and the lake of one calm run."""
+
+    root: Path
+    blobs: dict[str, bytes] = field(repr=False)
+
+    @property
+    def export(self) -> Path:
+        return self.root / "export"
+
+    @property
+    def lake(self) -> Lake:
+        return local_lake(self.root / "lake")
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> CalmDay:
+    root = tmp_path_factory.mktemp("calm")
+    scenario = Scenario(
+        start=DAY, days=1, devices=4, tenants=3, alerts_per_day=3, campaigns_per_tenant=1, heartbeat_minutes=360
+    )
+    # a quarter of the hours holds every kind of record and keeps the many runs short
+    hours = ("h=08", "h=09", "h=10", "h=16", "h=17", "h=23")
+    write_directory((a for a in simulate(scenario) if any(hour in a.blob for hour in hours)), root / "export")
+    blobs = {
+        file.relative_to(root / "export").as_posix(): file.read_bytes()
+        for file in sorted((root / "export").rglob("*.json"))
+        if "tenantId=" in file.as_posix()
+    }
+    day = CalmDay(root, blobs)
+    run_day(day.lake, DirectoryExport(day.export), DAY)
+    assert all(frame.height for frame in promised(day.lake).values()), "the day must show every table something"
+    return day
+
+
+def write(root: Path, blob: str, content: bytes) -> None:
+    file = root / blob
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as opened:
+        opened.write(content)
+
+
+@st.composite
+def growths(draw: st.DrawFn, blobs: dict[str, bytes]) -> list[tuple[str, bytes] | None]:
+    """Appends of all blobs in any order, each blob's own in order and cut at any byte; None is a run of the day."""
+    pieces: dict[str, list[bytes]] = {}
+    for blob, content in blobs.items():
+        cuts = sorted(draw(st.lists(st.integers(0, len(content)), max_size=2)))
+        pieces[blob] = [content[a:b] for a, b in zip([0, *cuts], [*cuts, len(content)], strict=True)]
+    order = draw(st.permutations([blob for blob, parts in pieces.items() for _ in parts]))
+    steps: list[tuple[str, bytes] | None] = [(blob, pieces[blob].pop(0)) for blob in order]
+    for at in draw(st.lists(st.integers(0, len(steps)), min_size=1, max_size=3)):
+        steps.insert(at, None)
+    return steps
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmDay, data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        root, lake = Path(folder, "export"), local_lake(Path(folder, "lake"))
+        export = DirectoryExport(root)
+        for step in data.draw(growths(calm.blobs)):
+            if step is None:
+                run_day(lake, export, DAY)
+            else:
+                write(root, *step)
+        run_day(lake, export, DAY)
+        assert_same(lake, calm.lake)
+        assert survey(lake, export, [DAY]) == []
+
+
+@pytest.fixture
+def lake_root(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_runs_killed_at_every_commit_end_like_a_calm_run(calm: CalmDay, lake_root: Path, moment: str) -> None:
+    number = "1" if moment == "after" else "2"
+    deaths = 0
+    for _ in range(COMMITS_OF_A_DAY + 2):
+        run = start(calm.export, lake_root, DAY, moment, number)
+        _, errors = run.communicate(timeout=120)
+        assert run.returncode in (0, -signal.SIGKILL), errors.decode()
+        if run.returncode == 0:
+            break
+        deaths += 1
+    assert deaths >= COMMITS_OF_A_DAY - 1
+    run_day(local_lake(lake_root), DirectoryExport(calm.export), DAY)
+    assert_same(local_lake(lake_root), calm.lake)
+
+
+@pytest.mark.live
+def test_two_runs_of_one_day_at_once_end_like_a_calm_run(calm: CalmDay, lake_root: Path, tmp_path: Path) -> None:
+    root = tmp_path / "export"
+    thirds = [{blob: (len(content) * n // 3) for blob, content in calm.blobs.items()} for n in range(4)]
+    for before, after in pairwise(thirds):
+        for blob, content in calm.blobs.items():
+            write(root, blob, content[before[blob] : after[blob]])
+        runs = [start(root, lake_root, DAY) for _ in range(2)]
+        for run in runs:
+            _, errors = run.communicate(timeout=120)
+            assert run.returncode == 0, errors.decode()
+    assert_same(local_lake(lake_root), calm.lake)

@@ -1,0 +1,166 @@
+"""Dagster's own UI on a small tenant, as a user sees it: one web server, one page after the other."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from defender_assets.catalog import BRIEFS, LEADS
+from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
+from defender_assets.cli.demo.run import materialize_days
+from defender_assets.core.leads.schema import LEAD_COLUMNS
+from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets.jobs import INGEST_DAY
+from defender_assets.settings import Settings
+from defender_assets_tests.assets.test_specs import EXPECTED
+from defender_assets_tests.integration.browser.chromium import Watched
+from defender_assets_tests.integration.browser.conftest import Keep
+from defender_assets_tests.integration.browser.ui import LOCATION, PATIENCE, watching
+from defender_assets_tests.integration.live.processes import Installation, web_server
+from defender_assets_tests.support.hostile_text import HOSTILE_HTML
+from defender_assets_tests.support.small_lake import Held
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+GROUPS = ("export", "tables", "leads")
+# curves between assets; icons are drawn without commas
+EDGES = "svg path[d*=','][d*='C']"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A web server on the days of the held tenants, of which the first was materialized through Dagster."""
+
+    address: str
+    day: date
+
+
+@pytest.fixture(scope="module")
+def site(held: Held, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The running web server. Nothing is new in the lake, so that the run changes nothing in it."""
+    day = held.days[0]
+    settings = Settings(export_dir=held.export_dir, lake_uri=str(held.lake_dir), start_date=day)
+    variables = {
+        "DEFENDER_EXPORT_DIR": str(held.export_dir),
+        "DEFENDER_LAKE_URI": str(held.lake_dir),
+        "DEFENDER_START_DATE": day.isoformat(),
+    }
+    installation = Installation(tmp_path_factory.mktemp("ui"), variables)
+    installation.prepare()
+
+    def materialized() -> tuple[str, ...]:
+        with dg.DagsterInstance.from_config(str(installation.home)) as instance:
+            (run,) = materialize_days(settings, [day], instance)
+        return run.problems
+
+    # Playwright's event loop runs in this thread, and Dagster wants to run one of its own
+    with ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(materialized).result() == ()
+    with web_server(installation) as server:
+        yield Site(server.address, day)
+
+
+@pytest.fixture
+def watched(browser: Browser, site: Site) -> Iterator[Watched]:
+    """An empty page of the UI."""
+    with watching(browser, site.address) as page:
+        yield page
+
+
+def boxes(page: Page) -> dict[str, tuple[float, float, float, float]]:
+    """The boxes of the lineage by the text on them: left, top, right, bottom."""
+    found = page.evaluate(
+        """() => [...document.querySelectorAll("foreignObject")].filter((box) => box.textContent).map((box) => {
+          const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(box.getAttribute(name)));
+          return [box.textContent, [x, y, x + width, y + height]];
+        })"""
+    )
+    return {text: tuple(box) for text, box in found}
+
+
+def of_name(name: str, texts: Iterator[str]) -> str:
+    """The text that stands for a name: long ones are shortened in the middle."""
+    return next(text for text in texts if name.startswith(text.split("…")[0]) and name.endswith(text.split("…")[-1]))
+
+
+def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watched, site: Site, keep: Keep) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/asset-groups?expanded={','.join(f'global@global:{group}' for group in GROUPS)}")
+    edges = sum(len(upstreams) for *_, upstreams in EXPECTED.values())
+    expect(page.locator(EDGES)).to_have_count(edges, timeout=PATIENCE)
+
+    shown = boxes(page)
+    assert len(shown) == len(GROUPS) + len(EXPECTED)
+    for name, (group, *_) in EXPECTED.items():
+        left, top, right, bottom = shown[of_name(name, iter(sorted(set(shown) - set(GROUPS))))]
+        around = shown[group]
+        assert around[0] <= left < right <= around[2], name
+        assert around[1] <= top < bottom <= around[3], name
+    keep(page, "lineage")
+
+
+def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, site: Site, keep: Keep) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{LEADS.name}")
+    for text in (
+        "the device as it was at the alert",
+        LEAD_COLUMNS[-1].meaning,
+        site.day.isoformat(),
+        *("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor"),
+    ):
+        page.get_by_text(text).first.wait_for()
+
+    shown = page.inner_text("body")
+    assert [column.name for column in LEAD_COLUMNS if column.name not in shown] == []
+    assert [column.name for column in LEAD_COLUMNS if column.meaning.replace("`", "") not in shown] == []
+    keep(page, "leads")
+
+
+def test_a_run_of_the_demo_stands_under_its_job(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/{LOCATION}/jobs/{INGEST_DAY.name}/runs")
+
+    page.get_by_text(f"partition: {site.day}").first.wait_for()
+
+
+def test_hostile_text_in_a_preview_is_shown_and_does_nothing(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{LEADS.name}?view=events&partition={site.day}")
+    page.get_by_text("egnp.exe").first.wait_for()
+
+    shown = page.inner_text("body")
+    assert r"\x1b[31m" in shown
+    assert r"\u202egnp.exe" in shown
+    assert "<script>" in HOSTILE_HTML
+    assert page.title() != "run"
+    assert page.locator("img[src=x], [onload], [onerror], a[href^='javascript']").count() == 0
+
+
+def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{BRIEFS.name}?view=events&partition={site.day}")
+    page.get_by_text("[Show Markdown]").click()
+    picture = page.get_by_role("img", name="Leads by hour and severity")
+    picture.wait_for()
+
+    assert picture.evaluate("(image) => image.decode().then(() => [image.naturalWidth, image.naturalHeight])") == [
+        480,
+        132,
+    ]
+    assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
+
+
+def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
+    page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
+    for text in (
+        "tenants sent heartbeats to the end.",
+        QUIET_OR_BROKEN.description,
+        *(check.name for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
+    ):
+        page.get_by_text(text).first.wait_for()

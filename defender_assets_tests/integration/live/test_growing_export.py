@@ -1,0 +1,214 @@
+"""The sensor alone, in a real daemon, brings a growing account and a torn lake to the truth; the UI shows it."""
+
+import json
+import random
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from defender_assets.catalog import DERIVED
+from defender_assets.core.export import Export
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw.ingest import ingest
+from defender_assets.core.schemas import QUARANTINE, TABLES
+from defender_assets.settings import load_settings
+from defender_assets_tests.integration.live.growing import Growing
+from defender_assets_tests.integration.live.processes import Installation, WebServer, running, wait_for
+from defender_assets_tests.support.day_runs import promised_rows, run_day
+from defender_assets_tests.support.days import keep_clear_of_midnight
+from defender_assets_tests.support.emulator import run_emulator
+from defender_assets_tests.support.process_groups import end
+
+pytestmark = [pytest.mark.live, pytest.mark.azure]
+
+LONGEST_WAIT = 300  # of a busy machine; a calm one takes half a minute
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running installation, what it reads and writes, and what it should come to."""
+
+    installation: Installation
+    server: WebServer
+    export: Export
+    lake: Lake
+    truth: Growing
+
+    @property
+    def days(self) -> list[date]:
+        """Those of the export: one that has raw bytes alone, one whose run was killed, a stale one, the running one."""
+        return self.truth.days
+
+
+def start_and_kill_a_run(installation: Installation, lake: Lake, day: date) -> None:
+    """Start a run of the day as a process and kill it as soon as it has written bytes, of whichever table."""
+    days = [Path(lake.uri, table.raw, f"export_date={day}") for table in TABLES]
+    process = installation.start(
+        "killed",
+        *("dagster", "asset", "materialize", "--select", "*", "--partition", day.isoformat()),
+        *("-m", "defender_assets.definitions"),
+    )
+
+    def has_written() -> bool:
+        return any(folder.exists() for folder in days) or process.poll() is not None
+
+    wait_for(has_written, 60, "the run's first bytes", installation, 0.02)
+    assert process.poll() is None, installation.said()
+    end(process, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Web server and daemon on an account that grows, over a lake that holds all kinds of half-done work."""
+    folder = tmp_path_factory.mktemp("live")
+    keep_clear_of_midnight(seconds=240)
+    with run_emulator() as emulator, emulator.service() as service:
+        truth = Growing(service)
+        raw_only, killed, stale, _ = truth.days
+        installation = Installation(
+            folder,
+            {
+                "AZURE_STORAGE_CONNECTION_STRING": emulator.connection_string,
+                "DEFENDER_LAKE_URI": str(folder / "lake"),
+                "DEFENDER_START_DATE": truth.start_date.isoformat(),
+            },
+            max_runtime=50,
+        )
+        installation.prepare()
+        settings = load_settings(installation.settings, folder)
+        lake, export = settings.lake(), settings.export()
+        dice = random.Random(3)
+        for _ in range(3):
+            truth.grow(dice, 0.4)
+        for table in TABLES:
+            ingest(lake, export, table, raw_only)
+        run_day(lake, export, stale)
+        start_and_kill_a_run(installation, lake, killed)
+        with truth.growing(rounds=12, pause=3) as written, running(installation) as server:
+            site = Site(installation, server, export, lake, truth)
+            wait_for(lambda: written.is_set() or truth.problem is not None, 120, "the end of growth", installation)
+            assert truth.problem is None
+            yield site
+
+
+def at_the_truth(site: Site) -> bool:
+    behind = survey(site.lake, site.export, site.days)
+    return sum(day.missing_bytes for day in behind) == site.truth.pending() and not any(day.stale for day in behind)
+
+
+def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
+    wait_for(lambda: at_the_truth(site), LONGEST_WAIT, "the truth", site.installation)
+
+    held: dict[tuple[str, str, date], int] = {}
+    for table in TABLES:
+        rows = site.lake.read(table.name).select("tenant_id", "export_date", "record_id").collect()
+        for tenant_id, day, count, distinct in (
+            rows.group_by("tenant_id", "export_date")
+            .agg(pl.len().alias("count"), pl.col("record_id").n_unique().alias("distinct"))
+            .iter_rows()
+        ):
+            assert count == distinct
+            held[table.hunting_name, tenant_id, day] = count
+    assert held == site.truth.distinct()
+
+
+def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path) -> None:
+    wait_for(lambda: at_the_truth(site), LONGEST_WAIT, "the truth", site.installation)
+    quiet = Lake(str(tmp_path / "quiet"), site.lake.tables)
+    for day in site.days:
+        run_day(quiet, site.export, day)
+    for table in TABLES:
+        columns = [column.name for column in table.columns]
+        order = ["export_date", "record_id"]
+        found, expected = (
+            lake.read(table.name).select(*order, "tenant_id", "unmapped", *columns).sort(order).collect()
+            for lake in (site.lake, quiet)
+        )
+        assert found.equals(expected)
+    for derived in DERIVED:
+        found, expected = (promised_rows(lake, derived).collect() for lake in (site.lake, quiet))
+        assert found.equals(expected)
+        assert found.height
+    bad = [
+        lake.read(QUARANTINE).sort("table_name", "blob", "byte_offset").drop("batch", "blob_created_at").collect()
+        for lake in (site.lake, quiet)
+    ]
+    assert bad[0].equals(bad[1])
+    assert bad[0].height
+
+
+def test_no_run_failed_but_the_one_that_was_killed(site: Site) -> None:
+    wait_for(lambda: at_the_truth(site), LONGEST_WAIT, "the truth", site.installation)
+    wait_for(site.server.quiet, 60, "the end of all runs", site.installation)
+    runs = site.server.runs()
+    failed = [(run["jobName"], run["tags"].get("dagster/partition")) for run in runs if run["status"] == "FAILURE"]
+    assert failed == [("__ASSET_JOB", site.days[1].isoformat())]
+    asked = [run for run in runs if run["jobName"] == "ingest_day"]
+    expected = {day.isoformat() for day in site.truth.days_with_bytes}
+    assert {run["tags"]["dagster/partition"] for run in asked} == expected
+    assert all(run["tags"]["dagster/sensor_name"] == "new_blobs_sensor" for run in asked)
+    # the sensor's first one; a schedule has its own, whenever its minute comes
+    by_sensor = [run["jobName"] for run in runs if "dagster/sensor_name" in run["tags"]]
+    assert by_sensor.count("sweep_older_days") == 1
+
+
+def test_the_web_server_shows_assets_groups_partitions_and_what_became_of_them(site: Site) -> None:
+    told = site.server.ask(
+        "{ assetNodes { assetKey { path } groupName isMaterializable partitionDefinition { type } partitionKeys "
+        "assetMaterializations(limit: 1) { partition } } }"
+    )
+    nodes = {"/".join(node["assetKey"]["path"]): node for node in told["assetNodes"]}
+    assert {name: node["groupName"] for name, node in nodes.items()} == {
+        **{table.raw: "export" for table in TABLES},
+        **{table.name: "tables" for table in TABLES},
+        "quarantined_records": "tables",
+        "device_enriched_leads": "leads",
+        "lead_stories": "leads",
+        "ocsf_detection_findings": "leads",
+        "daily_briefs": "leads",
+    }
+    for node in nodes.values():
+        assert node["partitionDefinition"]["type"] == "TIME_WINDOW"
+        assert node["partitionKeys"][0] == site.truth.start_date.isoformat()
+        assert site.days[-1].isoformat() in node["partitionKeys"]
+        assert node["assetMaterializations"][0]["partition"] in {day.isoformat() for day in site.days}
+
+
+def test_the_sensor_and_the_schedules_are_on_by_themselves(site: Site) -> None:
+    selector = '{ repositoryName: "__repository__", repositoryLocationName: "defender_assets" }'
+    told = site.server.ask(
+        f"{{ sensorsOrError(repositorySelector: {selector}) {{ ... on Sensors {{ results {{ name sensorState "
+        "{ status ticks(limit: 50) { status error { message } } } } } } "
+        f"schedulesOrError(repositorySelector: {selector}) {{ ... on Schedules {{ results {{ name scheduleState "
+        "{ status } } } } }"
+    )
+    (sensor,) = told["sensorsOrError"]["results"]
+    schedules = {each["name"]: each["scheduleState"]["status"] for each in told["schedulesOrError"]["results"]}
+    assert (sensor["name"], sensor["sensorState"]["status"]) == ("new_blobs_sensor", "RUNNING")
+    assert schedules == dict.fromkeys(("daily_sweep", "hourly_check", "hourly_maintenance"), "RUNNING")
+    assert [tick["error"] for tick in sensor["sensorState"]["ticks"] if tick["error"]] == []
+
+
+def content_of(file: Path) -> bytes:
+    """What a file holds; nothing when it has gone since it was listed, as SQLite's journals do."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def test_nothing_that_the_processes_say_or_keep_holds_the_key(site: Site) -> None:
+    string = site.installation.settings["AZURE_STORAGE_CONNECTION_STRING"]
+    key = string.partition("AccountKey=")[2].partition(";")[0]
+    assert len(key) > 60
+    files = [file for file in site.installation.folder.rglob("*") if file.is_file()]
+    assert len(files) > 20
+    assert [file for file in files if key.encode() in content_of(file)] == []
+    for query in ("{ instance { info } }", "{ workspaceOrError { __typename } }"):
+        assert key not in json.dumps(site.server.ask(query))

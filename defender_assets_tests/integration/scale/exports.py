@@ -1,0 +1,103 @@
+"""Ten tenants' export in an emulated account, what its writer says it holds, and the lake of one quiet process."""
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from azure.storage.blob import BlobServiceClient
+
+from defender_assets.core.export import Export
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.schemas import TABLES
+from defender_assets.simulator import GroundTruth, Scenario, simulate
+from defender_assets_tests.support.day_runs import promised, run_day
+from defender_assets_tests.support.days import day_before, today
+from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exports import local_lake
+
+# a quarter of the hours holds every kind of record, and a file an hour and tenant is what the many small days cost
+HOURS = tuple(f"/h={hour:02}/" for hour in (8, 9, 10, 16, 17, 23))
+
+
+@dataclass(frozen=True)
+class Written:
+    """An export that does not grow any more."""
+
+    days: list[date]
+    truth: dict[str, Any] = field(repr=False)
+
+    def distinct(self) -> dict[tuple[str, str, date], int]:
+        """How many distinct records each table (of Microsoft), tenant and day holds."""
+        return {
+            (total["table"], total["tenant_id"], date.fromisoformat(total["day"])): total["distinct"]
+            for total in self.truth["totals"]
+            if total["distinct"]
+        }
+
+    @property
+    def pending(self) -> int:
+        """How many bytes stand after last line ends."""
+        return sum(total["pending"] for total in self.truth["totals"])
+
+
+def write(emulator: Emulator, days: int, tenants: int) -> Written:
+    """Write the days before today into the account."""
+    scenario = Scenario(
+        day_before(days),
+        days=days,
+        devices=5,
+        tenants=tenants,
+        alerts_per_day=3,
+        campaigns_per_tenant=2,
+        heartbeat_minutes=360,
+        seed=23,
+        until=datetime.combine(today(), datetime.min.time(), UTC),
+    )
+    observed = GroundTruth(scenario)
+    blobs: dict[tuple[str, str], bytearray] = defaultdict(bytearray)
+    for append in observed.watch(a for a in simulate(scenario) if any(hour in a.blob for hour in HOURS)):
+        blobs[append.container, append.blob] += append.data
+    with emulator.service() as service, ThreadPoolExecutor(8) as threads:
+        for container in {container for container, _ in blobs}:
+            service.create_container(container)
+        # whole blobs in one append: how they grew is tested elsewhere, and here would take minutes
+        for done in threads.map(lambda blob: _write(service, blob, bytes(blobs[blob])), blobs):
+            assert done is None
+    return Written([scenario.start + timedelta(days=number) for number in range(days)], observed.as_dict())
+
+
+def _write(service: BlobServiceClient, blob: tuple[str, str], content: bytes) -> None:
+    client = service.get_blob_client(*blob)
+    client.create_append_blob()
+    if content:
+        client.append_block(content)
+
+
+def at_the_truth(lake: Lake, export: Export, written: Written) -> bool:
+    """Whether no day is behind but by the bytes after last line ends."""
+    behind = survey(lake, export, written.days)
+    return sum(day.missing_bytes for day in behind) == written.pending and not any(day.stale for day in behind)
+
+
+def assert_exact(lake: Lake, export: Export, written: Written, folder: Path) -> None:
+    """The lake holds what the writer wrote, once, and is what one quiet process makes of it, leads included."""
+    held = {}
+    for table in TABLES:
+        rows = lake.read(table.name).select("tenant_id", "export_date", "record_id").collect()
+        counted = rows.group_by("tenant_id", "export_date").agg(count=pl.len(), distinct=pl.col("record_id").n_unique())
+        for tenant_id, day, count, distinct in counted.iter_rows():
+            assert count == distinct
+            held[table.hunting_name, tenant_id, day] = count
+    assert held == written.distinct()
+    quiet = local_lake(folder / "quiet")
+    for day in written.days:
+        run_day(quiet, export, day)
+    found = promised(lake)
+    for name, frame in promised(quiet).items():
+        assert frame.height, name
+        assert found[name].equals(frame), name

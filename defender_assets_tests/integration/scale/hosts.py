@@ -1,0 +1,130 @@
+"""A host set up from the files of deploy/: its units are started as systemd would, without systemd.
+
+Here belongs how a unit's command, environment and files are mapped to a folder and free ports. What runs on the hosts
+belongs to the tests.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from defender_assets_tests.integration.live.processes import (
+    REPOSITORY,
+    Installation,
+    WebServer,
+    free_port,
+    wait_for,
+)
+from defender_assets_tests.support.process_groups import end
+
+DEPLOY = REPOSITORY / "deploy"
+ONE_HOST, SEVERAL_HOSTS = DEPLOY / "one-host", DEPLOY / "several-hosts"
+WEB_PORT, CODE_PORT = "3000", "4000"
+
+# The test cannot wait an hour for a lost worker, nor half a minute for each look.
+QUICKER = {
+    "poll_interval_seconds: 30": "poll_interval_seconds: 2",
+    "max_runtime_seconds: 3600": "max_runtime_seconds: 150",
+    "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\nretention:",
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a unit file says that a process can see: its command, environment and the files of its settings."""
+
+    path: Path
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    files: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "Unit":
+        """The unit in a file of deploy/."""
+        lines = [line.partition("=") for line in path.read_text().splitlines() if not line.startswith("#")]
+        named = [(name, value) for name, _, value in lines]
+        (command,) = (value for name, value in named if name == "ExecStart")
+        environment = dict(value.split("=", 1) for name, value in named if name == "Environment")
+        files = tuple(Path(value).name for name, value in named if name == "EnvironmentFile")
+        return cls(path, tuple(shlex.split(command.replace("%%", "%"))), environment, files)
+
+
+@dataclass(frozen=True)
+class Host(Installation):
+    """A host's folder; `settings` are those that see keys, `dagster` those that every process gets."""
+
+    dagster: Mapping[str, str] = field(default_factory=dict)
+    instance: Path = ONE_HOST
+    ports: Mapping[str, str] = field(default_factory=lambda: {WEB_PORT: str(free_port()), CODE_PORT: str(free_port())})
+
+    def prepare(self) -> None:
+        """Put the files where deploy/README.md puts them, each value that is the machine's business replaced."""
+        self.home.mkdir(parents=True)
+        workspace = (ONE_HOST / "workspace.yaml").read_text()
+        assert workspace.count(f"port: {CODE_PORT}") == 1
+        (self.folder / "workspace.yaml").write_text(
+            workspace.replace(f"port: {CODE_PORT}", f"port: {self.ports[CODE_PORT]}")
+        )
+        configuration = (self.instance / "dagster.yaml").read_text()
+        for slow, quick in QUICKER.items():
+            assert configuration.count(slow) == 1, slow
+            configuration = configuration.replace(slow, quick)
+        (self.home / "dagster.yaml").write_text(configuration)
+        process = self.start("schema", "dagster", "instance", "info")
+        assert process.wait(60) == 0, self.said()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command that is no unit gets: no key."""
+        return {**super().environment, **self.dagster}
+
+    def start_unit(self, path: Path, name: str = "") -> subprocess.Popen[bytes]:
+        """Start the unit's process as its file says, in a process group of its own."""
+        unit = Unit.read(path)
+        given = {"dagster.env": self.dagster, "settings.env": self.settings}
+        environment = {key: self._here(value) for key, value in unit.environment.items()}
+        for file in unit.files:
+            environment |= given[file]
+        words = [self.ports.get(word, self._here(word)) for word in unit.command]
+        if name:
+            words = [word.replace("defender@%h", f"{name}@%h") for word in words]
+        ours = ("AZURE_", "DEFENDER_", "DAGSTER_", "CELERY_")
+        machine = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        with (self.folder / f"{name or path.stem}.log").open("wb") as log:
+            return subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env={**machine, **environment, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _here(self, text: str) -> str:
+        """Where something that a unit names is on this machine."""
+        for there, here in (
+            ("/opt/defender-assets/.venv/bin", Path(sys.executable).parent),
+            ("/opt/defender-assets", REPOSITORY),
+            ("/var/lib/defender-assets", self.home),
+        ):
+            text = re.sub(rf"^{there}(?=/|$)", str(here), text)
+        return text
+
+
+@contextmanager
+def running(host: Host, units: Iterable[Path]) -> Iterator[WebServer]:
+    """Start the units in their order; the web server once it answers. All their processes end with the block."""
+    with ExitStack() as started:
+        for unit in units:
+            process = host.start_unit(unit)
+            started.callback(end, process)
+        server = WebServer(int(host.ports[WEB_PORT]))
+        wait_for(server.answers, 120, "the web server's answer", host)
+        yield server

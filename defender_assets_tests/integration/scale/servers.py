@@ -1,0 +1,114 @@
+"""A real PostgreSQL and a real Redis from the machine's packages, on free loopback ports, gone when the block ends.
+
+Here belongs how they are found, started, asked whether they answer, and ended. What keeps its runs in them does not.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from defender_assets_tests.integration.live.processes import free_port
+from defender_assets_tests.support.process_groups import end
+
+START_SECONDS = 60
+DATABASE_USER = "dagster"
+# nothing here outlives the test, so nothing has to reach the disk
+_FORGETFUL = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+
+
+def _programs() -> Path:
+    """Where Debian keeps the newest PostgreSQL's programs, or wherever PATH does."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    initdb = str(found[-1]) if found else shutil.which("initdb")
+    assert initdb, "PostgreSQL is not installed: run `make test-scale`, which installs it"
+    return Path(initdb).parent
+
+
+def _account() -> str | None:
+    """The account that PostgreSQL runs as: it refuses root; None means our own."""
+    if os.geteuid() != 0:
+        return None
+    return pwd.getpwnam("postgres").pw_name
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """Run a PostgreSQL with an empty database; its address with user and password. Nothing of it is kept."""
+    programs, account, password, port = _programs(), _account(), secrets.token_hex(16), free_port()
+    # not below pytest's folders: those are closed to other accounts
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        data, secret = Path(folder, "data"), Path(folder, "password")
+        secret.write_text(password)
+        if account:
+            for path in (folder, secret):
+                shutil.chown(path, account, account)
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", DATABASE_USER, "-A", "scram-sha-256", f"--pwfile={secret}"],
+            check=True,
+            user=account,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+        )
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *_FORGETFUL],
+                user=account,
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            _wait(lambda: _ready(programs, port), process, Path(folder, "log"))
+            yield f"postgresql+psycopg2://{DATABASE_USER}:{password}@127.0.0.1:{port}/postgres"
+        finally:
+            end(process, signal.SIGINT)
+
+
+def _ready(programs: Path, port: int) -> bool:
+    asked = subprocess.run([programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
+    return asked.returncode == 0
+
+
+@contextmanager
+def run_redis() -> Iterator[str]:
+    """Run a Redis that keeps everything in memory behind a password; its address without the database's number."""
+    password, port = secrets.token_hex(16), free_port()
+    program = shutil.which("redis-server")
+    assert program, "Redis is not installed: run `make test-scale`, which installs it"
+    with TemporaryDirectory(prefix="redis-") as folder:
+        configuration = Path(folder, "redis.conf")
+        configuration.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\ndir {folder}\n')
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                [program, configuration], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            _wait(lambda: _pongs(port, password), process, Path(folder, "log"))
+            yield f"redis://:{password}@127.0.0.1:{port}"
+        finally:
+            end(process)
+
+
+def _pongs(port: int, password: str) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as line:
+        line.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
+        return b"+PONG" in b"".join(iter(lambda: line.recv(100), b""))
+    return False
+
+
+def _wait(answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not answers():
+        assert process.poll() is None, log.read_text(errors="replace")
+        assert time.monotonic() < deadline, log.read_text(errors="replace")
+        time.sleep(0.1)  # another process's start has no event to wait for

@@ -1,0 +1,51 @@
+"""What a materialization tells: counts and previews as tables, and in them text that an attacker may have written."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import dagster as dg
+import polars as pl
+
+from defender_assets.core.pipeline.derived_table import DerivedReport
+from defender_assets.core.schemas import ALERT_INFO
+from defender_assets.core.tables.build import TypedReport
+from defender_assets.core.tables.daily_summary import Glimpse
+from defender_assets.core.tables.parsing.typed_rows import Tally
+from defender_assets.core.timings import Phases
+from defender_assets.metadata.reports import counts_table, derived_metadata, typed_metadata
+
+NOTHING = Glimpse(None, None, {}, {}, {}, pl.DataFrame())
+
+
+def rows_of(told: dg.MetadataValue) -> list[dict[str, object]]:
+    assert isinstance(told, dg.TableMetadataValue)
+    return [dict(record.data) for record in told.records]
+
+
+def test_names_of_fields_that_hide_are_shown_as_escapes() -> None:
+    report = TypedReport(Tally(misfits=Counter({"Ev\u202eil": 2})))
+
+    told = typed_metadata(ALERT_INFO, report, 0, NOTHING)["unmapped_fields"]
+
+    assert rows_of(told) == [{"field": "Ev\\u202eil", "values": "2"}]
+
+
+def test_counts_are_a_table_with_the_most_frequent_first() -> None:
+    assert rows_of(counts_table("reason", "lines", {"b": 1, "a": 1, "c": 3})) == [
+        {"reason": "c", "lines": "3"},
+        {"reason": "a", "lines": "1"},
+        {"reason": "b", "lines": "1"},
+    ]
+
+
+def test_a_preview_begins_with_the_highest_score_and_shows_times_to_the_second() -> None:
+    at = datetime(2026, 10, 1, 8, 30, 5, 123456, tzinfo=UTC)
+    rows = pl.DataFrame({"score": [18, None, 68], "at": [None, None, at], "kept": "no"})
+
+    preview = derived_metadata(DerivedReport(rows, 1, written=True, phases=Phases()), ("score", "at"), {})["preview"]
+
+    assert rows_of(preview) == [
+        {"score": "68", "at": "2026-10-01 08:30:05"},
+        {"score": "18", "at": None},
+        {"score": None, "at": None},
+    ]

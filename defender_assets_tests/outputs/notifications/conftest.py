@@ -1,0 +1,5 @@
+"""The fixture `team`: see there."""
+
+from defender_assets_tests.support.notified_team import team
+
+__all__ = ["team"]

@@ -1,0 +1,176 @@
+"""The address of a webhook reaches nothing but the receiver."""
+
+import logging
+import socket
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
+
+from defender_assets.cli import main
+from defender_assets.core.errors import SettingsError
+from defender_assets.outputs.notifications.webhook_client import pause_asked, post
+from defender_assets.outputs.notifications.webhooks import Webhook, notifying
+from defender_assets.settings import load_settings
+from defender_assets_tests.support.days import today
+from defender_assets_tests.support.notified_team import NOON, Team
+from defender_assets_tests.support.webhook_receiver import DROP, PATH
+
+TOKEN = PATH.rpartition("/")[2]
+URL = f"https://hooks.slack.com{PATH}"
+
+
+@pytest.mark.parametrize("answer", [200, 302, 404, 500, DROP])
+def test_nothing_that_is_said_or_kept_holds_the_address(
+    team: Team, answer: int, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    team.slack.answers = [(answer, {"Location": "http://127.0.0.1:1/"})]
+    team.lead("a")
+    (report,) = team.round()
+    # what the HTTP library says of other requests stays
+    logging.getLogger("urllib3.connectionpool").debug("another request")
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) > 3
+    assert TOKEN.encode() not in b"".join(kept)
+    assert TOKEN not in repr((report, team.who, team.notifier)) + caplog.text
+    assert "another request" in caplog.text
+    assert len(team.slack.asked) == 1
+
+
+@pytest.mark.parametrize("after", ["", "x" * 300])
+def test_an_answer_with_a_broken_header_is_told_without_the_address(
+    after: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nthis is no header{after}\r\nX: y\r\n\r\nok"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            asked, _ = listening.accept()
+            with asked:
+                asked.recv(65536)
+                asked.sendall(head.encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        told = post(Webhook("slack", f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}"), {}, NOON)
+        thread.join()
+    assert told.delivered
+    assert TOKEN not in caplog.text
+
+
+def test_a_receiver_that_cannot_be_reached_is_told_without_its_address() -> None:
+    answer = post(Webhook("slack", f"http://127.0.0.1:1{PATH}"), {}, NOON)
+    assert (answer.delivered, answer.words) == (False, "no answer (ConnectionError)")
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds"),
+    [
+        (None, None),
+        ("12", 12),
+        (" 0 ", 0),
+        ("99999999999999999999", 86_400),
+        ("Tue, 03 Nov 2026 12:01:00 GMT", 60),
+        ("Tue, 03 Nov 2026 11:00:00 GMT", 0),
+        ("soon", None),
+        ("-5", None),
+        ("Tue, 99 Nov 2026 12:01:00 GMT", None),
+        ("Tue, 03 Nov 99999999999999999999 12:01:00 GMT", None),
+    ],
+)
+def test_the_pause_that_is_asked_for(after: str | None, seconds: int | None) -> None:
+    assert pause_asked(after, NOON) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "right"),
+    [
+        ("DEFENDER_SLACK_WEBHOOK", f"http://hooks.slack.com{PATH}", "use https"),
+        ("DEFENDER_SLACK_WEBHOOK", f"http://127.0.0.1.example.org{PATH}", "use https"),
+        ("DEFENDER_SLACK_WEBHOOK", f"ftp://hooks.slack.com{PATH}", "https://hooks.slack.com/services/…"),
+        ("DEFENDER_SLACK_WEBHOOK", f"hooks.slack.com{PATH}", "https://hooks.slack.com/services/…"),
+        ("DEFENDER_SLACK_WEBHOOK", f"https://user:{TOKEN}@hooks.slack.com{PATH}", "https://hooks.slack.com/services/…"),
+        ("DEFENDER_SLACK_WEBHOOK", f"https://hooks:{TOKEN}{PATH}", "https://hooks.slack.com/services/…"),
+        ("DEFENDER_SLACK_WEBHOOK", f"{URL} {TOKEN}", "https://hooks.slack.com/services/…"),
+        ("DEFENDER_SLACK_WEBHOOK", "https://hooks.slack.com/", "names a host and no webhook"),
+        ("DEFENDER_TEAMS_WEBHOOK", f"https:{PATH}", "a Teams workflow"),
+        ("DEFENDER_TEAMS_WEBHOOK", f"https://[{PATH}", "a Teams workflow"),
+        ("DEFENDER_NOTIFY_RISK", "high", "from 0 to 100, such as 80"),
+        ("DEFENDER_NOTIFY_RISK", "101", "from 0 to 100"),
+        ("DEFENDER_UI_URL", f"https://x:{TOKEN}@dagster.example.org", "https://dagster.example.org"),
+        ("DEFENDER_UI_URL", "dagster.example.org", "https://dagster.example.org"),
+        ("DEFENDER_UI_URL", "https://dagster.example.org/<b>", "https://dagster.example.org"),
+        ("DEFENDER_UI_URL", "javascript:alert(1)", "https://dagster.example.org"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_without_the_secret(variable: str, value: str, right: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings({variable: value}, Path.cwd())
+    said = str(error.value)
+    assert said.startswith(variable)
+    assert right in said
+    assert "\n" not in said
+    assert TOKEN not in said
+
+
+def test_right_settings_are_taken_and_known_as_secrets() -> None:
+    teams = f"https://prod-1.westeurope.logic.azure.com:443/workflows/abc/triggers/manual/paths/invoke?sig={TOKEN}"
+    values = {
+        "DEFENDER_TEAMS_WEBHOOK": teams,
+        "DEFENDER_SLACK_WEBHOOK": URL,
+        "DEFENDER_NOTIFY_RISK": "0",
+        "DEFENDER_UI_URL": "http://dagster.internal:3000/",
+    }
+    settings = load_settings(values, Path.cwd())
+    who = settings.notifying
+    assert [(webhook.destination, webhook.url) for webhook in who.webhooks] == [("teams", teams), ("slack", URL)]
+    assert (who.risk, who.ui_url) == (0, "http://dagster.internal:3000")
+    assert {teams, URL, TOKEN} <= set(settings.secrets)
+    assert TOKEN not in repr(settings)
+    assert notifying({}).webhooks == ()
+
+
+def test_the_command_and_check_never_show_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, arguments)
+        assert TOKEN not in result.output
+        return result.exit_code, result.output
+
+    code, said = run("notify")
+    assert code == 2
+    assert "set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK" in said
+    monkeypatch.setenv("DEFENDER_SLACK_WEBHOOK", team.slack.url)
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(team.folder))
+    _, said = run("check", "--format", "json")
+    assert '"name": "DEFENDER_SLACK_WEBHOOK", "value": "set", "origin": "environment"' in said
+    team.lead("a", day=today(), title="\x1b[31mred")
+    code, said = run("notify", "--dry-run")
+    assert (code, said) == (0, "slack: New lead: \\x1b[31mred (risk 90)\n1 message would be sent.\n")
+    assert run("notify", "--dry-run", "--format", "json")[0] == 0
+    assert team.slack.asked == []
+    team.slack.answers = [503, 200]
+    code, said = run("notify")
+    assert code == 1
+    assert "slack: 0 notices in 0 messages; answered 503; next try after" in said
+    code, said = run("notify", "--format", "json")
+    assert code == 1
+    assert "waits until" in said
+
+
+def test_a_bug_that_shows_a_traceback_shows_no_address(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFENDER_SLACK_WEBHOOK", team.slack.url)
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(team.folder))
+    team.lead("a", day=today())
+
+    def broken(*_: object, **__: object) -> None:
+        raise AssertionError(f"HTTPConnectionPool: {team.slack.url} {PATH}")
+
+    monkeypatch.setattr(requests.Session, "post", broken)
+    result = CliRunner().invoke(main, ["notify"])
+    assert result.exit_code == 1
+    assert "AssertionError: HTTPConnectionPool: *** ***" in result.output
+    assert TOKEN not in result.output

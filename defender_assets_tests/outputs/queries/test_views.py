@@ -1,0 +1,135 @@
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from defender_assets.catalog import LEADS, STORIES
+from defender_assets.core.errors import LakeError
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.schemas import QUARANTINE
+from defender_assets.outputs.queries.views import (
+    collected,
+    current_leads,
+    current_stories,
+    lead_versions,
+    quarantined_lines,
+    story_versions,
+)
+from defender_assets_tests.support.exports import OTHER_TENANT, TENANT
+
+FIRST, SECOND = date(2026, 11, 2), date(2026, 11, 3)
+
+
+def put(lake: Lake, name: str, day: date, *rows: Mapping[str, Any]) -> None:
+    """Rows of one day; what a row does not say is null."""
+    target = lake.fenced(name, day)
+    said = [{"tenant_id": TENANT, "export_date": day, **row} for row in rows]
+    lake.commit(target, Commit([pl.DataFrame(said, schema=target.spec.schema)], target.version + 1))
+
+
+def test_a_lead_stands_as_its_latest_partition_says(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a", "risk_score": 90}, {"lead_id": "b", "risk_score": 20})
+    put(lake, LEADS.name, SECOND, {"lead_id": "a", "risk_score": 30})
+
+    now = collected(lake, current_leads(lake))
+
+    assert now.select("lead_id", "risk_score", "export_date").rows() == [("a", 30, SECOND), ("b", 20, FIRST)]
+
+
+def test_the_state_at_the_end_of_an_earlier_day(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a", "risk_score": 90})
+    put(lake, LEADS.name, SECOND, {"lead_id": "a", "risk_score": 30}, {"lead_id": "b", "risk_score": 20})
+
+    assert collected(lake, current_leads(lake, FIRST)).select("lead_id", "risk_score").rows() == [("a", 90)]
+
+
+def test_a_lead_is_left_out_while_its_latest_row_is_muted(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "b", "muted_by": "rule"}, {"lead_id": "c"})
+    put(lake, LEADS.name, SECOND, {"lead_id": "a", "muted_by": "rule"}, {"lead_id": "b"})
+
+    def ids(leads: pl.LazyFrame) -> list[str]:
+        return sorted(collected(lake, leads)["lead_id"])
+
+    assert ids(current_leads(lake)) == ["b", "c"]
+    assert ids(current_leads(lake, FIRST)) == ["a", "c"]
+    assert ids(current_leads(lake, muted=True)) == ["a", "b", "c"]
+    assert ids(lead_versions(lake, day=FIRST)) == ["a", "c"]
+    assert ids(lead_versions(lake, day=FIRST, muted=True)) == ["a", "b", "c"]
+
+
+def test_one_lead_id_in_two_tenants_is_two_leads(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "a", "tenant_id": OTHER_TENANT})
+    put(lake, LEADS.name, SECOND, {"lead_id": "a"})
+
+    rows = collected(lake, current_leads(lake)).select("tenant_id", "export_date").rows()
+
+    assert sorted(rows) == [(TENANT, SECOND), (OTHER_TENANT, FIRST)]
+
+
+def test_the_highest_risk_comes_first_and_an_unknown_one_last(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, *({"lead_id": str(score), "risk_score": score} for score in (5, None, 99, 40)))
+
+    assert collected(lake, current_leads(lake))["risk_score"].to_list() == [99, 40, 5, None]
+
+
+def test_a_days_leads_are_those_of_its_partition(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "b"})
+    put(lake, LEADS.name, SECOND, {"lead_id": "a"})
+
+    assert collected(lake, lead_versions(lake, day=FIRST)).height == 2
+    assert collected(lake, lead_versions(lake)).height == 3
+
+
+def test_a_story_stands_as_its_latest_partition_says(lake: Lake) -> None:
+    put(lake, STORIES.name, FIRST, {"story_id": "s", "score": 50, "lead_ids": ["a", "b"]})
+    put(
+        lake,
+        STORIES.name,
+        SECOND,
+        {"story_id": "s", "score": 70, "lead_ids": ["a", "b", "c"]},
+        {"story_id": "t", "lead_ids": ["x", "y"]},
+    )
+
+    now = collected(lake, current_stories(lake))
+
+    assert now.select("story_id", "lead_ids").rows() == [("s", ["a", "b", "c"]), ("t", ["x", "y"])]
+    assert collected(lake, current_stories(lake, FIRST))["score"].to_list() == [50]
+    assert collected(lake, story_versions(lake, day=SECOND)).height == 2
+
+
+def test_a_story_that_another_one_took_in_is_not_told_twice(lake: Lake) -> None:
+    put(lake, STORIES.name, FIRST, {"story_id": "s", "lead_ids": ["a", "b"]}, {"story_id": "t", "lead_ids": ["c", "d"]})
+    put(lake, STORIES.name, SECOND, {"story_id": "s", "lead_ids": ["a", "b", "c", "d", "e"]})
+
+    assert collected(lake, current_stories(lake))["story_id"].to_list() == ["s"]
+    assert sorted(collected(lake, current_stories(lake, FIRST))["story_id"]) == ["s", "t"]
+
+
+def test_quarantined_lines_by_day_table_and_reason(lake: Lake) -> None:
+    lines = [{"table_name": table, "reason": reason} for table in ("one", "two") for reason in ("not_json", "no_key")]
+    put(lake, QUARANTINE, FIRST, *lines)
+    put(lake, QUARANTINE, SECOND, lines[0])
+
+    assert collected(lake, quarantined_lines(lake))["export_date"].to_list() == [SECOND] + 4 * [FIRST]
+    assert collected(lake, quarantined_lines(lake, day=FIRST, table="one")).height == 2
+    assert collected(lake, quarantined_lines(lake, table="two", reason="no_key")).height == 1
+
+
+def test_a_lake_that_was_never_written_is_empty_and_stays_so(lake: Lake) -> None:
+    for rows in (current_leads(lake), current_stories(lake), quarantined_lines(lake)):
+        assert collected(lake, rows).is_empty()
+    assert not Path(lake.uri).exists()
+
+
+def test_files_that_are_gone_are_told_in_one_line(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a"})
+    for file in Path(lake.uri, LEADS.name).rglob("*.parquet"):
+        file.unlink()
+
+    with pytest.raises(LakeError, match="cannot read") as raised:
+        collected(lake, current_leads(lake))
+
+    assert "\n" not in str(raised.value)

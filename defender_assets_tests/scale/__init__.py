@@ -1,1 +1,0 @@
-"""Beyond one process: what deploy/ holds, run. `make test-scale` sets up what this needs; `make test` leaves it out."""

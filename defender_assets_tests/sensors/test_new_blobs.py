@@ -1,0 +1,244 @@
+"""The sensor: asks for each day that is behind, for as long as it is behind, and for nothing else."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+from defender_assets import assets
+from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.raw.ingest import ingest
+from defender_assets.core.retries import FIRST_PAUSE, LONGEST_PAUSE, exponential_backoff
+from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.tables.build import derive
+from defender_assets.jobs import PARTITION_TAG
+from defender_assets.sensors.new_blobs import (
+    DIGEST_TAG,
+    SWEPT_AT_ONCE,
+    Earlier,
+    days_in_flight,
+    earlier_runs,
+    is_due,
+    request_for,
+    rotated,
+    share_of_sweep,
+    window,
+)
+from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, Workshop, start
+from defender_assets_tests.support.days import day_before, today, yesterday
+from defender_assets_tests.support.exports import blob_path, records
+from defender_assets_tests.support.failing_export import FailingExport
+from defender_assets_tests.support.long_history import History, served
+
+NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def swept(workshop: Workshop) -> Workshop:
+    """An installation whose first sweep is done, so that ticks are about days alone."""
+    assert workshop.sweep().success
+    return workshop
+
+
+def run_in(workshop: Workshop, status: dg.DagsterRunStatus, day: date, digest: str = "") -> dg.DagsterRun:
+    """A run of another process as the instance knows it."""
+    tags = {PARTITION_TAG: day.isoformat(), DIGEST_TAG: digest}
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("other"), "other"), "ingest_day")
+    return workshop.instance.add_run(dg.DagsterRun("ingest_day", tags=tags, status=status, remote_job_origin=origin))
+
+
+def test_a_first_tick_asks_for_a_sweep_once(workshop: Workshop) -> None:
+    (request,) = workshop.tick().requests
+    assert (request.job_name, request.partition_key) == ("sweep_older_days", None)
+    assert request.run_key == f"first-sweep:{start()}:0"
+    workshop.sweep()
+    assert workshop.tick().days == []
+
+
+def test_a_day_that_is_behind_is_asked_for_with_day_digest_and_attempt(swept: Workshop) -> None:
+    swept.put(yesterday())
+    (behind,) = survey(swept.lake, swept.export, [yesterday()])
+    (request,) = swept.tick().requests
+    assert (request.job_name, request.partition_key) == ("ingest_day", yesterday().isoformat())
+    assert request.run_key == f"{yesterday()}:{behind.digest}:0"
+    assert request.tags[DIGEST_TAG] == behind.digest
+    assert request.tags[PARTITION_TAG] == yesterday().isoformat()
+
+
+def test_days_are_asked_for_oldest_first_and_until_they_are_no_longer_behind(swept: Workshop) -> None:
+    days = [day_before(2), yesterday(), today()]
+    for day in reversed(days):
+        swept.put(day)
+    requests = swept.tick().requests
+    assert [request.partition_key for request in requests] == [day.isoformat() for day in days]
+    for request in requests:
+        assert swept.follow(request).success
+    done = swept.tick()
+    assert done.requests == []
+    assert done.reason.startswith(f"{LOOKBACK_DAYS + 1} days looked at, none to run")
+    swept.put(yesterday(), 7, 1)
+    assert swept.tick().days == [yesterday().isoformat()]
+
+
+def test_days_outside_the_window_are_not_looked_at(swept: Workshop) -> None:
+    for day in (day_before(LOOKBACK_DAYS + 1), today() + timedelta(days=1), start() - timedelta(days=1)):
+        swept.put(day)
+    assert swept.tick().days == []
+
+
+@pytest.mark.parametrize(
+    "status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
+)
+def test_a_day_in_flight_is_left_alone(swept: Workshop, status: dg.DagsterRunStatus) -> None:
+    for day in (yesterday(), today()):
+        swept.put(day)
+    run_in(swept, status, yesterday())
+    assert swept.tick().days == [today().isoformat()]
+    run_in(swept, status, today())
+    assert "2 in flight" in swept.tick().reason
+
+
+def test_a_run_older_than_the_maximum_holds_its_day_no_longer(swept: Workshop) -> None:
+    run_in(swept, dg.DagsterRunStatus.STARTED, yesterday())
+    run_in(swept, dg.DagsterRunStatus.QUEUED, today())
+    days, now = [yesterday(), today()], datetime.now(UTC)
+    assert days_in_flight(swept.instance, days, now) == {yesterday(), today()}
+    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3590)) == {yesterday(), today()}
+    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3660)) == {today()}
+
+
+def test_ended_runs_hold_nothing(swept: Workshop) -> None:
+    for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
+        run_in(swept, status, yesterday())
+    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC)) == set()
+
+
+def test_a_closed_day_whose_leads_are_stale_is_asked_for(swept: Workshop) -> None:
+    swept.put(yesterday())
+    swept.run(yesterday())
+    swept.put(day_before(2), 5, 1, (DEVICE_INFO,))
+    swept.run(day_before(2))
+    (request,) = swept.tick().requests
+    assert request.partition_key == yesterday().isoformat()
+    assert swept.follow(request).success
+    assert swept.tick().days == []
+
+
+def test_a_run_that_died_after_raw_is_taken_up(swept: Workshop) -> None:
+    swept.put(yesterday())
+    ingest(swept.lake, swept.export, ALERT_INFO, yesterday())
+    derive(swept.lake, ALERT_INFO, yesterday())
+    (request,) = swept.tick().requests
+    swept.follow(request)
+    assert swept.tick().days == []
+    assert swept.lake.read("device_enriched_leads").collect().height == 2
+
+
+def test_an_unterminated_tail_is_asked_for_once_and_again_when_it_grows(swept: Workshop) -> None:
+    line = records(ALERT_INFO, 0, 1)
+    swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[:100])
+    (request,) = swept.tick().requests
+    assert swept.follow(request).success
+    waiting = swept.tick()
+    assert waiting.requests == []
+    assert "100 new bytes in 1 blob (attempt 1, waiting)" in waiting.reason
+    swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[100:])
+    assert swept.tick().days == [yesterday().isoformat()]
+
+
+def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets.raw, "RETRIES", None)
+    swept.put(yesterday())
+    (behind,) = survey(swept.lake, swept.export, [yesterday()])
+    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
+    for attempt in range(3):
+        earlier = earlier_runs(swept.instance, behind)
+        assert earlier.attempts == attempt
+        request = request_for(behind, earlier, "ingest_day")
+        assert request.run_key == f"{yesterday()}:{behind.digest}:{attempt}"
+        assert not broken.run(yesterday(), tags=request.tags).success
+    told = swept.tick()
+    assert told.requests == []
+    assert "(attempt 3, waiting)" in told.reason
+    earlier = earlier_runs(swept.instance, behind)
+    assert earlier.last is not None
+    assert abs(datetime.now(UTC) - earlier.last) < timedelta(minutes=1)
+    assert not is_due(earlier, earlier.last + timedelta(minutes=3, seconds=59))
+    assert is_due(earlier, earlier.last + timedelta(minutes=4))
+    swept.put(yesterday(), 9, 1)
+    (request,) = swept.tick().requests
+    assert str(request.run_key).endswith(":0")
+    assert swept.follow(request).success
+
+
+def test_a_listing_that_fails_for_all_days_fails_the_tick_in_one_line(swept: Workshop) -> None:
+    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=None))
+    with pytest.raises(dg.Failure, match="out of order") as error:
+        broken.tick()
+    assert str(error.value.description) == "out of order"
+
+
+def test_pauses_double_from_a_minute_to_an_hour() -> None:
+    pauses = [exponential_backoff(attempts) for attempts in range(2000)]
+    assert pauses[0] == timedelta(0)
+    assert pauses[1:4] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
+    assert max(pauses) == pauses[-1] == LONGEST_PAUSE
+    assert all(first <= second for first, second in pairwise(pauses))
+
+
+def test_the_first_attempt_is_due_at_once_and_later_ones_after_their_pause() -> None:
+    assert is_due(Earlier(0, None), NOW)
+    assert not is_due(Earlier(1, NOW - timedelta(seconds=59)), NOW)
+    assert is_due(Earlier(1, NOW - timedelta(seconds=60)), NOW)
+    assert not is_due(Earlier(50, NOW - timedelta(minutes=59)), NOW)
+    assert is_due(Earlier(50, NOW - timedelta(hours=1)), NOW)
+
+
+def test_the_window_is_today_the_look_back_and_what_was_swept_within_the_partitions() -> None:
+    today, start = date(2026, 11, 3), date(2026, 10, 1)
+    swept = [date(2026, 9, 30), date(2026, 10, 1), date(2026, 11, 2), date(2026, 11, 4)]
+    assert window(today, start, 1, swept) == [date(2026, 10, 1), date(2026, 11, 2), today]
+    assert window(today, start, 0, []) == [today]
+    assert window(today, today, 3, []) == [today]
+
+
+def test_each_tick_begins_at_another_day_and_looks_at_all() -> None:
+    days = [NOW.date() + timedelta(days=number) for number in range(5)]
+    assert rotated([], 7) == []
+    assert {rotated(days, tick)[0] for tick in range(5)} == set(days)
+    assert all(sorted(rotated(days, tick)) == days for tick in range(12))
+
+
+@pytest.mark.parametrize("count", [0, 1, SWEPT_AT_ONCE, SWEPT_AT_ONCE + 1, 5 * SWEPT_AT_ONCE + 3])
+def test_however_many_days_a_sweep_named_a_few_ticks_look_at_them_all(count: int) -> None:
+    days = [NOW.date() + timedelta(days=number) for number in range(count)]
+    for first in (0, 1, 59_000_001):
+        shares = [share_of_sweep(days, tick) for tick in range(first, first + count // SWEPT_AT_ONCE + 1)]
+        assert all(len(share) == min(count, SWEPT_AT_ONCE) for share in shares)
+        assert {day for share in shares for day in share} == set(days)
+
+
+def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: Workshop) -> None:
+    swept.put(yesterday())
+    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=day_before(2)))
+    assert broken.tick().days == [yesterday().isoformat()]
+    swept.run(yesterday())
+    assert f"{day_before(2)} cannot be listed: out of order" in broken.tick().reason
+
+
+def test_a_tick_over_a_million_old_blobs_lists_what_a_tick_over_none_lists(swept: Workshop) -> None:
+    def listed(history: History) -> list[str]:
+        with served(history) as account:
+            assert swept.with_resources(export=account).tick().days == [
+                day_before(days).isoformat() for days in range(LOOKBACK_DAYS, -1, -1)
+            ]
+        return sorted(history.asked)
+
+    long = History(today(), days=2800)
+    assert long.blobs > 1_000_000
+    asked = listed(long)
+    assert asked == listed(History(today(), days=LOOKBACK_DAYS + 1))
+    # a page of tenants and a listing of each, by table and day
+    assert len(asked) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)

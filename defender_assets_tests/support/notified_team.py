@@ -1,0 +1,91 @@
+"""A team with webhooks, a lake and a clock, for the tests of notices: rows are put, time passes, rounds are made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from defender_assets.catalog import LEADS, STORIES
+from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.outputs.notifications import SENT_NOTICES, Notifying, Webhook
+from defender_assets.outputs.notifications.delivery import Notifier, Report
+from defender_assets.outputs.notifications.incidents import Health
+from defender_assets_tests.support.exports import TENANT, local_lake
+from defender_assets_tests.support.webhook_receiver import Receiver, receiving
+
+TODAY = date(2026, 11, 3)
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+@dataclass
+class Team:
+    """Each round is made by a new notifier on a new lake object, as after a restart that lost everything else."""
+
+    folder: Path
+    slack: Receiver
+    now: datetime = NOON
+    teams: Receiver | None = None
+    risk: int = 80
+    ui_url: str | None = None
+    paced: list[float] = field(default_factory=list)
+
+    @property
+    def lake(self) -> Lake:
+        return local_lake(self.folder)
+
+    @property
+    def who(self) -> Notifying:
+        receivers = {"slack": self.slack, "teams": self.teams}
+        webhooks = [Webhook(name, receiver.url) for name, receiver in receivers.items() if receiver]
+        return Notifying(tuple(webhooks), self.risk, self.ui_url)
+
+    @property
+    def notifier(self) -> Notifier:
+        return Notifier(self.lake, self.who, lambda: self.now, self.paced.append)
+
+    def round(self, health: Health | None = None) -> list[Report]:
+        return self.notifier.round(health or Health())
+
+    def later(self, **passed: float) -> "Team":
+        self.now += timedelta(**passed)
+        return self
+
+    def lead(self, lead_id: str, risk: int = 90, day: date = TODAY, **more: Any) -> None:
+        self.put(LEADS.name, [{**_lead(lead_id, risk), **more}], day)
+
+    def leads(self, *lead_ids: str) -> None:
+        """Leads of today, the first the most urgent, in one commit."""
+        self.put(LEADS.name, [_lead(lead_id, 99 - number % 19) for number, lead_id in enumerate(lead_ids)], TODAY)
+
+    def story(self, story_id: str, *lead_ids: str, day: date = TODAY, **more: Any) -> None:
+        row = {"story_id": story_id, "title": f"Story {story_id}", "lead_ids": list(lead_ids), "score": 70}
+        self.put(STORIES.name, [{**row, "severity": "High", **more}], day, replaces=f"story_id = '{story_id}'")
+
+    def put(self, name: str, rows: list[dict[str, Any]], day: date, replaces: str | None = None) -> None:
+        target = self.lake.fenced(name, day)
+        said = pl.DataFrame(
+            [{"tenant_id": TENANT, "export_date": day, **row} for row in rows], schema=target.spec.schema
+        )
+        self.lake.commit(target, Commit([said], target.version + 1, replaces))
+
+    def entries(self) -> pl.DataFrame:
+        return self.lake.read(SENT_NOTICES).sort("entry").collect()
+
+    def titles(self) -> list[str]:
+        """What the Slack receiver said yes to, by header."""
+        return [message["blocks"][0]["text"]["text"] for message in self.slack.accepted]
+
+
+def _lead(lead_id: str, risk: int) -> dict[str, Any]:
+    row = {"lead_id": lead_id, "alert_id": f"da{lead_id}", "title": f"Lead {lead_id}", "risk_score": risk}
+    return {**row, "severity": "High", "product": "endpoint"}
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    with receiving() as receiver:
+        yield Team(tmp_path / "lake", receiver)

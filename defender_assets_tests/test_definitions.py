@@ -1,0 +1,73 @@
+"""How the definitions are assembled, and that loading them touches nothing but the settings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from defender_assets.core.errors import SettingsError
+from defender_assets.definitions import build_defs
+from defender_assets.settings import load_settings
+from defender_assets_tests.support.dagster_project import Workshop, metadata_of
+from defender_assets_tests.support.days import yesterday
+
+BROKEN = {"DEFENDER_START_DATE": "no day at all", "AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"}
+
+
+def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_definitions_can_be_loaded(workshop: Workshop) -> None:
+    dg.Definitions.validate_loadable(workshop.definitions())
+
+
+def test_every_kind_of_settings_gives_definitions_that_can_be_loaded() -> None:
+    key = "AccountName=acc;AccountKey=a2V5"
+    for environ in (
+        {},
+        {"AZURE_STORAGE_CONNECTION_STRING": key, "DEFENDER_LAKE_URI": "az://lake/tables"},
+        {"AZURE_STORAGE_ACCOUNT_URL": "https://acc.blob.core.windows.net"},
+        {"DEFENDER_LAKE_URI": "abfss://lake@acc.dfs.core.windows.net/tables"},
+    ):
+        dg.Definitions.validate_loadable(build_defs(load_settings(environ)))
+
+
+def test_importing_the_definitions_reads_no_environment() -> None:
+    code = "import defender_assets.definitions as d; print(type(d.defs).__name__)"
+    done = python(code, **BROKEN)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == "LazyDefinitions"
+
+
+def test_loading_them_says_which_setting_is_wrong_without_its_secrets() -> None:
+    done = python("import defender_assets.definitions as d; d.defs()", **BROKEN)
+    assert done.returncode == 1
+    assert "SettingsError: AZURE_STORAGE_CONNECTION_STRING holds neither AccountName nor BlobEndpoint" in done.stderr
+    assert "c2VjcmV0" not in done.stderr
+
+
+def test_the_settings_are_those_of_the_working_directory(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DEFENDER_LOOKBACK_DAYS=many")
+    with pytest.raises(SettingsError, match="DEFENDER_LOOKBACK_DAYS is 'many'"):
+        build_defs(load_settings())
+
+
+def test_resources_can_be_replaced(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.put(yesterday())
+    elsewhere = workshop.with_resources(lake=workshop.settings.__class__(lake_uri=str(tmp_path / "other")).lake())
+    result = elsewhere.run(yesterday())
+    assert result.success
+    assert metadata_of(result, "device_enriched_leads")["dagster/partition_row_count"] == 2
+    assert (tmp_path / "other" / "device_enriched_leads" / "_delta_log").is_dir()
+    assert not (tmp_path / "lake").exists()
