@@ -49,7 +49,7 @@ class Place:
         """Bring what is new through raw into the typed table, and note what that cost."""
         steps: dict[str, Callable[[], object]] = {
             "raw": lambda: ingest.ingest(self.lake, self.export, DEVICE_INFO, day),
-            "typed": lambda: build.derive(self.lake, DEVICE_INFO, day),
+            "typed": lambda: build.build_table_day(self.lake, DEVICE_INFO, day),
         }
         for name, step in steps.items():
             wall, cpu = time.perf_counter(), time.process_time()

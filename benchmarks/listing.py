@@ -19,8 +19,8 @@ from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.export import AzureExport
 from defender_assets.core.export.blobs import day_prefix
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.core.tables import build
@@ -85,12 +85,12 @@ def main(arguments: list[str]) -> None:
         for day in days:
             for table in TABLES:
                 ingest.ingest(lake, export, table, day)
-                build.derive(lake, table, day)
+                build.build_table_day(lake, table, day)
             for derived in DERIVED:
-                rebuild_day(lake, derived, day)
+                build_partition(lake, derived, day)
         ways: dict[str, Callable[[], object]] = {
             "bare listing": lambda: bare(export, options.tenants, days),
-            "tick": lambda: survey(lake, export, days),
+            "tick": lambda: find_stale_days(lake, export, days),
         }
         spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         held = [held_mb()]

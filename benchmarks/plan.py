@@ -102,7 +102,7 @@ def parse_rate(root: Path, devices: int) -> float:
     for lake in (Lake(str(root / "warming"), LAKE_TABLES), Lake(str(root / "lake"), LAKE_TABLES)):
         before = _cpu()
         ingest.ingest(lake, export, DEVICE_INFO, DAY)
-        report = build.derive(lake, DEVICE_INFO, DAY)
+        report = build.build_table_day(lake, DEVICE_INFO, DAY)
         spent = _cpu() - before
         print(f"  {size / 1e6:.0f} MB, {report.rows} records, {spent:.1f} CPU s")
     return size / 1e6 / spent

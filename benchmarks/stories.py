@@ -19,10 +19,10 @@ import polars as pl
 
 from benchmarks.clusters import Alert, Quality, quality
 from defender_assets.catalog import DERIVED, LAKE_TABLES
-from defender_assets.core.components import components
 from defender_assets.core.export import DirectoryExport
+from defender_assets.core.identifiers import connected_components
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import TABLES
 from defender_assets.core.tables import build
@@ -58,9 +58,9 @@ def run_pipeline(scenario: Scenario, folder: Path) -> Lake:
         day = scenario.start + timedelta(days=number)
         for table in TABLES:
             ingest.ingest(lake, export, table, day)
-            build.derive(lake, table, day)
+            build.build_table_day(lake, table, day)
         for derived in DERIVED:
-            rebuild_day(lake, derived, day)
+            build_partition(lake, derived, day)
     return lake
 
 
@@ -92,7 +92,7 @@ def _tied(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str]:
     )
     pairs = pairs.filter(pl.col("other").is_not_null() & (pl.col("gap") <= (window or _EVER)))
     ties = (((t, a), (t, b)) for t, a, b in pairs.select("tenant_id", "alert_id", "other").iter_rows())
-    return {alert: min(group)[1] for group in components(ties) for alert in group}
+    return {alert: min(group)[1] for group in connected_components(ties) for alert in group}
 
 
 def measure(scenario: Scenario, warm_up: int) -> dict[str, Quality]:

@@ -38,7 +38,7 @@ def ours(step: str, root: Path, table: Table) -> None:
     if step.startswith("account"):
         ingest.ingest(lake, export, table, DAY)
     if "typed" in step:
-        report = build.derive(lake, table, DAY)
+        report = build.build_table_day(lake, table, DAY)
         assert report.balanced, report  # noqa: S101 (a wrong result is no measurement)
 
 

@@ -19,8 +19,8 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import compaction
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.maintenance import maintain
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import DEVICE_INFO, TABLES
 from defender_assets.core.tables import build
@@ -62,7 +62,7 @@ class Site:
     def work(self, day: date) -> None:
         """What a run does about an append, without leads and stories."""
         ingest.ingest(self.lake, self.export, DEVICE_INFO, day)
-        build.derive(self.lake, DEVICE_INFO, day)
+        build.build_table_day(self.lake, DEVICE_INFO, day)
 
 
 def heartbeat(day: date, hour: int, number: int) -> bytes:
@@ -83,9 +83,9 @@ def heartbeat(day: date, hour: int, number: int) -> bytes:
 def measure(site: Site, phase: str, ticks: int) -> None:
     """Time ticks: more than a checkpoint's interval of them, for the cost goes up and down with it."""
     steps: Mapping[str, Callable[[], object]] = {
-        "survey": lambda: survey(site.lake, site.export, [*EARLIER, DAY]),
+        "survey": lambda: find_stale_days(site.lake, site.export, [*EARLIER, DAY]),
         "raw": lambda: ingest.ingest(site.lake, site.export, DEVICE_INFO, DAY),
-        "typed": lambda: build.derive(site.lake, DEVICE_INFO, DAY),
+        "typed": lambda: build.build_table_day(site.lake, DEVICE_INFO, DAY),
     }
     timings = site.timings.setdefault(phase, {name: [] for name in [*steps, "tick"]})
     for _ in range(ticks):
@@ -120,9 +120,9 @@ def main(arguments: list[str]) -> None:
             site.append(day)
             for table in TABLES:
                 ingest.ingest(site.lake, site.export, table, day)
-                build.derive(site.lake, table, day)
+                build.build_table_day(site.lake, table, day)
             for derived in DERIVED:
-                rebuild_day(site.lake, derived, day)
+                build_partition(site.lake, derived, day)
         measure(site, "warm-up", 5)
         site.timings.clear()
         measure(site, "start of the day", options.ticks)

@@ -9,7 +9,7 @@ from functools import partial
 
 from defender_assets.core.lake.table_spec import Compaction, TableSpec, Upstream
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, build_leads
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable
 from defender_assets.core.schemas import (
@@ -101,7 +101,7 @@ DAILY = tuple(table.name for table in LAKE_TABLES if table.daily)
 SPECS: Mapping[str, TableSpec] = {table.name: table for table in LAKE_TABLES}
 
 
-def derived_tables(judgement: Judgement) -> tuple[DerivedTable, ...]:
+def derived_tables(scoring: ScoringConfig) -> tuple[DerivedTable, ...]:
     """Return DERIVED, with the leads scored and muted as the team configured."""
-    leads = replace(LEADS, build=partial(LEADS.build, judgement=judgement))
+    leads = replace(LEADS, build=partial(LEADS.build, scoring=scoring))
     return (leads, *DERIVED[1:])

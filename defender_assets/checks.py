@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.core.pipeline.staleness import survey
-from defender_assets.core.quality.check_outcome import SAMPLES, Finding
+from defender_assets.core.pipeline.staleness import find_stale_days
+from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.tables.build import TypedReport
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.jobs import PARTITION_TAG, STALE_DAYS
-from defender_assets.resources import ExportResource, LakeResource, told_plainly
+from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Check:
         """Return the check for an asset."""
         return dg.AssetCheckSpec(self.name, asset=asset, blocking=self.blocking, description=self.description)
 
-    def result(self, asset: str, findings: Mapping[date, Finding]) -> dg.AssetCheckResult:
+    def result(self, asset: str, findings: Mapping[date, CheckOutcome]) -> dg.AssetCheckResult:
         """Return what was found on the days of a run."""
         failed = {day: found for day, found in findings.items() if not found.passed}
         told = failed or findings
@@ -111,7 +111,7 @@ COMPLETENESS = Check(
 )
 
 
-def balance_of_lines(report: TypedReport) -> Finding:
+def balance_of_lines(report: TypedReport) -> CheckOutcome:
     """Return the line balance of a day's run."""
     tally = report.tally
     facts = {
@@ -126,8 +126,8 @@ def balance_of_lines(report: TypedReport) -> Finding:
     }
     if report.balanced:
         told = f"{tally.good} good, {tally.quarantined} quarantined, {tally.blank} blank"
-        return Finding(passed=True, summary=f"{counted(tally.lines, 'line')}: {told}.", facts=facts)
-    return Finding(
+        return CheckOutcome(passed=True, summary=f"{pluralize(tally.lines, 'line')}: {told}.", facts=facts)
+    return CheckOutcome(
         passed=False,
         summary="Lines or records are unaccounted for. Raw holds every byte: run `rebuild_day`, and report it.",
         facts=facts,
@@ -151,10 +151,10 @@ def stale_days_check(start: date, lookback_days: int) -> dg.AssetChecksDefinitio
     ) -> dg.AssetCheckResult:
         today = datetime.now(UTC).date()
         days = [day for day in (today - timedelta(days=back) for back in range(1, lookback_days + 1)) if day >= start]
-        with told_plainly(lake):
-            behind = survey(lake, export, days)
+        with user_facing_errors(lake):
+            behind = find_stale_days(lake, export, days)
         told = {day.day.isoformat(): f"{day.describe()}; {_last_run(context.instance, day.day)}" for day in behind}
-        looked_at = counted(len(days), "day")
+        looked_at = pluralize(len(days), "day")
         return dg.AssetCheckResult(
             passed=not told,
             severity=dg.AssetCheckSeverity.WARN,

@@ -26,12 +26,16 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     sweep = sweep_job(settings.start_date, handed)
     maintenance = maintenance_job(handed)
     return dg.Definitions(
-        assets=all_assets(settings.start_date, lake, settings.judgement),
+        assets=all_assets(settings.start_date, lake, settings.scoring),
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[stale_days_check(settings.start_date, settings.lookback_days)],
         sensors=[
             new_blobs_sensor(sweep, settings.start_date, settings.lookback_days),
-            *([notify_sensor(settings.notifying, settings.lookback_days)] if settings.notifying.webhooks else []),
+            *(
+                [notify_sensor(settings.notifications, settings.lookback_days)]
+                if settings.notifications.webhooks
+                else []
+            ),
         ],
         schedules=[daily_sweep(sweep), hourly_check(), hourly_maintenance(maintenance)],
         resources=handed,

@@ -11,7 +11,7 @@ import dagster as dg
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import DefenderAssetsError, SettingsError, scrub
+from defender_assets.core.errors import DefenderAssetsError, SettingsError, redact
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
 
@@ -20,7 +20,7 @@ LakeResource = dg.ResourceParam[Lake]
 
 
 @contextmanager
-def told_plainly(lake: Lake) -> Iterator[None]:
+def user_facing_errors(lake: Lake) -> Iterator[None]:
     """Turn errors of the export and the lake into failures of one line without a secret."""
     try:
         yield
@@ -28,4 +28,4 @@ def told_plainly(lake: Lake) -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=not isinstance(error, SettingsError)) from None
     except (DeltaError, PolarsError, OSError) as error:
         secrets = lake.account.secrets if lake.account else ()
-        raise dg.Failure(f"{type(error).__name__}: {scrub(str(error), secrets)[:1000]}") from None
+        raise dg.Failure(f"{type(error).__name__}: {redact(str(error), secrets)[:1000]}") from None

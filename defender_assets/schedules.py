@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from defender_assets.core.errors import LakeError
-from defender_assets.core.lake.maintenance import let_old_days_leave, maintain
+from defender_assets.core.lake.maintenance import apply_retention, maintain
 from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import LakeResource
 
@@ -41,7 +41,7 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
     def maintain_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
         failed = []
         try:
-            for name, rows in let_old_days_leave(lake).items():
+            for name, rows in apply_retention(lake).items():
                 context.log.info("%s: %d rows of old days left", name, rows)
         except LakeError as error:
             failed.append(str(error))

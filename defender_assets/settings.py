@@ -17,11 +17,11 @@ from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.azure import lake_uri as lake_uris
 from defender_assets.core.azure.account import AzureAccount, from_account_url, from_connection_string
 from defender_assets.core.azure.lake_uri import azure_lake, is_address, local_lake
-from defender_assets.core.errors import SettingsError, looks_secret, quoted
+from defender_assets.core.errors import SettingsError, contains_secret, quoted
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.leads.risk import Judgement, muting, weights
-from defender_assets.outputs.notifications import Notifying, notifying, webhooks
+from defender_assets.core.leads.risk import ScoringConfig, muting, weights
+from defender_assets.outputs.notifications import NotificationConfig, notification_config, webhooks
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"
@@ -74,8 +74,8 @@ class Settings:
     retention_days: int | None = None
     risk_weights: Path | None = None
     muted: Path | None = None
-    judgement: Judgement = field(default_factory=Judgement)
-    notifying: Notifying = field(default_factory=Notifying)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    notifications: NotificationConfig = field(default_factory=NotificationConfig)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def export(self) -> Export:
@@ -91,7 +91,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return every text that must never be shown."""
-        holders = (self.export_account, self.lake_account, *self.notifying.webhooks)
+        holders = (self.export_account, self.lake_account, *self.notifications.webhooks)
         return tuple(secret for holder in holders if holder for secret in holder.secrets)
 
 
@@ -126,11 +126,11 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         ),
         risk_weights=team.get(RISK_WEIGHTS),
         muted=team.get(MUTED),
-        judgement=Judgement(
+        scoring=ScoringConfig(
             weights.load_weights(team[RISK_WEIGHTS]) if RISK_WEIGHTS in team else weights.packaged_weights(),
             muting.load_mutes(team[MUTED]) if MUTED in team else (),
         ),
-        notifying=notifying(values),
+        notifications=notification_config(values),
         origins=origins,
     )
 
@@ -170,7 +170,7 @@ def _export_dir(values: Mapping[str, str]) -> Path:
 
 def _path(name: str, text: str) -> Path:
     """Return the path that a setting names, unless it looks like a secret: any text is a path, and paths are shown."""
-    if looks_secret(text):
+    if contains_secret(text):
         raise SettingsError(
             f"{name} holds a key, a signature or a webhook's address: an account's belongs into {CONNECTION_STRING} or "
             f"{LAKE_CONNECTION_STRING}, a webhook's into {TEAMS_WEBHOOK} or {SLACK_WEBHOOK}"

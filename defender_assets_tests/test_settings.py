@@ -11,7 +11,7 @@ from dagster._core.secrets.env_file import get_env_var_dict
 from defender_assets.core.azure.account import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.export import AzureExport, DirectoryExport
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.settings import VARIABLES, Settings, load_settings
 
 KEY = base64.b64encode(b"a key that belongs to nobody at all, but looks like a real one..").decode()
@@ -105,7 +105,7 @@ def test_relative_paths_are_below_the_working_directory_and_others_stay(tmp_path
 def test_connection_strings_are_taken_as_the_portal_gives_them(text: str, name: str, endpoint: str) -> None:
     account = account_of(text)
     assert (account.name, account.endpoint, account.key, account.sas) == (name, endpoint, KEY, None)
-    assert account.way_in == "account key"
+    assert account.auth_method == "account key"
 
 
 @pytest.mark.parametrize("question", ["", "?"])
@@ -121,7 +121,7 @@ def test_a_shared_access_signature_is_taken_whole(head: str, question: str) -> N
     for text in (f"{head};SharedAccessSignature={question}{SAS}", f"SharedAccessSignature={question}{SAS};{head}"):
         account = account_of(text)
         assert (account.name, account.endpoint) == ("acc", "https://acc.blob.core.windows.net")
-        assert (account.key, account.sas, account.way_in) == (None, SAS, "shared access signature")
+        assert (account.key, account.sas, account.auth_method) == (None, SAS, "shared access signature")
 
 
 @pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "usedevelopmentstorage=TRUE;"])
@@ -328,9 +328,9 @@ def test_the_files_of_a_team_lie_below_the_working_directory(tmp_path: Path) -> 
     (tmp_path / "muted.toml").write_text('[[mute]]\nname = "n"\nreason = "r"\ntitle = "t"\n')
     settings = load(DEFENDER_RISK_WEIGHTS="risk.toml", DEFENDER_MUTED="muted.toml")
     assert (settings.risk_weights, settings.muted) == (tmp_path / "risk.toml", tmp_path / "muted.toml")
-    assert settings.judgement.weights["severity"]["high"] == 50
-    assert [mute.name for mute in settings.judgement.mutes] == ["n"]
-    assert load().judgement == Judgement()
+    assert settings.scoring.weights["severity"]["high"] == 50
+    assert [mute.name for mute in settings.scoring.mutes] == ["n"]
+    assert load().scoring == ScoringConfig()
 
 
 @pytest.mark.parametrize("variable", ["DEFENDER_RISK_WEIGHTS", "DEFENDER_MUTED"])

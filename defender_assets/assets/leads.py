@@ -10,17 +10,17 @@ from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wan
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, STORIES, derived_tables
 from defender_assets.checks import COMPLETENESS
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.leads.risk import Judgement
-from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, rebuild_day
+from defender_assets.core.leads.risk import ScoringConfig
+from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.metadata.reports import Metadata, brief_metadata, derived_metadata, leads_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
 from defender_assets.partitions import look_back
-from defender_assets.resources import LakeResource, told_plainly
+from defender_assets.resources import LakeResource, user_facing_errors
 
 
 @dataclass(frozen=True)
-class _Face:
+class AssetPresentation:
     """What the UI shows of a table: its description, the document, the columns of a preview, and what a run adds.
 
     The catalog shows the beginning of a description as it is written: Markdown stands behind its first paragraph only.
@@ -32,8 +32,8 @@ class _Face:
     told: Callable[[DerivedReport, date], Metadata] = lambda _report, _day: {}
 
 
-_FACES = {
-    LEADS.name: _Face(
+PRESENTATIONS = {
+    LEADS.name: AssetPresentation(
         "One row per alert that was new or changed on the day, with the device as it was at the alert, the "
         "entities of its evidence, and a risk score with its reasons.\n\nReads the alerts of 30 days back and the "
         "devices of 7 days back. The current state of a lead is its row in the latest partition.",
@@ -41,20 +41,20 @@ _FACES = {
         ("risk_score", "severity", "title", "device_name", "alert_time", "change"),
         leads_metadata,
     ),
-    STORIES.name: _Face(
+    STORIES.name: AssetPresentation(
         "Leads of any product, within a tenant, that hardly share by chance what they share (user, device, file, "
         "address, mail, app) within 24 hours.\n\nReads the leads of 7 days back. `story_id` stays with the part that "
         "holds the story's first lead.",
         "leads.md",
         ("score", "severity", "title", "first_alert_time", "last_alert_time"),
     ),
-    FINDINGS.name: _Face(
+    FINDINGS.name: AssetPresentation(
         "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event's JSON text.\n\n"
         "`defender-assets ocsf --day D` writes them as NDJSON. A muted lead is Suppressed, not left out.",
         "ocsf.md",
         ("severity_id", "finding_uid", "activity_id", "status_id", "time", "event_uid"),
     ),
-    BRIEFS.name: _Face(
+    BRIEFS.name: AssetPresentation(
         "The day as one page to read: leads by severity, product and hour, stories as timelines, the leads to look "
         "at first with their reasons, the devices most hit, and how sound the data are.\n\n`defender-assets brief "
         "--day D --out FILE` writes it. The file needs no network and runs nothing; text of the alerts is escaped.",
@@ -65,14 +65,14 @@ _FACES = {
 }
 
 
-def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake, judgement: Judgement) -> list[dg.AssetsDefinition]:
+def derived_assets(days: dg.DailyPartitionsDefinition, lake: Lake, scoring: ScoringConfig) -> list[dg.AssetsDefinition]:
     """Return the leads, as the team judges them, and what is made of them."""
-    return [_derived_asset(derived, days, lake) for derived in derived_tables(judgement)]
+    return [_derived_asset(derived, days, lake) for derived in derived_tables(scoring)]
 
 
 def _derived_asset(derived: DerivedTable, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
     checks = [COMPLETENESS] if derived.name == LEADS.name else []
-    face = _FACES[derived.name]
+    face = PRESENTATIONS[derived.name]
 
     @dg.asset(
         name=derived.name,
@@ -93,8 +93,8 @@ def _derived_asset(derived: DerivedTable, days: dg.DailyPartitionsDefinition, st
     def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
         found = {}
         for day in days_of(context):
-            with told_plainly(lake):
-                report = rebuild_day(lake, derived, day, force=wants_refresh(context, config))
+            with user_facing_errors(lake):
+                report = build_partition(lake, derived, day, force=wants_refresh(context, config))
             if checks:
                 found[day] = completeness(report.rows)
             metadata = derived_metadata(report, face.preview, face.told(report, day))

@@ -12,7 +12,7 @@ from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import RAW_COLUMNS, TABLES, Table
 from defender_assets.metadata.reports import raw_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
-from defender_assets.resources import ExportResource, LakeResource, told_plainly
+from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
 
 def raw_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
@@ -44,7 +44,7 @@ def _raw_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake) 
         take = ingest.refresh if wants_refresh(context, config) else ingest.ingest
         balances = {}
         for day in days_of(context):
-            with told_plainly(lake):
+            with user_facing_errors(lake):
                 report = take(lake, export, table, day)
                 balances[day] = byte_balance(lake, table, day, report.listed, report.pending, datetime.now(UTC))
             context.add_asset_metadata(raw_metadata(report), partition_key=day.isoformat())

@@ -10,15 +10,15 @@ from defender_assets.assets.runs import OWNERS, RETRIES, RunConfig, days_of, wan
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check, balance_of_lines
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.quality.check_outcome import Finding
+from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness, quiet_or_broken
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
-from defender_assets.core.tables.build import TypedReport, derive
-from defender_assets.core.tables.daily_summary import glimpse
+from defender_assets.core.tables.build import TypedReport, build_table_day
+from defender_assets.core.tables.daily_summary import summarize_day
 from defender_assets.metadata.reports import counts_table, table_preview, typed_metadata
 from defender_assets.metadata.specs import spec_metadata, spec_tags
-from defender_assets.resources import LakeResource, told_plainly
+from defender_assets.resources import LakeResource, user_facing_errors
 
 
 def typed_assets(days: dg.DailyPartitionsDefinition, lake: Lake) -> list[dg.AssetsDefinition]:
@@ -47,12 +47,12 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         ),
     )
     def typed_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
-        found: dict[Check, dict[date, Finding]] = {check: {} for check in _checks(table)}
+        found: dict[Check, dict[date, CheckOutcome]] = {check: {} for check in _checks(table)}
         for day in days_of(context):
-            with told_plainly(lake):
-                report = derive(lake, table, day, rebuild=wants_refresh(context, config))
+            with user_facing_errors(lake):
+                report = build_table_day(lake, table, day, rebuild=wants_refresh(context, config))
                 opening = lake.open(table.name)
-                rows, seen = row_count(opening, day), glimpse(opening, table, day)
+                rows, seen = row_count(opening, day), summarize_day(opening, table, day)
                 for check, look in _checks(table).items():
                     found[check][day] = look(lake, table, day, report)
             context.add_asset_metadata(typed_metadata(table, report, rows, seen), partition_key=day.isoformat())
@@ -61,9 +61,9 @@ def _typed_asset(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
     return typed_asset
 
 
-def _checks(table: Table) -> dict[Check, Callable[[Lake, Table, date, TypedReport], Finding]]:
+def _checks(table: Table) -> dict[Check, Callable[[Lake, Table, date, TypedReport], CheckOutcome]]:
     """Return the checks of a typed table and how each is answered."""
-    checks: dict[Check, Callable[[Lake, Table, date, TypedReport], Finding]] = {
+    checks: dict[Check, Callable[[Lake, Table, date, TypedReport], CheckOutcome]] = {
         LINE_BALANCE: lambda _lake, _table, _day, report: balance_of_lines(report),
         FRESHNESS: lambda lake, table, day, _: freshness(lake, table, day, datetime.now(UTC)),
         DRIFT: lambda lake, table, day, _: drift(lake, table, day),
@@ -93,7 +93,7 @@ def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.As
         ),
     )
     def quarantined_records(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
-        with told_plainly(lake):
+        with user_facing_errors(lake):
             lines = lake.read(QUARANTINE).filter(pl.col("export_date").is_in(days_of(context)))
             shown = lines.select("export_date", "table_name", "reason", "detail", "byte_offset", "blob").collect()
         for day in days_of(context):

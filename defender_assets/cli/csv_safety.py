@@ -1,6 +1,6 @@
 """Text that an attacker may have written, made harmless for a spreadsheet. For terminals: `core.hostile`."""
 
-from defender_assets.core.hostile import visible
+from defender_assets.core.text import escape_control_chars
 
 # Spreadsheets take cells for formulas that begin with one of these, in full width too (OWASP, "CSV Injection")
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 (the full-width forms are meant)
@@ -13,4 +13,4 @@ def spreadsheet_cell(text: str) -> str:
     "'  =cmd|' /C calc'!A0"
     """
     bare = text.lstrip(" \xa0\u200b\ufeff")
-    return f"'{visible(text)}" if bare.startswith(_FORMULA) else visible(text)
+    return f"'{escape_control_chars(text)}" if bare.startswith(_FORMULA) else escape_control_chars(text)

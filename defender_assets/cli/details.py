@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from defender_assets.cli.output import Cells, cell_text, console, table
-from defender_assets.core.hostile import visible
+from defender_assets.core.text import escape_control_chars
 
 Row = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ def show_heading(title: str) -> None:
     """Print the heading of what follows."""
     from rich.text import Text
 
-    console().print(Text(visible(_capitalized(title)), style="italic"))
+    console().print(Text(escape_control_chars(_capitalized(title)), style="italic"))
 
 
 def show_lines(lines: Iterable[str]) -> None:
@@ -75,7 +75,7 @@ def show_lines(lines: Iterable[str]) -> None:
     from rich.text import Text
 
     for line in lines:
-        console().print(Text(visible(line)), soft_wrap=True)
+        console().print(Text(escape_control_chars(line)), soft_wrap=True)
 
 
 def _field(name: str) -> Any:

@@ -10,14 +10,14 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from defender_assets.core.errors import DefenderAssetsError, scrub
-from defender_assets.core.hostile import visible
+from defender_assets.core.errors import DefenderAssetsError, redact
+from defender_assets.core.text import escape_control_chars
 
 if TYPE_CHECKING:
     from defender_assets.settings import Settings
 
 
-class Complaint(click.ClickException):
+class CliError(click.ClickException):
     """One line that says what is wrong and how to mend it."""
 
     exit_code = 2
@@ -39,7 +39,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except DefenderAssetsError as error:
             settings = _settings()
-            raise Complaint(_one_line(str(error), settings.secrets if settings else ())) from None
+            raise CliError(_one_line(str(error), settings.secrets if settings else ())) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 (shown as a traceback, but without secrets)
@@ -54,17 +54,17 @@ def complain(text: str, secrets: tuple[str, ...]) -> None:
 def _refuse(error: Exception) -> NoReturn:
     from azure.core.exceptions import AzureError
 
-    from defender_assets.core.azure.errors import explain
+    from defender_assets.core.azure.errors import describe_error
 
     settings = _settings()
     secrets = settings.secrets if settings else ()
     account = (settings.lake_account or settings.export_account) if settings else None
     if isinstance(error, AzureError) and account:
-        raise Complaint(_one_line(explain(account, "reach the account", error), secrets)) from None
+        raise CliError(_one_line(describe_error(account, "reach the account", error), secrets)) from None
     if isinstance(error, OSError) and error.strerror:
         where = error.filename or "standard output"
         told = f"{where} cannot be written ({error.strerror}): name another place, or free space there"
-        raise Complaint(_one_line(told, secrets)) from None
+        raise CliError(_one_line(told, secrets)) from None
     for line in traceback.format_exception(error):
         for text in line.splitlines():
             indent = text[: len(text) - len(text.lstrip())]
@@ -74,7 +74,7 @@ def _refuse(error: Exception) -> NoReturn:
 
 
 def _one_line(text: str, secrets: tuple[str, ...]) -> str:
-    return visible(scrub(text, secrets))
+    return escape_control_chars(redact(text, secrets))
 
 
 def _settings() -> "Settings | None":

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
-from defender_assets.cli.errors import Complaint, complain
+from defender_assets.cli.errors import CliError, complain
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import say
 from defender_assets.core.errors import SettingsError
@@ -52,7 +52,7 @@ def init(
 
     target = Path(".env")
     if target.exists() and not force:
-        raise Complaint(
+        raise CliError(
             f"{target.resolve()} is there already: change it by hand, or --force replaces it and keeps the old one"
         )
     kept = _others(target, (*settings.EXPORT_CHOICES, settings.LAKE_URI, settings.START_DATE))
@@ -109,7 +109,7 @@ def _secret() -> str:
     if not sys.stdin.isatty():
         text = sys.stdin.readline().strip()
         if not text:
-            raise Complaint("no connection string was piped in: it is expected on the first line of standard input")
+            raise CliError("no connection string was piped in: it is expected on the first line of standard input")
         return text
     while True:
         text = str(click.prompt("Connection string (not shown)", hide_input=True)).strip()
@@ -139,7 +139,7 @@ def _remove(demo: Path) -> None:
     try:
         remove(demo)
     except OSError as error:
-        raise Complaint(f"{error.filename} cannot be removed ({error.strerror}): remove {demo} by hand") from None
+        raise CliError(f"{error.filename} cannot be removed ({error.strerror}): remove {demo} by hand") from None
 
 
 def _keep_apart_from_the_demo(lake_uri: str) -> None:
@@ -148,7 +148,7 @@ def _keep_apart_from_the_demo(lake_uri: str) -> None:
 
     demo = left_in(Path.cwd())
     if demo is not None and Path(lake_uri).expanduser().resolve() == (demo / LAKE).resolve():
-        raise Complaint(
+        raise CliError(
             f"{demo / LAKE} holds the demo's made-up alerts: remove {demo}, or name another place for the tables"
         )
 

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from defender_assets.cli.errors import Complaint
+from defender_assets.cli.errors import CliError
 from defender_assets.cli.output import Cells, say, write_csv, write_json, write_table
 from defender_assets.core.errors import LakeError
-from defender_assets.core.hostile import visible
+from defender_assets.core.text import escape_control_chars
 
 if TYPE_CHECKING:
     import polars as pl
 
     from defender_assets.core.lake.lake import Lake
-    from defender_assets.core.raw.source_lines import Original
+    from defender_assets.core.raw.source_lines import SourceLine
 
 SHOWN_OF_MANY = 5
 
@@ -80,20 +80,22 @@ class Reading:
         ids = list(dict.fromkeys((row["tenant_id"], row[identity]) for row in found))
         several = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
         if not ids:
-            raise Complaint(
-                f"no {what} begins with '{visible(asked)}' in {self.lake.describe()}: `defender-assets {several}` "
-                "shows the ids"
+            raise CliError(
+                f"no {what} begins with '{escape_control_chars(asked)}' in {self.lake.describe()}: "
+                f"`defender-assets {several}` shows the ids"
             )
         if len(ids) > 1:
             some = ", ".join(of[:12] for _, of in ids[:SHOWN_OF_MANY])
-            raise Complaint(f"{len(ids)} {several} begin with '{visible(asked)}', such as {some}: give more of the id")
+            raise CliError(
+                f"{len(ids)} {several} begin with '{escape_control_chars(asked)}', such as {some}: give more of the id"
+            )
         return found
 
-    def originals(self, sources: Iterable[Mapping[str, Any]] | None) -> "list[Original]":
+    def fetch_source_lines(self, sources: Iterable[Mapping[str, Any]] | None) -> "list[SourceLine]":
         """Return the lines of the export behind the sources."""
-        from defender_assets.core.raw.source_lines import originals
+        from defender_assets.core.raw.source_lines import fetch_source_lines
 
-        return originals(self.lake, sources or [])
+        return fetch_source_lines(self.lake, sources or [])
 
 
 def picked(rows: "pl.LazyFrame", asked: Mapping[str, str | None]) -> "pl.LazyFrame":
@@ -101,7 +103,7 @@ def picked(rows: "pl.LazyFrame", asked: Mapping[str, str | None]) -> "pl.LazyFra
     from defender_assets.outputs.queries import filters
 
     ways = {
-        "severity": filters.at_least,
+        "severity": filters.min_severity,
         "product": filters.of_product,
         "device": filters.on_device,
         "user": filters.by_user,

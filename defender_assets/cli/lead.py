@@ -40,7 +40,7 @@ def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
         .filter(pl.col("tenant_id") == row["tenant_id"], pl.col("lead_ids").list.contains(row["lead_id"]))
         .select("story_id", "score", "lead_count", "title"),
     ).to_dicts()
-    lines = reading.originals(row["sources"]) if raw else []
+    lines = reading.fetch_source_lines(row["sources"]) if raw else []
     if output_format == "json":
         found = {"lead": row, "versions": versions, "stories": stories}
         click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))

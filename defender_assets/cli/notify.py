@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from defender_assets.cli.errors import Complaint
+from defender_assets.cli.errors import CliError
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 if TYPE_CHECKING:
-    from defender_assets.outputs.notifications.incidents import Health
+    from defender_assets.outputs.notifications.incidents import Incidents
     from defender_assets.settings import Settings
 
 
@@ -29,23 +29,26 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
     from defender_assets.settings import load_settings
 
     settings = load_settings()
-    if not settings.notifying.webhooks:
-        raise Complaint(
+    if not settings.notifications.webhooks:
+        raise CliError(
             "nobody is to be told: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"
         )
-    notifier, health = Notifier(settings.lake(), settings.notifying), _health(settings)
+    notifier, incidents = Notifier(settings.lake(), settings.notifications), _health(settings)
     if dry_run:
-        messages = list(notifier.preview(health))
+        messages = list(notifier.preview(incidents))
         if output_format == "json":
-            told = [{"destination": to, "notices": lines(notices), "payload": sent} for to, notices, sent in messages]
+            told = [
+                {"destination": to, "notices": lines(notifications), "payload": sent}
+                for to, notifications, sent in messages
+            ]
             click.echo(as_json(told))
             return
-        for destination, notices, _ in messages:
-            for line in lines(notices):
+        for destination, notifications, _ in messages:
+            for line in lines(notifications):
                 say(f"{destination}: {line}")
-        say(f"{counted(len(messages), 'message')} would be sent.")
+        say(f"{pluralize(len(messages), 'message')} would be sent.")
         return
-    reports = notifier.round(health)
+    reports = notifier.round(incidents)
     if output_format == "json":
         done = [
             {"destination": of.destination, "messages": of.messages, "notices": lines(of.sent), "problem": of.problem}
@@ -58,16 +61,16 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
     ctx.exit(1 if any(report.problem for report in reports) else 0)
 
 
-def _health(settings: "Settings") -> "Health":
+def _health(settings: "Settings") -> "Incidents":
     from datetime import UTC, datetime
 
-    from defender_assets.outputs.notifications.incidents import Health
+    from defender_assets.outputs.notifications.incidents import Incidents
 
     if not os.environ.get("DAGSTER_HOME"):
-        return Health()
+        return Incidents()
     import dagster as dg
 
-    from defender_assets.sensors.notifications import health_of
+    from defender_assets.sensors.notifications import find_incidents
 
     with dg.DagsterInstance.get() as instance:
-        return health_of(instance, datetime.now(UTC).date(), settings.lookback_days)
+        return find_incidents(instance, datetime.now(UTC).date(), settings.lookback_days)

@@ -8,7 +8,7 @@ import click
 from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import of_day
 from defender_assets.cli.output import opened, say
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 
 @click.command(short_help="Write leads as OCSF Detection Findings.")
@@ -29,7 +29,7 @@ def ocsf(*, day: date | None, out: Path | None) -> None:
         for event in events:
             file.write(_ascii(event) + "\n")
     if out:
-        say(f"{counted(len(events), 'event')}: {out}")
+        say(f"{pluralize(len(events), 'event')}: {out}")
     elif events.is_empty():
         # standard output holds events and nothing else
         say(f"No events in {reading.lake.describe()}.{reading.why_empty()}", stderr=True)

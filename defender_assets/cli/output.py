@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from defender_assets.cli.csv_safety import spreadsheet_cell
-from defender_assets.core.hostile import visible
+from defender_assets.core.text import escape_control_chars
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,7 +46,7 @@ def say(text: str, style: str = "", *, stderr: bool = False) -> None:
     """Print prose: control characters visible, lines broken by the terminal and nobody else."""
     from rich.text import Text
 
-    lines = "\n".join(visible(line) for line in text.split("\n"))
+    lines = "\n".join(escape_control_chars(line) for line in text.split("\n"))
     console(stderr=stderr).print(Text(lines, style=style), soft_wrap=True)
 
 
@@ -135,7 +135,7 @@ def cell_text(value: object) -> str:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return ", ".join(cell_text(item) for item in value)
-    return visible(str(value))
+    return escape_control_chars(str(value))
 
 
 def hour_of(path: str) -> str:

@@ -7,7 +7,7 @@ import click
 from defender_assets.cli.lake_reader import Reading
 from defender_assets.cli.options import limit, of_day, output_format
 from defender_assets.cli.output import Cells, hour_of
-from defender_assets.core.hostile import visible_bytes
+from defender_assets.core.text import visible_bytes
 
 ROWS_OF_A_TABLE = 25
 BYTES_SHOWN = 120

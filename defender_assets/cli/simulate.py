@@ -14,7 +14,7 @@ import click
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import console, say, table
 from defender_assets.core.errors import ExportError, SettingsError
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 if TYPE_CHECKING:
     from defender_assets.core.azure.account import AzureAccount
@@ -86,7 +86,7 @@ def simulate(  # noqa: PLR0913 (an option each)
         truth = truth or out / TRUTH
     else:
         account = _account()
-        new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.way_in})"
+        new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.auth_method})"
     if truth is not None:
         observed.write(truth)
     _tell(observed.as_dict(), new_bytes, where, truth)
@@ -119,7 +119,7 @@ def _account() -> "AzureAccount":
 def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "AzureAccount") -> int:
     from azure.core.exceptions import AzureError
 
-    from defender_assets.core.azure.errors import explain
+    from defender_assets.core.azure.errors import describe_error
     from defender_assets.core.azure.sas import WRITE
     from defender_assets.core.export import AzureExport
     from defender_assets.simulator import simulate as simulated
@@ -130,7 +130,7 @@ def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "Azure
         with account.service() as service:
             return write_account(observed.watch(simulated(scenario)), service)
     except AzureError as error:
-        raise ExportError(explain(account, "write append blobs", error, WRITE)) from None
+        raise ExportError(describe_error(account, "write append blobs", error, WRITE)) from None
     except ValueError as error:
         raise ExportError(str(error)) from None
 
@@ -161,9 +161,9 @@ def _tell(held: Mapping[str, Any], new_bytes: int, where: str, truth: Path | Non
     days = sorted({total["day"] for total in totals})
     span = ""
     if days:
-        span = f"{counted(len(held['alerts']), 'tenant')}, {days[0]} to {days[-1]}, "
-    alerts = counted(sum(held["alerts"].values()), "alert")
-    say(f"{span}{alerts}, {counted(len(held['campaigns']), 'campaign')}; {new_bytes:,} new bytes.")
+        span = f"{pluralize(len(held['alerts']), 'tenant')}, {days[0]} to {days[-1]}, "
+    alerts = pluralize(sum(held["alerts"].values()), "alert")
+    say(f"{span}{alerts}, {pluralize(len(held['campaigns']), 'campaign')}; {new_bytes:,} new bytes.")
     if truth is not None:
         with suppress(ValueError):
             truth = truth.relative_to(Path.cwd())

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from defender_assets.cli.details import show_heading, show_lines
 from defender_assets.cli.output import say
-from defender_assets.core.hostile import visible_bytes
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize, visible_bytes
 
 if TYPE_CHECKING:
-    from defender_assets.core.raw.source_lines import Original
+    from defender_assets.core.raw.source_lines import SourceLine
 
 
-def show_originals(lines: "Sequence[Original]", sources: Sequence[Mapping[str, Any]] | None) -> None:
+def show_originals(lines: "Sequence[SourceLine]", sources: Sequence[Mapping[str, Any]] | None) -> None:
     """Print each line below where it stands; control characters and what is no text show as escapes."""
     show_heading("lines as Microsoft wrote them")
     for line in lines:
@@ -21,15 +20,15 @@ def show_originals(lines: "Sequence[Original]", sources: Sequence[Mapping[str, A
     held = {(line.table, line.blob, line.byte_offset) for line in lines}
     missing = {(source["table"], source["blob"], source["byte_offset"]) for source in sources or []} - held
     if missing:
-        say(f"No longer in raw, older than DEFENDER_RETENTION_DAYS: {counted(len(missing), 'line')}.")
+        say(f"No longer in raw, older than DEFENDER_RETENTION_DAYS: {pluralize(len(missing), 'line')}.")
 
 
-def lines_as_json(lines: "Sequence[Original]") -> list[dict[str, Any]]:
+def lines_as_json(lines: "Sequence[SourceLine]") -> list[dict[str, Any]]:
     """Return the lines for JSON: as text where they are UTF-8, else in base64 as `line_base64`."""
     return [_as_json(line) for line in lines]
 
 
-def _as_json(line: "Original") -> dict[str, Any]:
+def _as_json(line: "SourceLine") -> dict[str, Any]:
     where = {
         "table": line.table,
         "blob": line.blob,

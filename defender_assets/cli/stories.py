@@ -9,7 +9,7 @@ import click
 from defender_assets.cli.lake_reader import Reading, picked
 from defender_assets.cli.options import DAY, limit, of_day, output_format, picks
 from defender_assets.cli.output import Cells, fitting
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 ROWS_OF_A_TABLE = 25
 PLURAL = {"address": "addresses"}
@@ -18,7 +18,7 @@ PLURAL = {"address": "addresses"}
 def ties(story: Mapping[str, Any]) -> list[str]:
     """Return what ties the story's leads together: how many users, files and so on."""
     kinds = [entity["kind"] for entity in story["shared_entities"] or []]
-    return [counted(kinds.count(kind), kind, PLURAL.get(kind)) for kind in sorted(set(kinds))]
+    return [pluralize(kinds.count(kind), kind, PLURAL.get(kind)) for kind in sorted(set(kinds))]
 
 
 CELLS: Cells = {

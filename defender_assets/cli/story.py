@@ -51,7 +51,7 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
         .sort("alert_time", "lead_id"),
     ).to_dicts()
     sources = [source for lead in leads for source in lead["sources"] or []]
-    lines = reading.originals(sources) if raw else []
+    lines = reading.fetch_source_lines(sources) if raw else []
     if output_format == "json":
         found = {"story": row, "versions": versions, "leads": leads}
         click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))

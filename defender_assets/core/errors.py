@@ -42,11 +42,11 @@ class LakeConflictError(LakeError):
     """Other writers won every round; nothing was written and a later try will do."""
 
 
-class UnbalancedError(DefenderAssetsError):
+class ReconciliationError(DefenderAssetsError):
     """Lines or records are unaccounted for: a bug of the reader. Nothing was committed; raw holds every byte."""
 
 
-def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the text on one line, without colours, secrets and whatever looks like a signature or key."""
     text = _COLOUR.sub("", text)
     for secret in secrets:
@@ -55,7 +55,7 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     return _SIGNED.sub(r"\g<name>\g<sep>***", " ".join(text.split()))
 
 
-def looks_secret(text: str) -> bool:
+def contains_secret(text: str) -> bool:
     """Return whether a text looks like a connection string, a key, a SAS or the address of a webhook."""
     return _SECRET.search(text) is not None
 
@@ -68,6 +68,6 @@ def quoted(value: str) -> str:
     >>> quoted("https://hooks.slack.com/services/T0/B0/x")
     'a text of 40 characters, not shown'
     """
-    if len(value) > _LONGEST_SHOWN or looks_secret(value):
+    if len(value) > _LONGEST_SHOWN or contains_secret(value):
         return f"a text of {len(value)} characters, not shown"
     return f"'{value}'"

@@ -1,7 +1,11 @@
-"""The keys: what names an alert in a frame, a lead, a story, a page of the portal. No table is read here."""
+"""Keys and identifiers: of alerts, leads, stories and portal pages; and connected components. No table is read here."""
 
 import hashlib
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
 from urllib.parse import quote
+
+Item = TypeVar("Item", bound=Hashable)
 
 ALERT_KEY = ("tenant_id", "AlertId")
 """What an alert is in every frame of the core: its tenant belongs to it."""
@@ -20,3 +24,18 @@ def stable_id(tenant_id: str, text: str) -> str:
 def portal_url(tenant_id: str, alert_id: str) -> str:
     """Return the alert's page in Microsoft's portal; whatever is unsafe in the identifiers is percent-encoded."""
     return f"https://security.microsoft.com/alerts/{quote(alert_id, safe='')}?tid={quote(tenant_id, safe='')}"
+
+
+def connected_components(links: Iterable[tuple[Item, Item]]) -> list[set[Item]]:
+    """Return the groups of items that are linked, directly or through others, in the order of their first links.
+
+    An item linked to itself alone is a group. The smaller of two groups joins the larger one, so that n items move at
+    most n log n times.
+    """
+    group_of: dict[Item, set[Item]] = {}
+    for link in links:
+        smaller, larger = sorted((group_of.setdefault(item, {item}) for item in link), key=len)
+        if smaller is not larger:
+            larger |= smaller
+            group_of.update(dict.fromkeys(smaller, larger))
+    return list({id(group): group for group in group_of.values()}.values())

@@ -13,13 +13,13 @@ Item = TypeVar("Item")
 
 
 @dataclass
-class Phases:
+class StageTimings:
     """Seconds by phase, in the order in which the phases first ended; a phase that comes again adds up."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[None]:
         """Count the block's time as the phase's; less what phases inside of it count themselves."""
         inside_before, begun = sum(self.seconds.values()), time.perf_counter()
         try:
@@ -32,14 +32,14 @@ class Phases:
         """Yield the items; the time that it takes to get them is the phase's."""
         iterator = iter(items)
         while True:
-            with self.phase(name):
+            with self.stage(name):
                 try:
                     item = next(iterator)
                 except StopIteration:
                     return
             yield item
 
-    def add(self, other: "Phases") -> None:
+    def add(self, other: "StageTimings") -> None:
         """Add the phases of another report."""
         for name, seconds in other.seconds.items():
             self._add(name, seconds)

@@ -11,7 +11,7 @@ from html import escape
 import dagster as dg
 
 from defender_assets.core.enums import SEVERITIES
-from defender_assets.core.hostile import visible
+from defender_assets.core.text import escape_control_chars
 
 WIDTH = 480
 ROW = 18
@@ -39,8 +39,9 @@ def bars(title: str, counts: Mapping[str, int], order: Sequence[str] = ()) -> dg
         top = 34 + number * ROW
         width = max(1, round(250 * counts[word] / longest))
         colour = _COLOURS.get(word, _PLAIN)
+        label = escape(escape_control_chars(word[:LABEL])[:LABEL])
         drawn.append(
-            f'<text x="148" y="{top + 11}" text-anchor="end">{escape(visible(word[:LABEL])[:LABEL])}</text>'
+            f'<text x="148" y="{top + 11}" text-anchor="end">{label}</text>'
             f'<rect x="156" y="{top}" width="{width}" height="{ROW - 5}" rx="2" fill="{colour}"/>'
             f'<text x="{162 + width}" y="{top + 11}">{counts[word]:,}</text>'
         )

@@ -11,13 +11,13 @@ import dagster as dg
 import polars as pl
 
 from defender_assets.core.enums import SEVERITIES
-from defender_assets.core.hostile import visible
 from defender_assets.core.pipeline.derived_table import DerivedReport
 from defender_assets.core.raw.ingest import RawReport
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 from defender_assets.core.tables.build import TypedReport
-from defender_assets.core.tables.daily_summary import LAGS, LONGER, Glimpse
-from defender_assets.core.timings import Phases
+from defender_assets.core.tables.daily_summary import LAGS, LONGER, DailySummary
+from defender_assets.core.text import escape_control_chars
+from defender_assets.core.timings import StageTimings
 from defender_assets.metadata.charts import bars, by_hour, picture
 
 Metadata = Mapping[str, dg.MetadataValue]
@@ -43,7 +43,7 @@ def raw_metadata(report: RawReport) -> Metadata:
         "blobs": dg.MetadataValue.int(len(report.listed)),
         "tenants": dg.MetadataValue.int(len({blob.tenant_id for blob in report.listed})),
         "replaced_blobs": dg.MetadataValue.int(report.replaced_blobs),
-        **_phases(report.phases),
+        **_phases(report.timings),
     }
 
 
@@ -52,7 +52,7 @@ def empty_metadata() -> Metadata:
     return {"day": dg.MetadataValue.text(NO_BLOBS), "dagster/partition_row_count": dg.MetadataValue.int(0)}
 
 
-def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: Glimpse) -> Metadata:
+def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: DailySummary) -> Metadata:
     """Return what became of the new lines, and the day so far: how late it came, pictures, the newest rows.
 
     The day is told whole, for Dagster plots and shows the last run of each, which may have had nothing to do.
@@ -64,13 +64,13 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: Gl
         "quarantined_lines": dg.MetadataValue.int(report.tally.quarantined),
         "blank_lines": dg.MetadataValue.int(report.tally.blank),
         "lines": dg.MetadataValue.int(report.tally.lines),
-        "values_that_did_not_fit": dg.MetadataValue.int(sum(report.tally.misfits.values())),
+        "values_that_did_not_fit": dg.MetadataValue.int(sum(report.tally.mismatches.values())),
         "parsed_up_to_batch": dg.MetadataValue.int(report.batch),
     }
     if seen.lag_median is not None and seen.lag_p95 is not None:
         metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(round(seen.lag_median, 3))
         metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(round(seen.lag_p95, 3))
-    metadata |= _phases(report.phases)
+    metadata |= _phases(report.timings)
     if seen.words:
         name, title = _PICTURES[table.name]
         metadata |= {
@@ -80,8 +80,8 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: Gl
         }
     if report.reasons:
         metadata["quarantine_reasons"] = counts_table("reason", "lines", report.reasons)
-    if report.tally.misfits:
-        metadata["unmapped_fields"] = counts_table("field", "values", report.tally.misfits)
+    if report.tally.mismatches:
+        metadata["unmapped_fields"] = counts_table("field", "values", report.tally.mismatches)
     return metadata
 
 
@@ -95,7 +95,7 @@ def derived_metadata(report: DerivedReport, preview: tuple[str, ...], told: Meta
         **told,
         "built_from_version": dg.MetadataValue.int(report.version),
         "written_by_this_run": dg.MetadataValue.bool(report.written),
-        **_phases(report.phases),
+        **_phases(report.timings),
         "preview": table_preview(report.rows.select(preview).sort(preview[0], descending=True, nulls_last=True)),
     }
 
@@ -139,11 +139,11 @@ def _came(report: RawReport) -> Metadata:
     return {"day": dg.MetadataValue.text(words)}
 
 
-def _phases(phases: Phases) -> Metadata:
+def _phases(timings: StageTimings) -> Metadata:
     """Return the seconds of the whole and of each phase."""
     return {
-        "seconds": dg.MetadataValue.float(round(phases.total, 3)),
-        **{f"seconds_{name}": dg.MetadataValue.float(round(took, 3)) for name, took in phases.seconds.items()},
+        "seconds": dg.MetadataValue.float(round(timings.total, 3)),
+        **{f"seconds_{name}": dg.MetadataValue.float(round(took, 3)) for name, took in timings.seconds.items()},
     }
 
 
@@ -168,4 +168,4 @@ def _cell(value: object) -> str | None:
         return None
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return visible(str(value)[:CELL])[:CELL]
+    return escape_control_chars(str(value)[:CELL])[:CELL]

@@ -13,12 +13,12 @@ import dagster as dg
 
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Blob, Export
-from defender_assets.core.pipeline.staleness import DayBehind, list_days, survey
+from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days, list_days
 from defender_assets.core.retries import exponential_backoff
 from defender_assets.core.schemas import Table
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
-from defender_assets.resources import ExportResource, LakeResource, told_plainly
+from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 from defender_assets.sensors.sweep import SWEEP_JOB, days_of_last_sweep, never_read
 
 DIGEST_TAG = "defender/digest"
@@ -36,19 +36,19 @@ UNFINISHED = (
 
 
 @dataclass(frozen=True)
-class Earlier:
+class AttemptHistory:
     """Earlier runs for the same digest: how many, and when the last of them ended or was last heard of."""
 
     attempts: int
     last: datetime | None
 
 
-def is_due(earlier: Earlier, now: datetime) -> bool:
+def is_due(earlier: AttemptHistory, now: datetime) -> bool:
     """Return whether the pause after the earlier attempts is over."""
     return earlier.last is None or now - earlier.last >= exponential_backoff(earlier.attempts)
 
 
-def request_for(behind: DayBehind, earlier: Earlier, job_name: str) -> dg.RunRequest:
+def request_for(behind: StaleDay, earlier: AttemptHistory, job_name: str) -> dg.RunRequest:
     """Return the request: its key holds day, digest and attempt, so that a failed run does not burn it."""
     return dg.RunRequest(
         run_key=f"{behind.day}:{behind.digest}:{earlier.attempts}",
@@ -90,7 +90,7 @@ def days_in_flight(instance: dg.DagsterInstance, days: Sequence[date], now: date
     return held
 
 
-def earlier_runs(instance: dg.DagsterInstance, behind: DayBehind) -> Earlier:
+def earlier_runs(instance: dg.DagsterInstance, behind: StaleDay) -> AttemptHistory:
     """Return the runs that were asked for because of the same digest, whatever their end."""
     return _earlier(instance, dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest}))
 
@@ -105,13 +105,13 @@ def first_sweep(instance: dg.DagsterInstance, start: date, now: datetime) -> lis
     return [dg.RunRequest(run_key=f"first-sweep:{start}:{earlier.attempts}", job_name=SWEEP_JOB)]
 
 
-def _earlier(instance: dg.DagsterInstance, runs: dg.RunsFilter) -> Earlier:
+def _earlier(instance: dg.DagsterInstance, runs: dg.RunsFilter) -> AttemptHistory:
     records = instance.get_run_records(runs)
     ends = [
         datetime.fromtimestamp(record.end_time, UTC) if record.end_time else _utc(record.update_timestamp)
         for record in records
     ]
-    return Earlier(len(records), max(ends, default=None))
+    return AttemptHistory(len(records), max(ends, default=None))
 
 
 def list_in_time(
@@ -160,10 +160,10 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         tick = int(now.timestamp()) // 30
         days = window(now.date(), start, lookback_days, share_of_sweep(sweep_found.days, tick))
         held = days_in_flight(context.instance, days, now)
-        with told_plainly(lake):
+        with user_facing_errors(lake):
             free = rotated([day for day in days if day not in held], tick)
             listing, waiting = list_in_time(export, free, time.monotonic() + DEADLINE_SECONDS)
-            behind_days = survey(lake, export, listing, listing)
+            behind_days = find_stale_days(lake, export, listing, listing)
         for behind in behind_days:
             earlier = earlier_runs(context.instance, behind)
             if is_due(earlier, now):
@@ -174,7 +174,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         requests.sort(key=lambda request: request.partition_key or "")
         if requests:
             return dg.SensorResult(run_requests=requests)
-        notes = [f"{counted(len(listing), 'day')} looked at, none to run", *waiting]
+        notes = [f"{pluralize(len(listing), 'day')} looked at, none to run", *waiting]
         if held:
             notes.append(f"{len(held)} in flight")
         if sweep_found.before_start:

@@ -9,12 +9,12 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from defender_assets.core.errors import scrub
+from defender_assets.core.errors import redact
 from defender_assets.jobs import CHECK_DAYS, PARTITION_TAG
-from defender_assets.outputs.notifications import Notifying
+from defender_assets.outputs.notifications import NotificationConfig
 from defender_assets.outputs.notifications.delivery import Notifier
-from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED, Condition, Health
-from defender_assets.resources import LakeResource, told_plainly
+from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED, Incident, Incidents
+from defender_assets.resources import LakeResource, user_facing_errors
 from defender_assets.sensors.sweep import SWEEP_JOB
 
 # jobs that belong to no day
@@ -23,12 +23,12 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 LONGEST_SUMMARY = 400
 
 
-def health_of(instance: dg.DagsterInstance, today: date, lookback_days: int) -> Health:
+def find_incidents(instance: dg.DagsterInstance, today: date, lookback_days: int) -> Incidents:
     """Return what fails: of each day of the look-back and of each job without a day, the newest run that ended."""
     days = [(today - timedelta(days=back)).isoformat() for back in range(lookback_days + 1)]
     newest = [(day, dg.RunsFilter(tags={PARTITION_TAG: day}, statuses=ENDED)) for day in days]
     newest += [(job, dg.RunsFilter(job_name=job, statuses=ENDED)) for job in WATCHED_JOBS]
-    failing: list[Condition] = []
+    failing: list[Incident] = []
     looked_at: set[tuple[str, str]] = set()
     for subject, wanted in newest:
         for record in instance.get_run_records(wanted, limit=1):
@@ -36,14 +36,14 @@ def health_of(instance: dg.DagsterInstance, today: date, lookback_days: int) -> 
             looked_at.add((RUN_FAILED, subject))
             if run.status == dg.DagsterRunStatus.FAILURE:
                 title = f"The run of {subject} failed"
-                failing.append(Condition(RUN_FAILED, subject, title, _why(instance, run.run_id), run.run_id))
+                failing.append(Incident(RUN_FAILED, subject, title, _why(instance, run.run_id), run.run_id))
             checked = list(_checks(instance, subject, run.run_id))
             looked_at.update((CHECK_FAILED, name) for name, _ in checked)
             failing.extend(condition for _, condition in checked if condition)
-    return Health(tuple(failing), frozenset(looked_at))
+    return Incidents(tuple(failing), frozenset(looked_at))
 
 
-def notify_sensor(who: Notifying, lookback_days: int) -> dg.SensorDefinition:
+def notify_sensor(who: NotificationConfig, lookback_days: int) -> dg.SensorDefinition:
     """Return the sensor that tells each receiver once of what is new."""
 
     @dg.sensor(
@@ -58,8 +58,8 @@ def notify_sensor(who: Notifying, lookback_days: int) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason:
         notifier = Notifier(lake, who)
-        with told_plainly(lake):
-            reports = notifier.round(health_of(context.instance, notifier.clock().date(), lookback_days))
+        with user_facing_errors(lake):
+            reports = notifier.round(find_incidents(context.instance, notifier.clock().date(), lookback_days))
         for report in reports:
             (context.log.warning if report.problem else context.log.info)(report.describe())
         return dg.SkipReason("; ".join(report.describe() for report in reports))
@@ -76,11 +76,11 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> str:
             # the last cause is what was raised in the step
             while error.cause is not None:
                 error = error.cause
-            return scrub(f"{event.step_key}: {error.message}")[:LONGEST_SUMMARY]
+            return redact(f"{event.step_key}: {error.message}")[:LONGEST_SUMMARY]
     return ""
 
 
-def _checks(instance: dg.DagsterInstance, subject: str, run_id: str) -> Iterator[tuple[str, Condition | None]]:
+def _checks(instance: dg.DagsterInstance, subject: str, run_id: str) -> Iterator[tuple[str, Incident | None]]:
     """Yield each check that a run made, and what is wrong if it failed."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         event = entry.dagster_event
@@ -89,5 +89,5 @@ def _checks(instance: dg.DagsterInstance, subject: str, run_id: str) -> Iterator
         found = event.asset_check_evaluation_data
         name = f"{subject} {found.check_name} of {found.asset_key.to_user_string()}"
         title = f"Check {found.check_name} of {found.asset_key.to_user_string()} failed ({subject})"
-        failed = Condition(CHECK_FAILED, name, title, scrub(found.description or "")[:LONGEST_SUMMARY], run_id)
+        failed = Incident(CHECK_FAILED, name, title, redact(found.description or "")[:LONGEST_SUMMARY], run_id)
         yield name, None if found.passed else failed

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from defender_assets.catalog import DAILY
-from defender_assets.core.pipeline.staleness import days_without_blobs, list_all, survey
-from defender_assets.core.text import counted
+from defender_assets.core.pipeline.staleness import days_without_blobs, find_stale_days, list_all
+from defender_assets.core.text import pluralize
 from defender_assets.metadata.reports import empty_metadata
-from defender_assets.resources import ExportResource, LakeResource, told_plainly
+from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
 SWEEP_JOB = "sweep_older_days"
 _DAYS = "days_behind"
@@ -40,17 +40,17 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
     @dg.op(name="name_days_behind", description="Lists all blobs and compares them with raw's cursors, day by day.")
     def name_days_behind(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
         today = datetime.now(UTC).date()
-        with told_plainly(lake):
+        with user_facing_errors(lake):
             listing = list_all(export)
             before = sum(day < start for day in listing)
-            behind = survey(lake, export, [day for day in listing if start <= day <= today], listing)
+            behind = find_stale_days(lake, export, [day for day in listing if start <= day <= today], listing)
             empty = days_without_blobs(lake, listing, start, today - timedelta(days=1))
         for day in behind:
             context.log.info(day.describe())
         if before:
             context.log.warning(never_read(before, start))
         new = _tell_empty(context, empty)
-        context.log.info("%s without blobs; %d of them became green just now", counted(len(empty), "ended day"), new)
+        context.log.info("%s without blobs; %d of them became green just now", pluralize(len(empty), "ended day"), new)
         context.add_output_metadata({_DAYS: " ".join(day.day.isoformat() for day in behind), _BEFORE: before})
 
     @dg.job(
@@ -72,7 +72,7 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
 
 def never_read(days: int, start: date) -> str:
     """Say that days before the first partition hold blobs."""
-    return f"{counted(days, 'day')} with blobs before DEFENDER_START_DATE={start}: no partitions, never read"
+    return f"{pluralize(days, 'day')} with blobs before DEFENDER_START_DATE={start}: no partitions, never read"
 
 
 def _tell_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:

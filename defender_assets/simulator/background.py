@@ -13,7 +13,7 @@ from defender_assets.simulator.alerts import Alert, alert_id
 from defender_assets.simulator.catalogue import HOSTILE_TITLES, Detection, of_product
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
 from defender_assets.simulator.products import ENDPOINT, WEIGHTS
-from defender_assets.simulator.scenario import Scenario, dice
+from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.scenes import Scene, scene
 from defender_assets.simulator.tenants import Device, Tenant
 
@@ -28,7 +28,7 @@ _AT_WORK = 0.7
 def noise_alerts(scenario: Scenario, tenant: Tenant, day: int) -> Iterator[Alert]:
     """The alerts whose event falls on the day that begins at tick `day`."""
     number = (day - first_tick(scenario.start)) // DAY
-    chance = dice(scenario.seed, "noise", tenant.index, number)
+    chance = seeded_rng(scenario.seed, "noise", tenant.index, number)
     rate = scenario.alerts_per_day * chance.uniform(_LEAST, _MOST)
     amount = int(rate) + (chance.random() < rate % 1)
     stride = ceil(scenario.alerts_per_day * _MOST)

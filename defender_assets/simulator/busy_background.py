@@ -15,7 +15,7 @@ from defender_assets.simulator.catalogue import DETECTIONS, Detection
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
 from defender_assets.simulator.names import guid, hostile_host, public_address
 from defender_assets.simulator.products import ENDPOINT
-from defender_assets.simulator.scenario import Scenario, dice
+from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.scenes import Scene, artifact, mail, scene
 from defender_assets.simulator.tenants import Device, Tenant, User
 
@@ -55,7 +55,7 @@ def administrators(tenant: Tenant) -> tuple[User, ...]:
 def everyday_alerts(scenario: Scenario, tenant: Tenant, day: int) -> Iterator[Alert]:
     """The alerts whose event falls on the day that begins at tick `day`; repeats may fall some hours behind it."""
     number = (day - first_tick(scenario.start)) // DAY
-    chance = dice(scenario.seed, "everyday", tenant.index, number)
+    chance = seeded_rng(scenario.seed, "everyday", tenant.index, number)
     place = _Place(scenario, tenant)
     kinds: dict[str, Callable[[Random, int], Iterator[Alert]]] = {name: getattr(place, name) for name in _KINDS}
     amount = int(scenario.alerts_per_day * chance.uniform(0.7, 1.3))
@@ -71,7 +71,7 @@ class _Place:
     """What a tenant's unrelated alerts have in common from the first day to the last."""
 
     def __init__(self, scenario: Scenario, tenant: Tenant) -> None:
-        chance = dice(scenario.seed, "commonplace", tenant.index)
+        chance = seeded_rng(scenario.seed, "commonplace", tenant.index)
         self._tenant = tenant
         self._servers = shared_servers(tenant)
         self._administrators = administrators(tenant)

@@ -12,7 +12,7 @@ from defender_assets.simulator.alerts import Alert, alert_id
 from defender_assets.simulator.busy_background import administrators, shared_servers
 from defender_assets.simulator.catalogue import of_stage
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
-from defender_assets.simulator.scenario import Scenario, dice
+from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.scenes import Scene, scene
 from defender_assets.simulator.tenants import Device, Tenant, User
 
@@ -52,7 +52,7 @@ def campaigns(scenario: Scenario, tenant: Tenant) -> Iterator[Campaign]:
 
 def campaign(scenario: Scenario, tenant: Tenant, number: int) -> Campaign:
     """Campaign `number` (from 0) of the tenant: a function of the seed, the tenant and the number alone."""
-    chance = dice(scenario.seed, "campaign", tenant.index, number)
+    chance = seeded_rng(scenario.seed, "campaign", tenant.index, number)
     workstation, server = tenant.campaign_pairs[number % len(tenant.campaign_pairs)]
     other = server.user
     if scenario.busy:

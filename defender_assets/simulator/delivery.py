@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, SECOND, moment
 from defender_assets.simulator.format import DEVICE_INFO, END_OF_LINE, Record, blob_path, container
-from defender_assets.simulator.scenario import Append, Scenario, dice
+from defender_assets.simulator.scenario import Append, Scenario, seeded_rng
 
 # About 3.5 % of lines are copies, as many as three of one record.
 _REPEATED = 0.03
@@ -65,7 +65,7 @@ def deliveries(scenario: Scenario, tenant_id: str, table: str, hour: int, lines:
     Nothing may come between the two parts of a record: appends in time fall on whole milliseconds, those held back
     half-way between, and the rest of a broken record one microsecond after its beginning.
     """
-    chance = dice(scenario.seed, "delivery", tenant_id, table, hour // HOUR)
+    chance = seeded_rng(scenario.seed, "delivery", tenant_id, table, hour // HOUR)
     target = container(table), blob_path(tenant_id, hour)
     if not lines:
         if scenario.faults and chance.random() < _EMPTY_BLOB:
@@ -94,7 +94,7 @@ def after(first: Delivery) -> Delivery:
 
 
 def _overdue_hour(scenario: Scenario, tenant_id: str, hour: int) -> int:
-    return dice(scenario.seed, "overdue", tenant_id, hour // DAY).randrange(24)
+    return seeded_rng(scenario.seed, "overdue", tenant_id, hour // DAY).randrange(24)
 
 
 def _chunks(scenario: Scenario, chance: Random, hour: int, lines: list[Line]) -> Iterator[tuple[datetime, bytes]]:

@@ -19,7 +19,7 @@ from defender_assets.simulator.delivery import Delivery, Line, after, copies, de
 from defender_assets.simulator.format import TABLES, Record, line
 from defender_assets.simulator.heartbeats import Heartbeats
 from defender_assets.simulator.malformed import malformed_lines
-from defender_assets.simulator.scenario import Append, Scenario, dice
+from defender_assets.simulator.scenario import Append, Scenario, seeded_rng
 from defender_assets.simulator.tenants import Tenant, build_tenant
 
 _Waiting = list[tuple[datetime, int, Delivery]]
@@ -93,8 +93,10 @@ class _Source:
         if hour % DAY == 0:
             for exported, table, data in malformed_lines(self._scenario, self._tenant, hour):
                 self._put(exported, table, data)
-            self._send(self._alert_records(hour), dice(self._scenario.seed, "copies", self._tenant.index, hour // DAY))
-        chance = dice(self._scenario.seed, "copies of heartbeats", self._tenant.index, hour // HOUR)
+            self._send(
+                self._alert_records(hour), seeded_rng(self._scenario.seed, "copies", self._tenant.index, hour // DAY)
+            )
+        chance = seeded_rng(self._scenario.seed, "copies of heartbeats", self._tenant.index, hour // HOUR)
         self._send(self._heartbeats.hour(hour), chance)
         for table, lines in self._coming.pop(hour, {table: [] for table in TABLES}).items():
             yield from deliveries(self._scenario, self._tenant.tenant_id, table, hour, lines)
@@ -103,11 +105,11 @@ class _Source:
         seed, index = self._scenario.seed, self._tenant.index
         unrelated = everyday_alerts if self._scenario.busy else noise_alerts
         for alert in unrelated(self._scenario, self._tenant, day):
-            yield from alert_records(dice(seed, "rows", index, alert.alert_id), alert)
+            yield from alert_records(seeded_rng(seed, "rows", index, alert.alert_id), alert)
         for campaign in self._campaigns:
             if day <= campaign.alerts[0].created < day + DAY:
                 for alert in campaign.alerts:
-                    yield from alert_records(dice(seed, "rows", index, alert.alert_id), alert)
+                    yield from alert_records(seeded_rng(seed, "rows", index, alert.alert_id), alert)
 
     def _send(self, records: Iterator[Record], chance: Random) -> None:
         for record in records:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, SECOND, stamp
 from defender_assets.simulator.format import DEVICE_INFO, DEVICE_INFO_COLUMNS, Record, json_bytes, json_text
-from defender_assets.simulator.scenario import Scenario, dice
+from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.tenants import Device, Tenant, User
 
 # A partial heartbeat leaves these null.
@@ -63,7 +63,7 @@ class Heartbeats:
 
     def hour(self, start: int) -> Iterator[Record]:
         """The rows of the hour that begins at tick `start`; each is exported 2 to 5 minutes after its event."""
-        chance = dice(self._seed, "heartbeats", self._tenant.index, start // HOUR)
+        chance = seeded_rng(self._seed, "heartbeats", self._tenant.index, start // HOUR)
         midnight = start - start % DAY
         opens, closes = start - midnight, start - midnight + HOUR
         period, random = self._period, chance.random

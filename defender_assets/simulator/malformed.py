@@ -10,7 +10,7 @@ from typing import Any
 from defender_assets.simulator.clock import DAY, HOUR, first_tick, stamp
 from defender_assets.simulator.format import DEVICE_INFO, END_OF_LINE, TABLES, Record, json_bytes, line
 from defender_assets.simulator.names import guid, hexadecimal
-from defender_assets.simulator.scenario import Scenario, dice
+from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.tenants import Tenant
 
 KINDS = ("truncated", "foreign_table", "no_key", "foreign_tenant", "no_timestamp")
@@ -20,7 +20,7 @@ def malformed_lines(scenario: Scenario, tenant: Tenant, day: int) -> Iterator[tu
     """(ticks of export, table, line) of the malformed lines of the day that begins at tick `day`."""
     number = (day - first_tick(scenario.start)) // DAY
     for shift, table in enumerate(TABLES):
-        chance = dice(scenario.seed, "malformed", tenant.index, number, table)
+        chance = seeded_rng(scenario.seed, "malformed", tenant.index, number, table)
         for place in range(scenario.bad_lines):
             kind = KINDS[(number * scenario.bad_lines + place + shift + tenant.index) % len(KINDS)]
             exported = day + chance.randrange(DAY - HOUR)

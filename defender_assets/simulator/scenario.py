@@ -1,4 +1,4 @@
-"""What is asked of the simulator (`Scenario`), what it hands out (`Append`), and where its chance comes from (`dice`).
+"""The input of the simulator (`Scenario`), its output (`Append`), and its random numbers (`seeded_rng`).
 
 How a tenant looks or what happens in it does not belong here.
 """
@@ -79,6 +79,6 @@ class Append(NamedTuple):
     data: bytes
 
 
-def dice(*parts: object) -> Random:
+def seeded_rng(*parts: object) -> Random:
     """A source of chance that depends on `parts` alone, so that no part of an export depends on another."""
     return Random("/".join(map(str, parts)))

@@ -17,7 +17,7 @@ from defender_assets.simulator.names import (
     hexadecimal,
 )
 from defender_assets.simulator.platforms import OperatingSystem, linux, mac, server, workstation
-from defender_assets.simulator.scenario import Scenario, dice
+from defender_assets.simulator.scenario import Scenario, seeded_rng
 
 _FEWEST_FOR_ODDITIES = 10
 
@@ -87,7 +87,7 @@ class Tenant:
 
 def build_tenant(scenario: Scenario, index: int) -> Tenant:
     """The tenant number `index`: a function of the seed, the number of devices and the first day."""
-    chance = dice(scenario.seed, "tenant", index)
+    chance = seeded_rng(scenario.seed, "tenant", index)
     tenant_id = guid(chance)
     domain = f"{COMPANIES[index % len(COMPANIES)]}{index // len(COMPANIES) or ''}.example"
     egress = tuple(egress_address(chance) for _ in range(2))
@@ -135,7 +135,7 @@ def _user(chance: Random, number: int, domain: str, authority: str) -> User:
 
 
 def _device(scenario: Scenario, tenant: int, number: int, user: User, egress: tuple[str, ...]) -> Device:
-    chance = dice(scenario.seed, "device", tenant, number)
+    chance = seeded_rng(scenario.seed, "device", tenant, number)
     pairs = max(1, (scenario.devices * 3) // 20)
     few = max(1, scenario.devices // 25) if scenario.devices >= _FEWEST_FOR_ODDITIES else 0
     in_campaign = number < 2 * pairs

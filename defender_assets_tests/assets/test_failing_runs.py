@@ -99,13 +99,13 @@ def test_a_lake_that_cannot_be_written_is_named_in_one_line(workshop: Workshop, 
 def test_a_broken_balance_fails_the_check_and_leads_are_not_built(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    derive = build.derive
+    build_table_day = build.build_table_day
 
     def loses_a_row(lake: Lake, table: Table, day: date, *, rebuild: bool = False) -> TypedReport:
-        report = derive(lake, table, day, rebuild=rebuild)
+        report = build_table_day(lake, table, day, rebuild=rebuild)
         return replace(report, landed=report.landed - 1) if table is ALERT_INFO and report.rows else report
 
-    monkeypatch.setattr(tables, "derive", loses_a_row)
+    monkeypatch.setattr(tables, "build_table_day", loses_a_row)
     workshop.put(yesterday())
     result = workshop.run(yesterday())
     assert not result.success

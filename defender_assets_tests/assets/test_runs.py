@@ -12,14 +12,14 @@ import pytest
 from defender_assets.catalog import DERIVED, LEADS
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import Mute
 from defender_assets.core.leads.risk.weights import packaged_weights
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets.metadata.reports import counts_table
 from defender_assets_tests.support.dagster_project import Workshop, metadata_of
 from defender_assets_tests.support.days import day_before, today, yesterday
@@ -45,9 +45,9 @@ def alerts(lake: Lake, name: str, column: str) -> list[tuple[date, str]]:
     return lake.read(name).select("export_date", column).sort("export_date", column).collect().rows()
 
 
-def took(told: dict[str, object], *phases: str) -> dict[str, object]:
+def took(told: dict[str, object], *timings: str) -> dict[str, object]:
     """What the run tells of its time; the phases add up."""
-    names = ["seconds", *(f"seconds_{phase}" for phase in phases)]
+    names = ["seconds", *(f"seconds_{phase}" for phase in timings)]
     seconds = {name: float(str(told[name])) for name in names}
     assert seconds["seconds"] == pytest.approx(sum(seconds.values()) - seconds["seconds"], abs=0.01)
     return {name: told[name] for name in names}
@@ -64,7 +64,7 @@ def test_a_run_materializes_all_assets_of_the_day(workshop: Workshop) -> None:
     result = workshop.run(yesterday())
     assert result.success
     assert sorted(materialized(result)) == sorted((asset, yesterday().isoformat()) for asset in ASSETS)
-    assert survey(workshop.lake, workshop.export, [yesterday()]) == []
+    assert find_stale_days(workshop.lake, workshop.export, [yesterday()]) == []
 
 
 def test_raw_tells_how_many_bytes_came_and_how_many_wait(workshop: Workshop) -> None:
@@ -204,9 +204,9 @@ def test_a_range_run_does_every_day_and_the_same_as_a_run_a_day(workshop: Worksh
     for day in days:
         for table in TABLES:
             ingest(by_day, workshop.export, table, day)
-            derive(by_day, table, day)
+            build_table_day(by_day, table, day)
         for derived in DERIVED:
-            rebuild_day(by_day, derived, day)
+            build_partition(by_day, derived, day)
     for name, column in ((ALERT_INFO.name, "record_id"), ("device_enriched_leads", "lead_id")):
         assert alerts(workshop.lake, name, column) == alerts(by_day, name, column)
     leads = workshop.lake.read("device_enriched_leads").collect()
@@ -234,7 +234,7 @@ def test_a_full_refresh_reads_again_what_the_account_holds_and_adds_nothing(work
     assert metadata_of(asked, ALERT_INFO.name)["new_rows"] == (3 if how == "tag" else 0)
     assert metadata_of(asked, "device_enriched_leads")["written_by_this_run"] is True
     assert alerts(workshop.lake, ALERT_INFO.name, "record_id") == before
-    assert survey(workshop.lake, workshop.export, [yesterday()]) == []
+    assert find_stale_days(workshop.lake, workshop.export, [yesterday()]) == []
 
 
 def test_a_refresh_of_leads_alone_builds_them_again_at_the_same_version(workshop: Workshop) -> None:
@@ -243,13 +243,13 @@ def test_a_refresh_of_leads_alone_builds_them_again_at_the_same_version(workshop
     version = version_of(workshop.lake.open("device_enriched_leads"), "device_enriched_leads", yesterday())
     told = metadata_of(workshop.run(yesterday(), refresh=("device_enriched_leads",)), "device_enriched_leads")
     assert (told["written_by_this_run"], told["built_from_version"]) == (True, version)
-    assert not rebuild_day(workshop.lake, DERIVED[0], yesterday()).written
+    assert not build_partition(workshop.lake, DERIVED[0], yesterday()).written
 
 
 def test_a_run_judges_leads_by_the_files_of_the_team(workshop: Workshop) -> None:
     mute = Mute("ours", "known", (("title", ("*",)),))
-    judgement = Judgement({**packaged_weights(), "severity": {"medium": 50}}, (mute,))
-    workshop = replace(workshop, settings=replace(workshop.settings, judgement=judgement))
+    scoring = ScoringConfig({**packaged_weights(), "severity": {"medium": 50}}, (mute,))
+    workshop = replace(workshop, settings=replace(workshop.settings, scoring=scoring))
     workshop.put(yesterday(), tables=(ALERT_INFO,))
     assert workshop.run(yesterday()).success
     leads = workshop.lake.read(LEADS.name).collect()

@@ -43,9 +43,9 @@ def checked(run: Run, exit_code: int, *secrets: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("way_in", ["key", "sas"])
-def test_the_right_credentials(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, way_in: str) -> None:
-    use(monkeypatch, filled.connection_string if way_in == "key" else filled.sas_connection_string("rl"))
+@pytest.mark.parametrize("auth_method", ["key", "sas"])
+def test_the_right_credentials(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, auth_method: str) -> None:
+    use(monkeypatch, filled.connection_string if auth_method == "key" else filled.sas_connection_string("rl"))
 
     found = checked(run, 0, filled.account_key, "sig=")
 

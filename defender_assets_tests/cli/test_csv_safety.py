@@ -1,7 +1,7 @@
 import pytest
 
 from defender_assets.cli.csv_safety import spreadsheet_cell
-from defender_assets.core.hostile import visible, visible_bytes
+from defender_assets.core.text import escape_control_chars, visible_bytes
 from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in
 
 
@@ -21,7 +21,7 @@ from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_
     ],
 )
 def test_what_a_terminal_acts_on_or_hides_is_escaped(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_control_chars(text) == shown
 
 
 def test_bytes_that_are_no_text_are_escaped() -> None:

@@ -43,7 +43,7 @@ def test_whatever_is_not_said_is_asked_for(tmp_path: Path) -> None:
     assert "defender-assets check" in result.output
     settings = load_settings({}, tmp_path)
     assert settings.export_account is not None
-    assert settings.export_account.way_in == "Entra ID"
+    assert settings.export_account.auth_method == "Entra ID"
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,11 @@ def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
     assert (tmp_path / ".env.old1").exists()
     settings = load_settings({"DEFENDER_NOTIFY_RISK": "10"}, tmp_path)
     assert (settings.export_dir, settings.lookback_days) == (tmp_path / "export", 5)
-    assert settings.notifying.risk == load_settings({}, Path("/")).notifying.risk
-    assert (settings.start_date, settings.notifying.webhooks[0].url) == (date(2026, 10, 1), f"https://x.example/{KEY}")
+    assert settings.notifications.risk == load_settings({}, Path("/")).notifications.risk
+    assert (settings.start_date, settings.notifications.webhooks[0].url) == (
+        date(2026, 10, 1),
+        f"https://x.example/{KEY}",
+    )
 
 
 def test_nothing_is_written_when_it_is_broken_off(tmp_path: Path) -> None:

@@ -180,9 +180,9 @@ def test_muted_leads_are_shown_when_asked_for(
     write_deltalake(tmp_path / "lake" / LEADS.name, columns, mode="overwrite", schema_mode="overwrite")
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
 
-    unmuted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
+    exclude_muted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
 
-    assert "High" not in {lead["severity"] for lead in unmuted}
+    assert "High" not in {lead["severity"] for lead in exclude_muted}
     assert "High" in {lead["severity"] for lead in everything}
 
 

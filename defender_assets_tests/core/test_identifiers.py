@@ -1,4 +1,7 @@
-from defender_assets.core.identifiers import portal_url, stable_id
+from hypothesis import given
+from hypothesis import strategies as st
+
+from defender_assets.core.identifiers import connected_components, portal_url, stable_id
 from defender_assets_tests.support.alert_rows import ALERT, OTHER_TENANT, TENANT
 
 
@@ -25,3 +28,22 @@ def test_nothing_in_an_alert_id_can_leave_its_place_in_the_link() -> None:
     assert portal_url("t", "a/../b?x=1&y#z é") == (
         "https://security.microsoft.com/alerts/a%2F..%2Fb%3Fx%3D1%26y%23z%20%C3%A9?tid=t"
     )
+
+
+def test_things_tied_through_others_are_one_group_whatever_the_order() -> None:
+    assert connected_components([("a", "b"), ("c", "d"), ("e", "e"), ("d", "b")]) == [{"a", "b", "c", "d"}, {"e"}]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30))))
+def test_each_thing_is_in_the_one_group_of_all_that_it_reaches(ties: list[tuple[int, int]]) -> None:
+    def reached(start: int) -> set[int]:
+        found, new = set[int](), {start}
+        while new:
+            found |= new
+            new = {end for tie in ties for one, end in (tie, tie[::-1]) if one in new} - found
+        return found
+
+    things = {thing for tie in ties for thing in tie}
+    groups = connected_components(ties)
+    assert sum(map(len, groups)) == len(things)
+    assert all(group == reached(thing) for group in groups for thing in group)

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from defender_assets.core.timings import Phases
+from defender_assets.core.timings import StageTimings
 
 PAUSE = 0.02
 
@@ -20,31 +20,31 @@ def fail_slowly() -> None:
 
 
 def test_a_phase_that_comes_again_adds_up() -> None:
-    phases = Phases()
+    timings = StageTimings()
     for _ in range(2):
-        with phases.phase("list"):
+        with timings.stage("list"):
             time.sleep(PAUSE)  # what is measured is time
 
-    assert phases.seconds["list"] >= 2 * PAUSE
-    assert phases.total == phases.seconds["list"]
+    assert timings.seconds["list"] >= 2 * PAUSE
+    assert timings.total == timings.seconds["list"]
 
 
 def test_what_is_fetched_within_a_phase_does_not_count_twice() -> None:
-    phases = Phases()
+    timings = StageTimings()
     begun = time.perf_counter()
-    with phases.phase("commit"):
-        taken = list(phases.each("read", slow(3)))
+    with timings.stage("commit"):
+        taken = list(timings.each("read", slow(3)))
     whole = time.perf_counter() - begun
 
     assert taken == [0, 1, 2]
-    assert phases.seconds["read"] >= 3 * PAUSE
-    assert 0 <= phases.seconds["commit"] < whole - 3 * PAUSE + 0.001
-    assert phases.total <= whole
+    assert timings.seconds["read"] >= 3 * PAUSE
+    assert 0 <= timings.seconds["commit"] < whole - 3 * PAUSE + 0.001
+    assert timings.total <= whole
 
 
 def test_a_phase_that_fails_counts() -> None:
-    phases = Phases()
-    with pytest.raises(OSError, match="full"), phases.phase("commit"):
+    timings = StageTimings()
+    with pytest.raises(OSError, match="full"), timings.stage("commit"):
         fail_slowly()
 
-    assert phases.seconds["commit"] >= PAUSE
+    assert timings.seconds["commit"] >= PAUSE

@@ -13,8 +13,8 @@ import pytest
 
 from defender_assets.catalog import DERIVED, LEADS, STORIES
 from defender_assets.core.lake.compaction import compact_day
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
@@ -55,9 +55,9 @@ def a_newer_run_overtakes_leads(ground: Ground) -> None:
             ground.run(WHOLE_DAY)
         return LEADS.build(*read)
 
-    rebuild_day(ground.lake, replace(LEADS, build=build), DAY)
+    build_partition(ground.lake, replace(LEADS, build=build), DAY)
     assert ground.truth.ever[evidence]
-    rebuild_day(ground.lake, STORIES, DAY)
+    build_partition(ground.lake, STORIES, DAY)
     assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
 
 
@@ -153,20 +153,20 @@ def a_day_of_the_look_back_grows(ground: Ground) -> None:
     ground.write("good", "good", slot=devices)
     ground.run(WHOLE_DAY)
     for derived in DERIVED:
-        rebuild_day(ground.lake, derived, following)
-    assert survey(ground.lake, ground.export, [DAY, following]) == []
+        build_partition(ground.lake, derived, following)
+    assert find_stale_days(ground.lake, ground.export, [DAY, following]) == []
     assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
 
 
 def a_run_dies_behind_each_commit(ground: Ground) -> None:
     ground.write(*THREE)
     for _ in range(20):
-        behind = survey(ground.lake, ground.export, [DAY])
+        behind = find_stale_days(ground.lake, ground.export, [DAY])
         try:
             ground.run_on(ground.faulty_lake(1, "after", died), part=WHOLE_DAY)
         except DiedError:
             assert behind, "a day is not behind though a run still finds something to commit"
         else:
             break
-    assert survey(ground.lake, ground.export, [DAY]) == []
+    assert find_stale_days(ground.lake, ground.export, [DAY]) == []
     ground.truth.check()

@@ -7,9 +7,9 @@ import polars as pl
 
 from defender_assets.catalog import DERIVED
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.schemas import QUARANTINE, TABLES
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.faults.truth import DAYS
 from defender_assets_tests.support.day_runs import NOT_PROMISED, promised_rows
 from defender_assets_tests.support.exports import local_lake
@@ -23,10 +23,10 @@ def built_at_once(lake: Lake, folder: Path) -> Lake:
     fresh = local_lake(folder)
     for day in DAYS:
         for table in TABLES:
-            assert derive(fresh, table, day).balanced
+            assert build_table_day(fresh, table, day).balanced
     for derived in DERIVED:
         for day in DAYS:
-            rebuild_day(fresh, derived, day)
+            build_partition(fresh, derived, day)
     return fresh
 
 

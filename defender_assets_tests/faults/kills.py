@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.settings import load_settings
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
 from defender_assets_tests.faults.small_runs import run_day
@@ -35,7 +35,7 @@ class Storm:
     truth: Truth
     settings: Mapping[str, str]
     folder: Path
-    dice: random.Random
+    seeded_rng: random.Random
 
     @classmethod
     def in_directory(cls, folder: Path, seed: int) -> "Storm":
@@ -56,10 +56,12 @@ class Storm:
 
     def grow(self) -> None:
         """Append a few lines to a few blobs, cut anywhere."""
-        for slot in self.dice.sample(SLOTS, 5):
-            kinds = self.dice.choices(ORDINARY, k=self.dice.randint(1, 4))
-            lines = [make_line(NAMED[slot.table_name], slot.tenant, kind, self.dice.randint(0, 40)) for kind in kinds]
-            self.truth.append(slot, lines, self.dice.choice((None, None, self.dice.randint(0, 900))))
+        for slot in self.seeded_rng.sample(SLOTS, 5):
+            kinds = self.seeded_rng.choices(ORDINARY, k=self.seeded_rng.randint(1, 4))
+            lines = [
+                make_line(NAMED[slot.table_name], slot.tenant, kind, self.seeded_rng.randint(0, 40)) for kind in kinds
+            ]
+            self.truth.append(slot, lines, self.seeded_rng.choice((None, None, self.seeded_rng.randint(0, 900))))
 
     def check(self) -> None:
         """Calm runs, then the truth."""
@@ -67,7 +69,7 @@ class Storm:
         for day in DAYS:
             run_day(lake, export, day)
         self.truth.check()
-        assert [behind.stale for behind in survey(lake, export, DAYS) if behind.stale] == []
+        assert [behind.stale for behind in find_stale_days(lake, export, DAYS) if behind.stale] == []
         assert_same_tables(lake, self._calm())
 
     def _calm(self) -> Lake:
@@ -88,9 +90,9 @@ def kill_at_random(storm: Storm, count: int) -> Counter[str]:
             storm.grow()
             worker, spare = spare, Worker.start(storm.settings)
             worker.wait_for(READY)
-            worker.tell("run" if storm.dice.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
-            worker.wait_for(DONE, most=storm.dice.randrange(WORDS))
-            at = worker.kill(storm.dice, SECONDS)
+            worker.tell("run" if storm.seeded_rng.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
+            worker.wait_for(DONE, most=storm.seeded_rng.randrange(WORDS))
+            at = worker.kill(storm.seeded_rng, SECONDS)
             if at != DONE:
                 killed[at] += 1
     finally:

@@ -9,7 +9,7 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.errors import LakeError
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets_tests.faults.exports import elsewhere
 
 Moment = Literal["before", "during", "after"]
@@ -61,7 +61,7 @@ class FaultyLake(Lake):
         """The lake given, with the event at its n-th commit."""
         return cls(lake.uri, lake.tables, lake.account, lake.keep_days, fault=AtCommit(number, moment, event))
 
-    def commit(self, target: Fenced, commit: Commit) -> None:
+    def commit(self, target: FencedTable, commit: Commit) -> None:
         fault = self.fault
         fault.seen.append(target.spec.name)
         if len(fault.seen) != fault.number:
@@ -87,7 +87,7 @@ class Overtaken(Lake):
         """The lake given, with the event."""
         return cls(lake.uri, lake.tables, lake.account, lake.keep_days, [event])
 
-    def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
+    def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
         target = super().fenced(name, day, fence)
         if self.events:
             self.events.pop()()

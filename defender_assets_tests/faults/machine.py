@@ -20,11 +20,11 @@ from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Export
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest, refresh
 from defender_assets.core.raw.range_reader import TornLineError
 from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
 from defender_assets_tests.faults.lakes import (
@@ -110,7 +110,7 @@ class Interruptions(RuleBasedStateMachine):
 
     @rule(table=tables, day=days, sizes=sizes, rebuild=st.booleans())
     def parse(self, table: Any, day: date, sizes: Sizes, rebuild: bool) -> None:
-        assert derive(self.lake, table, day, share_bytes=sizes.share, rebuild=rebuild).balanced
+        assert build_table_day(self.lake, table, day, share_bytes=sizes.share, rebuild=rebuild).balanced
 
     @rule(work=works)
     def run(self, work: Work) -> None:
@@ -237,7 +237,7 @@ class Interruptions(RuleBasedStateMachine):
         for day in DAYS:
             run_day(self.lake, self.export, day)
         self.truth.check()
-        behind = survey(self.lake, self.export, DAYS)
+        behind = find_stale_days(self.lake, self.export, DAYS)
         assert [late.stale for late in behind if late.stale] == []
         missing = {(part.table, part.blob, part.cursor, part.size) for late in behind for part in late.missing}
         assert missing == self.truth.tails()

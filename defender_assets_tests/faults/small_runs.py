@@ -10,10 +10,10 @@ from defender_assets.catalog import DERIVED
 from defender_assets.core import retries
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.raw import ingest, range_reader
 from defender_assets.core.schemas import TABLES
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets.core.tables.parsing import records
 from defender_assets_tests.faults.streams import LONGEST_LINE
 
@@ -49,10 +49,10 @@ def run_part(
         if refresh:
             ingest.refresh(lake, export, table, day)
         ingest.ingest(lake, export, table, day, commit_bytes=sizes.commit)
-        report = derive(lake, table, day, rebuild=refresh, share_bytes=sizes.share)
+        report = build_table_day(lake, table, day, rebuild=refresh, share_bytes=sizes.share)
         assert report.balanced, f"{table.name} {day}: {report}"
     for derived in DERIVED if part in {DERIVATIONS, WHOLE_DAY} else ():
-        rebuild_day(lake, derived, day, force=refresh)
+        build_partition(lake, derived, day, force=refresh)
 
 
 def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, refresh: bool = False) -> None:
@@ -63,7 +63,7 @@ def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, re
 @contextmanager
 def small_sizes() -> Iterator[None]:
     """Slices of 512 bytes one after the other, lines of at most 2,000, and no pauses between rounds."""
-    functions: tuple[Any, ...] = (range_reader.Fetch.chunks, range_reader.Fetch.up_to)
+    functions: tuple[Any, ...] = (range_reader.RangeReader.chunks, range_reader.RangeReader.up_to)
     defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
     numbers: list[tuple[Any, str, Any]] = [
         (range_reader, "LONGEST_LINE", LONGEST_LINE),

@@ -31,7 +31,7 @@ CONNECTIONS = {
 }
 SHORT = {"a short body": HttpFault("short"), "3 short bodies": HttpFault("short", times=3)}
 READ = STATUSES | LASTING | CONNECTIONS | SHORT
-LISTED = STATUSES | LASTING | CONNECTIONS
+ENTITY_LISTS = STATUSES | LASTING | CONNECTIONS
 COMMITTED = {
     **{name: fault for name, fault in STATUSES.items() if name != "a 416"},
     "no answer": HttpFault("drop"),
@@ -65,10 +65,10 @@ def test_a_fault_of_a_range_read_costs_a_run_at_most(cloud: Ground, proxy: Proxy
     cloud.truth.check()
 
 
-@pytest.mark.parametrize("fault", LISTED)
+@pytest.mark.parametrize("fault", ENTITY_LISTS)
 def test_a_fault_of_a_listing_costs_a_run_at_most(cloud: Ground, proxy: Proxy, fault: str) -> None:
     cloud.write(*THREE)
-    proxy.meet(replace(LISTED[fault], of="list"))
+    proxy.meet(replace(ENTITY_LISTS[fault], of="list"))
     until_well(cloud.run, ExportError)
     assert proxy.met()
     cloud.truth.check()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.simulator import Scenario, simulate, write_directory
 from defender_assets_tests.support.day_runs import assert_same, promised, run_day, start
 from defender_assets_tests.support.exports import local_lake
@@ -94,7 +94,7 @@ def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmD
                 write(root, *step)
         run_day(lake, export, DAY)
         assert_same(lake, calm.lake)
-        assert survey(lake, export, [DAY]) == []
+        assert find_stale_days(lake, export, [DAY]) == []
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline import derived_table, staleness
 from defender_assets.core.raw import ingest
-from defender_assets.core.raw.range_reader import Fetch
+from defender_assets.core.raw.range_reader import RangeReader
 from defender_assets.core.tables import build
-from defender_assets.core.tables.prefetch import Ahead
+from defender_assets.core.tables.prefetch import ParsePrefetcher
 from defender_assets_tests.faults import committing, reading
 from defender_assets_tests.faults.mutations import Guard, removed
 from defender_assets_tests.faults.scenario_setup import Ground
@@ -28,22 +28,24 @@ from defender_assets_tests.support.export_accounts import Directory
 Scenario = Callable[[Ground], None]
 
 
-LAST_NEWLINE = Guard("the cut at the last newline", Fetch, "_cut", 'lines.rfind(b"\\n") + 1', "len(lines)")
+LAST_NEWLINE = Guard("the cut at the last newline", RangeReader, "_cut", 'lines.rfind(b"\\n") + 1', "len(lines)")
 SHORTER = Guard("a shorter file is a new generation", blobs, "generation", "blob.size >= known[latest]", "True")
 LENGTH = Guard("the length of an answer", DirectoryExport, "read", "len(content) != end - start", "False")
 GONE = Guard(
     "a missing file has changed", DirectoryExport, "read", "BlobChangedError(blob.path) from None", "ExportError"
 )
-OTHERS = Guard("other blobs go on", Fetch, "chunks", "self.failures.append(error)", "raise")
-TORN = Guard("a torn line stops the commit", Fetch, "_long_line", "raise TornLineError(", "raise BlobChangedError(")
-ONE_COMMIT = Guard("a long line is one commit", Fetch, "up_to", " and not chunk.line_part")
+OTHERS = Guard("other blobs go on", RangeReader, "chunks", "self.failures.append(error)", "raise")
+TORN = Guard(
+    "a torn line stops the commit", RangeReader, "_long_line", "raise TornLineError(", "raise BlobChangedError("
+)
+ONE_COMMIT = Guard("a long line is one commit", RangeReader, "up_to", " and not chunk.line_part")
 NOT_FOR_EVER = Guard("an end of listing again", ingest, "ingest", "changed_rounds > CHANGED_ROUNDS", "False")
-AS_MUCH = Guard("a refresh brings as much", ingest, "_whole", "fetch.changed or reached < cursor", "False")
+AS_MUCH = Guard("a refresh brings as much", ingest, "_whole", "reader.changed or reached < cursor", "False")
 AS_MUCH_AND_NO_FAILURE = Guard(
     "a refresh that is whole",
     ingest,
     "_whole",
-    "raise fetch.failures[0]\n    if fetch.changed or reached < cursor",
+    "raise reader.failures[0]\n    if reader.changed or reached < cursor",
     "pass\n    if False",
 )
 BROKEN_STREAM = Guard("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
@@ -60,11 +62,11 @@ RAW_HANDLE = Guard(
 TYPED_HANDLE = Guard(
     "the handle of a table", build, "_one_share", "lake.commit(target,", "lake.commit(lake.fenced(table.name, day),"
 )
-SAME_READING = Guard("exactly the same reading", Ahead, "take", "begun[0] != _reading(batches)", "False")
+SAME_READING = Guard("exactly the same reading", ParsePrefetcher, "take", "begun[0] != _reading(batches)", "False")
 LEADS_HANDLE = Guard(
     "the handle of leads",
     derived_table,
-    "rebuild_day",
+    "build_partition",
     "lake.commit(target,",
     "lake.commit(lake.fenced(derived.name, day),",
 )
@@ -75,7 +77,7 @@ COMPACTION_HANDLE = Guard(
     "lake.commit(target,",
     "lake.commit(lake.fenced(part.table, part.day, fence_of(part.fence, part.day)),",
 )
-ROUNDS = Guard("rounds", retries, "in_rounds", "except CommitFailedError", "except ZeroDivisionError")
+ROUNDS = Guard("rounds", retries, "retry_on_conflict", "except CommitFailedError", "except ZeroDivisionError")
 BOTH_VERSIONS = Guard(
     "both versions",
     build,

@@ -51,14 +51,14 @@ class Truth:
     place: Place
     lake: Lake
     ever: dict[Slot, list[Generation]] = field(default_factory=lambda: defaultdict(list))
-    visible: set[Slot] = field(default_factory=set)
+    escape_control_chars: set[Slot] = field(default_factory=set)
 
     def append(self, slot: Slot, lines: Iterable[Line], cut: int | None = None) -> int:
         """Append lines, or only `cut` bytes (what is left over comes first next time); return how many were written."""
-        if slot not in self.visible:
+        if slot not in self.escape_control_chars:
             held = self.held(slot)
             self.place.create(NAMED[slot.table_name].container, slot.path)
-            self.visible.add(slot)
+            self.escape_control_chars.add(slot)
             self.ever[slot].append(Generation(len(held[-1]) if held else None, len(held)))
         current = self.ever[slot][-1]
         current.planned += lines
@@ -75,13 +75,13 @@ class Truth:
 
     def vanish(self, slot: Slot) -> None:
         """Delete the blob."""
-        if slot in self.visible:
+        if slot in self.escape_control_chars:
             self.place.delete(NAMED[slot.table_name].container, slot.path)
-            self.visible.remove(slot)
+            self.escape_control_chars.remove(slot)
 
     def recreate(self, slot: Slot, lines: Sequence[Line], cut: int | None = None) -> bool:
         """Delete the blob and write it anew, shorter than its cursor; nothing happens before raw has a line."""
-        if slot not in self.visible or len(self.held(slot)) <= self.ever[slot][-1].elders:
+        if slot not in self.escape_control_chars or len(self.held(slot)) <= self.ever[slot][-1].elders:
             return False
         self.vanish(slot)
         self.append(slot, lines, cut)
@@ -119,7 +119,7 @@ class Truth:
         lake = lake or self.lake
         for table in TABLES:
             raw = self.check_raw(table)
-            for slot in self.visible:
+            for slot in self.escape_control_chars:
                 current = self.ever[slot][-1]
                 if slot.table_name == table.name and current.whole:
                     assert raw[slot], f"{slot}: nothing in raw"
@@ -129,7 +129,7 @@ class Truth:
     def tails(self) -> set[tuple[str, str, int, int]]:
         """The unterminated tails of visible blobs: raw table, path, cursor, size."""
         found = set()
-        for slot in self.visible:
+        for slot in self.escape_control_chars:
             current = self.ever[slot][-1]
             if len(current.written) > len(current.whole):
                 raw = NAMED[slot.table_name].raw

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.settings import load_settings
 from defender_assets_tests.faults.small_runs import run_day
 
@@ -27,7 +27,7 @@ LONGEST_WAIT = 120
 class Telling(Lake):
     """A lake that tells its commits."""
 
-    def commit(self, target: Fenced, commit: Commit) -> None:
+    def commit(self, target: FencedTable, commit: Commit) -> None:
         _tell(f"begin {target.spec.name}")
         super().commit(target, commit)
         _tell(f"end {target.spec.name}")
@@ -80,9 +80,9 @@ class Worker:
         word, _, self.unread = self.unread.partition(b"\n")
         return word.decode()
 
-    def kill(self, dice: random.Random, within: float) -> str:
+    def kill(self, seeded_rng: random.Random, within: float) -> str:
         """SIGKILL it after up to `within` seconds; return what it was at, `done` when it was faster."""
-        time.sleep(dice.uniform(0, within))
+        time.sleep(seeded_rng.uniform(0, within))
         self.process.send_signal(signal.SIGKILL)
         said, errors = self.process.communicate(timeout=LONGEST_WAIT)
         assert self.process.returncode == -signal.SIGKILL, errors.decode()

@@ -9,12 +9,12 @@ import polars as pl
 from defender_assets.core.pipeline.derived_table import DerivedReport
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.core.tables.build import TypedReport
-from defender_assets.core.tables.daily_summary import Glimpse
+from defender_assets.core.tables.daily_summary import DailySummary
 from defender_assets.core.tables.parsing.typed_rows import Tally
-from defender_assets.core.timings import Phases
+from defender_assets.core.timings import StageTimings
 from defender_assets.metadata.reports import counts_table, derived_metadata, typed_metadata
 
-NOTHING = Glimpse(None, None, {}, {}, {}, pl.DataFrame())
+NOTHING = DailySummary(None, None, {}, {}, {}, pl.DataFrame())
 
 
 def rows_of(told: dg.MetadataValue) -> list[dict[str, object]]:
@@ -23,7 +23,7 @@ def rows_of(told: dg.MetadataValue) -> list[dict[str, object]]:
 
 
 def test_names_of_fields_that_hide_are_shown_as_escapes() -> None:
-    report = TypedReport(Tally(misfits=Counter({"Ev\u202eil": 2})))
+    report = TypedReport(Tally(mismatches=Counter({"Ev\u202eil": 2})))
 
     told = typed_metadata(ALERT_INFO, report, 0, NOTHING)["unmapped_fields"]
 
@@ -42,7 +42,9 @@ def test_a_preview_begins_with_the_highest_score_and_shows_times_to_the_second()
     at = datetime(2026, 10, 1, 8, 30, 5, 123456, tzinfo=UTC)
     rows = pl.DataFrame({"score": [18, None, 68], "at": [None, None, at], "kept": "no"})
 
-    preview = derived_metadata(DerivedReport(rows, 1, written=True, phases=Phases()), ("score", "at"), {})["preview"]
+    preview = derived_metadata(DerivedReport(rows, 1, written=True, timings=StageTimings()), ("score", "at"), {})[
+        "preview"
+    ]
 
     assert rows_of(preview) == [
         {"score": "68", "at": "2026-10-01 08:30:05"},

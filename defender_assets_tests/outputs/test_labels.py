@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.outputs.labels import (
     category_name,
     clipped,
@@ -57,7 +57,7 @@ def test_words_of_microsoft_become_readable_and_unknown_ones_stay() -> None:
 def test_lists_and_numbers_and_long_texts_are_cut_and_say_so() -> None:
     assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
     assert listed(["a", "b"], 2) == "a, b"
-    assert counted(1, "story", "stories") == "1 story"
-    assert counted(1200, "lead") == "1,200 leads"
+    assert pluralize(1, "story", "stories") == "1 story"
+    assert pluralize(1200, "lead") == "1,200 leads"
     assert clipped("a long command", 7) == "a long…"
     assert clipped("short", 7) == "short"

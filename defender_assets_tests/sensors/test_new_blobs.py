@@ -8,16 +8,16 @@ import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from defender_assets import assets
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.retries import FIRST_PAUSE, LONGEST_PAUSE, exponential_backoff
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets.jobs import PARTITION_TAG
 from defender_assets.sensors.new_blobs import (
     DIGEST_TAG,
     SWEPT_AT_ONCE,
-    Earlier,
+    AttemptHistory,
     days_in_flight,
     earlier_runs,
     is_due,
@@ -59,7 +59,7 @@ def test_a_first_tick_asks_for_a_sweep_once(workshop: Workshop) -> None:
 
 def test_a_day_that_is_behind_is_asked_for_with_day_digest_and_attempt(swept: Workshop) -> None:
     swept.put(yesterday())
-    (behind,) = survey(swept.lake, swept.export, [yesterday()])
+    (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
     (request,) = swept.tick().requests
     assert (request.job_name, request.partition_key) == ("ingest_day", yesterday().isoformat())
     assert request.run_key == f"{yesterday()}:{behind.digest}:0"
@@ -129,7 +129,7 @@ def test_a_closed_day_whose_leads_are_stale_is_asked_for(swept: Workshop) -> Non
 def test_a_run_that_died_after_raw_is_taken_up(swept: Workshop) -> None:
     swept.put(yesterday())
     ingest(swept.lake, swept.export, ALERT_INFO, yesterday())
-    derive(swept.lake, ALERT_INFO, yesterday())
+    build_table_day(swept.lake, ALERT_INFO, yesterday())
     (request,) = swept.tick().requests
     swept.follow(request)
     assert swept.tick().days == []
@@ -151,7 +151,7 @@ def test_an_unterminated_tail_is_asked_for_once_and_again_when_it_grows(swept: W
 def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets.raw, "RETRIES", None)
     swept.put(yesterday())
-    (behind,) = survey(swept.lake, swept.export, [yesterday()])
+    (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
     for attempt in range(3):
         earlier = earlier_runs(swept.instance, behind)
@@ -189,11 +189,11 @@ def test_pauses_double_from_a_minute_to_an_hour() -> None:
 
 
 def test_the_first_attempt_is_due_at_once_and_later_ones_after_their_pause() -> None:
-    assert is_due(Earlier(0, None), NOW)
-    assert not is_due(Earlier(1, NOW - timedelta(seconds=59)), NOW)
-    assert is_due(Earlier(1, NOW - timedelta(seconds=60)), NOW)
-    assert not is_due(Earlier(50, NOW - timedelta(minutes=59)), NOW)
-    assert is_due(Earlier(50, NOW - timedelta(hours=1)), NOW)
+    assert is_due(AttemptHistory(0, None), NOW)
+    assert not is_due(AttemptHistory(1, NOW - timedelta(seconds=59)), NOW)
+    assert is_due(AttemptHistory(1, NOW - timedelta(seconds=60)), NOW)
+    assert not is_due(AttemptHistory(50, NOW - timedelta(minutes=59)), NOW)
+    assert is_due(AttemptHistory(50, NOW - timedelta(hours=1)), NOW)
 
 
 def test_the_window_is_today_the_look_back_and_what_was_swept_within_the_partitions() -> None:

@@ -11,9 +11,9 @@ from defender_assets import assets
 from defender_assets.catalog import LEADS
 from defender_assets.core.lake.lake import Commit
 from defender_assets.core.schemas import ALERT_INFO, TABLES
-from defender_assets.outputs.notifications import Notifying, Webhook
+from defender_assets.outputs.notifications import NotificationConfig, Webhook
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED
-from defender_assets.sensors.notifications import health_of
+from defender_assets.sensors.notifications import find_incidents
 from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, Workshop
 from defender_assets_tests.support.days import today, yesterday
 from defender_assets_tests.support.failing_export import FailingExport
@@ -29,8 +29,8 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def telling(workshop: Workshop, receiver: Receiver) -> Workshop:
     """An installation that tells Slack of every lead, whatever its risk."""
-    who = Notifying((Webhook("slack", receiver.url),), risk=0)
-    return replace(workshop, settings=replace(workshop.settings, notifying=who))
+    who = NotificationConfig((Webhook("slack", receiver.url),), risk=0)
+    return replace(workshop, settings=replace(workshop.settings, notifications=who))
 
 
 def notify(workshop: Workshop, instance: dg.DagsterInstance | None = None) -> str:
@@ -73,8 +73,8 @@ def test_failed_runs_and_checks_are_known_until_they_recover(
     telling.put(yesterday())
     broken = telling.with_resources(export=FailingExport(telling.settings.export_dir))
     assert not broken.run(yesterday()).success
-    health = health_of(telling.instance, today(), LOOKBACK_DAYS)
-    (failed,) = health.failing
+    incidents = find_incidents(telling.instance, today(), LOOKBACK_DAYS)
+    (failed,) = incidents.failing
     assert failed.key == (RUN_FAILED, yesterday().isoformat())
     assert "out of order" in failed.summary
     notify(telling)
@@ -84,14 +84,14 @@ def test_failed_runs_and_checks_are_known_until_they_recover(
     assert "out of order" in str(message["blocks"])
     assert any(table.raw in str(message["blocks"]) for table in TABLES)
     telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
-    _, stale = health_of(telling.instance, today(), LOOKBACK_DAYS).failing
+    _, stale = find_incidents(telling.instance, today(), LOOKBACK_DAYS).failing
     assert stale.kind == CHECK_FAILED
     assert stale.title == f"Check stale_days of {LEADS.name} failed (check_days)"
     assert stale.summary == f"1 of {LOOKBACK_DAYS} days behind."
     assert telling.run(yesterday()).success
     telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
-    health = health_of(telling.instance, today(), LOOKBACK_DAYS)
-    assert {failed.key, stale.key} <= health.looked_at
-    assert not {failed.key, stale.key} & {condition.key for condition in health.failing}
+    incidents = find_incidents(telling.instance, today(), LOOKBACK_DAYS)
+    assert {failed.key, stale.key} <= incidents.looked_at
+    assert not {failed.key, stale.key} & {condition.key for condition in incidents.failing}
     # the day's own checks are looked at as well
-    assert (CHECK_FAILED, f"{yesterday()} line_balance of {ALERT_INFO.name}") in health.looked_at
+    assert (CHECK_FAILED, f"{yesterday()} line_balance of {ALERT_INFO.name}") in incidents.looked_at

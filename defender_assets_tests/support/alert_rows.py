@@ -12,7 +12,7 @@ from defender_assets.core.leads import LEAD_SCHEMA, build_leads
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.identities import known_persons
 from defender_assets.core.leads.entities.normalize import entity_rows
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -94,11 +94,11 @@ def leads_of(
     evidences: Iterable[Row] = (),
     beats: Iterable[Row] = (),
     day: date = DAY,
-    judgement: Judgement | None = None,
+    scoring: ScoringConfig | None = None,
 ) -> pl.DataFrame:
     """Return the leads that the rows make on a day."""
     frames = (frame(ALERT_INFO, infos), frame(ALERT_EVIDENCE, evidences), frame(DEVICE_INFO, beats))
-    return build_leads(day, *frames, judgement=judgement)
+    return build_leads(day, *frames, scoring=scoring)
 
 
 def lead_of(
@@ -106,10 +106,10 @@ def lead_of(
     evidences: Iterable[Row] = (),
     beats: Iterable[Row] = (),
     day: date = DAY,
-    judgement: Judgement | None = None,
+    scoring: ScoringConfig | None = None,
 ) -> Row:
     """Return the only lead that the rows make on a day."""
-    leads = leads_of(infos, evidences, beats, day, judgement)
+    leads = leads_of(infos, evidences, beats, day, scoring)
     assert leads.height == 1
     return leads.row(0, named=True)
 

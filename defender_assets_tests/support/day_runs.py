@@ -16,11 +16,11 @@ import polars as pl
 
 from defender_assets.catalog import DERIVED
 from defender_assets.core.export import DirectoryExport, Export
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
-from defender_assets.core.pipeline.derived_table import DerivedTable, rebuild_day
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
+from defender_assets.core.pipeline.derived_table import DerivedTable, build_partition
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import QUARANTINE, TABLES
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.exports import local_lake
 
 # design.md, guarantee 4: which copy's provenance is kept is not promised
@@ -31,9 +31,9 @@ def run_day(lake: Lake, export: Export, day: date) -> None:
     """All assets of a day, in the order of the data's way."""
     for table in TABLES:
         ingest(lake, export, table, day)
-        assert derive(lake, table, day).balanced
+        assert build_table_day(lake, table, day).balanced
     for derived in DERIVED:
-        rebuild_day(lake, derived, day)
+        build_partition(lake, derived, day)
 
 
 def promised(lake: Lake) -> dict[str, pl.DataFrame]:
@@ -101,7 +101,7 @@ def _die_at(moment: str, number: int) -> None:
         yield from frames
         die()
 
-    def deadly(lake: Lake, target: Fenced, rows: Commit) -> None:
+    def deadly(lake: Lake, target: FencedTable, rows: Commit) -> None:
         nonlocal commits
         commits += 1
         if commits < number:

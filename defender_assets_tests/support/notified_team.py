@@ -11,9 +11,9 @@ import pytest
 
 from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.outputs.notifications import SENT_NOTICES, Notifying, Webhook
+from defender_assets.outputs.notifications import SENT_NOTICES, NotificationConfig, Webhook
 from defender_assets.outputs.notifications.delivery import Notifier, Report
-from defender_assets.outputs.notifications.incidents import Health
+from defender_assets.outputs.notifications.incidents import Incidents
 from defender_assets_tests.support.exports import TENANT, local_lake
 from defender_assets_tests.support.webhook_receiver import Receiver, receiving
 
@@ -38,17 +38,17 @@ class Team:
         return local_lake(self.folder)
 
     @property
-    def who(self) -> Notifying:
+    def who(self) -> NotificationConfig:
         receivers = {"slack": self.slack, "teams": self.teams}
         webhooks = [Webhook(name, receiver.url) for name, receiver in receivers.items() if receiver]
-        return Notifying(tuple(webhooks), self.risk, self.ui_url)
+        return NotificationConfig(tuple(webhooks), self.risk, self.ui_url)
 
     @property
     def notifier(self) -> Notifier:
         return Notifier(self.lake, self.who, lambda: self.now, self.paced.append)
 
-    def round(self, health: Health | None = None) -> list[Report]:
-        return self.notifier.round(health or Health())
+    def round(self, incidents: Incidents | None = None) -> list[Report]:
+        return self.notifier.round(incidents or Incidents())
 
     def later(self, **passed: float) -> "Team":
         self.now += timedelta(**passed)

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import Mute
 from defender_assets_tests.support.alert_rows import (
     ALERT,
@@ -133,4 +133,4 @@ def _beats() -> list[Row]:
 @cache
 def the_lead() -> Row:
     """The alert's lead of DAY."""
-    return lead_of(_infos(), _evidences(), _beats(), judgement=Judgement(mutes=(MUTE,)))
+    return lead_of(_infos(), _evidences(), _beats(), scoring=ScoringConfig(mutes=(MUTE,)))

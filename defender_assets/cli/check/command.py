@@ -9,7 +9,7 @@ import click
 from defender_assets.cli.errors import complain
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json
-from defender_assets.core.errors import SettingsError, scrub
+from defender_assets.core.errors import SettingsError, redact
 
 if TYPE_CHECKING:
     from defender_assets.cli.check.report import Report
@@ -33,7 +33,7 @@ def check(ctx: click.Context, *, output_format: str) -> None:
         settings = load_settings()
     except SettingsError as error:
         if output_format == "json":
-            click.echo(as_json({"status": STATUS[WRONG], "errors": [scrub(str(error))]}))
+            click.echo(as_json({"status": STATUS[WRONG], "errors": [redact(str(error))]}))
         raise
     if output_format == "text" and sys.stderr.isatty():
         where = {settings.export().describe(): None, settings.lake().describe(): None}

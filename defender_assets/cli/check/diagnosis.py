@@ -7,7 +7,7 @@ from defender_assets.cli.check.export_facts import ContainerFacts
 from defender_assets.cli.check.report import Report
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.settings import Settings
 
 HOUR, DAY = 3600, 86_400
@@ -20,7 +20,7 @@ STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender X
 
 def judge_settings(report: Report, settings: Settings, today: date) -> None:
     """Name the mute rules that are over, and a start that is still to come."""
-    over = [mute.name for mute in settings.judgement.mutes if mute.until and mute.until < today]
+    over = [mute.name for mute in settings.scoring.mutes if mute.until and mute.until < today]
     if over:
         report.notes.append(f"{settings.muted} holds rules that are over: {', '.join(over)}")
     if settings.start_date > today:
@@ -87,7 +87,7 @@ def judge_credentials(report: Report, settings: Settings, now: datetime) -> None
 
 def _judge_container(report: Report, container: ContainerFacts, settings: Settings) -> None:
     if container.days_before_start:
-        days = counted(container.days_before_start, "day")
+        days = pluralize(container.days_before_start, "day")
         report.notes.append(
             f"{container.container} holds {days} before {settings.start_date} that are not read: "
             f"DEFENDER_START_DATE={container.first_day} takes them in"
@@ -115,6 +115,6 @@ def judge_lake(report: Report) -> None:
         )
     if report.lake.behind:
         report.notes.append(
-            f"behind are {len(report.lake.behind)} of the last {counted(len(report.lake.looked_at), 'day')}: Dagster's "
-            "sensor asks for their runs while it is on (`make ui`)"
+            f"{len(report.lake.behind)} of the last {pluralize(len(report.lake.looked_at), 'day')} are behind. "
+            "Dagster's sensor requests their runs while it is on (`make ui`)"
         )

@@ -69,12 +69,12 @@ class ExportFacts:
         return sorted({tenant.lower() for container in self.containers for tenant in container.tenants})
 
 
-Listed = defaultdict[date, list[tuple[Table, "Blob"]]]
+EntityList = defaultdict[date, list[tuple[Table, "Blob"]]]
 
 
-def look_at_export(export: "Export", start: date, now: datetime) -> tuple[ExportFacts, Listed]:
+def look_at_export(export: "Export", start: date, now: datetime) -> tuple[ExportFacts, EntityList]:
     """Return the facts, and every blob by day."""
-    facts, listed = ExportFacts(export.describe()), Listed(list)
+    facts, listed = ExportFacts(export.describe()), EntityList(list)
     try:
         for table in TABLES:
             container = ContainerFacts(table.container, table.name, tenants=export.tenants(table.container))

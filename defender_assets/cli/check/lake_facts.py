@@ -18,13 +18,13 @@ from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import container_of
-from defender_assets.core.azure.errors import explain
+from defender_assets.core.azure.errors import describe_error
 from defender_assets.core.azure.sas import WRITE
-from defender_assets.core.errors import LakeError, scrub
+from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
-from defender_assets.core.pipeline.staleness import DayBehind, survey
+from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
 from defender_assets.core.raw.ingest import tenants_held
 from defender_assets.core.schemas import Column
 
@@ -46,7 +46,7 @@ class LakeFacts:
     error: str | None = None
     tables: list[str] = field(default_factory=list)
     tenants: list[str] = field(default_factory=list)
-    behind: list[DayBehind] = field(default_factory=list)
+    behind: list[StaleDay] = field(default_factory=list)
     looked_at: list[date] = field(default_factory=list)
 
 
@@ -64,12 +64,12 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
             # a survey would create the tables that are missing, and a check leaves nothing behind
-            facts.behind = survey(lake, export, facts.looked_at, listing, there=facts.tables)
+            facts.behind = find_stale_days(lake, export, facts.looked_at, listing, there=facts.tables)
     except LakeError as error:
         facts.error = str(error)
     except AzureError as error:
         # no token for the lake's account
-        facts.error = explain(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
+        facts.error = describe_error(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
     return facts
 
 
@@ -100,7 +100,7 @@ def write_and_read_back(lake: Lake, day: date) -> None:
             trial.commit(target, Commit([row], number))
         held = scan(trial.open(spec.name)).select(pl.len()).collect().item()
     except CommitFailedError as error:
-        raise LakeError(f"cannot commit to {lake.describe()}: {scrub(str(error))[:300]}") from None
+        raise LakeError(f"cannot commit to {lake.describe()}: {redact(str(error))[:300]}") from None
     except LakeError as error:
         hint = " (commit 1 went well: an emulator must be Azurite 3.37 or newer)" if number > 1 else ""
         raise LakeError(f"{error}{hint}") from None

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from defender_assets.cli.output import Cells, console, hour_of, say, table
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 if TYPE_CHECKING:
     from defender_assets.cli.check.export_facts import Sample
@@ -37,7 +37,7 @@ def show(report: "Report") -> None:
     say(*_mark("Lake", report.lake.where, writable, failed=report.lake.error is not None))
     if report.lake.looked_at and report.lake.error is None:
         behind = "; ".join(day.describe() for day in report.lake.behind)
-        last = counted(len(report.lake.looked_at), "day")
+        last = pluralize(len(report.lake.looked_at), "day")
         say(f"Behind: {behind or f'none of the last {last}'}")
     for mark, style, lines in (("!", "bold yellow", report.attention), ("·", "", report.notes)):
         for line in lines:
@@ -57,7 +57,7 @@ def _ago(seconds: int | None) -> str:
         return "–"
     for unit, length in _UNITS:
         if seconds >= length:
-            return f"{counted(seconds // length, unit)} ago"
+            return f"{pluralize(seconds // length, unit)} ago"
     return "now"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from defender_assets import settings as names
 from defender_assets.cli.check.report import Setting
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.settings import Settings
 
 
@@ -20,21 +20,21 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
         **_told(settings),
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:
-        values[names.LAKE_CONNECTION_STRING] = f"{settings.lake_account.endpoint} ({settings.lake_account.way_in})"
+        values[names.LAKE_CONNECTION_STRING] = f"{settings.lake_account.endpoint} ({settings.lake_account.auth_method})"
     chosen = next((name for name in names.EXPORT_CHOICES if name in settings.origins), names.EXPORT_DIR)
     account = settings.export_account
-    export = f"{account.endpoint} ({account.way_in})" if account else str(settings.export_dir)
+    export = f"{account.endpoint} ({account.auth_method})" if account else str(settings.export_dir)
     for name, value in {chosen: export, **values}.items():
         yield Setting(name, value, settings.origins.get(name, "default"))
 
 
 def _muted(settings: Settings) -> str:
-    rules = counted(len(settings.judgement.mutes), "rule")
+    rules = pluralize(len(settings.scoring.mutes), "rule")
     return f"{settings.muted} ({rules})" if settings.muted else "no lead is muted"
 
 
 def _told(settings: Settings) -> dict[str, str]:
-    who = settings.notifying
+    who = settings.notifications
     return {
         **{
             name: "set" if name in settings.origins else "nobody is told"

@@ -49,7 +49,7 @@ class AzureAccount:
         return tuple(secret for secret in found if secret)
 
     @property
-    def way_in(self) -> str:
+    def auth_method(self) -> str:
         """Return how the account is authenticated, in words without a secret."""
         return "account key" if self.key else "shared access signature" if self.sas else "Entra ID"
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import AzureError, ResourceExistsError
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.errors import explain
+from defender_assets.core.azure.errors import describe_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError
 
@@ -41,4 +41,4 @@ def create_container(account: AzureAccount, uri: str) -> None:
                 with suppress(ResourceExistsError):
                     client.create_container()
     except AzureError as error:
-        raise LakeError(explain(account, f"create the lake's container {container}", error, WRITE)) from None
+        raise LakeError(describe_error(account, f"create the lake's container {container}", error, WRITE)) from None

@@ -22,8 +22,8 @@ from requests.exceptions import ProxyError
 from urllib3.exceptions import NameResolutionError
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.sas import READ, Needs, grant_of
-from defender_assets.core.errors import scrub
+from defender_assets.core.azure.sas import READ, RequiredPermissions, grant_of
+from defender_assets.core.errors import redact
 
 _STATUS = re.compile(r"non-2xx status code\W+(\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -31,7 +31,7 @@ _UNKNOWN = frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo"})
 _UNREACHED = "client error (Connect)"
 
 
-def explain(account: AzureAccount, what: str, error: AzureError, needs: Needs = READ) -> str:
+def describe_error(account: AzureAccount, what: str, error: AzureError, needs: RequiredPermissions = READ) -> str:
     """Return one line that says what failed at which account and how to mend it, without a secret."""
     status = getattr(error, "status_code", None)
     told = getattr(error, "error_code", None)
@@ -47,13 +47,13 @@ def explain(account: AzureAccount, what: str, error: AzureError, needs: Needs = 
     elif isinstance(error, DecodeError) or (status == HTTPStatus.NOT_FOUND and not told):
         return no_blob_service(account, what)
     else:
-        advice = scrub(f"{code}: {getattr(error, 'reason', None) or 'the service failed'}", account.secrets)
+        advice = redact(f"{code}: {getattr(error, 'reason', None) or 'the service failed'}", account.secrets)
     return _line(account, what, advice)
 
 
-def explain_text(account: AzureAccount, what: str, text: str, needs: Needs) -> str | None:
+def describe_error_text(account: AzureAccount, what: str, text: str, needs: RequiredPermissions) -> str | None:
     """Return the same of an error of delta-rs, of which there is only text; None where it is none of the account's."""
-    plain = scrub(text)
+    plain = redact(text)
     status, code = _STATUS.search(plain), _CODE.search(plain)
     if status and status[1] in {"401", "403"}:
         return _line(account, what, _refusal(account, code[1] if code else status[1], needs))
@@ -74,7 +74,7 @@ def is_container_missing(error: ResourceNotFoundError) -> bool:
 
 
 def _line(account: AzureAccount, what: str, advice: str) -> str:
-    return f"cannot {what} at {account.endpoint} ({account.way_in}): {advice}"
+    return f"cannot {what} at {account.endpoint} ({account.auth_method}): {advice}"
 
 
 _NO_NAME = "no such account: DNS does not know its name; check the name, and DNS and proxy of this machine"
@@ -121,7 +121,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         waiting += [*inner, *found.args]
 
 
-def _refusal(account: AzureAccount, code: str, needs: Needs) -> str:
+def _refusal(account: AzureAccount, code: str, needs: RequiredPermissions) -> str:
     if account.key and code in _UNKNOWN:
         return "the key is refused; copy the connection string again from 'Access keys'"
     if account.key:
@@ -137,7 +137,7 @@ def _refusal(account: AzureAccount, code: str, needs: Needs) -> str:
     return _refused_sas(account.sas, code, needs)
 
 
-def _refused_sas(sas: str, code: str, needs: Needs) -> str:
+def _refused_sas(sas: str, code: str, needs: RequiredPermissions) -> str:
     grant, now = grant_of(sas), datetime.now(UTC)
     right = f"make a SAS with {needs.letters} on service, container and object"
     if grant.until and grant.until < now:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 
 @dataclass(frozen=True)
-class Needs:
+class RequiredPermissions:
     """What has to be allowed: letters of `sp`, in words, the role that allows as much, and on which containers."""
 
     letters: str
@@ -19,10 +19,10 @@ class Needs:
     containers: str = ""
 
 
-READ = Needs("rl", "read and list", "Storage Blob Data Reader", "all three containers")
+READ = RequiredPermissions("rl", "read and list", "Storage Blob Data Reader", "all three containers")
 """All that an export needs."""
 
-WRITE = Needs("rwdlac", "read, write, delete, list, add and create", "Storage Blob Data Contributor")
+WRITE = RequiredPermissions("rwdlac", "read, write, delete, list, add and create", "Storage Blob Data Contributor")
 """What a lake needs."""
 
 _WORDS = {
@@ -46,7 +46,7 @@ _PLACES = {"c": "the resource type container", "o": "the resource type object"}
 
 
 @dataclass(frozen=True)
-class Grant:
+class SasPermissions:
     """What a SAS allows (the letters of `sp`), and from when until when; None where a stored access policy says so.
 
     `places` are the resource types of an account's SAS (`srt`), None for one of a single container or blob.
@@ -58,7 +58,7 @@ class Grant:
     places: frozenset[str] | None = None
     single: bool = False
 
-    def lacking(self, needs: Needs = READ) -> list[str]:
+    def lacking(self, needs: RequiredPermissions = READ) -> list[str]:
         """Return what is needed and not allowed, in words."""
         letters = [] if self.allowed is None else [letter for letter in needs.letters if letter not in self.allowed]
         lacking = [_WORDS[letter] for letter in letters]
@@ -71,11 +71,11 @@ class Grant:
         return sorted(_WORDS.get(letter, letter) for letter in (self.allowed or frozenset()) - set(READ.letters))
 
 
-def grant_of(sas: str) -> Grant:
+def grant_of(sas: str) -> SasPermissions:
     """Return what a SAS says of itself; never its signature."""
     fields = {name: values[0] for name, values in parse_qs(sas.removeprefix("?")).items()}
     allowed, places = fields.get("sp"), fields.get("srt")
-    return Grant(
+    return SasPermissions(
         frozenset(allowed) if allowed else None,
         _instant(fields.get("se")),
         _instant(fields.get("st")),

@@ -17,7 +17,7 @@ from azure.core.pipeline import PipelineResponse
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.errors import explain, is_container_missing, no_blob_service
+from defender_assets.core.azure.errors import describe_error, is_container_missing, no_blob_service
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export.blobs import (
     TENANT_PREFIX,
@@ -41,7 +41,7 @@ class AzureExport:
 
     def describe(self) -> str:
         """Return the account's endpoint and the way in."""
-        return f"{self.account.endpoint} ({self.account.way_in})"
+        return f"{self.account.endpoint} ({self.account.auth_method})"
 
     @cached_property
     def _service(self) -> BlobServiceClient:
@@ -132,7 +132,7 @@ class AzureExport:
         try:
             yield
         except AzureError as error:
-            raise ExportError(explain(self.account, what, error)) from None
+            raise ExportError(describe_error(self.account, what, error)) from None
         except (DeserializationError, UnicodeDecodeError):
             raise ExportError(no_blob_service(self.account, what)) from None
 

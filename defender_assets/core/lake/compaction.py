@@ -91,7 +91,7 @@ def compact(lake: Lake, name: str) -> list[Compacted]:
     return done
 
 
-def relieve(lake: Lake, table: DeltaTable, name: str, day: date) -> None:
+def compact_if_fragmented(lake: Lake, table: DeltaTable, name: str, day: date) -> None:
     """Compact a day in whose opening a run finds more than 300 small files to merge, for want of maintenance.
 
     The run's own work is committed by then, so nothing that goes wrong here ends it.

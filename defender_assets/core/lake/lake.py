@@ -24,9 +24,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import create_container, is_missing
-from defender_assets.core.azure.errors import explain, explain_text
+from defender_assets.core.azure.errors import describe_error, describe_error_text
 from defender_assets.core.azure.sas import WRITE
-from defender_assets.core.errors import LakeError, scrub
+from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
 from defender_assets.core.lake.snapshots import Opening, scan
@@ -57,7 +57,7 @@ class Commit:
 
 
 @dataclass
-class Fenced:
+class FencedTable:
     """A table opened behind the fence of one day: what `Lake.commit` writes on, and nothing else does."""
 
     spec: TableSpec
@@ -85,7 +85,7 @@ class Lake:
 
     def describe(self) -> str:
         """Return where the lake is, without a secret."""
-        return f"{self.uri} ({self.account.way_in})" if self.account else self.uri
+        return f"{self.uri} ({self.account.auth_method})" if self.account else self.uri
 
     def first_day(self) -> date:
         """Return the first day that is kept as of now (UTC). Earlier ones are neither read nor written."""
@@ -93,7 +93,7 @@ class Lake:
             return date.min
         return datetime.now(UTC).date() - timedelta(days=self.keep_days)
 
-    def keeps(self, day: date) -> bool:
+    def is_retained(self, day: date) -> bool:
         """Return whether the day is kept; says so in the log when it is not."""
         kept = day >= self.first_day()
         if not kept:
@@ -121,12 +121,12 @@ class Lake:
             add_columns(table, spec)
             return table
 
-        with self.explained(f"open {name}"):
+        with self.translate_errors(f"open {name}"):
             return retry_on_conflict(opened)
 
     def exists(self, name: str) -> bool:
         """Return whether a table has been created."""
-        with self.explained(f"open {name}"):
+        with self.translate_errors(f"open {name}"):
             try:
                 return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
             except (DeltaError, OSError) as error:
@@ -139,20 +139,20 @@ class Lake:
         spec = self.spec(name)
         if not self.exists(name):
             return pl.LazyFrame(schema=spec.schema)
-        with self.explained(f"open {name}"):
+        with self.translate_errors(f"open {name}"):
             # a reader may lack the right to add columns
             table = Opening(self.table_uri(name), storage_options=self._options())
         return add_missing_columns(scan(table), missing_columns(table, spec))
 
-    def fenced(self, name: str, day: date, fence: str | None = None) -> Fenced:
+    def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
         """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
-        return Fenced(self.spec(name), day, fence or fence_of(name, day), self.open(name))
+        return FencedTable(self.spec(name), day, fence or fence_of(name, day), self.open(name))
 
     def versions(self, table: DeltaTable) -> Versions:
         """Return the versions of all days in exactly this opening of a table, from one reading of its log."""
         return versions_of(table, self._options())
 
-    def commit(self, target: Fenced, commit: Commit) -> None:
+    def commit(self, target: FencedTable, commit: Commit) -> None:
         """Write the commit's rows and its version in one Delta commit, on the handle that was opened.
 
         Raises:
@@ -174,7 +174,7 @@ class Lake:
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
         # delta-rs would list the whole log after each commit to shorten it: that is left to maintenance
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
-        with self.explained(f"write {target.spec.name}"):
+        with self.translate_errors(f"write {target.spec.name}"):
             try:
                 write_deltalake(
                     target.table,
@@ -231,7 +231,7 @@ class Lake:
             logger.debug("%s was created by another writer (%s)", spec.name, type(error).__name__)
 
     @contextmanager
-    def explained(self, what: str) -> Iterator[None]:
+    def translate_errors(self, what: str) -> Iterator[None]:
         """Tell errors of the storage and of delta-rs as one LakeError without a secret; conflicts pass as they are."""
         try:
             yield
@@ -240,13 +240,15 @@ class Lake:
         except AzureError as error:
             if self.account is None:
                 raise
-            raise LakeError(explain(self.account, f"{what} of the lake", error, WRITE)) from None
+            raise LakeError(describe_error(self.account, f"{what} of the lake", error, WRITE)) from None
         except (DeltaError, OSError) as error:
             secrets = self.account.secrets if self.account else ()
-            told = explain_text(self.account, f"{what} in {self.uri}", str(error), WRITE) if self.account else None
+            told = (
+                describe_error_text(self.account, f"{what} in {self.uri}", str(error), WRITE) if self.account else None
+            )
             if told:
                 raise LakeError(told) from None
-            reason = scrub(str(error), secrets)[:400]
+            reason = redact(str(error), secrets)[:400]
             raise LakeError(
                 f"cannot {what} in {self.describe()}: {reason}; "
                 "check DEFENDER_LAKE_URI, free space and write permission"

@@ -35,7 +35,7 @@ class Maintained:
         return f"{self.table}: compacted {days or 'nothing'}; {self.files_deleted} dead files deleted"
 
 
-def let_old_days_leave(lake: Lake) -> dict[str, int]:
+def apply_retention(lake: Lake) -> dict[str, int]:
     """Delete the days that the lake no longer keeps from all tables; return how many rows left each.
 
     In the order of the data's way, and not further than the first table that fails. So a day that has left in part has
@@ -53,7 +53,7 @@ def let_old_days_leave(lake: Lake) -> dict[str, int]:
 
 def _leave(lake: Lake, name: str) -> int:
     first = lake.first_day()
-    with lake.explained(f"let old days leave {name}"):
+    with lake.translate_errors(f"let old days leave {name}"):
         done = lake.open(name).delete(f"export_date < '{first.isoformat()}'")
     rows = int(done.get("num_deleted_rows") or 0)
     if rows:
@@ -71,7 +71,7 @@ def maintain(lake: Lake, name: str) -> Maintained:
         LakeError: when the lake cannot be reached or written.
     """
     compacted = compact(lake, name)
-    with lake.explained(f"clean up {name}"):
+    with lake.translate_errors(f"clean up {name}"):
         retry_on_conflict(lambda: _set_properties(lake.open(name)))
         # `full`: a checkpoint forgets a file that died over a week ago, and never knew of one that was not committed
         deleted = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=False, full=True))

@@ -15,16 +15,16 @@ from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities
 from defender_assets.core.leads.entities.identities import known_persons
-from defender_assets.core.leads.entities.lists import listed_entities
+from defender_assets.core.leads.entities.lists import entity_lists
 from defender_assets.core.leads.entities.normalize import entity_rows
 from defender_assets.core.leads.entities.verdicts import verdicts
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import with_muted
 from defender_assets.core.leads.risk.prevalence import with_prevalence
 from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
-from defender_assets.core.leads.selection import alert_history, found_late, touched_alerts
-from defender_assets.core.spans import distinct_records
+from defender_assets.core.leads.selection import alert_history, candidate_alerts, late_device_matches
+from defender_assets.core.tables.deduplication import distinct_records
 
 
 def build_leads(
@@ -33,7 +33,7 @@ def build_leads(
     alert_evidence: pl.LazyFrame,
     device_info: pl.LazyFrame,
     *,
-    judgement: Judgement | None = None,
+    scoring: ScoringConfig | None = None,
 ) -> pl.DataFrame:
     """Return the leads of a day: one row per alert that was new or changed, with its device as it was at the time.
 
@@ -45,7 +45,7 @@ def build_leads(
         alert_info: the typed table, partitions D-30 … D (others are left out).
         alert_evidence: the same.
         device_info: the typed table, partitions D-7 … D (others are left out).
-        judgement: the team's weights and what it has muted, by default the project's weights and nothing.
+        scoring: the team's weights and what it has muted, by default the project's weights and nothing.
 
     Returns:
         LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
@@ -56,7 +56,7 @@ def build_leads(
     alert_evidence = days_between(alert_evidence, *alert_span)
     device_info = days_between(device_info, day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
 
-    touched = touched_alerts(day, alert_info, alert_evidence)
+    touched = candidate_alerts(day, alert_info, alert_evidence)
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
     info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
@@ -68,7 +68,7 @@ def build_leads(
     glanced = with_fields(_of(evidence, eve), where=~names_a_device().any().over(ALERT_KEY))
     probes = named_devices(pl.concat([read, glanced])).join(history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY)
     as_of = devices_as_of(device_info, probes)
-    late = _of(eve, found_late(day, _of(probes, eve), as_of, device_info))
+    late = _of(eve, late_device_matches(day, _of(probes, eve), as_of, device_info))
 
     alerts = pl.concat([fresh, late])
     info, evidence = _of(info, alerts), pl.concat([read, with_fields(_of(evidence, late))])
@@ -81,17 +81,17 @@ def build_leads(
         alert_changes(day, info, evidence, late),
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
-        listed_entities(rows),
+        entity_lists(rows),
         link_entities(rows, persons, devices, egress_addresses(device_info)),
         verdicts(rows),
     )
     for part in parts:
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
     alerts = with_prevalence(day, alerts, alert_info, alert_evidence)
-    return _finished(day, alerts, judgement or Judgement())
+    return _finished(day, alerts, scoring or ScoringConfig())
 
 
-def _finished(day: date, alerts: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:
+def _finished(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.DataFrame:
     keys = alerts.select(ALERT_KEY).rows()
     leads = alerts.with_columns(
         pl.Series("lead_id", [stable_id(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
@@ -106,7 +106,7 @@ def _finished(day: date, alerts: pl.DataFrame, judgement: Judgement) -> pl.DataF
         for name, dtype in LEAD_SCHEMA.items()
         if isinstance(dtype, pl.List) and name in leads.columns and name not in _MAY_BE_NULL
     )
-    scored = with_muted(with_score(leads, judgement.weights), judgement.mutes)
+    scored = with_muted(with_score(leads, scoring.weights), scoring.mutes)
     return scored.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA).sort("tenant_id", "lead_id")
 
 

@@ -3,11 +3,11 @@
 import polars as pl
 
 from defender_assets.core.enums import PRODUCTS
-from defender_assets.core.leads.devices.as_of import TAKEN
+from defender_assets.core.leads.devices.as_of import DEVICE_COLUMNS
 from defender_assets.core.leads.devices.primary import DEVICES
 from defender_assets.core.leads.devices.state_changes import CHANGES
 from defender_assets.core.leads.entities.correlation_keys import ENTITY
-from defender_assets.core.leads.entities.lists import LISTED
+from defender_assets.core.leads.entities.lists import ENTITY_LISTS
 from defender_assets.core.leads.risk.points import REASONS
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets.core.schemas.column import Column, flag, instant, integer, origins, text, texts
@@ -37,7 +37,7 @@ _MERGED = "device.DeviceId device.MergedDeviceIds device.MergedToDeviceId"
 _TAGS = "device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag"
 _CATEGORY = "info.Category evidence.Categories"
 
-_DEVICE = {taken.column.name: taken for taken in TAKEN}
+_DEVICE = {taken.column.name: taken for taken in DEVICE_COLUMNS}
 _ALSO_FROM = {
     "device_name": f"evidence.DeviceName {_FIELDS}",
     "os_platform": _FIELDS,
@@ -170,7 +170,7 @@ LEAD_COLUMNS = (
         f"{_CHOSEN} {_MERGED} device.Timestamp",
         Column("devices", DEVICES, "All devices of the alert, the primary one first; null unless there are several"),
     ),
-    *(_from(_LIST_ORIGINS[listed.name], Column(listed.name, listed.dtype, listed.meaning)) for listed in LISTED),
+    *(_from(_LIST_ORIGINS[listed.name], Column(listed.name, listed.dtype, listed.meaning)) for listed in ENTITY_LISTS),
     _from(
         f"{_ENTITY} {_PERSON} {_FILE} {_MAIL} {_CLOUD} {_APP} evidence.RemoteIP evidence.LocalIP evidence.RemoteUrl "
         f"evidence.RegistryKey {_CHOSEN} {_MERGED} device.PublicIP",

@@ -10,7 +10,7 @@ from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.leads.devices.primary import distinct_devices
 
 
-def touched_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
+def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
     """Return the alerts that may get a row: ALERT_KEY and `on_eve`, whether the day before holds a record of it.
 
     A copy is enough here, and no more than a candidate: whether a record is new is `alert_history`'s to say.
@@ -38,7 +38,7 @@ def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def found_late(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, devices: pl.LazyFrame) -> pl.DataFrame:
+def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, devices: pl.LazyFrame) -> pl.DataFrame:
     """Return the alerts (ALERT_KEY) whose device became known on the day: a heartbeat can follow its alert.
 
     Args:

@@ -14,8 +14,8 @@ from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.retries import retry_on_conflict
-from defender_assets.core.text import counted
-from defender_assets.core.timings import Phases
+from defender_assets.core.text import pluralize
+from defender_assets.core.timings import StageTimings
 
 logger = logging.getLogger(__name__)
 
@@ -32,45 +32,45 @@ class DerivedTable(TableSpec):
 
 @dataclass(frozen=True)
 class DerivedReport:
-    """The partition as it stands: its rows, its version, and whether this run wrote it. Phases: look, build, commit."""
+    """A partition: its rows, its version, and whether this run wrote it. Stages: look, build, commit."""
 
     rows: pl.DataFrame
     version: int
     written: bool
-    phases: Phases = field(default_factory=Phases)
+    timings: StageTimings = field(default_factory=StageTimings)
 
 
-def rebuild_day(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
+def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
     """Bring partition D up to its upstreams: built from one opening of each, replaced as a whole.
 
     Where nothing upstream has changed since, nothing is written, unless `force`.
     """
-    if not lake.keeps(day):
+    if not lake.is_retained(day):
         return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
 
-    phases = Phases()
+    timings = StageTimings()
 
     def one_round() -> DerivedReport:
-        with phases.phase("look"):
+        with timings.stage("look"):
             target = lake.fenced(derived.name, day)
             opened = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
             held = {name: lake.versions(table) for name, table in opened.items()}
             version = derived.upstream_version(day, lambda name, of: held[name](name, of))
             if version <= target.version and not force:
                 rows = scan_days(target.table, day, day).collect()
-                return DerivedReport(rows, target.version, written=False, phases=phases)
-        with phases.phase("build"):
+                return DerivedReport(rows, target.version, written=False, timings=timings)
+        with timings.stage("build"):
             spans = [
                 scan_days(opened[upstream.name], day - timedelta(days=upstream.days), day)
                 for upstream in derived.upstreams
             ]
             rows = derived.build(day, *spans)
         version = max(version, target.version)
-        with phases.phase("commit"):
+        with timings.stage("commit"):
             lake.commit(target, Commit([rows], version, replaces=""))
         logger.info(
-            "%s %s: %s at version %d, %.1f s", derived.name, day, counted(rows.height, "row"), version, phases.total
+            "%s %s: %s at version %d, %.1f s", derived.name, day, pluralize(rows.height, "row"), version, timings.total
         )
-        return DerivedReport(rows, version, written=True, phases=phases)
+        return DerivedReport(rows, version, written=True, timings=timings)
 
     return retry_on_conflict(one_round)

@@ -16,7 +16,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.raw.cursors import Cursors, read_cursors
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 Listing = Mapping[date, list[tuple[Table, Blob]]]
 Held = Callable[[str, str, date], int]
@@ -44,7 +44,7 @@ class Stale:
 
 
 @dataclass(frozen=True)
-class DayBehind:
+class StaleDay:
     """A day that is behind, and in what."""
 
     day: date
@@ -63,13 +63,13 @@ class DayBehind:
 
     def describe(self) -> str:
         """Return one line for the log of the sensor."""
-        blobs = counted(len(self.missing), "blob")
-        parts = [f"{counted(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
+        blobs = pluralize(len(self.missing), "blob")
+        parts = [f"{pluralize(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
         parts += [f"{stale.table} at version {stale.version} of {stale.upstream}" for stale in self.stale]
         return f"{self.day}: " + ", ".join(parts)
 
 
-def days_behind(
+def stale_days_in(
     lake: Lake,
     days: Iterable[date],
     listing: Listing,
@@ -77,7 +77,7 @@ def days_behind(
     held: Held,
     *,
     fixed_creation: bool,
-) -> list[DayBehind]:
+) -> list[StaleDay]:
     """Return which of the days are behind, oldest first. Days without blobs and without raw bytes never are."""
     behind = []
     for day in sorted(days):
@@ -94,7 +94,7 @@ def days_behind(
         stale = _stale(lake.tables, day, held)
         if missing or stale:
             order = sorted(missing, key=lambda part: (part.table, part.blob, part.created_at))
-            behind.append(DayBehind(day, tuple(order), tuple(stale)))
+            behind.append(StaleDay(day, tuple(order), tuple(stale)))
     return behind
 
 
@@ -153,14 +153,14 @@ def _held(lake: Lake, opened: Mapping[str, DeltaTable]) -> Held:
     return lambda name, fence, day: versions[name](fence, day) if name in versions else 0
 
 
-def survey(
+def find_stale_days(
     lake: Lake,
     export: Export,
     days: Iterable[date],
     listing: Listing | None = None,
     *,
     there: Collection[str] | None = None,
-) -> list[DayBehind]:
+) -> list[StaleDay]:
     """Return which of the days are behind now. The lake is opened after the listing, so it can only be further.
 
     Days that are older than the lake keeps are never behind, though their blobs may still be there. A table that is
@@ -175,4 +175,4 @@ def survey(
         table.raw: read_cursors(opened[table.raw], wanted) if table.raw in opened else {day: {} for day in wanted}
         for table in TABLES
     }
-    return days_behind(lake, wanted, listed, cursors, _held(lake, opened), fixed_creation=export.fixed_creation)
+    return stale_days_in(lake, wanted, listed, cursors, _held(lake, opened), fixed_creation=export.fixed_creation)

@@ -7,17 +7,17 @@ import polars as pl
 
 from defender_assets.core.export import Blob
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.quality.check_outcome import SAMPLES, Finding
+from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.raw.cursors import read_ranges
 from defender_assets.core.schemas import Table
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 OLD_TAIL = timedelta(days=1)
 
 
 def byte_balance(
     lake: Lake, table: Table, day: date, listed: list[Blob], pending: Mapping[str, int], now: datetime
-) -> Finding:
+) -> CheckOutcome:
     """Return whether, for each listed blob, size = bytes kept + pending tail, and no byte is missing or there twice.
 
     Args:
@@ -53,7 +53,7 @@ def byte_balance(
         "tails_older_than_a_day": old_tails[:SAMPLES],
     }
     if off or torn.height:
-        return Finding(
+        return CheckOutcome(
             passed=False,
             summary=f"Blobs not kept to their last newline: {len(off)}; with holes or overlaps: {torn.height}. Run "
             "`refresh_day` for the day, and report it: a promise is broken.",
@@ -62,9 +62,9 @@ def byte_balance(
     tails = ""
     if old_tails:
         have = "that has waited for its" if len(old_tails) == 1 else "that have waited for their"
-        tails = f"; {counted(len(old_tails), 'tail')} {have} newline for over a day"
-    return Finding(
-        passed=True, summary=f"Every byte of {counted(len(listed), 'blob')} is kept or pending{tails}.", facts=facts
+        tails = f"; {pluralize(len(old_tails), 'tail')} {have} newline for over a day"
+    return CheckOutcome(
+        passed=True, summary=f"Every byte of {pluralize(len(listed), 'blob')} is kept or pending{tails}.", facts=facts
     )
 
 

@@ -8,7 +8,7 @@ SAMPLES = 10
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckOutcome:
     """The result of one account of one day. `facts` are JSON values; texts in them may be an attacker's."""
 
     passed: bool

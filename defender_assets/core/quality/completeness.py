@@ -2,15 +2,15 @@
 
 import polars as pl
 
-from defender_assets.core.quality.check_outcome import SAMPLES, Finding
-from defender_assets.core.text import counted
+from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
+from defender_assets.core.text import pluralize
 
 # an alert's records of the two tables arrive minutes apart, so a few are always on their way
 TOLERATED_SHARE = 0.1
 TOLERATED_COUNT = 3
 
 
-def completeness(leads: pl.DataFrame) -> Finding:
+def completeness(leads: pl.DataFrame) -> CheckOutcome:
     """Return how many of a day's leads lack a part, with samples of their alert ids."""
     lacking = {
         "without_info": leads.filter(~pl.col("has_alert_info")),
@@ -25,11 +25,13 @@ def completeness(leads: pl.DataFrame) -> Finding:
     tolerated = max(TOLERATED_COUNT, TOLERATED_SHARE * leads.height)
     worst = {name: rows.height for name, rows in lacking.items() if rows.height > tolerated}
     if not worst:
-        return Finding(passed=True, summary=f"{counted(leads.height, 'lead')}; parts are missing of few.", facts=facts)
+        return CheckOutcome(
+            passed=True, summary=f"{pluralize(leads.height, 'lead')}; parts are missing of few.", facts=facts
+        )
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in worst.items())
-    return Finding(
+    return CheckOutcome(
         passed=False,
-        summary=f"Of {counted(leads.height, 'lead')}, {told}. Check in the Defender portal (Streaming API) that "
+        summary=f"Of {pluralize(leads.height, 'lead')}, {told}. Check in the Defender portal (Streaming API) that "
         "AlertInfo, AlertEvidence and DeviceInfo are all ticked, and that their assets ran for the days before.",
         facts=facts,
     )

@@ -11,18 +11,17 @@ from typing import Any
 
 import polars as pl
 
-from defender_assets.core.hostile import visible
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.quality.check_outcome import SAMPLES, Finding
+from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.schemas import Table
-from defender_assets.core.text import counted
+from defender_assets.core.text import escape_control_chars, pluralize
 
 LOOKBACK_DAYS = 30
 CELL = 100
 
 
-def drift(lake: Lake, table: Table, day: date) -> Finding:
+def drift(lake: Lake, table: Table, day: date) -> CheckOutcome:
     """Return what the day's rows hold that the schema does not: by name, how many, and the day it was first seen.
 
     First seen looks 30 days back.
@@ -30,18 +29,22 @@ def drift(lake: Lake, table: Table, day: date) -> Finding:
     typed = lake.open(table.name)
     today = _found(table, scan_days(typed, day, day))
     if not today:
-        return Finding(passed=True, summary="The records hold what the schema knows, and nothing else.")
+        return CheckOutcome(passed=True, summary="The records hold what the schema knows, and nothing else.")
     # only what there is to tell pays for looking back
     earlier = _found(table, scan_days(typed, day - timedelta(days=LOOKBACK_DAYS), day - timedelta(days=1)))
     news = [
-        {"what": visible(name)[:CELL], "rows": days[day], "first_seen": min(earlier.get(name, days)).isoformat()}
+        {
+            "what": escape_control_chars(name)[:CELL],
+            "rows": days[day],
+            "first_seen": min(earlier.get(name, days)).isoformat(),
+        }
         for name, days in sorted(today.items(), key=lambda item: -item[1][day])
     ]
     facts: dict[str, Any] = {"found": news[: 3 * SAMPLES], "count": len(news)}
-    return Finding(
+    return CheckOutcome(
         passed=False,
-        summary=f"{counted(len(news), 'field or word', 'fields and words')} beyond the schema. Nothing is lost: fields "
-        "are in `unmapped`, words in their columns. If a field is worth a column, add it to the schema and run "
+        summary=f"{pluralize(len(news), 'field or word', 'fields and words')} beyond the schema. Nothing is lost: "
+        "fields are in `unmapped`, words in their columns. If a field is worth a column, add it to the schema and run "
         "`rebuild_day` for its days.",
         facts=facts,
     )

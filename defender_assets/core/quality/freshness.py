@@ -6,9 +6,9 @@ import polars as pl
 
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.quality.check_outcome import Finding
+from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 
 LOOKBACK_DAYS = 7
 QUIET_HOURS = 3
@@ -28,7 +28,7 @@ def newest_by_tenant(lake: Lake, table: Table, first: date, last: date) -> dict[
     return dict(newest.iter_rows())
 
 
-def quiet_or_broken(lake: Lake, day: date, now: datetime) -> Finding:
+def quiet_or_broken(lake: Lake, day: date, now: datetime) -> CheckOutcome:
     """Return whether every tenant that was heard of within a week has sent heartbeats up to the day's end, or now.
 
     A tenant is heard of when any of the three tables holds a record of it.
@@ -48,17 +48,19 @@ def quiet_or_broken(lake: Lake, day: date, now: datetime) -> Finding:
         "silent_minutes": silent,
     }
     if not silent:
-        return Finding(passed=True, summary=f"{counted(len(beats), 'tenant')} sent heartbeats to the end.", facts=facts)
-    return Finding(
+        return CheckOutcome(
+            passed=True, summary=f"{pluralize(len(beats), 'tenant')} sent heartbeats to the end.", facts=facts
+        )
+    return CheckOutcome(
         passed=False,
-        summary=f"{counted(len(silent), 'tenant')} sent no heartbeat for over {QUIET_HOURS} hours: the export is "
+        summary=f"{pluralize(len(silent), 'tenant')} sent no heartbeat for over {QUIET_HOURS} hours: the export is "
         "broken rather than quiet. Look at the Streaming API in the Defender portal and at the account's newest blobs "
         "(`defender-assets check`).",
         facts=facts,
     )
 
 
-def freshness(lake: Lake, table: Table, day: date, now: datetime) -> Finding:
+def freshness(lake: Lake, table: Table, day: date, now: datetime) -> CheckOutcome:
     """Return how far behind the day's end, or now, the newest record of each tenant is.
 
     Only heartbeats have a limit: a tenant may well have no alert for days.
@@ -70,14 +72,14 @@ def freshness(lake: Lake, table: Table, day: date, now: datetime) -> Finding:
     facts = {"minutes_behind": behind}
     if table is not DEVICE_INFO or not late:
         told = (
-            f"{counted(len(newest), 'tenant')}; the newest record is {min(behind.values())} minutes old"
+            f"{pluralize(len(newest), 'tenant')}; the newest record is {min(behind.values())} minutes old"
             if behind
             else "none"
         )
-        return Finding(passed=True, summary=f"Records of the day: {told}.", facts=facts)
-    return Finding(
+        return CheckOutcome(passed=True, summary=f"Records of the day: {told}.", facts=facts)
+    return CheckOutcome(
         passed=False,
-        summary=f"The newest heartbeat of {counted(len(late), 'tenant')} is over {QUIET_HOURS} hours behind. "
+        summary=f"The newest heartbeat of {pluralize(len(late), 'tenant')} is over {QUIET_HOURS} hours behind. "
         "If the containers hold newer blobs, see why the sensor's runs fail; otherwise the export is late.",
         facts=facts,
     )

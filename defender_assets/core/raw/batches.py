@@ -30,7 +30,7 @@ class Source:
 class RawBatches:
     """The batches `after` < batch ≤ `upto` of a day, in one opening of the raw table.
 
-    `size` is how many bytes of whole lines they hold; `shares` know it.
+    `size` is how many bytes of whole lines they hold; `split` know it.
     """
 
     raw: DeltaTable
@@ -44,7 +44,7 @@ class RawBatches:
             pl.col("export_date") == self.day, pl.col("batch") > self.after, pl.col("batch") <= self.upto
         )
 
-    def shares(self, limit: int) -> list["RawBatches"]:
+    def split(self, limit: int) -> list["RawBatches"]:
         """Return the batches cut into shares of about `limit` bytes of whole lines, each of one batch or more."""
         sizes = (
             self._rows()

@@ -13,16 +13,16 @@ import polars as pl
 
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export.blobs import Blob, Export, generation
-from defender_assets.core.lake.compaction import relieve
+from defender_assets.core.lake.compaction import compact_if_fragmented
 from defender_assets.core.lake.data_files import data_files
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.cursors import read_cursors
-from defender_assets.core.raw.range_reader import Chunk, Fetch, Unread
+from defender_assets.core.raw.range_reader import Chunk, RangeReader, UnreadRange
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import RAW_SCHEMA, TABLES, Table
-from defender_assets.core.text import MEBIBYTE, sized
-from defender_assets.core.timings import Phases
+from defender_assets.core.text import MEBIBYTE, format_bytes
+from defender_assets.core.timings import StageTimings
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class RawReport:
     batch: int = 0
     replaced_blobs: int = 0
     kept: bool = True
-    phases: Phases = field(default_factory=Phases, repr=False)
+    timings: StageTimings = field(default_factory=StageTimings, repr=False)
     listed: list[Blob] = field(default_factory=list, repr=False)
     pending: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -53,13 +53,15 @@ class RawReport:
         return sum(self.pending.values())
 
 
-def unread_parts(blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool) -> list[Unread]:
+def unread_parts(
+    blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool
+) -> list[UnreadRange]:
     """Return the parts of the listed blobs that raw lacks, in the order of their paths."""
     parts = []
     for blob in blobs:
         created_at, cursor = generation(blob, cursors.get(blob.path, {}), fixed_creation=fixed_creation)
         if blob.size > cursor:
-            parts.append(Unread(blob, created_at, cursor))
+            parts.append(UnreadRange(blob, created_at, cursor))
     return parts
 
 
@@ -72,42 +74,44 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     Raises:
         ExportError: after what could be read has been committed, when a blob could not be read.
     """
-    report = RawReport(kept=lake.keeps(day))
+    report = RawReport(kept=lake.is_retained(day))
     if not report.kept:
         return report
     share_arenas()
     changed_rounds = 0
     while True:
-        fetch = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report)
-        if fetch.failures:
-            raise fetch.failures[0]
-        changed_rounds += bool(fetch.changed)
+        reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report)
+        if reader.failures:
+            raise reader.failures[0]
+        changed_rounds += bool(reader.changed)
         if changed_rounds > CHANGED_ROUNDS:
             raise ExportError(
-                f"{table.container}/{fetch.changed[0]} changes each time it is read; nothing is lost, "
+                f"{table.container}/{reader.changed[0]} changes each time it is read; nothing is lost, "
                 "the next run lists it again"
             )
-        if not fetch.changed and not fetch.cut_short:
-            report.pending = fetch.pending
+        if not reader.changed and not reader.cut_short:
+            report.pending = reader.pending
             return report
 
 
-def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport) -> Fetch:
-    phases = report.phases
-    with phases.phase("list"):
+def _one_commit(
+    lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport
+) -> RangeReader:
+    timings = report.timings
+    with timings.stage("list"):
         target = lake.fenced(table.raw, day)
         blobs = export.blobs_of_day(table.container, day)
         cursors = read_cursors(target.table, [day])[day]
     parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
     waiting = sum(part.blob.size - part.start for part in parts)
-    fetch = Fetch(export, table.container)
+    reader = RangeReader(export, table.container)
     report.listed, report.batch = blobs, target.version
     counted = RawReport()
-    before = phases.total
-    rows = _rows(phases.each("read", fetch.up_to(commit_bytes, parts)), target.version + 1, counted)
+    before = timings.total
+    rows = _rows(timings.each("read", reader.up_to(commit_bytes, parts)), target.version + 1, counted)
     first = next(rows, None)
     if first is not None:
-        with phases.phase("commit"):
+        with timings.stage("commit"):
             lake.commit(target, Commit(chain([first], rows), target.version + 1))
         report.batch = target.version + 1
         report.new_bytes += counted.new_bytes
@@ -117,14 +121,14 @@ def _one_commit(lake: Lake, export: Export, table: Table, day: date, commit_byte
             table.raw,
             day,
             report.batch,
-            sized(counted.new_bytes),
+            format_bytes(counted.new_bytes),
             counted.chunks,
-            sized(counted.new_bytes / (phases.total - before)),
-            sized(waiting - counted.new_bytes),
+            format_bytes(counted.new_bytes / (timings.total - before)),
+            format_bytes(waiting - counted.new_bytes),
         )
-        with phases.phase("compact"):
-            relieve(lake, target.table, table.raw, day)
-    return fetch
+        with timings.stage("compact"):
+            compact_if_fragmented(lake, target.table, table.raw, day)
+    return reader
 
 
 def tenants_held(lake: Lake) -> set[str]:
@@ -146,7 +150,7 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     Blob by blob, each as a batch with the next number: the chunks of the held generation go and the freshly read
     ones come in the same commit. Chunks of vanished blobs and of older generations stay.
     """
-    replaced = RawReport(kept=lake.keeps(day))
+    replaced = RawReport(kept=lake.is_retained(day))
     if not replaced.kept:
         return replaced
     for listed in export.blobs_of_day(table.container, day):
@@ -155,7 +159,7 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks
     report.replaced_blobs = replaced.replaced_blobs
-    report.phases.add(replaced.phases)
+    report.timings.add(replaced.timings)
     return report
 
 
@@ -165,29 +169,29 @@ def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: 
     created_at, cursor = generation(blob, known, fixed_creation=export.fixed_creation)
     if not cursor:
         return
-    fetch = Fetch(export, table.container)
+    reader = RangeReader(export, table.container)
     counted = RawReport()
-    rows = _rows(fetch.chunks([Unread(blob, created_at, 0)]), target.version + 1, counted)
+    rows = _rows(reader.chunks([UnreadRange(blob, created_at, 0)]), target.version + 1, counted)
     held = (
         f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
         f"AND blob_created_at = '{created_at.isoformat()}'"
     )
-    with report.phases.phase("commit"):
-        lake.commit(target, Commit(_whole(rows, fetch, blob, cursor), target.version + 1, replaces=held))
+    with report.timings.stage("commit"):
+        lake.commit(target, Commit(_whole(rows, reader, blob, cursor), target.version + 1, replaces=held))
     report.new_bytes += counted.new_bytes
     report.chunks += counted.chunks
     report.replaced_blobs += 1
 
 
-def _whole(rows: Iterator[pl.DataFrame], fetch: Fetch, blob: Blob, cursor: int) -> Iterator[pl.DataFrame]:
+def _whole(rows: Iterator[pl.DataFrame], reader: RangeReader, blob: Blob, cursor: int) -> Iterator[pl.DataFrame]:
     """Yield the rows, but raise at their end, before the commit, when less came than raw holds already."""
     reached = 0
     for row in rows:
         reached = row["byte_end"][0]
         yield row
-    if fetch.failures:
-        raise fetch.failures[0]
-    if fetch.changed or reached < cursor:
+    if reader.failures:
+        raise reader.failures[0]
+    if reader.changed or reached < cursor:
         raise ExportError(f"{blob.path} changed while it was read again; what raw holds of it was kept, try again")
 
 

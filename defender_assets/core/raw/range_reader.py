@@ -25,7 +25,7 @@ class TornLineError(DefenderAssetsError):
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadRange:
     """The part of a blob generation that raw lacks: bytes from `start` to the listed size."""
 
     blob: Blob
@@ -37,14 +37,14 @@ class Unread:
 class Chunk:
     """Bytes `[start, start + len(content))` of a blob generation: whole lines, or a part of one very long line."""
 
-    unread: Unread
+    unread: UnreadRange
     start: int
     content: bytes
     line_part: int | None = None
 
 
 @dataclass
-class Fetch:
+class RangeReader:
     """One pass over the unread parts.
 
     Afterwards `changed` and `failures` tell what did not come whole, `cut_short` whether `limit` ended it, and
@@ -58,7 +58,7 @@ class Fetch:
     pending: dict[str, int] = field(default_factory=dict)
     cut_short: bool = False
 
-    def up_to(self, limit: int, parts: list[Unread], slice_bytes: int = SLICE) -> Iterator[Chunk]:
+    def up_to(self, limit: int, parts: list[UnreadRange], slice_bytes: int = SLICE) -> Iterator[Chunk]:
         """Yield chunks as `chunks` does, and stop at the end of the line with which `limit` bytes are reached."""
         taken = 0
         for chunk in self.chunks(parts, slice_bytes):
@@ -68,7 +68,7 @@ class Fetch:
             taken += len(chunk.content)
             yield chunk
 
-    def chunks(self, parts: list[Unread], slice_bytes: int = SLICE) -> Iterator[Chunk]:
+    def chunks(self, parts: list[UnreadRange], slice_bytes: int = SLICE) -> Iterator[Chunk]:
         """Yield the chunks of all parts, blob by blob, in byte order. An unterminated tail stays pending.
 
         A blob that is gone or recreated, or fails, ends early; the others go on, until three in a row have failed.
@@ -92,8 +92,8 @@ class Fetch:
                         return
 
     def _fetched(
-        self, pool: ThreadPoolExecutor, parts: list[Unread], slice_bytes: int
-    ) -> Iterator[tuple[Unread, Iterator[tuple[int, bytes]]]]:
+        self, pool: ThreadPoolExecutor, parts: list[UnreadRange], slice_bytes: int
+    ) -> Iterator[tuple[UnreadRange, Iterator[tuple[int, bytes]]]]:
         """Yield each part with its slices in order; slices of this and the next parts are fetched ahead."""
         ranges = (
             (number, start, min(start + slice_bytes, part.blob.size))
@@ -128,7 +128,7 @@ class Fetch:
                 ahead.popleft()[2].cancel()
                 fill()
 
-    def _cut(self, part: Unread, slices: Iterator[tuple[int, bytes]], slice_bytes: int) -> Iterator[Chunk]:
+    def _cut(self, part: UnreadRange, slices: Iterator[tuple[int, bytes]], slice_bytes: int) -> Iterator[Chunk]:
         line_start, rest = part.start, b""
         passed_over = False
         for start, content in slices:
@@ -151,7 +151,7 @@ class Fetch:
                 rest, passed_over = b"", True
         self.pending[part.blob.path] = part.blob.size - line_start
 
-    def _long_line(self, part: Unread, start: int, end: int, slice_bytes: int) -> Iterator[Chunk]:
+    def _long_line(self, part: UnreadRange, start: int, end: int, slice_bytes: int) -> Iterator[Chunk]:
         for number, at in enumerate(range(start, end, slice_bytes)):
             try:
                 content = self.export.read(self.container, part.blob, at, min(at + slice_bytes, end))
@@ -162,6 +162,6 @@ class Fetch:
                 ) from None
             yield Chunk(part, at, content, line_part=number)
 
-    def _pieces(self, part: Unread, start: int, line: bytes, slice_bytes: int) -> Iterator[Chunk]:
+    def _pieces(self, part: UnreadRange, start: int, line: bytes, slice_bytes: int) -> Iterator[Chunk]:
         for number, at in enumerate(range(0, len(line), slice_bytes)):
             yield Chunk(part, start + at, line[at : at + slice_bytes], line_part=number)

@@ -16,7 +16,7 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, order=True)
-class Original:
+class SourceLine:
     """A line of a blob, without its line end. A blob that was written anew may hold one at the same offset."""
 
     table: str
@@ -26,7 +26,7 @@ class Original:
     content: bytes
 
 
-def originals(lake: Lake, sources: Iterable[Mapping[str, Any]]) -> list[Original]:
+def fetch_source_lines(lake: Lake, sources: Iterable[Mapping[str, Any]]) -> list[SourceLine]:
     """Return the lines that stand at `sources` (structs of table, blob, byte_offset), in order of these.
 
     Of every generation of the blob that holds a line at the offset, for a typed row does not name its generation. A
@@ -39,7 +39,7 @@ def originals(lake: Lake, sources: Iterable[Mapping[str, Any]]) -> list[Original
     return sorted(line for table, blobs in wanted.items() for line in _lines(lake, table, blobs))
 
 
-def _lines(lake: Lake, table: str, blobs: Mapping[str, set[int]]) -> Iterator[Original]:
+def _lines(lake: Lake, table: str, blobs: Mapping[str, set[int]]) -> Iterator[SourceLine]:
     raw = lake.read(_RAW[table])
     for path, offsets in blobs.items():
         blob = blob_at(path, 0, _NO_TIME, _NO_TIME)
@@ -60,7 +60,7 @@ def _lines(lake: Lake, table: str, blobs: Mapping[str, set[int]]) -> Iterator[Or
                 for offset in offsets:
                     line = _line(content, offset - start)
                     if line is not None:
-                        yield Original(table, path, offset, created_at, line)
+                        yield SourceLine(table, path, offset, created_at, line)
 
 
 def _line(content: bytes, at: int) -> bytes | None:

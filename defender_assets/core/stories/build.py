@@ -9,7 +9,7 @@ import polars as pl
 from defender_assets.core.enums import LEVELS
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
-from defender_assets.core.leads.risk.points import bounded, reason
+from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.stories.clustering import groups, shared_entities
 from defender_assets.core.stories.correlation import ties
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
@@ -168,7 +168,7 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
             MOST_FOR_DEVICES,
         ),
     ]
-    return bounded(
+    return clamp_score(
         stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls()), "score", "score_reasons"
     )
 

@@ -2,9 +2,8 @@
 
 import polars as pl
 
-from defender_assets.core.components import components
-from defender_assets.core.identifiers import LEAD_KEY
-from defender_assets.core.stories.correlation import PARTS, SURE, TIE_WINDOW, TIED, held_entities
+from defender_assets.core.identifiers import LEAD_KEY, connected_components
+from defender_assets.core.stories.correlation import LINK_THRESHOLD, MERGE_THRESHOLD, PARTS, TIE_WINDOW, held_entities
 
 
 def groups(tied: pl.DataFrame) -> pl.DataFrame:
@@ -14,12 +13,12 @@ def groups(tied: pl.DataFrame) -> pl.DataFrame:
     the way does not make them one. Only a tie below SURE does. A lead that no single one ties may still be
     tied to a group as a whole.
     """
-    close = tied.filter(pl.col("expected") < TIED)
+    close = tied.filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
-    sure = close.filter(pl.col("expected") < SURE)
+    sure = close.filter(pl.col("expected") < MERGE_THRESHOLD)
     pairs = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
     ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
-    members = [(*lead, number) for number, component in enumerate(components(ties)) for lead in component]
+    members = [(*lead, number) for number, component in enumerate(connected_components(ties)) for lead in component]
     schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
     grouped = pl.DataFrame(members, schema=schema, orient="row")
     return pl.concat([grouped, _lone(tied, grouped)])
@@ -45,7 +44,7 @@ def _lone(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
     return (
         lone.group_by(*LEAD_KEY, "group")
         .agg(expected=who * what.min() * ordinary.min(), first=pl.col("earlier").min(), follows=pl.col("follows").any())
-        .filter(pl.col("follows") & (pl.col("expected") < TIED))
+        .filter(pl.col("follows") & (pl.col("expected") < LINK_THRESHOLD))
         .sort(*LEAD_KEY, "expected", "first")
         .unique(LEAD_KEY, keep="first", maintain_order=True)
         .select(grouped.columns)
@@ -86,7 +85,7 @@ def _users(held: pl.DataFrame) -> pl.DataFrame:
     ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
     rows = [
         (tenant_id, "user", value, min(component)[1])
-        for component in components(ties)
+        for component in connected_components(ties)
         for tenant_id, value in component
     ]
     schema = {"tenant_id": pl.String(), "kind": pl.String(), "value": pl.String(), "person": pl.String()}

@@ -28,22 +28,22 @@ PARTS = ("user", "device", "what", "ordinary")
 
 # Leads that hold an entity by chance although the look-back shows none elsewhere: anybody's next alert can fall on a
 # user or a device, while an unheard-of file hardly ever comes twice.
-UNSEEN = {"user": 0.5, "device": 0.5, "resource": 0.5}
+PRIOR_RATE = {"user": 0.5, "device": 0.5, "resource": 0.5}
 UNSEEN_OTHERWISE = 0.02
 OWN = ("file", "mail")
 FEW = 2
 """So few leads of other days that hold a file or a mail do not make it everyday: an intrusion can last longer
 than a day. Hosts and addresses serve strangers too, and people and devices have other leads anyhow."""
 
-SEEN_ANYHOW = 3
+SMOOTHING = 3
 """Of each detection, so many more are thought of: where a tenant has few alerts, two of a kind are no noise yet."""
 
 # How much more often than others such leads are about nothing.
 SEVERITY_FACTOR = {"high": 0.5, "medium": 1.0, "low": 2.0, "informational": 3.0}
 
-TIED = 0.015
+LINK_THRESHOLD = 0.015
 """Leads are tied when fewer unrelated ones than this are expected."""
-SURE = 0.002
+MERGE_THRESHOLD = 0.002
 """Below this a tie joins two groups that already have a beginning of their own each."""
 
 _DAY = timedelta(days=1)
@@ -118,7 +118,7 @@ def _rates(held: pl.DataFrame, days: int) -> pl.DataFrame:
         .agg(near=pl.len().cast(pl.Int64))
         .unique([*entity, "alert_time"])
     )
-    unseen = pl.col("kind").replace_strict(UNSEEN, default=UNSEEN_OTHERWISE, return_dtype=pl.Float64)
+    unseen = pl.col("kind").replace_strict(PRIOR_RATE, default=UNSEEN_OTHERWISE, return_dtype=pl.Float64)
     crowd = (pl.col("near") - MOST_AT_ONCE).clip(lower_bound=0)
     others = pl.len().over(entity) - pl.col("near")
     elsewhere = pl.when(pl.col("kind").is_in(OWN) & (others <= FEW)).then(0).otherwise(others)
@@ -133,6 +133,6 @@ def _ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     """Return LEAD_KEY and `ordinary`: 1 for a detection that fires as often as the others, more for a noisy one."""
     of_title = pl.len().over("tenant_id", "title")
     mean = pl.len().over("tenant_id") / pl.col("title").n_unique().over("tenant_id")
-    often = (of_title + SEEN_ANYHOW) / (mean + SEEN_ANYHOW)
+    often = (of_title + SMOOTHING) / (mean + SMOOTHING)
     severity = pl.col("severity").str.to_lowercase().replace_strict(SEVERITY_FACTOR, default=1.0)
     return leads.select(*LEAD_KEY, ordinary=often.clip(0.2, 20) * severity.fill_null(1.0))

@@ -35,7 +35,7 @@ STEP = {
     "lead_id": pl.String(),
 }
 TIMELINE = pl.List(pl.Struct(STEP))
-"""A story's steps, the earliest first. `shares` is what a step has in common with earlier ones, as `kind value`."""
+"""A story's steps, the earliest first. `split` is what a step has in common with earlier ones, as `kind value`."""
 
 
 def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.errors import UnbalancedError
-from defender_assets.core.lake.compaction import relieve
+from defender_assets.core.errors import ReconciliationError
+from defender_assets.core.lake.compaction import compact_if_fragmented
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.fences import fence_of, version_of
 from defender_assets.core.lake.lake import Commit, Lake
@@ -23,11 +23,11 @@ from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.batches import RawBatches
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import QUARANTINE, QUARANTINE_SCHEMA, Table
-from defender_assets.core.tables.deduplication import Ids
+from defender_assets.core.tables.deduplication import SeenRecordIds
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally
-from defender_assets.core.tables.prefetch import Ahead, read_batches
+from defender_assets.core.tables.prefetch import ParsePrefetcher, read_batches
 from defender_assets.core.text import MEBIBYTE
-from defender_assets.core.timings import Phases
+from defender_assets.core.timings import StageTimings
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
 class TypedReport:
     """What a run did to one day of a typed table: `rows` came, `landed` is by how many the Delta log's count grew.
 
-    Phases: look, parse, commit, compact.
+    StageTimings: look, parse, commit, compact.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -50,7 +50,7 @@ class TypedReport:
     landed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     batch: int = 0
-    phases: Phases = field(default_factory=Phases)
+    timings: StageTimings = field(default_factory=StageTimings)
 
     @property
     def balanced(self) -> bool:
@@ -70,7 +70,7 @@ class _Share(NamedTuple):
     copies: int
 
 
-def derive(
+def build_table_day(
     lake: Lake, table: Table, day: date, *, rebuild: bool = False, share_bytes: int = SHARE_BYTES
 ) -> TypedReport:
     """Bring quarantine and the typed table of a day up to what raw holds; with `rebuild` from raw's first batch.
@@ -80,25 +80,31 @@ def derive(
     than before, so that everything downstream sees that it is stale.
     """
     report = TypedReport()
-    if not lake.keeps(day):
+    if not lake.is_retained(day):
         return report
     if rebuild:
         retry_on_conflict(_empty_batch, lake, table, day)
         return retry_on_conflict(_rebuild, lake, table, day, share_bytes)
     share_arenas()
-    ids = Ids(day)
-    with Ahead(table) as ahead:
+    ids = SeenRecordIds(day)
+    with ParsePrefetcher(table) as ahead:
         while retry_on_conflict(_one_share, lake, table, day, report, share_bytes, ahead, ids):
             pass
     return report
 
 
 def _one_share(
-    lake: Lake, table: Table, day: date, report: TypedReport, share_bytes: int, ahead: Ahead, ids: Ids
+    lake: Lake,
+    table: Table,
+    day: date,
+    report: TypedReport,
+    share_bytes: int,
+    ahead: ParsePrefetcher,
+    ids: SeenRecordIds,
 ) -> bool:
     """Parse and commit the next share of batches; return whether there may be more."""
-    phases = report.phases
-    with phases.phase("look"):
+    timings = report.timings
+    with timings.stage("look"):
         quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
         target = lake.fenced(table.name, day)
         raw = lake.open(table.raw)
@@ -107,15 +113,15 @@ def _one_share(
         report.batch = target.version
         if held <= parsed:
             return False
-        batches, *later = RawBatches(raw, day, parsed, held).shares(share_bytes)
-    with phases.phase("parse"):
+        batches, *later = RawBatches(raw, day, parsed, held).split(share_bytes)
+    with timings.stage("parse"):
         pieces = ahead.take(batches)
         if later:
             ahead.begin(later[0])
         known = ids.held(target.table, _ids_of(pieces), keep=bool(later))
         share = _distinct(table, day, pieces, known, _known_lines(quarantine.table, table, day))
     fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
-    with phases.phase("commit"):
+    with timings.stage("commit"):
         if batches.upto > quarantine.version:
             lake.commit(quarantine, Commit([fresh], batches.upto))
         before = row_count(target.table, day)
@@ -131,10 +137,10 @@ def _one_share(
         batches.upto,
         held,
         share.rows.height,
-        phases.total,
+        timings.total,
     )
-    with phases.phase("compact"):
-        relieve(lake, target.table, table.name, day)
+    with timings.stage("compact"):
+        compact_if_fragmented(lake, target.table, table.name, day)
     return batches.upto < held
 
 
@@ -149,7 +155,7 @@ def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedRepo
     target = lake.fenced(table.name, day)
     raw = lake.open(table.raw)
     held = version_of(raw, table.raw, day)
-    shares = RawBatches(raw, day, 0, held).shares(share_bytes)
+    shares = RawBatches(raw, day, 0, held).split(share_bytes)
     report = TypedReport()
     no_ids = pl.DataFrame(schema={"record_id": pl.String})
     no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
@@ -163,12 +169,12 @@ def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedRepo
             yield share.rows
 
     # quarantine goes first, so its lines take a pass of their own
-    with report.phases.phase("parse"):
+    with report.timings.stage("parse"):
         bad = [_distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in shares]
     lines = pl.concat(bad).unique(_LINE, keep="first")
-    with report.phases.phase("commit"):
+    with report.timings.stage("commit"):
         lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
-        lake.commit(target, Commit(report.phases.each("parse", rows()), held, replaces=""))
+        lake.commit(target, Commit(report.timings.each("parse", rows()), held, replaces=""))
     report.landed = row_count(target.table, day)
     return report
 
@@ -190,7 +196,7 @@ def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame
     share = _Share(distinct, fresh, tally, rows.height - distinct.height)
     if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + share.copies:
         # before the commit: a later run would find nothing new to count, and pass
-        raise UnbalancedError(
+        raise ReconciliationError(
             f"{table.name} {day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
             f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
             f"{share.copies} copies; nothing was committed, raw holds every byte: report it"

@@ -27,7 +27,7 @@ _COUNTED = {ALERT_INFO.name: "Severity", ALERT_EVIDENCE.name: "EntityType", DEVI
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class DailySummary:
     """What arrived on a day.
 
     `lag_median` and `lag_p95` are seconds from event to export, None where no record tells both; `lags` counts records
@@ -44,7 +44,7 @@ class Glimpse:
     newest: pl.DataFrame
 
 
-def glimpse(opening: DeltaTable, table: Table, day: date) -> Glimpse:
+def summarize_day(opening: DeltaTable, table: Table, day: date) -> DailySummary:
     """Read what a glance at a day shows: the key, a word and two times of each record, and a few whole rows."""
     rows = scan_days(opening, day, day)
     seen = rows.select(
@@ -62,7 +62,7 @@ def glimpse(opening: DeltaTable, table: Table, day: date) -> Glimpse:
     words = pl.lit(LONGER)
     for name, bound in reversed(LAGS.items()):
         words = pl.when(pl.col("lag") < bound).then(pl.lit(name)).otherwise(words)
-    return Glimpse(
+    return DailySummary(
         lag_median=lags["lag"].quantile(0.5),
         lag_p95=lags["lag"].quantile(0.95),
         lags=dict(lags.group_by(words.alias("words")).len().iter_rows()),

@@ -1,7 +1,7 @@
-"""Which records a day of a typed table holds: from the table, or from what a run has read and written itself.
+"""Each record once: within one day of a typed table, and over a span of days.
 
-A run of several shares keeps the day's ids between them, 16 bytes each, for as long as the day's files are those that
-it knows; one of a single share only looks for its own records, so that little more than those is in memory.
+A run of several shares keeps the day's record ids between them, 16 bytes each, while the day's files are those that it
+knows. A run of a single share only looks up its own records, so that memory holds little more than those.
 """
 
 from datetime import date
@@ -15,7 +15,7 @@ from defender_assets.core.lake.snapshots import scan_days
 _NUMBER = pl.col("record_id").str.decode("hex").bin.reinterpret(dtype=pl.UInt128, endianness="big").alias("number")
 
 
-class Ids:
+class SeenRecordIds:
     """The `record_id`s of one day of a typed table."""
 
     def __init__(self, day: date) -> None:
@@ -45,3 +45,14 @@ class Ids:
 
 def _files(table: DeltaTable, day: date) -> set[str]:
     return set(files_of_day(table, day)["path"])
+
+
+def distinct_records(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Return each record of a typed table once: of its copies the one on the earliest day.
+
+    Azure delivers at least once, and copies that fall on two days stay in both partitions. The earliest `export_date`
+    is also what tells whether a record is new on a day. The schema is the one given; the order is of no meaning.
+    """
+    return frame.sort("export_date", "exported_at", "blob", "byte_offset").unique(
+        subset=["tenant_id", "record_id"], keep="first", maintain_order=True
+    )

@@ -17,7 +17,7 @@ class _Reading(NamedTuple):
     batches: tuple[object, int, int]
 
 
-class Ahead:
+class ParsePrefetcher:
     """Parses one share of batches in a thread. What it holds counts only for exactly the same reading of raw."""
 
     def __init__(self, table: Table) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets.core.tables.parsing.typed_rows import parse_chunk
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def replay(lake: Lake, days: Collection[date] | None = None, *, dry_run: bool = 
         table = next(table for table in TABLES if table.name == name)
         readable = _readable(lake, table, day)
         if readable and not dry_run:
-            derive(lake, table, day, rebuild=True)
+            build_table_day(lake, table, day, rebuild=True)
             logger.info("%s %s: %d of %d quarantined lines parse now", name, day, readable, count)
         done.append(Replayed(name, day, count, readable, bool(readable) and not dry_run))
     return done

@@ -7,8 +7,8 @@ import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.snapshots import days_between
-from defender_assets.core.muted import unmuted
-from defender_assets.core.text import counted
+from defender_assets.core.leads.risk.muting import exclude_muted
+from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.charts import columns, stacked
 from defender_assets.outputs.brief.data_quality import health
 from defender_assets.outputs.brief.entries import LEADS_SHOWN, device_entry, lead_entry
@@ -34,7 +34,7 @@ def build_briefs(
         quarantined: `quarantined_records`, partition D.
     """
     all_of_day = days_between(leads, day, day).collect()
-    of_day = unmuted(all_of_day)
+    of_day = exclude_muted(all_of_day)
     told = days_between(stories, day, day).collect()
     state = health(day, all_of_day, device_info, quarantined)
     numbers = figures(day, of_day)
@@ -99,8 +99,8 @@ def _headline(numbers: Figures, stories: list[dict[str, Any]], story_count: int)
     if not numbers.leads:
         return "A quiet day: no lead was new or changed."
     high = numbers.severities.get("high", 0)
-    leads = f"{counted(numbers.leads, 'lead')}, {f'{high:,}' if high else 'none'} of high severity"
+    leads = f"{pluralize(numbers.leads, 'lead')}, {f'{high:,}' if high else 'none'} of high severity"
     if not stories:
         return f"{leads}; no story ties any of them together."
     strongest = clipped(stories[0]["title"] or "untitled", HEADLINE)
-    return f"{leads}; {counted(story_count, 'story', 'stories')}. The strongest: {strongest}"
+    return f"{leads}; {pluralize(story_count, 'story', 'stories')}. The strongest: {strongest}"

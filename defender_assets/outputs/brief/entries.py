@@ -35,7 +35,7 @@ class LeadEntry:
     severity: str
     risk: int
     facts: list[str]
-    traces: list[tuple[str, str]]
+    indicators: list[tuple[str, str]]
     reasons: list[tuple[int, str]]
     moment: datetime | None
     when: str
@@ -74,7 +74,7 @@ def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) ->
             *([listed(who, 2)] if who else []),
             *([", ".join(techniques[:4])] if (techniques := lead["attack_techniques"] or []) else []),
         ],
-        traces=_traces(lead),
+        indicators=_traces(lead),
         reasons=reasons_of(lead["risk_reasons"]),
         moment=lead["alert_time"],
         when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",

@@ -15,8 +15,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from defender_assets.core.hostile import visible
-from defender_assets.core.text import counted
+from defender_assets.core.text import escape_control_chars, pluralize
 from defender_assets.outputs.labels import listed, moment_words, product_name, span_words
 
 _TEMPLATES = ("page.html", "marks.html", "picture.svg")
@@ -46,7 +45,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "counted": counted,
+        "pluralize": pluralize,
         "listed": listed,
         "span": span_words,
         "product": product_name,
@@ -56,7 +55,7 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return escape_control_chars(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

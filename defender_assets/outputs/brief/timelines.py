@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.entries import LONG, Row, accounts_of, device_words, reasons_of, title_of
 from defender_assets.outputs.labels import (
     category_name,
@@ -70,17 +70,17 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
         severity=story["severity"] or "Unrated",
         score=story["score"] or 0,
         facts=[
-            counted(count, "alert"),
+            pluralize(count, "alert"),
             " · ".join(products),
             f"over {span_words(span)}",
-            *(counted(len(of), noun) for noun, of in named if of),
-            *([f"took in {counted(len(merged), 'earlier story', 'earlier stories')}"] if merged else []),
+            *(pluralize(len(of), noun) for noun, of in named if of),
+            *([f"took in {pluralize(len(merged), 'earlier story', 'earlier stories')}"] if merged else []),
         ],
         tactics=[category_name(tactic) for tactic in story["tactics"] or []],
         techniques=list(story["techniques"] or []),
         steps=[_step(lead, shares.get(lead["lead_id"]) or [], day) for lead in members[:STEPS_SHOWN]],
         further=max(0, count - STEPS_SHOWN),
-        shared=[counted(shared.count(kind), kind) for kind in sorted(set(shared))],
+        shared=[pluralize(shared.count(kind), kind) for kind in sorted(set(shared))],
         reasons=reasons_of(story["score_reasons"]),
         tenant=story["tenant_id"],
     )
@@ -88,7 +88,7 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
 
 def _step(lead: Row, shares: Sequence[str], day: date) -> Step:
     who = accounts_of(lead)
-    # each of `shares` is a kind and a value, which the leads show anyway
+    # each of `split` is a kind and a value, which the leads show anyway
     kinds = list(dict.fromkeys(text.partition(" ")[0] for text in shares))
     tactic = category_name(lead["category"]) if lead["category"] else None
     facts = [

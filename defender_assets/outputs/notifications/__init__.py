@@ -1,10 +1,11 @@
-"""Notices: new leads, new or grown stories and failures, told once to each receiver of a team.
+"""Notifications: new leads, new or grown stories, and failures, sent once to each destination of a team.
 
-`webhooks` who is told · `schema`, `ledger` what was told · `health`, `notice`, `news` what is to be told · `texts`,
-`slack`, `teams` as messages · `post` over HTTP · `rounds` in which order, so that nothing is lost or told twice.
+`webhooks` configures the destinations. `schema` and `outbox` record what was sent. `incidents`, `notification` and
+`selection` decide what to send. `formatting`, `slack` and `teams` write the messages, `webhook_client` posts them, and
+`delivery` orders the steps so that nothing is lost or sent twice.
 """
 
 from defender_assets.outputs.notifications.schema import NOTICE_COLUMNS, SENT_NOTICES
-from defender_assets.outputs.notifications.webhooks import Notifying, Webhook, notifying
+from defender_assets.outputs.notifications.webhooks import NotificationConfig, Webhook, notification_config
 
-__all__ = ["NOTICE_COLUMNS", "SENT_NOTICES", "Notifying", "Webhook", "notifying"]
+__all__ = ["NOTICE_COLUMNS", "SENT_NOTICES", "NotificationConfig", "Webhook", "notification_config"]

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.retries import exponential_backoff, retry_on_conflict
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.outputs.notifications import slack, teams
 from defender_assets.outputs.notifications.formatting import headline
-from defender_assets.outputs.notifications.incidents import Health
-from defender_assets.outputs.notifications.notification import Notice
+from defender_assets.outputs.notifications.incidents import Incidents
+from defender_assets.outputs.notifications.notification import Notification
 from defender_assets.outputs.notifications.outbox import (
     CLAIMED,
     PAUSE,
@@ -27,19 +27,19 @@ from defender_assets.outputs.notifications.outbox import (
     REFUSED,
     RELEASED,
     WAITING,
+    DeliveryState,
     Entry,
-    Ledger,
-    Standing,
-    Subject,
+    NotificationKey,
+    Outbox,
     append,
-    look_at_ledger,
-    open_ledger,
+    look_at_outbox,
+    open_outbox,
     record,
     sent,
 )
 from defender_assets.outputs.notifications.selection import news_for, notice_id, subject_of
 from defender_assets.outputs.notifications.webhook_client import Answer, post
-from defender_assets.outputs.notifications.webhooks import SLACK, TEAMS, Notifying, Webhook
+from defender_assets.outputs.notifications.webhooks import SLACK, TEAMS, NotificationConfig, Webhook
 
 logger = logging.getLogger(__name__)
 Due = TypeVar("Due")
@@ -52,14 +52,14 @@ ROUND_SECONDS = 15.0
 DIGEST_ABOVE = 10
 # Slack takes a message a second
 PACE_SECONDS = 1.0
-MESSAGES: dict[str, Callable[[Sequence[Notice]], dict[str, Any]]] = {SLACK: slack.message, TEAMS: teams.message}
+MESSAGES: dict[str, Callable[[Sequence[Notification]], dict[str, Any]]] = {SLACK: slack.message, TEAMS: teams.message}
 
 
 @dataclass(frozen=True)
 class Claim:
     """A notice that this notifier alone may send until the claim ends."""
 
-    notice: Notice
+    notification: Notification
     entry: Entry
 
 
@@ -68,13 +68,13 @@ class Report:
     """What a round did at one destination; texts hold no secret."""
 
     destination: str
-    sent: list[Notice] = field(default_factory=list)
+    sent: list[Notification] = field(default_factory=list)
     messages: int = 0
     problem: str | None = None
 
     def describe(self) -> str:
         """Return a line for a log."""
-        done = f"{self.destination}: {counted(len(self.sent), 'notice')} in {counted(self.messages, 'message')}"
+        done = f"{self.destination}: {pluralize(len(self.sent), 'notice')} in {pluralize(self.messages, 'message')}"
         return f"{done}; {self.problem}" if self.problem else done
 
 
@@ -83,32 +83,32 @@ class Notifier:
     """Who is told of what is new in a lake. `clock` gives the moment in UTC, `pace` waits between two messages."""
 
     lake: Lake
-    who: Notifying
+    who: NotificationConfig
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     pace: Callable[[float], None] = time.sleep
 
-    def preview(self, health: Health) -> Iterator[tuple[str, list[Notice], dict[str, Any]]]:
+    def preview(self, incidents: Incidents) -> Iterator[tuple[str, list[Notification], dict[str, Any]]]:
         """Yield each message that a round would send now: destination, notices, payload. Nothing is written or sent."""
         now = self.clock()
-        ledger = look_at_ledger(self.lake, now)
+        outbox = look_at_outbox(self.lake, now)
         for webhook in self.who.webhooks:
-            news = news_for(self.lake, ledger, webhook.destination, self.who, health, now)
-            for group in _messages(news.notices, lambda due: due[1].attempts):
-                notices = [notice for notice, _ in group]
-                yield webhook.destination, notices, MESSAGES[webhook.destination](notices)
+            news = news_for(self.lake, outbox, webhook.destination, self.who, incidents, now)
+            for group in _messages(news.notifications, lambda due: due[1].attempts):
+                notifications = [notification for notification, _ in group]
+                yield webhook.destination, notifications, MESSAGES[webhook.destination](notifications)
 
-    def round(self, health: Health) -> list[Report]:
+    def round(self, incidents: Incidents) -> list[Report]:
         """Tell every destination what it is to be told now.
 
         Raises:
             LakeError: when the lake cannot be read or written; what was claimed is then free again after LEASE.
         """
-        return [self._at(webhook, health) for webhook in self.who.webhooks]
+        return [self._at(webhook, incidents) for webhook in self.who.webhooks]
 
-    def _at(self, webhook: Webhook, health: Health) -> Report:
+    def _at(self, webhook: Webhook, incidents: Incidents) -> Report:
         report = Report(webhook.destination)
         begun = self.clock()
-        claims, pause = retry_on_conflict(lambda: self._claim(webhook, health))
+        claims, pause = retry_on_conflict(lambda: self._claim(webhook, incidents))
         if pause.held_back(begun) and not claims:
             report.problem = f"waits until {pause.until:%Y-%m-%d %H:%M} UTC after {pause.attempts} failed attempts"
             return report
@@ -121,7 +121,7 @@ class Notifier:
                 report.problem = "out of time, the others come next"
                 self._record(_released(groups[number:]))
                 break
-            answer = post(webhook, MESSAGES[webhook.destination]([claim.notice for claim in group]), self.clock())
+            answer = post(webhook, MESSAGES[webhook.destination]([claim.notification for claim in group]), self.clock())
             if answer.delivered:
                 self._record(
                     [
@@ -129,27 +129,28 @@ class Notifier:
                         *_ready(webhook, pause, first=not report.messages),
                     ]
                 )
-                report.sent += [claim.notice for claim in group]
+                report.sent += [claim.notification for claim in group]
                 report.messages += 1
             elif answer.refused:
                 report.problem = answer.words
                 self._record(_refused(group, self.clock()))
             else:
-                waiting = _waiting(webhook, pause if not report.messages else Standing(), answer, self.clock())
+                waiting = _waiting(webhook, pause if not report.messages else DeliveryState(), answer, self.clock())
                 report.problem = f"{answer.words}; next try after {waiting.until:%H:%M:%S} UTC"
                 self._record([waiting, *_released(groups[number:])])
                 break
         return report
 
-    def _claim(self, webhook: Webhook, health: Health) -> tuple[list[Claim], Standing]:
+    def _claim(self, webhook: Webhook, incidents: Incidents) -> tuple[list[Claim], DeliveryState]:
         """Return what this notifier may send now: decided on and claimed in one opening of the table."""
         now = self.clock()
-        target, ledger = open_ledger(self.lake, now)
-        news = news_for(self.lake, ledger, webhook.destination, self.who, health, now)
-        pause = _pause_of(ledger, webhook)
-        due = [] if pause.held_back(now) else news.notices
+        target, outbox = open_outbox(self.lake, now)
+        news = news_for(self.lake, outbox, webhook.destination, self.who, incidents, now)
+        pause = _pause_of(outbox, webhook)
+        due = [] if pause.held_back(now) else news.notifications
         claims = [
-            Claim(notice, _claimed(notice, standing, webhook.destination, now + LEASE)) for notice, standing in due
+            Claim(notification, _claimed(notification, standing, webhook.destination, now + LEASE))
+            for notification, standing in due
         ]
         entries = [*news.owed, *(claim.entry for claim in claims)]
         if entries:
@@ -164,9 +165,9 @@ class Notifier:
             raise
 
 
-def lines(notices: Sequence[Notice]) -> list[str]:
+def lines(notifications: Sequence[Notification]) -> list[str]:
     """Return the notices of a message on a line each, their text as it came: hostile."""
-    return [headline(notice) for notice in notices]
+    return [headline(notification) for notification in notifications]
 
 
 def _messages(due: Sequence[Due], refused: Callable[[Due], int]) -> list[list[Due]]:
@@ -180,33 +181,36 @@ def _messages(due: Sequence[Due], refused: Callable[[Due], int]) -> list[list[Du
     return [[one] for one in due]
 
 
-def _claimed(notice: Notice, standing: Standing, destination: str, until: datetime) -> Entry:
+def _claimed(notification: Notification, standing: DeliveryState, destination: str, until: datetime) -> Entry:
     return Entry(
-        subject_of(notice, destination),
+        subject_of(notification, destination),
         CLAIMED,
-        notice_id(notice, standing),
-        notice.lead_ids,
+        notice_id(notification, standing),
+        notification.lead_ids,
         until=until,
         attempts=standing.attempts,
     )
 
 
-def _pause_of(ledger: Ledger, webhook: Webhook) -> Standing:
-    return ledger.of(Subject(webhook.destination, PAUSE, None, webhook.destination))
+def _pause_of(outbox: Outbox, webhook: Webhook) -> DeliveryState:
+    return outbox.of(NotificationKey(webhook.destination, PAUSE, None, webhook.destination))
 
 
-def _waiting(webhook: Webhook, before: Standing, answer: Answer, now: datetime) -> Entry:
+def _waiting(webhook: Webhook, before: DeliveryState, answer: Answer, now: datetime) -> Entry:
     """Return the pause of a destination: as long as it asks for, and never shorter than one that grows."""
     attempts = before.attempts + 1
     wait = max(exponential_backoff(attempts), answer.wait or timedelta(0))
     return Entry(
-        Subject(webhook.destination, PAUSE, None, webhook.destination), WAITING, until=now + wait, attempts=attempts
+        NotificationKey(webhook.destination, PAUSE, None, webhook.destination),
+        WAITING,
+        until=now + wait,
+        attempts=attempts,
     )
 
 
-def _ready(webhook: Webhook, pause: Standing, *, first: bool) -> Iterator[Entry]:
+def _ready(webhook: Webhook, pause: DeliveryState, *, first: bool) -> Iterator[Entry]:
     if first and pause.state == WAITING:
-        yield Entry(Subject(webhook.destination, PAUSE, None, webhook.destination), READY)
+        yield Entry(NotificationKey(webhook.destination, PAUSE, None, webhook.destination), READY)
 
 
 def _released(groups: Sequence[Sequence[Claim]]) -> list[Entry]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from defender_assets.core.hostile import visible
-from defender_assets.core.text import counted
-from defender_assets.outputs.notifications.notification import Notice
+from defender_assets.core.text import escape_control_chars, pluralize
+from defender_assets.outputs.notifications.notification import Notification
 
 DIGEST_SHOWN = 20
 _PLURAL = {"story": "stories", "run_failed": "failed runs", "check_failed": "failed checks", "lead": "leads"}
@@ -19,7 +18,7 @@ def fitted(text: str, most: int, escape: Callable[[str], str] = str) -> str:
     """
     pieces, length = [], 0
     for mark in text[: most + 1]:
-        piece = escape(visible(mark))
+        piece = escape(escape_control_chars(mark))
         pieces.append(piece)
         length += len(piece)
     if length <= most and len(text) <= most:
@@ -29,18 +28,18 @@ def fitted(text: str, most: int, escape: Callable[[str], str] = str) -> str:
     return "".join(pieces).rstrip() + "…"
 
 
-def digest_title(notices: Sequence[Notice]) -> str:
+def digest_title(notifications: Sequence[Notification]) -> str:
     """Return what a digest holds, in numbers.
 
     >>> digest_title([])
     'Nothing new'
     """
-    kinds = [notice.kind for notice in notices]
-    counts = [counted(kinds.count(kind), _SINGULAR[kind], _PLURAL[kind]) for kind in dict.fromkeys(kinds)]
+    kinds = [notification.kind for notification in notifications]
+    counts = [pluralize(kinds.count(kind), _SINGULAR[kind], _PLURAL[kind]) for kind in dict.fromkeys(kinds)]
     return f"Many at once: {', '.join(counts)}" if counts else "Nothing new"
 
 
-def headline(notice: Notice) -> str:
+def headline(notification: Notification) -> str:
     """Return a notice on a line, its text as it came."""
-    measure = {"lead": "risk", "story": "score"}.get(notice.kind)
-    return f"{notice.what}: {notice.title}" + (f" ({measure} {notice.weight})" if measure else "")
+    measure = {"lead": "risk", "story": "score"}.get(notification.kind)
+    return f"{notification.what}: {notification.title}" + (f" ({measure} {notification.weight})" if measure else "")

@@ -10,7 +10,7 @@ CONDITIONS = (RUN_FAILED, CHECK_FAILED)
 
 
 @dataclass(frozen=True)
-class Condition:
+class Incident:
     """Something that fails. `subject_id` holds the day (or the job without one) and what failed."""
 
     kind: str
@@ -26,8 +26,8 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Health:
+class Incidents:
     """What fails now, and all (kind, subject) that were looked at: what was and does not fail has recovered."""
 
-    failing: tuple[Condition, ...] = ()
+    failing: tuple[Incident, ...] = ()
     looked_at: frozenset[tuple[str, str]] = frozenset()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from defender_assets.core.identifiers import portal_url
-from defender_assets.core.text import counted
+from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.entries import Row, accounts_of, device_words, whole_title
 from defender_assets.outputs.labels import category_name, listed, moment_words, product_name
-from defender_assets.outputs.notifications.incidents import Condition
+from defender_assets.outputs.notifications.incidents import Incident
 
 LEAD, STORY = "lead", "story"
 NAMES_SHOWN = 3
@@ -28,7 +28,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """One message. `subject_id` and `lead_ids` are what `sent_notices` keeps of it; `weight` orders notices."""
 
     kind: str
@@ -43,7 +43,7 @@ class Notice:
     lead_ids: tuple[str, ...] = ()
 
 
-def of_lead(lead: Row, ui_url: str | None) -> Notice:
+def of_lead(lead: Row, ui_url: str | None) -> Notification:
     """Return the notice of a row of `device_enriched_leads`."""
     day, techniques = lead["export_date"], lead["attack_techniques"] or []
     facts = {
@@ -56,7 +56,7 @@ def of_lead(lead: Row, ui_url: str | None) -> Notice:
         "Alert (UTC)": moment_words(lead["alert_time"], day) if lead["alert_time"] else None,
         "Tenant": lead["tenant_id"],
     }
-    return Notice(
+    return Notification(
         kind=LEAD,
         tenant_id=lead["tenant_id"],
         subject_id=lead["lead_id"],
@@ -70,7 +70,7 @@ def of_lead(lead: Row, ui_url: str | None) -> Notice:
     )
 
 
-def of_story(story: Row, leads: Sequence[Row], told: frozenset[str], ui_url: str | None) -> Notice:
+def of_story(story: Row, leads: Sequence[Row], told: frozenset[str], ui_url: str | None) -> Notification:
     """Return the notice of a row of `lead_stories`.
 
     Args:
@@ -80,7 +80,7 @@ def of_story(story: Row, leads: Sequence[Row], told: frozenset[str], ui_url: str
         ui_url: base of Dagster's UI.
     """
     new = [lead for lead in story["lead_ids"] if lead not in told]
-    grown = f"Story grown by {counted(len(new), 'lead')}"
+    grown = f"Story grown by {pluralize(len(new), 'lead')}"
     named = leads[:LEADS_SHOWN]
     facts = {
         "Score": f"{story['score']} of 100, severity {story['severity'] or 'unrated'}",
@@ -91,7 +91,7 @@ def of_story(story: Row, leads: Sequence[Row], told: frozenset[str], ui_url: str
         "Products": _some([product_name(product) for product in story["products"] or []], 6),
         "Tenant": story["tenant_id"],
     }
-    return Notice(
+    return Notification(
         kind=STORY,
         tenant_id=story["tenant_id"],
         subject_id=story["story_id"],
@@ -108,10 +108,10 @@ def of_story(story: Row, leads: Sequence[Row], told: frozenset[str], ui_url: str
     )
 
 
-def of_condition(condition: Condition, ui_url: str | None) -> Notice:
+def of_condition(condition: Incident, ui_url: str | None) -> Notification:
     """Return the notice of something that fails."""
     run = () if ui_url is None else (Link("Run in Dagster", f"{ui_url}/runs/{condition.run_id}"),)
-    return Notice(
+    return Notification(
         kind=condition.kind,
         tenant_id=None,
         subject_id=condition.subject_id,

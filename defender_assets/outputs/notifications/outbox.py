@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.outputs.notifications.schema import NOTICE_SCHEMA, SENT_NOTICES
 
 FENCE = SENT_NOTICES
-LEDGER_DAYS = 60
+OUTBOX_DAYS = 60
 """How many days of entries are read: what was told longer ago than that may be told again when it changes."""
 
 CLAIMED, SENT, RELEASED, REFUSED, RECOVERED = "claimed", "sent", "released", "refused", "recovered"
@@ -27,7 +27,7 @@ _SUBJECT = ("destination", "kind", "tenant_id", "subject_id")
 
 
 @dataclass(frozen=True)
-class Subject:
+class NotificationKey:
     """What a notice is about, at one destination."""
 
     destination: str
@@ -40,7 +40,7 @@ class Subject:
 class Entry:
     """A step of a notice."""
 
-    subject: Subject
+    subject: NotificationKey
     state: str
     notice_id: str | None = None
     lead_ids: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ CLOCKS_APART = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Standing:
+class DeliveryState:
     """How a subject stands at a destination. `told` are the leads that were sent, `times` how many notices were."""
 
     state: str | None = None
@@ -78,27 +78,27 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Outbox:
     """How every subject stands, as of one opening of the table."""
 
-    standings: dict[Subject, Standing]
+    states: dict[NotificationKey, DeliveryState]
 
-    def of(self, subject: Subject) -> Standing:
+    def of(self, subject: NotificationKey) -> DeliveryState:
         """Return how a subject stands; one that was never heard of has neither state nor notices."""
-        return self.standings.get(subject, Standing())
+        return self.states.get(subject, DeliveryState())
 
-    def subjects(self, destination: str, kind: str) -> Iterator[tuple[Subject, Standing]]:
+    def subjects(self, destination: str, kind: str) -> Iterator[tuple[NotificationKey, DeliveryState]]:
         """Yield the known subjects of a kind at a destination."""
-        for subject, standing in self.standings.items():
+        for subject, standing in self.states.items():
             if (subject.destination, subject.kind) == (destination, kind):
                 yield subject, standing
 
 
-def read_ledger(entries: pl.LazyFrame, today: date) -> Ledger:
-    """Return how the subjects stand after the entries of the last LEDGER_DAYS days."""
+def read_outbox(entries: pl.LazyFrame, today: date) -> Outbox:
+    """Return how the subjects stand after the entries of the last OUTBOX_DAYS days."""
     sent = pl.col("state") == SENT
     subjects = (
-        entries.filter(pl.col("export_date") >= today - timedelta(days=LEDGER_DAYS))
+        entries.filter(pl.col("export_date") >= today - timedelta(days=OUTBOX_DAYS))
         .sort("entry")
         .group_by(_SUBJECT)
         .agg(
@@ -109,26 +109,26 @@ def read_ledger(entries: pl.LazyFrame, today: date) -> Ledger:
         )
         .collect()
     )
-    standings = {}
+    states = {}
     for row in subjects.iter_rows(named=True):
-        subject = Subject(*(row.pop(name) for name in _SUBJECT))
+        subject = NotificationKey(*(row.pop(name) for name in _SUBJECT))
         told = frozenset(lead for leads in row.pop("told") for lead in leads or ())
-        standings[subject] = Standing(**{**row, "told": told, "attempts": row["attempts"] or 0})
-    return Ledger(standings)
+        states[subject] = DeliveryState(**{**row, "told": told, "attempts": row["attempts"] or 0})
+    return Outbox(states)
 
 
-def open_ledger(lake: Lake, now: datetime) -> tuple[Fenced, Ledger]:
+def open_outbox(lake: Lake, now: datetime) -> tuple[FencedTable, Outbox]:
     """Return the table opened behind its fence, and how the subjects stand in exactly this opening."""
     target = lake.fenced(SENT_NOTICES, now.date(), FENCE)
-    return target, read_ledger(scan(target.table), now.date())
+    return target, read_outbox(scan(target.table), now.date())
 
 
-def look_at_ledger(lake: Lake, now: datetime) -> Ledger:
+def look_at_outbox(lake: Lake, now: datetime) -> Outbox:
     """Return how the subjects stand, without a right to write."""
-    return read_ledger(lake.read(SENT_NOTICES), now.date())
+    return read_outbox(lake.read(SENT_NOTICES), now.date())
 
 
-def append(lake: Lake, target: Fenced, entries: Iterable[Entry], now: datetime) -> None:
+def append(lake: Lake, target: FencedTable, entries: Iterable[Entry], now: datetime) -> None:
     """Add entries on the opening that they were decided on.
 
     Raises:

@@ -1,6 +1,6 @@
 """The table `sent_notices`: an entry for each step of each notice, added and never changed.
 
-What a step means stands in `ledger`. No text of an alert and no address of a webhook ever stands here.
+What a step means stands in `outbox`. No text of an alert and no address of a webhook ever stands here.
 """
 
 import polars as pl

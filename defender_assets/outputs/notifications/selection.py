@@ -16,20 +16,27 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.brief.entries import Row
-from defender_assets.outputs.notifications.incidents import CONDITIONS, Health
-from defender_assets.outputs.notifications.notification import LEAD, STORY, Notice, of_condition, of_lead, of_story
+from defender_assets.outputs.notifications.incidents import CONDITIONS, Incidents
+from defender_assets.outputs.notifications.notification import (
+    LEAD,
+    STORY,
+    Notification,
+    of_condition,
+    of_lead,
+    of_story,
+)
 from defender_assets.outputs.notifications.outbox import (
     RECOVERED,
     SENT,
     WATCH,
     WATCHING,
+    DeliveryState,
     Entry,
-    Ledger,
-    Standing,
-    Subject,
+    NotificationKey,
+    Outbox,
 )
-from defender_assets.outputs.notifications.webhooks import Notifying
-from defender_assets.outputs.queries.views import collected, latest_leads, standing_stories
+from defender_assets.outputs.notifications.webhooks import NotificationConfig
+from defender_assets.outputs.queries.views import active_stories, collected, latest_leads
 
 NEWS_DAYS = 30
 """Partitions older than this are no news any more, whatever was not sent of them."""
@@ -45,61 +52,63 @@ RENEW_AFTER = timedelta(days=7)
 class News:
     """The notices that are due, the most urgent first, and entries that are owed whether or not anything is sent."""
 
-    notices: tuple[tuple[Notice, Standing], ...]
+    notifications: tuple[tuple[Notification, DeliveryState], ...]
     owed: tuple[Entry, ...]
 
 
-def news_for(lake: Lake, ledger: Ledger, destination: str, who: Notifying, health: Health, now: datetime) -> News:
+def news_for(
+    lake: Lake, outbox: Outbox, destination: str, who: NotificationConfig, incidents: Incidents, now: datetime
+) -> News:
     """Return what a destination is to be told now.
 
     Raises:
         LakeError: when leads or stories cannot be read.
     """
-    watching = [standing.since for _, standing in ledger.subjects(destination, WATCH) if standing.since]
-    since, watch = _watch(ledger, destination, who.risk, now)
+    watching = [standing.since for _, standing in outbox.subjects(destination, WATCH) if standing.since]
+    since, watch = _watch(outbox, destination, who.risk, now)
     found = [
-        *_leads(lake, ledger, destination, who, since, now),
+        *_leads(lake, outbox, destination, who, since, now),
         # stories are told of at any risk, so since the first of all
-        *_stories(lake, ledger, destination, who, min([since, *watching]), now),
-        *_failures(ledger, destination, who, health, now),
+        *_stories(lake, outbox, destination, who, min([since, *watching]), now),
+        *_failures(outbox, destination, who, incidents, now),
     ]
     found.sort(key=lambda pair: (-pair[0].weight, pair[0].kind, pair[0].subject_id))
-    return News(tuple(found), (*watch, *_recovered(ledger, destination, health)))
+    return News(tuple(found), (*watch, *_recovered(outbox, destination, incidents)))
 
 
-def notice_id(notice: Notice, standing: Standing) -> str:
+def notice_id(notification: Notification, standing: DeliveryState) -> str:
     """Return the id of a notice: tenant, kind, subject, and how often the subject was told before."""
-    return stable_id(notice.tenant_id or "", f"{notice.kind}\0{notice.subject_id}\0{standing.times}")
+    return stable_id(notification.tenant_id or "", f"{notification.kind}\0{notification.subject_id}\0{standing.times}")
 
 
-def subject_of(notice: Notice, destination: str) -> Subject:
+def subject_of(notification: Notification, destination: str) -> NotificationKey:
     """Return what `sent_notices` knows the notice by."""
-    return Subject(destination, notice.kind, notice.tenant_id, notice.subject_id)
+    return NotificationKey(destination, notification.kind, notification.tenant_id, notification.subject_id)
 
 
-def _watch(ledger: Ledger, destination: str, risk: int, now: datetime) -> tuple[date, tuple[Entry, ...]]:
+def _watch(outbox: Outbox, destination: str, risk: int, now: datetime) -> tuple[date, tuple[Entry, ...]]:
     """Return the first partition that is news at this risk, and the entry that is owed to say so.
 
     A destination that watches at a lower risk already has seen what is above: raising the risk forgets nothing. A lower
     risk than ever begins anew, for the leads below were never meant.
     """
-    own = Subject(destination, WATCH, None, str(risk))
+    own = NotificationKey(destination, WATCH, None, str(risk))
     known = [
         standing.since
-        for subject, standing in ledger.subjects(destination, WATCH)
+        for subject, standing in outbox.subjects(destination, WATCH)
         if standing.since is not None and int(subject.subject_id) <= risk
     ]
     # no later than now: a clock that was ahead once would keep all that comes from being news
     since = min([*known, now.date() - timedelta(days=FIRST_NEWS_DAYS)])
-    written = ledger.of(own).written_at
+    written = outbox.of(own).written_at
     if written is not None and timedelta(0) <= now - written < RENEW_AFTER:
         return since, ()
     return since, (Entry(own, WATCHING, since=since),)
 
 
 def _leads(
-    lake: Lake, ledger: Ledger, destination: str, who: Notifying, since: date, now: datetime
-) -> Iterator[tuple[Notice, Standing]]:
+    lake: Lake, outbox: Outbox, destination: str, who: NotificationConfig, since: date, now: datetime
+) -> Iterator[tuple[Notification, DeliveryState]]:
     held = lake.read(LEADS_TABLE)
     rows = held.filter(pl.col("export_date") >= now.date() - timedelta(days=NEWS_DAYS))
     loud = (pl.col("risk_score") >= who.risk) & pl.col("muted_by").is_null()
@@ -108,7 +117,7 @@ def _leads(
     candidates = collected(lake, latest_leads(slim).filter("loud").join(seen, on=LEAD_KEY, how="anti").drop("loud"))
     due = {}
     for tenant_id, lead_id, _ in candidates.iter_rows():
-        standing = ledger.of(Subject(destination, LEAD, tenant_id, lead_id))
+        standing = outbox.of(NotificationKey(destination, LEAD, tenant_id, lead_id))
         if not standing.times and not standing.held_back(now):
             due[tenant_id, lead_id] = standing
     if not due:
@@ -120,16 +129,16 @@ def _leads(
 
 
 def _stories(
-    lake: Lake, ledger: Ledger, destination: str, who: Notifying, since: date, now: datetime
-) -> Iterator[tuple[Notice, Standing]]:
+    lake: Lake, outbox: Outbox, destination: str, who: NotificationConfig, since: date, now: datetime
+) -> Iterator[tuple[Notification, DeliveryState]]:
     first = now.date() - timedelta(days=NEWS_DAYS)
     held = lake.read(STORIES_TABLE)
     seen = collected(lake, held.filter(_before(since)).select("tenant_id", "story_id", "lead_ids"))
-    known = _Known(ledger, destination, seen.iter_rows())
+    known = _Known(outbox, destination, seen.iter_rows())
     rows = held.filter(pl.col("export_date") >= first)
     due = []
-    for story in collected(lake, standing_stories(rows).filter(pl.col("export_date") >= since)).to_dicts():
-        standing = ledger.of(Subject(destination, STORY, story["tenant_id"], story["story_id"]))
+    for story in collected(lake, active_stories(rows).filter(pl.col("export_date") >= since)).to_dicts():
+        standing = outbox.of(NotificationKey(destination, STORY, story["tenant_id"], story["story_id"]))
         told, sent_at = known.of(story, standing)
         too_early = sent_at is not None and timedelta(0) <= now - sent_at < GROWTH_PAUSE
         if not told.issuperset(story["lead_ids"]) and not too_early and not standing.held_back(now):
@@ -158,20 +167,20 @@ class _Known:
     one that was never told under its id goes on from those that held its leads.
     """
 
-    def __init__(self, ledger: Ledger, destination: str, seen: Iterable[tuple[str, str, list[str]]]) -> None:
+    def __init__(self, outbox: Outbox, destination: str, seen: Iterable[tuple[str, str, list[str]]]) -> None:
         self._own: dict[tuple[str | None, str], set[str]] = {}
         self._by_lead: dict[tuple[str | None, str], list[tuple[frozenset[str], datetime | None]]] = {}
         for tenant_id, story_id, lead_ids in seen:
             self._own.setdefault((tenant_id, story_id), set()).update(lead_ids)
             self._hold(tenant_id, frozenset(lead_ids), None)
-        for subject, standing in ledger.subjects(destination, STORY):
+        for subject, standing in outbox.subjects(destination, STORY):
             self._hold(subject.tenant_id, standing.told, standing.sent_at)
 
     def _hold(self, tenant_id: str | None, lead_ids: frozenset[str], sent_at: datetime | None) -> None:
         for lead_id in lead_ids:
             self._by_lead.setdefault((tenant_id, lead_id), []).append((lead_ids, sent_at))
 
-    def of(self, story: Row, standing: Standing) -> tuple[frozenset[str], datetime | None]:
+    def of(self, story: Row, standing: DeliveryState) -> tuple[frozenset[str], datetime | None]:
         """Return the leads of a story that are known, and when it was last told."""
         if standing.times:
             return standing.told | self._own.get((story["tenant_id"], story["story_id"]), set()), standing.sent_at
@@ -190,19 +199,19 @@ def _leads_of(lake: Lake, stories: list[dict[str, Any]], first: date) -> dict[tu
 
 
 def _failures(
-    ledger: Ledger, destination: str, who: Notifying, health: Health, now: datetime
-) -> Iterator[tuple[Notice, Standing]]:
-    for condition in health.failing:
-        standing = ledger.of(Subject(destination, condition.kind, None, condition.subject_id))
+    outbox: Outbox, destination: str, who: NotificationConfig, incidents: Incidents, now: datetime
+) -> Iterator[tuple[Notification, DeliveryState]]:
+    for condition in incidents.failing:
+        standing = outbox.of(NotificationKey(destination, condition.kind, None, condition.subject_id))
         if standing.state != SENT and not standing.held_back(now):
             yield of_condition(condition, who.ui_url), standing
 
 
-def _recovered(ledger: Ledger, destination: str, health: Health) -> Iterator[Entry]:
+def _recovered(outbox: Outbox, destination: str, incidents: Incidents) -> Iterator[Entry]:
     """Yield an entry for each failure that was told and is over: the next one is told again."""
-    failing = {condition.key for condition in health.failing}
+    failing = {condition.key for condition in incidents.failing}
     for kind in CONDITIONS:
-        for subject, standing in ledger.subjects(destination, kind):
+        for subject, standing in outbox.subjects(destination, kind):
             key = (kind, subject.subject_id)
-            if standing.state == SENT and key in health.looked_at and key not in failing:
+            if standing.state == SENT and key in incidents.looked_at and key not in failing:
                 yield Entry(subject, RECOVERED)

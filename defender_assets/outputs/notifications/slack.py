@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from defender_assets.outputs.notifications.formatting import DIGEST_SHOWN, digest_title, fitted, headline
-from defender_assets.outputs.notifications.notification import Link, Notice
+from defender_assets.outputs.notifications.notification import Link, Notification
 
 Block = dict[str, Any]
 
@@ -18,31 +18,31 @@ _LINE, _FALLBACK = 140, 300
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def message(notices: Sequence[Notice]) -> dict[str, Any]:
+def message(notifications: Sequence[Notification]) -> dict[str, Any]:
     """Return the payload of one notice, or of several as a digest."""
-    if len(notices) > 1:
-        return _digest(notices)
-    (notice,) = notices
-    header = f"{notice.what}: {notice.title}"
-    fields = [_plain(f"{label}: {value}", 300) for label, value in notice.facts[:FIELDS]]
+    if len(notifications) > 1:
+        return _digest(notifications)
+    (notification,) = notifications
+    header = f"{notification.what}: {notification.title}"
+    fields = [_plain(f"{label}: {value}", 300) for label, value in notification.facts[:FIELDS]]
     blocks: list[Block] = [{"type": "header", "text": _plain(header, HEADER)}]
-    if len(notice.title) + len(notice.what) > HEADER - 2:
+    if len(notification.title) + len(notification.what) > HEADER - 2:
         # the header is short: the whole title follows
-        blocks.append({"type": "section", "text": _plain(notice.title, SECTION)})
+        blocks.append({"type": "section", "text": _plain(notification.title, SECTION)})
     if fields:
         blocks.append({"type": "section", "fields": fields})
-    blocks += [{"type": "section", "text": _plain(reason, 400)} for reason in notice.reasons]
-    return _posted(header, [*blocks, *_links(notice.links)])
+    blocks += [{"type": "section", "text": _plain(reason, 400)} for reason in notification.reasons]
+    return _posted(header, [*blocks, *_links(notification.links)])
 
 
-def _digest(notices: Sequence[Notice]) -> dict[str, Any]:
-    title = digest_title(notices)
+def _digest(notifications: Sequence[Notification]) -> dict[str, Any]:
+    title = digest_title(notifications)
     blocks: list[Block] = [{"type": "header", "text": _plain(title, HEADER)}]
-    for notice in notices[:DIGEST_SHOWN]:
-        blocks.append({"type": "section", "text": _plain(headline(notice), _LINE)})
-        blocks += _links(notice.links[:1])
-    if len(notices) > DIGEST_SHOWN:
-        blocks.append({"type": "section", "text": _plain(f"… and {len(notices) - DIGEST_SHOWN} more.", _LINE)})
+    for notification in notifications[:DIGEST_SHOWN]:
+        blocks.append({"type": "section", "text": _plain(headline(notification), _LINE)})
+        blocks += _links(notification.links[:1])
+    if len(notifications) > DIGEST_SHOWN:
+        blocks.append({"type": "section", "text": _plain(f"… and {len(notifications) - DIGEST_SHOWN} more.", _LINE)})
     return _posted(title, blocks)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from defender_assets.outputs.notifications.formatting import DIGEST_SHOWN, digest_title, fitted, headline
-from defender_assets.outputs.notifications.notification import Link, Notice
+from defender_assets.outputs.notifications.notification import Link, Notification
 
 Element = dict[str, Any]
 
@@ -20,10 +20,10 @@ MOST_BYTES = 26_000
 _TITLE, _VALUE, _LINE, _ACTIONS, _LONGEST_URL = 500, 300, 140, 6, 2000
 
 
-def message(notices: Sequence[Notice]) -> dict[str, Any]:
+def message(notifications: Sequence[Notification]) -> dict[str, Any]:
     """Return the payload of one notice, or of several as a digest."""
-    body = _digest(notices) if len(notices) > 1 else _one(notices[0])
-    links = [] if len(notices) > 1 else list(notices[0].links)
+    body = _digest(notifications) if len(notifications) > 1 else _one(notifications[0])
+    links = [] if len(notifications) > 1 else list(notifications[0].links)
     payload = _posted(body, links)
     while len(json.dumps(payload).encode()) > MOST_BYTES and len(body) > 1:
         body.pop()
@@ -31,20 +31,26 @@ def message(notices: Sequence[Notice]) -> dict[str, Any]:
     return payload
 
 
-def _one(notice: Notice) -> list[Element]:
+def _one(notification: Notification) -> list[Element]:
     return [
-        {"type": "TextBlock", "text": notice.what, "weight": "Bolder", "color": "Attention", "wrap": True},
-        _runs(_run(notice.title, _TITLE, weight="Bolder", size="Large")),
-        *(_runs(_run(f"{label}: ", _VALUE, weight="Bolder"), _run(value, _VALUE)) for label, value in notice.facts),
-        *(_runs(_run(reason, _VALUE)) for reason in notice.reasons),
+        {"type": "TextBlock", "text": notification.what, "weight": "Bolder", "color": "Attention", "wrap": True},
+        _runs(_run(notification.title, _TITLE, weight="Bolder", size="Large")),
+        *(
+            _runs(_run(f"{label}: ", _VALUE, weight="Bolder"), _run(value, _VALUE))
+            for label, value in notification.facts
+        ),
+        *(_runs(_run(reason, _VALUE)) for reason in notification.reasons),
     ]
 
 
-def _digest(notices: Sequence[Notice]) -> list[Element]:
-    lines = [_runs(_run(headline(notice), _LINE, **_selected(notice.links))) for notice in notices[:DIGEST_SHOWN]]
-    more = len(notices) - DIGEST_SHOWN
+def _digest(notifications: Sequence[Notification]) -> list[Element]:
+    lines = [
+        _runs(_run(headline(notification), _LINE, **_selected(notification.links)))
+        for notification in notifications[:DIGEST_SHOWN]
+    ]
+    more = len(notifications) - DIGEST_SHOWN
     return [
-        {"type": "TextBlock", "text": digest_title(notices), "weight": "Bolder", "wrap": True},
+        {"type": "TextBlock", "text": digest_title(notifications), "weight": "Bolder", "wrap": True},
         *lines,
         *([_runs(_run(f"… and {more} more.", _LINE))] if more > 0 else []),
     ]

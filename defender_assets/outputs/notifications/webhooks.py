@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from defender_assets.core.azure.account import LOOPBACK
-from defender_assets.core.errors import SLACK_HOST, TEAMS_DOMAIN, SettingsError, looks_secret, quoted
+from defender_assets.core.errors import SLACK_HOST, TEAMS_DOMAIN, SettingsError, contains_secret, quoted
 
 TEAMS_WEBHOOK = "DEFENDER_TEAMS_WEBHOOK"
 SLACK_WEBHOOK = "DEFENDER_SLACK_WEBHOOK"
@@ -50,7 +50,7 @@ class Webhook:
 
 
 @dataclass(frozen=True)
-class Notifying:
+class NotificationConfig:
     """Who is told, from which risk on, and where links to Dagster's UI lead (None: none are made)."""
 
     webhooks: tuple[Webhook, ...] = ()
@@ -58,14 +58,14 @@ class Notifying:
     ui_url: str | None = None
 
 
-def notifying(values: Mapping[str, str]) -> Notifying:
+def notification_config(values: Mapping[str, str]) -> NotificationConfig:
     """Return what the settings say about notices.
 
     Raises:
         SettingsError: one line that names the variable; the address of a webhook is never part of it.
     """
     webhooks = tuple(_webhook(variable, values[variable]) for variable in _KINDS if variable in values)
-    return Notifying(webhooks, _risk(values), _ui_url(values))
+    return NotificationConfig(webhooks, _risk(values), _ui_url(values))
 
 
 def _webhook(variable: str, url: str) -> Webhook:
@@ -105,7 +105,7 @@ def _ui_url(values: Mapping[str, str]) -> str | None:
         well_formed = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
     except ValueError:
         well_formed = False
-    if looks_secret(text):
+    if contains_secret(text):
         raise SettingsError(f"{UI_URL} holds the address of a webhook or a key: {right}")
     if not well_formed or address.username or address.query or address.fragment or not _plain(text):
         raise SettingsError(f"{UI_URL} is no plain http or https address: {right}")

@@ -9,7 +9,7 @@ import polars as pl
 from defender_assets.core.enums import LEVELS
 
 
-def at_least(rows: pl.LazyFrame, severity: str) -> pl.LazyFrame:
+def min_severity(rows: pl.LazyFrame, severity: str) -> pl.LazyFrame:
     """Return the rows of this severity or a higher one; a word that Microsoft may add one day is left out."""
     levels = LEVELS[: LEVELS.index(severity.lower()) + 1]
     return rows.filter(pl.col("severity").str.to_lowercase().is_in(levels))

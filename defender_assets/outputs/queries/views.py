@@ -10,11 +10,11 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import LakeError, scrub
+from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.muted import unmuted
 from defender_assets.core.schemas import QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.brief.schema import BRIEFS_TABLE
@@ -42,10 +42,10 @@ def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
 
     A story that another one has taken in is left out: each of its leads is in a newer row of that other story.
     """
-    return _by_score(standing_stories(story_versions(lake, until=until)))
+    return _by_score(active_stories(story_versions(lake, until=until)))
 
 
-def standing_stories(versions: pl.LazyFrame) -> pl.LazyFrame:
+def active_stories(versions: pl.LazyFrame) -> pl.LazyFrame:
     """Return of rows of `lead_stories` the latest of each story that no other one has taken in."""
     lead = ["tenant_id", "lead_ids"]
     newest = versions.explode("lead_ids").group_by(lead).agg(newest=pl.col("export_date").max())
@@ -101,12 +101,12 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
         return rows.collect()
     except (DeltaError, PolarsError, OSError) as error:
         secrets = lake.account.secrets if lake.account else ()
-        reason = scrub(str(error), secrets)[:400]
+        reason = redact(str(error), secrets)[:400]
         raise LakeError(f"cannot read {lake.describe()}: {reason}; check that nobody removed files below it") from None
 
 
 def _heard(leads: pl.LazyFrame, *, muted: bool) -> pl.LazyFrame:
-    return leads if muted else unmuted(leads)
+    return leads if muted else exclude_muted(leads)
 
 
 def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.LazyFrame:

@@ -19,7 +19,7 @@ from requests.exceptions import ProxyError, SSLError
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from defender_assets.core.azure.account import AzureAccount, entra_credential, from_account_url, from_connection_string
-from defender_assets.core.azure.errors import explain, explain_text
+from defender_assets.core.azure.errors import describe_error, describe_error_text
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import ExportError, SettingsError
 from defender_assets.core.export import AzureExport, Blob, DirectoryExport
@@ -118,7 +118,7 @@ def test_a_wrong_signature_is_told_to_make_a_new_sas(account: Emulator, azure: A
 
 
 @pytest.mark.parametrize(
-    ("way_in", "code", "expected"),
+    ("auth_method", "code", "expected"),
     [
         ("AccountKey=a2V5", StorageErrorCode.AUTHENTICATION_FAILED, "the key is refused; copy the connection string"),
         ("AccountKey=a2V5", "KeyBasedAuthenticationNotPermitted", "check that the account allows keys"),
@@ -136,16 +136,18 @@ def test_a_wrong_signature_is_told_to_make_a_new_sas(account: Emulator, azure: A
         ("", StorageErrorCode.INVALID_AUTHENTICATION_INFO, "give the identity the role 'Storage Blob Data Reader'"),
     ],
 )
-def test_each_refusal_of_azure_has_its_own_advice(way_in: str, code: StorageErrorCode | str, expected: str) -> None:
+def test_each_refusal_of_azure_has_its_own_advice(
+    auth_method: str, code: StorageErrorCode | str, expected: str
+) -> None:
     address = "https://acc.blob.core.windows.net"
     account = (
-        from_connection_string(VARIABLE, f"BlobEndpoint={address};{way_in}")
-        if way_in
+        from_connection_string(VARIABLE, f"BlobEndpoint={address};{auth_method}")
+        if auth_method
         else from_account_url("AZURE_STORAGE_ACCOUNT_URL", address)
     )
     error = HttpResponseError("refused: a2V5")
     error.status_code, error.error_code = 403, code  # type: ignore[attr-defined]  # the SDK adds it so
-    said = explain(account, "list them", error)
+    said = describe_error(account, "list them", error)
     assert expected in said
     assert "a2V5" not in said
     assert "StorageErrorCode" not in said
@@ -187,7 +189,7 @@ def test_each_way_of_not_being_reached_has_its_own_advice(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{WRONG_KEY}@proxy.example")
     account = from_connection_string(VARIABLE, "AccountName=acc;AccountKey=a2V5")
-    said = explain(account, "list them", ServiceRequestError("no way", error=cause))
+    said = describe_error(account, "list them", ServiceRequestError("no way", error=cause))
     assert expected in said
     assert WRONG_KEY not in said
 
@@ -195,12 +197,12 @@ def test_each_way_of_not_being_reached_has_its_own_advice(
 def test_a_lake_in_the_emulator_that_a_proxy_hides_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "HTTP error \x1b[31m↳\x1b[0m error sending request ↳ client error (Connect) ↳ tcp connect error"
     account = from_connection_string(VARIABLE, "UseDevelopmentStorage=true")
-    assert "is the emulator running?" in str(explain_text(account, "open it", text, WRITE))
+    assert "is the emulator running?" in str(describe_error_text(account, "open it", text, WRITE))
     monkeypatch.setenv("HTTP_PROXY", "http://user:secret@proxy.example")
-    said = str(explain_text(account, "open it", text, WRITE))
+    said = str(describe_error_text(account, "open it", text, WRITE))
     assert "let NO_PROXY name 127.0.0.1" in said
     assert "secret" not in said
-    assert explain_text(account, "open it", "no such table", WRITE) is None
+    assert describe_error_text(account, "open it", "no such table", WRITE) is None
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>Sign in"), (200, b"\xff\x00"), (404, b"<html>Nothing")])

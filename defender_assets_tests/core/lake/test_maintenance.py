@@ -20,15 +20,15 @@ from defender_assets.core.lake import compaction, maintenance
 from defender_assets.core.lake.compaction import compact, compact_day, in_order
 from defender_assets.core.lake.data_files import fragmented_days
 from defender_assets.core.lake.fences import version_of
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
-from defender_assets.core.lake.maintenance import let_old_days_leave, maintain
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
+from defender_assets.core.lake.maintenance import apply_retention, maintain
 from defender_assets.core.lake.table_spec import PROPERTIES
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.cursors import read_cursors
 from defender_assets.core.raw.ingest import ingest, refresh
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, QUARANTINE
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.day_runs import assert_same, bytes_held, promised, run_day
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.emulator import Emulator
@@ -43,12 +43,12 @@ def ticks(lake: Lake, export: DirectoryExport, count: int, day: date = DAY, firs
     for number in range(first, first + count):
         folder.append(ALERT_INFO, blob_path(day=day, hour=8 + number % 2), records(ALERT_INFO, 999 - number, 1) + BAD)
         ingest(lake, export, ALERT_INFO, day)
-        derive(lake, ALERT_INFO, day)
+        build_table_day(lake, ALERT_INFO, day)
 
 
 def build(lake: Lake, day: date) -> None:
     for derived in DERIVED:
-        rebuild_day(lake, derived, day)
+        build_partition(lake, derived, day)
 
 
 def files(lake: Lake, name: str) -> int:
@@ -77,7 +77,7 @@ def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: Dire
     assert all(after[name].equals(frame) for name, frame in before.items())
     assert read_cursors(lake.open(ALERT_INFO.raw), [DAY]) == cursors
     assert lake.read(ALERT_INFO.name).collect()["AlertId"].is_sorted()
-    assert survey(lake, export, [DAY]) == []
+    assert find_stale_days(lake, export, [DAY]) == []
 
 
 def test_work_goes_on_after_a_compaction(lake: Lake, export: DirectoryExport) -> None:
@@ -116,7 +116,7 @@ def test_a_writer_that_gets_in_between_is_not_lost(
     ticks(lake, export, 4)
     commit, between = Lake.commit, [1]
 
-    def interrupted(self: Lake, target: Fenced, rows: Commit) -> None:
+    def interrupted(self: Lake, target: FencedTable, rows: Commit) -> None:
         if rows.replaces is not None and between:
             between.clear()
             ticks(lake, export, 1, first=4)
@@ -137,7 +137,7 @@ def test_two_compactions_at_once_leave_each_row_once(
     held, before = bytes_held(lake), promised(lake)
     commit, between = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, QUARANTINE]
 
-    def interrupted(self: Lake, target: Fenced, rows: Commit) -> None:
+    def interrupted(self: Lake, target: FencedTable, rows: Commit) -> None:
         if target.spec.name in between:
             between.remove(target.spec.name)
             assert compact_day(lake, target.spec.name, DAY) is not None
@@ -171,7 +171,7 @@ def test_maintenance_beside_running_ticks_loses_nothing(lake: Lake, export: Dire
     assert rewritten
     calm = local_lake(tmp_path / "calm")
     ingest(calm, export, ALERT_INFO, DAY)
-    derive(calm, ALERT_INFO, DAY)
+    build_table_day(calm, ALERT_INFO, DAY)
     assert_same(lake, calm)
 
 
@@ -318,19 +318,19 @@ def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: Di
         ticks(lake, export, 2, day)
         build(lake, day)
     short = replace(lake, keep_days=31)
-    left = let_old_days_leave(short)
+    left = apply_retention(short)
     assert (left[ALERT_INFO.raw], left[ALERT_INFO.name], left[LEADS.name]) == (2, 2, 2)
     for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, LEADS.name):
         assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
     Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
-    assert survey(short, export, [old, kept]) == []
+    assert find_stale_days(short, export, [old, kept]) == []
     versions = {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
     assert ingest(short, export, ALERT_INFO, old).new_bytes == 0
     assert refresh(short, export, ALERT_INFO, old).new_bytes == 0
-    assert derive(short, ALERT_INFO, old).rows == 0
-    assert derive(short, ALERT_INFO, old, rebuild=True).rows == 0
-    assert rebuild_day(short, LEADS, old, force=True).rows.height == 0
-    assert set(let_old_days_leave(short).values()) == {0}
+    assert build_table_day(short, ALERT_INFO, old).rows == 0
+    assert build_table_day(short, ALERT_INFO, old, rebuild=True).rows == 0
+    assert build_partition(short, LEADS, old, force=True).rows.height == 0
+    assert set(apply_retention(short).values()) == {0}
     assert versions == {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
 
 
@@ -341,10 +341,10 @@ def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
     ticks(lake, export, 2, old)
     build(lake, old)
     before = promised(lake)
-    let_old_days_leave(replace(lake, keep_days=31, tables=LAKE_TABLES[:left_by_then]))
+    apply_retention(replace(lake, keep_days=31, tables=LAKE_TABLES[:left_by_then]))
     run_day(lake, export, old)
     build(lake, old)
-    assert survey(lake, export, [old]) == []
+    assert find_stale_days(lake, export, [old]) == []
     for name, frame in before.items():
         assert promised(lake)[name].equals(frame), name
 
@@ -362,7 +362,7 @@ def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
 
     monkeypatch.setattr(Lake, "open", failing)
     with pytest.raises(LakeError, match="no permission"):
-        let_old_days_leave(replace(lake, keep_days=31))
+        apply_retention(replace(lake, keep_days=31))
     monkeypatch.undo()
     assert lake.read(ALERT_INFO.raw).collect().height == 0
     assert lake.read(ALERT_INFO.name).collect().height == 2
@@ -370,7 +370,7 @@ def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
 
 def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 1, date(2020, 1, 1))
-    assert let_old_days_leave(lake) == {}
+    assert apply_retention(lake) == {}
     assert lake.read(ALERT_INFO.name).collect().height == 1
     assert maintain(lake, DEVICE_INFO.name).compacted == []
 
@@ -383,10 +383,10 @@ def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: D
     for day in (old, kept):
         # as a lake that kept every day
         ticks(replace(lake, keep_days=None), export, 3, day)
-    assert let_old_days_leave(lake)[ALERT_INFO.name] == 3
+    assert apply_retention(lake)[ALERT_INFO.name] == 3
     for name in (ALERT_INFO.raw, ALERT_INFO.name):
         assert compact_day(lake, name, kept) is not None
         assert maintain(lake, name).files_deleted == 0
         assert version_of(lake.open(name), name, old) == version_of(lake.open(name), name, kept) == 3
-    assert survey(lake, export, [old, kept])[0].missing == ()
+    assert find_stale_days(lake, export, [old, kept])[0].missing == ()
     assert lake.read(ALERT_INFO.name).collect().height == 3

@@ -15,11 +15,11 @@ from defender_assets.core.lake import lake as lake_room
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.table_spec import TableSpec, add_columns, schema_of
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES, Column
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets.outputs.notifications import SENT_NOTICES
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_lake, records
 
@@ -38,9 +38,9 @@ def reduced(*lacking: str) -> tuple[TableSpec, ...]:
 def run(lake: Lake, export: DirectoryExport) -> None:
     for table in TABLES:
         ingest(lake, export, table, DAY)
-        derive(lake, table, DAY)
+        build_table_day(lake, table, DAY)
     for derived in DERIVED:
-        rebuild_day(lake, derived, DAY)
+        build_partition(lake, derived, DAY)
 
 
 def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
@@ -54,15 +54,15 @@ def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
         SENT_NOTICES,
     }
     # of the tables that the first version did not have, those that are made of others are behind, and nothing else is
-    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [FINDINGS.name, BRIEFS.name]
-    rebuild_day(lake, FINDINGS, DAY)
-    rebuild_day(lake, BRIEFS, DAY)
+    assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [FINDINGS.name, BRIEFS.name]
+    build_partition(lake, FINDINGS, DAY)
+    build_partition(lake, BRIEFS, DAY)
     assert lake.read(FINDINGS.name).collect().height == before[LEADS.name].height
-    assert survey(lake, export, [DAY]) == []
+    assert find_stale_days(lake, export, [DAY]) == []
     Folder(export.root).append(ALERT_INFO, blob_path(hour=20), records(ALERT_INFO, 0, 1))
     run(lake, export)
     assert lake.read(ALERT_INFO.name).collect().height == before[ALERT_INFO.name].height + 1
-    assert survey(lake, export, [DAY]) == []
+    assert find_stale_days(lake, export, [DAY]) == []
 
 
 def test_a_table_gains_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Path, export: DirectoryExport) -> None:

@@ -15,39 +15,41 @@ TOLD = ("change", "alert_time", "first_seen_at", "last_updated_at", "evidence_co
 World = tuple[list[Row], list[Row], list[Row]]
 
 
-def a_world(dice: random.Random) -> World:
+def a_world(seeded_rng: random.Random) -> World:
     """Records of few alerts and devices over more days than are looked back on; many came again, days later."""
 
     def day() -> date:
-        return dice.choice([*DAYS[:3], *DAYS[:3], *DAYS])
+        return seeded_rng.choice([*DAYS[:3], *DAYS[:3], *DAYS])
 
     def again(row: Row) -> Iterator[Row]:
         # which copy's provenance a lead tells is not promised: here they share the moment
         row |= {"exported_at": row["Timestamp"] + timedelta(hours=1)}
         yield row
-        while dice.random() < 0.5:
-            yield row | {"export_date": day(), "blob": "copy", "byte_offset": dice.randint(0, 9)}
+        while seeded_rng.random() < 0.5:
+            yield row | {"export_date": day(), "blob": "copy", "byte_offset": seeded_rng.randint(0, 9)}
 
     infos: list[Row] = []
     evidences: list[Row] = []
     beats: list[Row] = []
     # an alert keeps to one device: which of several an alert is about is told elsewhere
     alerts = [
-        (f"da{number}_1", tenant, dice.choice(DEVICES)) for number in range(7) for tenant in (TENANT, OTHER_TENANT)
+        (f"da{number}_1", tenant, seeded_rng.choice(DEVICES))
+        for number in range(7)
+        for tenant in (TENANT, OTHER_TENANT)
     ]
     for _ in range(24):
-        alert, tenant, device = dice.choice(alerts)
-        when = at(dice.randint(-3, 3))
-        if dice.random() < 0.4:
+        alert, tenant, device = seeded_rng.choice(alerts)
+        when = at(seeded_rng.randint(-3, 3))
+        if seeded_rng.random() < 0.4:
             infos += again(info(alert, tenant=tenant, day=day(), Timestamp=when))
         else:
             evidences += again(machine(device, alert, tenant=tenant, day=day(), Timestamp=when))
     for _ in range(3):
-        tenant, when = dice.choice([TENANT, OTHER_TENANT]), at(dice.choice([-90, -2, 4, 8]))
-        beats += again(beat(dice.choice(DEVICES), when, tenant=tenant, day=dice.choice(DAYS[:10])))
-    for late in dice.sample(evidences, 6):
+        tenant, when = seeded_rng.choice([TENANT, OTHER_TENANT]), at(seeded_rng.choice([-90, -2, 4, 8]))
+        beats += again(beat(seeded_rng.choice(DEVICES), when, tenant=tenant, day=seeded_rng.choice(DAYS[:10])))
+    for late in seeded_rng.sample(evidences, 6):
         after = late["export_date"] + timedelta(days=1)
-        beats.append(beat(late["DeviceId"], at(dice.randint(-9, 9)), tenant=late["tenant_id"], day=after))
+        beats.append(beat(late["DeviceId"], at(seeded_rng.randint(-9, 9)), tenant=late["tenant_id"], day=after))
     return infos, evidences, beats
 
 

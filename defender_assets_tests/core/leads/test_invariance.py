@@ -28,43 +28,53 @@ PROVENANCE = ("sources", "first_seen_at", "last_updated_at")
 
 def a_small_world(seed: int) -> tuple[list[Row], list[Row], list[Row]]:
     """Return records of a few alerts with many ties: equal moments, shared entities, partial heartbeats, merges."""
-    dice = random.Random(seed)
+    seeded_rng = random.Random(seed)
     infos, evidences, beats = [], [], []
     for number in range(12):
         alert = f"da{number}_1"
         infos += [
-            info(alert, day=dice.choice([DAY, EVE]), Timestamp=at(version), Title=f"t{dice.random()}")
-            for version in range(dice.randint(0, 2))
+            info(alert, day=seeded_rng.choice([DAY, EVE]), Timestamp=at(version), Title=f"t{seeded_rng.random()}")
+            for version in range(seeded_rng.randint(0, 2))
         ]
-        for _ in range(dice.randint(1, 6)):
+        for _ in range(seeded_rng.randint(1, 6)):
             common: Row = {
-                "day": dice.choice([DAY, EVE]),
-                "Timestamp": at(dice.randint(-1, 1)),
-                "tenant": dice.choice([TENANT, TENANT, OTHER_TENANT]),
-                "EvidenceRole": dice.choice([None, "Impacted", "Related"]),
+                "day": seeded_rng.choice([DAY, EVE]),
+                "Timestamp": at(seeded_rng.randint(-1, 1)),
+                "tenant": seeded_rng.choice([TENANT, TENANT, OTHER_TENANT]),
+                "EvidenceRole": seeded_rng.choice([None, "Impacted", "Related"]),
             }
-            person = dice.randint(1, 3)
-            fields = {"LastVerdict": dice.choice(["Malicious", "Clean"]), "Host": {"MachineId": dice.choice("abc")}}
-            columns: Row = dice.choice(
+            person = seeded_rng.randint(1, 3)
+            fields = {
+                "LastVerdict": seeded_rng.choice(["Malicious", "Clean"]),
+                "Host": {"MachineId": seeded_rng.choice("abc")},
+            }
+            columns: Row = seeded_rng.choice(
                 [
-                    {"kind": "Machine", "DeviceId": dice.choice("abc"), "DeviceName": f"n{dice.random()}"},
+                    {"kind": "Machine", "DeviceId": seeded_rng.choice("abc"), "DeviceName": f"n{seeded_rng.random()}"},
                     {"kind": "User", "AccountUpn": f"u{person}@c", "AccountSid": f"S-1-5-21-{person}"},
-                    {"kind": "User", "AccountSid": f"S-1-5-21-{person}", "AccountName": f"n{dice.random()}"},
-                    {"kind": "File", "SHA256": "abc"[person - 1], "FileName": f"f{dice.random()}", "fields": fields},
+                    {"kind": "User", "AccountSid": f"S-1-5-21-{person}", "AccountName": f"n{seeded_rng.random()}"},
+                    {
+                        "kind": "File",
+                        "SHA256": "abc"[person - 1],
+                        "FileName": f"f{seeded_rng.random()}",
+                        "fields": fields,
+                    },
                     {"kind": "Process", "FileName": "x", "ProcessCommandLine": f"c{person}", "fields": fields},
                     {"kind": "Ip", "RemoteIP": f"203.0.113.{person}"},
                 ]
             )
             evidences.append(evidence(columns.pop("kind"), alert, **common, **columns))
     for _ in range(12):
-        extra = dice.choice([{}, {"MergedToDeviceId": dice.choice("abc")}, {"OSVersion": f"v{dice.random()}"}])
-        when = at(dice.randint(-2, 2))
+        extra = seeded_rng.choice(
+            [{}, {"MergedToDeviceId": seeded_rng.choice("abc")}, {"OSVersion": f"v{seeded_rng.random()}"}]
+        )
+        when = at(seeded_rng.randint(-2, 2))
         beats.append(
             beat(
-                dice.choice("abc"),
+                seeded_rng.choice("abc"),
                 when,
-                day=dice.choice([DAY, EVE]),
-                PublicIP=f"203.0.113.{dice.randint(3, 9)}",
+                day=seeded_rng.choice([DAY, EVE]),
+                PublicIP=f"203.0.113.{seeded_rng.randint(3, 9)}",
                 **extra,
             )
         )
@@ -79,9 +89,9 @@ def same(one: pl.DataFrame, other: pl.DataFrame) -> None:
 def test_the_order_of_the_records_changes_nothing(seed: int) -> None:
     infos, evidences, beats = a_small_world(seed)
     leads = leads_of(infos, evidences, beats)
-    dice = random.Random(seed)
+    seeded_rng = random.Random(seed)
     for rows in (infos, evidences, beats):
-        dice.shuffle(rows)
+        seeded_rng.shuffle(rows)
     assert_frame_equal(leads, leads_of(infos, evidences, beats))
     assert not leads.is_empty()
     stories = build_stories(DAY, leads.lazy())
@@ -92,11 +102,12 @@ def test_the_order_of_the_records_changes_nothing(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_copies_and_which_of_them_was_kept_change_provenance_alone(seed: int) -> None:
     infos, evidences, beats = a_small_world(seed)
-    dice = random.Random(seed)
+    seeded_rng = random.Random(seed)
 
     def delivered_again(rows: list[Row]) -> list[Row]:
         return [
-            row | {"exported_at": at(dice.random()), "blob": "z", "byte_offset": dice.randint(0, 9)} for row in rows
+            row | {"exported_at": at(seeded_rng.random()), "blob": "z", "byte_offset": seeded_rng.randint(0, 9)}
+            for row in rows
         ]
 
     same(

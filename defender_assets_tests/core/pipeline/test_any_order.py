@@ -10,10 +10,10 @@ import pytest
 from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
+from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.day_runs import promised_rows
 from defender_assets_tests.support.exports import Folder, blob_path, line, local_lake, properties
 
@@ -48,7 +48,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> DirectoryExport:
     return DirectoryExport(folder.root)
 
 
-def settled(lake: Lake, export: DirectoryExport, order: list[int], dice: Random) -> int:
+def settled(lake: Lake, export: DirectoryExport, order: list[int], seeded_rng: Random) -> int:
     """Run the days in an order, then all again in any order until none was behind; return how often all were run."""
     rounds, written = 0, True
     while written:
@@ -56,10 +56,10 @@ def settled(lake: Lake, export: DirectoryExport, order: list[int], dice: Random)
         for number in order:
             for table in TABLES if rounds == 0 else ():
                 ingest(lake, export, table, day_of(number))
-                derive(lake, table, day_of(number))
+                build_table_day(lake, table, day_of(number))
             for derived in (LEADS, STORIES):
-                written |= rebuild_day(lake, derived, day_of(number)).written
-        order = sorted(order, key=lambda _: dice.random())
+                written |= build_partition(lake, derived, day_of(number)).written
+        order = sorted(order, key=lambda _: seeded_rng.random())
         rounds += 1
     return rounds
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from defender_assets.catalog import BRIEFS, DERIVED, LEADS, STORIES
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import list_all, list_days, survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days, list_all, list_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, records
 
@@ -17,27 +17,27 @@ NEXT = DAY + timedelta(days=1)
 
 
 def test_an_empty_export_has_no_day_behind(lake: Lake, export: DirectoryExport) -> None:
-    assert survey(lake, export, [DAY, NEXT]) == []
+    assert find_stale_days(lake, export, [DAY, NEXT]) == []
 
 
 def test_a_day_with_new_bytes_is_behind_until_it_has_run(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
-    (behind,) = survey(lake, export, [DAY, NEXT])
+    (behind,) = find_stale_days(lake, export, [DAY, NEXT])
     assert behind.day == DAY
     assert behind.missing_bytes == len(records(ALERT_INFO, 0, 2))
     assert f"{behind.missing_bytes:,} new bytes in 1 blob" in behind.describe()
     run_day(lake, export, DAY)
-    assert survey(lake, export, [DAY, NEXT]) == []
+    assert find_stale_days(lake, export, [DAY, NEXT]) == []
 
 
 def test_the_digest_changes_with_what_is_missing_and_only_then(
     lake: Lake, export: DirectoryExport, folder: Folder
 ) -> None:
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
-    first, again = (survey(lake, export, [DAY])[0].digest for _ in range(2))
+    first, again = (find_stale_days(lake, export, [DAY])[0].digest for _ in range(2))
     folder.append(ALERT_INFO, blob_path(), b"x")
     assert first == again
-    assert survey(lake, export, [DAY])[0].digest != first
+    assert find_stale_days(lake, export, [DAY])[0].digest != first
 
 
 def test_a_run_that_died_after_raw_leaves_the_day_behind_in_versions(
@@ -45,13 +45,13 @@ def test_a_run_that_died_after_raw_leaves_the_day_behind_in_versions(
 ) -> None:
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
     ingest(lake, export, ALERT_INFO, DAY)
-    (behind,) = survey(lake, export, [DAY])
+    (behind,) = find_stale_days(lake, export, [DAY])
     assert behind.missing == ()
     assert {stale.table for stale in behind.stale} == {ALERT_INFO.name, f"quarantined_records of {ALERT_INFO.name}"}
-    derive(lake, ALERT_INFO, DAY)
-    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [LEADS.name]
-    rebuild_day(lake, LEADS, DAY)
-    assert [stale.table for stale in survey(lake, export, [DAY])[0].stale] == [of.name for of in DERIVED[1:]]
+    build_table_day(lake, ALERT_INFO, DAY)
+    assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [LEADS.name]
+    build_partition(lake, LEADS, DAY)
+    assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [of.name for of in DERIVED[1:]]
 
 
 def test_a_day_that_grows_makes_the_later_days_of_the_look_back_stale(
@@ -64,7 +64,7 @@ def test_a_day_that_grows_makes_the_later_days_of_the_look_back_stale(
         run_day(lake, export, day)
     folder.append(ALERT_EVIDENCE, blob_path(), records(ALERT_EVIDENCE, 1, 1))
     run_day(lake, export, DAY)
-    behind = survey(lake, export, [DAY, NEXT, far, too_far])
+    behind = find_stale_days(lake, export, [DAY, NEXT, far, too_far])
     assert [(day.day, [stale.table for stale in day.stale]) for day in behind] == [
         (NEXT, [LEADS.name, STORIES.name, BRIEFS.name]),
         (far, [LEADS.name]),
@@ -78,14 +78,14 @@ def test_devices_count_seven_days_back(lake: Lake, export: DirectoryExport, fold
         run_day(lake, export, day)
     folder.append(DEVICE_INFO, blob_path(), records(DEVICE_INFO, 0, 1))
     run_day(lake, export, DAY)
-    assert [day.day for day in survey(lake, export, [near, far])] == [near]
+    assert [day.day for day in find_stale_days(lake, export, [near, far])] == [near]
 
 
 def test_a_day_whose_blobs_vanished_is_still_brought_up(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     file = folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
     ingest(lake, export, ALERT_INFO, DAY)
     file.unlink()
-    assert [behind.day for behind in survey(lake, export, [DAY])] == [DAY]
+    assert [behind.day for behind in find_stale_days(lake, export, [DAY])] == [DAY]
 
 
 def test_listing_everything_agrees_with_listing_by_day(export: DirectoryExport, folder: Folder) -> None:

@@ -10,13 +10,13 @@ from defender_assets.catalog import LEADS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.byte_balance import byte_balance
-from defender_assets.core.quality.check_outcome import Finding
+from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness, quiet_or_broken
 from defender_assets.core.raw.ingest import RawReport, ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, Table
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.exports import (
     DAY,
     OTHER_TENANT,
@@ -43,10 +43,10 @@ class Place:
     def arrive(self, table: Table, content: bytes, *, day: date = DAY, tenant: str = TENANT) -> RawReport:
         self.folder.append(table, blob_path(day=day, tenant=tenant), content)
         report = ingest(self.lake, self.export, table, day)
-        derive(self.lake, table, day)
+        build_table_day(self.lake, table, day)
         return report
 
-    def balance(self, report: RawReport, now: datetime = NOON) -> Finding:
+    def balance(self, report: RawReport, now: datetime = NOON) -> CheckOutcome:
         return byte_balance(self.lake, ALERT_INFO, DAY, report.listed, report.pending, now)
 
 

@@ -83,8 +83,8 @@ def test_any_slice_size_gives_the_same_bytes(
     lake: Lake, export: DirectoryExport, folder: Folder, slice_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = records(ALERT_INFO, 0, 4)
-    monkeypatch.setattr(range_reader.Fetch.chunks, "__defaults__", (slice_bytes,))
-    monkeypatch.setattr(range_reader.Fetch.up_to, "__defaults__", (slice_bytes,))
+    monkeypatch.setattr(range_reader.RangeReader.chunks, "__defaults__", (slice_bytes,))
+    monkeypatch.setattr(range_reader.RangeReader.up_to, "__defaults__", (slice_bytes,))
     folder.append(ALERT_INFO, blob_path(), content + b"pending")
     folder.append(ALERT_INFO, blob_path(hour=9), content)
     report = ingest(lake, export, ALERT_INFO, DAY)
@@ -96,7 +96,7 @@ def test_a_large_day_takes_several_commits_each_ending_at_a_line(
     lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = records(ALERT_INFO, 0, 30)
-    monkeypatch.setattr(range_reader.Fetch.up_to, "__defaults__", (1000,))
+    monkeypatch.setattr(range_reader.RangeReader.up_to, "__defaults__", (1000,))
     folder.append(ALERT_INFO, blob_path(), content)
     report = ingest(lake, export, ALERT_INFO, DAY, commit_bytes=3000)
     assert report.batch > 3
@@ -108,7 +108,7 @@ def test_a_line_above_16_mib_is_kept_in_parts(
     lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(range_reader, "LONGEST_LINE", 1000)
-    monkeypatch.setattr(range_reader.Fetch.up_to, "__defaults__", (400,))
+    monkeypatch.setattr(range_reader.RangeReader.up_to, "__defaults__", (400,))
     good, long = records(ALERT_INFO, 0, 1), b'{"x":"' + b"y" * 5000 + b'"}\r\n'
     folder.append(ALERT_INFO, blob_path(), good + long + good + b"z" * 3000)
     ingest(lake, export, ALERT_INFO, DAY, commit_bytes=500)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from defender_assets.core.export import Blob, BlobChangedError, DirectoryExport
 from defender_assets.core.raw import range_reader
-from defender_assets.core.raw.range_reader import Chunk, Fetch, TornLineError, Unread
+from defender_assets.core.raw.range_reader import Chunk, RangeReader, TornLineError, UnreadRange
 from defender_assets_tests.support.exports import DAY, TENANT
 
 CREATED = datetime(2026, 11, 3, 8, tzinfo=UTC)
@@ -29,14 +29,14 @@ class Memory(DirectoryExport):
         return self.contents[int(blob.path)][start:end]
 
 
-def unread(number: int, content: bytes, start: int = 0) -> Unread:
-    return Unread(Blob(TENANT, str(number), DAY, 8, len(content), CREATED), CREATED, start)
+def unread(number: int, content: bytes, start: int = 0) -> UnreadRange:
+    return UnreadRange(Blob(TENANT, str(number), DAY, 8, len(content), CREATED), CREATED, start)
 
 
-def cut(contents: list[bytes], starts: list[int], slice_bytes: int) -> tuple[list[Chunk], Fetch]:
-    fetch = Fetch(Memory(root=None, contents=tuple(contents)), "container")  # type: ignore[arg-type]
+def cut(contents: list[bytes], starts: list[int], slice_bytes: int) -> tuple[list[Chunk], RangeReader]:
+    reader = RangeReader(Memory(root=None, contents=tuple(contents)), "container")  # type: ignore[arg-type]
     parts = [unread(number, content, starts[number]) for number, content in enumerate(contents)]
-    return list(fetch.chunks(parts, slice_bytes)), fetch
+    return list(reader.chunks(parts, slice_bytes)), reader
 
 
 lines = st.lists(st.binary(max_size=60).map(lambda text: text.replace(b"\n", b"")), max_size=6)
@@ -54,7 +54,7 @@ def test_every_whole_line_behind_the_cursor_comes_once(
         starts.append(data.draw(st.sampled_from(ends)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(range_reader, "LONGEST_LINE", LONGEST)
-        found, fetch = cut(contents, starts, slice_bytes)
+        found, reader = cut(contents, starts, slice_bytes)
     for number, content in enumerate(contents):
         own = [chunk for chunk in found if chunk.unread.blob.path == str(number)]
         at = starts[number]
@@ -67,7 +67,7 @@ def test_every_whole_line_behind_the_cursor_comes_once(
         assert b"".join(chunk.content for chunk in own) == content[starts[number] : len(content) - len(tail)]
         long = [line for line in content[starts[number] : at].split(b"\n") if len(line) > LONGEST + slice_bytes]
         assert sum(chunk.line_part == 0 for chunk in own) >= len(long)
-    assert sum(fetch.pending.values()) == len(tail) * len(contents)
+    assert sum(reader.pending.values()) == len(tail) * len(contents)
 
 
 def test_a_part_of_a_long_line_knows_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,12 +98,12 @@ def test_a_long_line_that_does_not_come_whole_stops_the_commit(monkeypatch: pyte
 
     monkeypatch.setattr(Memory, "read", read)
     with pytest.raises(TornLineError, match="nothing of it was kept"):
-        list(Fetch(memory, "container").chunks([unread(0, content)], 16))
+        list(RangeReader(memory, "container").chunks([unread(0, content)], 16))
 
 
 def test_a_changed_blob_ends_early_and_the_others_go_on() -> None:
     contents = (b"a\nb\n" * 10, b"c\n")
-    fetch = Fetch(Memory(root=None, contents=contents, changes_from=20), "container")  # type: ignore[arg-type]
-    found = list(fetch.chunks([unread(0, contents[0]), unread(1, contents[1])], 8))
-    assert fetch.changed == ["0"]
+    reader = RangeReader(Memory(root=None, contents=contents, changes_from=20), "container")  # type: ignore[arg-type]
+    found = list(reader.chunks([unread(0, contents[0]), unread(1, contents[1])], 8))
+    assert reader.changed == ["0"]
     assert b"".join(chunk.content for chunk in found) == contents[0][:16] + contents[1]

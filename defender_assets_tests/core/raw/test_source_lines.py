@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.raw.source_lines import Original, originals
+from defender_assets.core.raw.source_lines import SourceLine, fetch_source_lines
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.support.exports import DAY, TENANT, blob_path, local_lake
 
@@ -38,7 +38,7 @@ def test_a_line_is_given_back_byte_by_byte_without_its_end(tmp_path: Path) -> No
     put(lake, b"one\r\ntwo \xff\r\n")
     put(lake, b"three\nfour", start=12)
 
-    found = originals(lake, [source(12), source(5), source(0), source(18), source(5)])
+    found = fetch_source_lines(lake, [source(12), source(5), source(0), source(18), source(5)])
 
     assert [(line.byte_offset, line.content) for line in found] == [
         (0, b"one"),
@@ -46,7 +46,7 @@ def test_a_line_is_given_back_byte_by_byte_without_its_end(tmp_path: Path) -> No
         (12, b"three"),
         (18, b"four"),
     ]
-    assert found[0] == Original(ALERT_INFO.name, PATH, 0, FIRST, b"one")
+    assert found[0] == SourceLine(ALERT_INFO.name, PATH, 0, FIRST, b"one")
 
 
 def test_a_blob_that_was_written_anew_gives_the_line_of_each_generation(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_blob_that_was_written_anew_gives_the_line_of_each_generation(tmp_path
     put(lake, b"uno\r\ndos\r\n", created_at=later)
     put(lake, b"longer\r\n", created_at=later + timedelta(minutes=1))
 
-    found = originals(lake, [source(5)])
+    found = fetch_source_lines(lake, [source(5)])
 
     # of the last generation no line begins there
     assert [(line.blob_created_at, line.content) for line in found] == [(FIRST, b"two"), (later, b"dos")]
@@ -64,10 +64,10 @@ def test_a_blob_that_was_written_anew_gives_the_line_of_each_generation(tmp_path
 
 def test_what_raw_does_not_hold_is_missing(tmp_path: Path) -> None:
     lake = local_lake(tmp_path)
-    assert originals(lake, [source(0)]) == []
+    assert fetch_source_lines(lake, [source(0)]) == []
     put(lake, b"one\r\n")
 
-    assert originals(lake, []) == []
+    assert fetch_source_lines(lake, []) == []
     strange = [source(1), source(99), source(0, blob="elsewhere"), source(0, table="other")]
     other_hour, other_table = source(0, blob=blob_path(hour=9)), source(0, table=DEVICE_INFO.name)
-    assert originals(lake, [*strange, other_hour, other_table]) == []
+    assert fetch_source_lines(lake, [*strange, other_hour, other_table]) == []

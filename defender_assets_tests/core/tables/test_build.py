@@ -9,17 +9,17 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from defender_assets.core.errors import UnbalancedError
+from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.fences import version_of
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.raw import range_reader
 from defender_assets.core.raw.batches import RawBatches, Source
 from defender_assets.core.raw.ingest import RawReport, ingest, refresh
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, QUARANTINE, Table
 from defender_assets.core.tables import prefetch
-from defender_assets.core.tables.build import TypedReport, derive
-from defender_assets.core.tables.daily_summary import glimpse
+from defender_assets.core.tables.build import TypedReport, build_table_day
+from defender_assets.core.tables.daily_summary import summarize_day
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.typed_rows import Parsed
 from defender_assets_tests.support.exports import (
@@ -44,8 +44,8 @@ class Setup(NamedTuple):
     def ingest(self, day: date = DAY) -> RawReport:
         return ingest(self.lake, self.export, ALERT_INFO, day)
 
-    def derive(self, day: date = DAY) -> TypedReport:
-        return derive(self.lake, ALERT_INFO, day)
+    def build_table_day(self, day: date = DAY) -> TypedReport:
+        return build_table_day(self.lake, ALERT_INFO, day)
 
     def rows(self) -> pl.DataFrame:
         return self.lake.read(ALERT_INFO.name).sort("export_date", "record_id").collect()
@@ -66,10 +66,10 @@ BAD = b"not a record\r\n"
 def test_records_and_bad_lines_arrive_and_a_second_run_does_nothing(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 3) + b"\r\n" + BAD)
     setup.ingest()
-    report = setup.derive()
+    report = setup.build_table_day()
     assert (report.rows, report.duplicates, report.tally.quarantined, report.tally.blank) == (3, 0, 1, 1)
     assert report.balanced
-    again = setup.derive()
+    again = setup.build_table_day()
     assert (again.rows, again.tally.lines, again.balanced) == (0, 0, True)
     assert setup.rows().height == 3
     bad = setup.quarantined().row(0, named=True)
@@ -84,10 +84,10 @@ def test_a_record_is_held_once_a_day_however_its_copies_came(setup: Setup, where
     setup.folder.append(ALERT_INFO, blob_path(), first)
     if where == "hours apart":
         setup.ingest()
-        setup.derive()
+        setup.build_table_day()
     setup.folder.append(ALERT_INFO, blob_path(hour=8 if where == "one chunk" else 11), second)
     setup.ingest()
-    report = setup.derive()
+    report = setup.build_table_day()
     assert report.duplicates == 1
     assert report.balanced
     assert setup.rows().height == 1
@@ -100,7 +100,7 @@ def test_copies_of_two_days_and_of_two_tenants_stay(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(tenant=OTHER_TENANT), line(ALERT_INFO, props, tenant=OTHER_TENANT))
     for day in (DAY, following):
         setup.ingest(day)
-        setup.derive(day)
+        setup.build_table_day(day)
     assert setup.rows().select("export_date", "tenant_id").sort("export_date", "tenant_id").rows() == [
         (DAY, TENANT),
         (DAY, OTHER_TENANT),
@@ -111,7 +111,7 @@ def test_copies_of_two_days_and_of_two_tenants_stay(setup: Setup) -> None:
 def test_a_batch_without_rows_moves_the_version(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), b"\r\n\r\n")
     setup.ingest()
-    setup.derive()
+    setup.build_table_day()
     assert version_of(setup.lake.open(ALERT_INFO.name), ALERT_INFO.name, DAY) == 1
 
 
@@ -119,14 +119,14 @@ def test_only_new_batches_are_read(setup: Setup) -> None:
     for number in range(3):
         setup.folder.append(ALERT_INFO, blob_path(hour=number), records(ALERT_INFO, number, 1))
         setup.ingest()
-        assert setup.derive().tally.lines == 1
+        assert setup.build_table_day().tally.lines == 1
 
 
 def test_many_shares_end_like_one(setup: Setup) -> None:
     for number in range(5):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 3) + BAD)
         setup.ingest()
-    report = derive(setup.lake, ALERT_INFO, DAY, share_bytes=1)
+    report = build_table_day(setup.lake, ALERT_INFO, DAY, share_bytes=1)
     assert (report.rows, report.duplicates, report.batch) == (7, 8, 5)
     assert report.balanced
     assert setup.rows().height == 7
@@ -140,19 +140,19 @@ def test_a_run_that_died_between_quarantine_and_table_is_taken_up(
     setup.ingest()
     commit = Lake.commit
 
-    def dying(self: Lake, target: Fenced, rows: Commit) -> None:
+    def dying(self: Lake, target: FencedTable, rows: Commit) -> None:
         if target.spec.name == ALERT_INFO.name:
             raise KeyboardInterrupt
         commit(self, target, rows)
 
     monkeypatch.setattr(Lake, "commit", dying)
     with pytest.raises(KeyboardInterrupt):
-        setup.derive()
+        setup.build_table_day()
     monkeypatch.undo()
     assert setup.quarantined().height == 1
     setup.folder.append(ALERT_INFO, blob_path(), BAD)
     setup.ingest()
-    report = setup.derive()
+    report = setup.build_table_day()
     assert report.rows == 2
     assert report.balanced
     assert setup.quarantined().height == 2
@@ -162,9 +162,9 @@ def test_a_rebuild_from_raw_comes_out_the_same(setup: Setup) -> None:
     for number in range(4):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 3) + BAD)
         setup.ingest()
-        setup.derive()
+        setup.build_table_day()
     rows, bad = setup.rows(), setup.quarantined()
-    report = derive(setup.lake, ALERT_INFO, DAY, rebuild=True, share_bytes=1)
+    report = build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=True, share_bytes=1)
     assert (report.rows, report.tally.quarantined, report.balanced) == (6, 4, True)
     assert setup.rows().drop("byte_offset").equals(rows.drop("byte_offset"))
     assert setup.quarantined().equals(bad)
@@ -173,9 +173,9 @@ def test_a_rebuild_from_raw_comes_out_the_same(setup: Setup) -> None:
 def test_a_full_refresh_brings_no_line_and_no_record_twice(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 3) + BAD)
     setup.ingest()
-    setup.derive()
+    setup.build_table_day()
     refresh(setup.lake, setup.export, ALERT_INFO, DAY)
-    report = setup.derive()
+    report = setup.build_table_day()
     assert (report.rows, report.duplicates, report.balanced) == (0, 3, True)
     assert setup.rows().height == 3
     assert setup.quarantined().height == 1
@@ -185,8 +185,8 @@ def test_a_rebuild_of_one_table_leaves_the_quarantine_of_others(setup: Setup) ->
     for table in (ALERT_INFO, DEVICE_INFO):
         setup.folder.append(table, blob_path(), BAD)
         ingest(setup.lake, setup.export, table, DAY)
-        derive(setup.lake, table, DAY)
-    derive(setup.lake, ALERT_INFO, DAY, rebuild=True)
+        build_table_day(setup.lake, table, DAY)
+    build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=True)
     assert sorted(setup.quarantined()["table_name"]) == sorted([ALERT_INFO.name, DEVICE_INFO.name])
 
 
@@ -194,11 +194,11 @@ def test_a_line_above_16_mib_is_quarantined_by_its_head_and_length(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(range_reader, "LONGEST_LINE", 100_000)
-    monkeypatch.setattr(range_reader.Fetch.up_to, "__defaults__", (30_000,))
+    monkeypatch.setattr(range_reader.RangeReader.up_to, "__defaults__", (30_000,))
     long = b"x" * 250_000
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1) + long + b"\r\n" + long + b"\n")
     setup.ingest()
-    report = setup.derive()
+    report = setup.build_table_day()
     assert (report.rows, report.tally.lines, report.balanced) == (1, 3, True)
     bad = setup.quarantined()
     assert bad["reason"].to_list() == ["line_too_long"] * 2
@@ -210,7 +210,7 @@ def test_a_line_above_16_mib_is_quarantined_by_its_head_and_length(
 def test_rows_are_sorted_within_a_commit(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), b"".join(records(ALERT_INFO, number, 1) for number in (5, 1, 3)))
     setup.ingest()
-    setup.derive()
+    setup.build_table_day()
     assert setup.lake.read(ALERT_INFO.name).collect()["AlertId"].is_sorted()
 
 
@@ -220,17 +220,17 @@ def test_shares_hold_whole_batches(setup: Setup) -> None:
         setup.ingest()
     size = len(records(ALERT_INFO, 0, 1))
     batches = RawBatches(setup.lake.open(ALERT_INFO.raw), DAY, 0, 4)
-    found = [(share.after, share.upto, share.size) for share in batches.shares(2 * size)]
+    found = [(share.after, share.upto, share.size) for share in batches.split(2 * size)]
     assert found == [(0, 2, 2 * size), (2, 4, 2 * size)]
-    assert [(share.after, share.upto, share.size) for share in batches.shares(10**9)] == [(0, 4, 4 * size)]
+    assert [(share.after, share.upto, share.size) for share in batches.split(10**9)] == [(0, 4, 4 * size)]
 
 
 def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
     content = line(ALERT_INFO, properties(ALERT_INFO)).replace(f'"time":"{MOMENT}",'.encode(), b"")
     setup.folder.append(ALERT_INFO, blob_path(), content)
     setup.ingest()
-    report = setup.derive()
-    seen = glimpse(setup.lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
+    report = setup.build_table_day()
+    seen = summarize_day(setup.lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
     assert (report.rows, seen.lag_median, seen.lags) == (1, None, {})
 
 
@@ -245,8 +245,8 @@ def test_a_reader_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(prefetch, "parse", forgetful)
         for rebuild in (False, True):
-            with pytest.raises(UnbalancedError, match="3 records not 2 rows"):
-                derive(setup.lake, ALERT_INFO, DAY, rebuild=rebuild)
+            with pytest.raises(ReconciliationError, match="3 records not 2 rows"):
+                build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=rebuild)
     assert setup.rows().is_empty()
     assert setup.quarantined().is_empty()
-    assert setup.derive().rows == 3
+    assert setup.build_table_day().rows == 3

@@ -7,7 +7,7 @@ import pytest
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES
-from defender_assets.core.tables.daily_summary import NEWEST, glimpse
+from defender_assets.core.tables.daily_summary import NEWEST, summarize_day
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, line, properties, records
 
@@ -25,7 +25,7 @@ def test_an_alert_or_a_device_is_counted_once_however_many_records_it_has(
     folder.append(DEVICE_INFO, blob_path(), line(DEVICE_INFO, properties(DEVICE_INFO, **other)))
     run_day(lake, export, DAY)
 
-    info, evidence, devices = (glimpse(lake.open(table.name), table, DAY) for table in TABLES)
+    info, evidence, devices = (summarize_day(lake.open(table.name), table, DAY) for table in TABLES)
 
     assert (info.words, info.hours) == ({"High": 1, "(none)": 1}, {(8, "High"): 1, (9, "(none)"): 1})
     assert evidence.words == {"Machine": 1}
@@ -40,7 +40,7 @@ def test_a_partial_heartbeat_makes_no_device_of_unknown_system(
     folder.append(DEVICE_INFO, blob_path(), line(DEVICE_INFO, properties(DEVICE_INFO, DeviceId="unknown")))
     run_day(lake, export, DAY)
 
-    assert glimpse(lake.open(DEVICE_INFO.name), DEVICE_INFO, DAY).words == {"Linux": 1, "(none)": 1}
+    assert summarize_day(lake.open(DEVICE_INFO.name), DEVICE_INFO, DAY).words == {"Linux": 1, "(none)": 1}
 
 
 def test_of_each_record_it_says_how_late_it_came(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
@@ -50,7 +50,7 @@ def test_of_each_record_it_says_how_late_it_came(lake: Lake, export: DirectoryEx
         folder.append(ALERT_INFO, blob_path(), line(ALERT_INFO, told, time=f"{wrote}:{behind % 60:02}Z"))
     run_day(lake, export, DAY)
 
-    seen = glimpse(lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
+    seen = summarize_day(lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
 
     assert seen.lags == {"under 1 min": 2, "1 to 5 min": 1, "over 6 h": 1}
     assert seen.lag_median == pytest.approx(60)
@@ -65,7 +65,7 @@ def test_the_newest_rows_come_first_and_of_other_days_none(lake: Lake, export: D
     for day in (DAY - timedelta(days=1), DAY):
         run_day(lake, export, day)
 
-    seen = glimpse(lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
+    seen = summarize_day(lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
 
     assert seen.newest["AlertId"].to_list() == [str(minute) for minute in range(NEWEST + 4, 4, -1)]
     assert sum(seen.words.values()) == NEWEST + 5
@@ -74,7 +74,7 @@ def test_the_newest_rows_come_first_and_of_other_days_none(lake: Lake, export: D
 def test_a_day_without_rows_shows_nothing(lake: Lake, export: DirectoryExport) -> None:
     run_day(lake, export, DAY)
 
-    seen = glimpse(lake.open(DEVICE_INFO.name), DEVICE_INFO, DAY)
+    seen = summarize_day(lake.open(DEVICE_INFO.name), DEVICE_INFO, DAY)
 
     assert (seen.lag_median, seen.lag_p95, seen.lags, seen.words, seen.hours) == (None, None, {}, {}, {})
     assert seen.newest.is_empty()

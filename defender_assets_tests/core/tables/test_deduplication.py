@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core.lake.lake import Commit, Fenced, Lake
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.schemas import ALERT_INFO
-from defender_assets.core.tables.deduplication import Ids
+from defender_assets.core.tables.deduplication import SeenRecordIds
 from defender_assets_tests.support.exports import DAY, TENANT
 
 
@@ -15,18 +15,18 @@ def ids_of(*numbers: int) -> pl.DataFrame:
     return pl.DataFrame({"record_id": [f"{number:032x}" for number in numbers]}, schema={"record_id": pl.String})
 
 
-def opened(lake: Lake) -> Fenced:
+def opened(lake: Lake) -> FencedTable:
     return lake.fenced(ALERT_INFO.name, DAY)
 
 
-def write(lake: Lake, target: Fenced, *numbers: int) -> None:
+def write(lake: Lake, target: FencedTable, *numbers: int) -> None:
     rows = ids_of(*numbers).with_columns(tenant_id=pl.lit(TENANT), export_date=pl.lit(DAY))
     lake.commit(target, Commit([rows.match_to_schema(ALERT_INFO.schema, missing_columns="insert")], target.version + 1))
 
 
 def test_what_a_run_wrote_itself_is_known_without_reading_and_what_others_wrote_is_read(tmp_path: Path) -> None:
     lake, largest = Lake(str(tmp_path), LAKE_TABLES), 2**128 - 1
-    ids = Ids(DAY)
+    ids = SeenRecordIds(DAY)
 
     def held(*numbers: int) -> list[str]:
         return ids.held(opened(lake).table, ids_of(*numbers), keep=True)["record_id"].sort().to_list()
@@ -44,6 +44,6 @@ def test_ids_that_are_not_kept_are_read_from_the_opening(tmp_path: Path) -> None
     lake = Lake(str(tmp_path), LAKE_TABLES)
     before = opened(lake).table
     write(lake, opened(lake), 1, 2)
-    ids = Ids(DAY)
+    ids = SeenRecordIds(DAY)
     assert ids.held(before, ids_of(1), keep=False).is_empty()
     assert ids.held(opened(lake).table, ids_of(2, 3), keep=False).equals(ids_of(2))

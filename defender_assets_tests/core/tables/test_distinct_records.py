@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.schemas import ALERT_INFO
-from defender_assets.core.spans import distinct_records
+from defender_assets.core.tables.deduplication import distinct_records
 from defender_assets_tests.support.alert_rows import DAY, EVE, OTHER_TENANT, frame, info
 
 

@@ -6,11 +6,11 @@ import pytest
 from defender_assets.catalog import LEADS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.pipeline.derived_table import rebuild_day
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, QUARANTINE, Table
-from defender_assets.core.tables.build import derive
+from defender_assets.core.tables.build import build_table_day
 from defender_assets.core.tables.replay import replay
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, line, properties, records
 
@@ -22,9 +22,9 @@ def refused_by_an_older_reader(lake: Lake, export: DirectoryExport, monkeypatch:
     ingest(lake, export, ALERT_INFO, DAY)
     with monkeypatch.context() as patch:
         patch.setattr(Table, "category", "AdvancedHunting-Renamed")
-        derive(lake, ALERT_INFO, DAY)
+        build_table_day(lake, ALERT_INFO, DAY)
     assert lake.read(QUARANTINE).collect().height == 4
-    rebuild_day(lake, LEADS, DAY)
+    build_partition(lake, LEADS, DAY)
 
 
 def test_lines_that_parse_now_move_into_the_table_once(
@@ -45,10 +45,10 @@ def test_what_is_built_on_the_table_becomes_stale(
 ) -> None:
     refused_by_an_older_reader(lake, export, monkeypatch)
     replay(lake)
-    (behind,) = survey(lake, export, [DAY])
+    (behind,) = find_stale_days(lake, export, [DAY])
     assert behind.missing == ()
     assert LEADS.name in {stale.table for stale in behind.stale}
-    assert rebuild_day(lake, LEADS, DAY).rows.height == 3
+    assert build_partition(lake, LEADS, DAY).rows.height == 3
 
 
 def test_a_dry_run_changes_nothing(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:

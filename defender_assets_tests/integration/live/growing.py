@@ -77,12 +77,12 @@ class Growing:
         """How many bytes after last line ends there are in the end."""
         return sum(total["pending"] for total in self.truth["totals"])
 
-    def grow(self, dice: random.Random, share: float) -> None:
+    def grow(self, seeded_rng: random.Random, share: float) -> None:
         """Append to about a third of the blobs up to this share of what each will hold, cut anywhere."""
         for blob, content in self.contents.items():
             start = self.written.get(blob, 0)
-            end = max(start, len(content) if share >= 1 else int(len(content) * share * dice.random()))
-            if share < 1 and (dice.random() > 0.35 or end == start):
+            end = max(start, len(content) if share >= 1 else int(len(content) * share * seeded_rng.random()))
+            if share < 1 and (seeded_rng.random() > 0.35 or end == start):
                 continue
             client = self.service.get_blob_client(*blob)
             if blob not in self.written:
@@ -95,12 +95,12 @@ class Growing:
     def growing(self, rounds: int, pause: float) -> Iterator[Event]:
         """Grow in the background; the event is set when everything is written."""
         done, stop = Event(), Event()
-        dice = random.Random(5)
+        seeded_rng = random.Random(5)
 
         def work() -> None:
             try:
                 for number in range(1, rounds + 1):
-                    self.grow(dice, number / rounds)
+                    self.grow(seeded_rng, number / rounds)
                     if stop.wait(pause if number < rounds else 0):
                         return
                 done.set()

@@ -14,7 +14,7 @@ import pytest
 from defender_assets.catalog import DERIVED
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import QUARANTINE, TABLES
 from defender_assets.settings import load_settings
@@ -83,9 +83,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         installation.prepare()
         settings = load_settings(installation.settings, folder)
         lake, export = settings.lake(), settings.export()
-        dice = random.Random(3)
+        seeded_rng = random.Random(3)
         for _ in range(3):
-            truth.grow(dice, 0.4)
+            truth.grow(seeded_rng, 0.4)
         for table in TABLES:
             ingest(lake, export, table, raw_only)
         run_day(lake, export, stale)
@@ -98,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def at_the_truth(site: Site) -> bool:
-    behind = survey(site.lake, site.export, site.days)
+    behind = find_stale_days(site.lake, site.export, site.days)
     return sum(day.missing_bytes for day in behind) == site.truth.pending() and not any(day.stale for day in behind)
 
 

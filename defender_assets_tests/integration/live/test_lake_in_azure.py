@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, TABLES
 from defender_assets.settings import Settings, load_settings
 from defender_assets_tests.support.dagster_project import Workshop, metadata_of, start
@@ -46,19 +46,19 @@ def settings(account: Emulator, lake: str, **variables: str) -> Settings:
     )
 
 
-@pytest.mark.parametrize("way_in", ["account key", "shared access signature"])
+@pytest.mark.parametrize("auth_method", ["account key", "shared access signature"])
 def test_the_lake_may_lie_in_an_account(
-    account: Emulator, place: Account, instance: dg.DagsterInstance, way_in: str
+    account: Emulator, place: Account, instance: dg.DagsterInstance, auth_method: str
 ) -> None:
     strings = {
         "account key": account.connection_string,
         "shared access signature": account.sas_connection_string("rwdlac"),
     }
     workshop = Workshop(
-        settings(account, "az://lake/tables", DEFENDER_LAKE_CONNECTION_STRING=strings[way_in]), instance
+        settings(account, "az://lake/tables", DEFENDER_LAKE_CONNECTION_STRING=strings[auth_method]), instance
     )
     assert workshop.lake.account is not None
-    assert workshop.lake.account.way_in == way_in
+    assert workshop.lake.account.auth_method == auth_method
     commits = 4
     for number in range(commits):
         for table in TABLES:
@@ -81,7 +81,7 @@ def test_the_lake_may_lie_in_an_account(
         assert metadata_of(again, table.raw)["new_bytes"] == 0
         assert metadata_of(again, table.name)["lines"] == 0
     assert metadata_of(again, "device_enriched_leads")["written_by_this_run"] is False
-    assert survey(workshop.lake, workshop.settings.export(), [yesterday()]) == []
+    assert find_stale_days(workshop.lake, workshop.settings.export(), [yesterday()]) == []
 
 
 def published(category: str, properties: Mapping[str, object]) -> bytes:

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobServiceClient
 
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.pipeline.staleness import survey
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.schemas import TABLES
 from defender_assets.simulator import GroundTruth, Scenario, simulate
 from defender_assets_tests.support.day_runs import promised, run_day
@@ -80,7 +80,7 @@ def _write(service: BlobServiceClient, blob: tuple[str, str], content: bytes) ->
 
 def at_the_truth(lake: Lake, export: Export, written: Written) -> bool:
     """Whether no day is behind but by the bytes after last line ends."""
-    behind = survey(lake, export, written.days)
+    behind = find_stale_days(lake, export, written.days)
     return sum(day.missing_bytes for day in behind) == written.pending and not any(day.stale for day in behind)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from defender_assets.core.muted import unmuted
+from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
 from defender_assets.outputs.brief import build_briefs
@@ -115,8 +115,8 @@ def test_a_muted_lead_is_counted_and_not_shown() -> None:
     leads = lead_frame([lead_row("a"), lead_row("b")])
     muted = leads.with_columns(muted_by=pl.Series([None, "known scanner"], dtype=pl.String))
 
-    assert unmuted(muted).collect()["lead_id"].to_list() == ["a"]
-    assert unmuted(leads).collect().height == 2
+    assert exclude_muted(muted).collect()["lead_id"].to_list() == ["a"]
+    assert exclude_muted(leads).collect().height == 2
     row = build_briefs(DAY, muted, *nothing()).row(0, named=True)
     assert row["lead_count"] == 1
     assert "1 muted lead left out." in row["html"]

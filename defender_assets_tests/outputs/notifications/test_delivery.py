@@ -16,7 +16,7 @@ from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.outputs.notifications import SENT_NOTICES, delivery, outbox, selection
 from defender_assets.outputs.notifications.delivery import LEASE, Notifier
-from defender_assets.outputs.notifications.incidents import RUN_FAILED, Condition, Health
+from defender_assets.outputs.notifications.incidents import RUN_FAILED, Incident, Incidents
 from defender_assets.outputs.queries.views import collected
 from defender_assets_tests.support.notified_team import NOON, TODAY, Team
 from defender_assets_tests.support.webhook_receiver import DROP, receiving
@@ -206,7 +206,7 @@ def test_two_notifiers_at_once_send_once(team: Team) -> None:
     def notify() -> None:
         notifier = team.notifier
         both.wait()
-        reports.extend(notifier.round(Health()))
+        reports.extend(notifier.round(Incidents()))
 
     threads = [threading.Thread(target=notify) for _ in range(2)]
     for thread in threads:
@@ -227,7 +227,7 @@ def test_a_notifier_that_meets_another_between_reading_and_claiming_sends_nothin
         if met:
             met.clear()
             # around midnight the other one writes to another day
-            Notifier(team.lake, team.who, lambda: team.now + timedelta(hours=12)).round(Health())
+            Notifier(team.lake, team.who, lambda: team.now + timedelta(hours=12)).round(Incidents())
         append(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(delivery, "append", interrupted)
@@ -280,21 +280,21 @@ def test_each_destination_is_told_by_itself(team: Team) -> None:
 
 
 def test_a_failure_is_told_once_until_it_recovers(team: Team) -> None:
-    failed = Condition(RUN_FAILED, "2026-11-02", "The run of 2026-11-02 failed", "out of order", "0123456789")
-    bad = Health((failed,), frozenset({failed.key}))
-    well = Health((), frozenset({failed.key}))
-    for health in (bad, bad, Health(), bad):
-        team.round(health)
+    failed = Incident(RUN_FAILED, "2026-11-02", "The run of 2026-11-02 failed", "out of order", "0123456789")
+    bad = Incidents((failed,), frozenset({failed.key}))
+    well = Incidents((), frozenset({failed.key}))
+    for incidents in (bad, bad, Incidents(), bad):
+        team.round(incidents)
     assert team.titles() == ["Data health: The run of 2026-11-02 failed"]
-    for health in (well, well, bad, bad):
-        team.round(health)
+    for incidents in (well, well, bad, bad):
+        team.round(incidents)
     assert len(team.slack.accepted) == 2
 
 
 def test_a_round_that_is_out_of_time_leaves_the_rest_to_the_next(team: Team) -> None:
     team.leads("0", "1", "2", "3")
     slow = replace(team.notifier, pace=lambda _: (team.later(seconds=8), None)[1])
-    (report,) = slow.round(Health())
+    (report,) = slow.round(Incidents())
     assert (len(report.sent), report.problem) == (2, "out of time, the others come next")
     team.round()
     assert team.titles() == [f"New lead: Lead {number}" for number in range(4)]
@@ -403,8 +403,8 @@ def test_maintenance_keeps_what_was_sent_and_yields_to_a_claim(team: Team) -> No
     maintain(team.lake, SENT_NOTICES)
     team.round()
     assert len(team.slack.asked) == 4
-    _, known = outbox.open_ledger(team.lake, team.now)
-    assert sum(standing.times for standing in known.standings.values()) == 4
+    _, known = outbox.open_outbox(team.lake, team.now)
+    assert sum(standing.times for standing in known.states.values()) == 4
 
 
 def test_a_compaction_that_meets_a_claim_starts_again(team: Team) -> None:
@@ -428,8 +428,8 @@ def test_nothing_new_writes_nothing(team: Team) -> None:
 
 def test_a_preview_neither_sends_nor_writes(team: Team) -> None:
     team.lead("a")
-    ((destination, notices, payload),) = team.notifier.preview(Health())
-    assert (destination, [notice.subject_id for notice in notices]) == ("slack", ["a"])
+    ((destination, notifications, payload),) = team.notifier.preview(Incidents())
+    assert (destination, [notification.subject_id for notification in notifications]) == ("slack", ["a"])
     assert payload["blocks"][0]["text"]["text"] == "New lead: Lead a"
     assert team.slack.asked == []
     assert not team.lake.exists(SENT_NOTICES)

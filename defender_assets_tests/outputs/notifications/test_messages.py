@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from defender_assets.outputs.notifications import slack, teams
-from defender_assets.outputs.notifications.incidents import CHECK_FAILED, Condition
-from defender_assets.outputs.notifications.notification import Notice, of_condition, of_lead, of_story
+from defender_assets.outputs.notifications.incidents import CHECK_FAILED, Incident
+from defender_assets.outputs.notifications.notification import Notification, of_condition, of_lead, of_story
 from defender_assets_tests.support.alert_rows import DAY, at, lead_row
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
 
@@ -20,7 +20,7 @@ UI = "https://dagster.example.org"
 OURS = ("https://security.microsoft.com/alerts/", f"{UI}/")
 
 
-def lead(text: str) -> Notice:
+def lead(text: str) -> Notification:
     return of_lead(
         {
             **lead_row("1", when=at()),
@@ -40,7 +40,7 @@ def lead(text: str) -> Notice:
     )
 
 
-def story(text: str) -> Notice:
+def story(text: str) -> Notification:
     row = {
         "tenant_id": "t",
         "export_date": DAY,
@@ -58,8 +58,8 @@ def story(text: str) -> Notice:
     return of_story(row, [{"tenant_id": "t", "alert_id": text, "title": text}] * 300, frozenset(), UI)
 
 
-def failure(text: str) -> Notice:
-    return of_condition(Condition(CHECK_FAILED, text, text, text, "0123456789abcdef"), UI)
+def failure(text: str) -> Notification:
+    return of_condition(Incident(CHECK_FAILED, text, text, text, "0123456789abcdef"), UI)
 
 
 MESSAGES = [
@@ -81,9 +81,9 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(item)
 
 
-@pytest.mark.parametrize("notices", MESSAGES)
-def test_slack_takes_it(notices: list[Notice]) -> None:
-    payload = slack.message(notices)
+@pytest.mark.parametrize("notifications", MESSAGES)
+def test_slack_takes_it(notifications: list[Notification]) -> None:
+    payload = slack.message(notifications)
     assert 1 <= len(payload["blocks"]) <= 50
     assert 0 < len(payload["text"]) <= 4000
     for block in payload["blocks"]:
@@ -115,9 +115,9 @@ def check_plain(shown: Mapping[str, Any], most: int) -> None:
     assert shown["text"].count("&") == sum(shown["text"].count(escape) for escape in ("&amp;", "&lt;", "&gt;"))
 
 
-@pytest.mark.parametrize("notices", MESSAGES)
-def test_teams_takes_it(notices: list[Notice]) -> None:
-    payload = teams.message(notices)
+@pytest.mark.parametrize("notifications", MESSAGES)
+def test_teams_takes_it(notifications: list[Notification]) -> None:
+    payload = teams.message(notifications)
     assert len(json.dumps(payload).encode()) < 28 * 1024
     (attachment,) = payload["attachments"]
     assert (payload["type"], attachment["contentType"]) == ("message", "application/vnd.microsoft.card.adaptive")
@@ -156,8 +156,8 @@ def test_a_message_says_what_an_analyst_needs() -> None:
         "attack_techniques": ["T1486"],
         "risk_reasons": [{"points": 60, "reason": "high severity"}, {"points": 31, "reason": "valuable device"}],
     }
-    notice = of_lead(row, UI)
-    for payload in (slack.message([notice]), teams.message([notice])):
+    notification = of_lead(row, UI)
+    for payload in (slack.message([notification]), teams.message([notification])):
         said = "\n".join(texts(payload)).replace("&amp;", "&")
         for part in (
             "Ransomware & co",

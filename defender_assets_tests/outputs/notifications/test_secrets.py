@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from defender_assets.cli import main
 from defender_assets.core.errors import SettingsError
 from defender_assets.outputs.notifications.webhook_client import pause_asked, post
-from defender_assets.outputs.notifications.webhooks import Webhook, notifying
+from defender_assets.outputs.notifications.webhooks import Webhook, notification_config
 from defender_assets.settings import load_settings
 from defender_assets_tests.support.days import today
 from defender_assets_tests.support.notified_team import NOON, Team
@@ -126,12 +126,12 @@ def test_right_settings_are_taken_and_known_as_secrets() -> None:
         "DEFENDER_UI_URL": "http://dagster.internal:3000/",
     }
     settings = load_settings(values, Path.cwd())
-    who = settings.notifying
+    who = settings.notifications
     assert [(webhook.destination, webhook.url) for webhook in who.webhooks] == [("teams", teams), ("slack", URL)]
     assert (who.risk, who.ui_url) == (0, "http://dagster.internal:3000")
     assert {teams, URL, TOKEN} <= set(settings.secrets)
     assert TOKEN not in repr(settings)
-    assert notifying({}).webhooks == ()
+    assert notification_config({}).webhooks == ()
 
 
 def test_the_command_and_check_never_show_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:

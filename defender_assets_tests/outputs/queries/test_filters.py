@@ -7,7 +7,7 @@ import pytest
 from defender_assets.cli.leads import leads as command
 from defender_assets.core.enums import LEVELS, PRODUCTS
 from defender_assets.core.stories import STORY_SCHEMA
-from defender_assets.outputs.queries.filters import at_least, beginning_with, by_user, of_product, on_device
+from defender_assets.outputs.queries.filters import beginning_with, by_user, min_severity, of_product, on_device
 from defender_assets_tests.support.alert_rows import PC, SERVER, lead_frame, lead_row
 
 ACCOUNT = {"name": "mira", "domain": "corp", "upn": "Mira.Moss@corp.example", "sid": "S-1-5-21-7", "object_id": "0B-1"}
@@ -50,10 +50,10 @@ def ids(rows: pl.LazyFrame) -> list[str]:
 def test_a_severity_takes_the_higher_ones_with_it_and_leaves_unknown_words_out(
     leads: pl.LazyFrame, stories: pl.LazyFrame
 ) -> None:
-    assert ids(at_least(leads, "high")) == ["a1"]
-    assert ids(at_least(leads, "Low")) == ["a1", "a2"]
-    assert ids(at_least(leads, "informational")) == ["a1", "a2"]
-    assert ids(at_least(stories, "medium")) == ["s1", "s2"]
+    assert ids(min_severity(leads, "high")) == ["a1"]
+    assert ids(min_severity(leads, "Low")) == ["a1", "a2"]
+    assert ids(min_severity(leads, "informational")) == ["a1", "a2"]
+    assert ids(min_severity(stories, "medium")) == ["s1", "s2"]
 
 
 def test_the_commands_offer_the_severities_and_the_products_that_there_are() -> None:

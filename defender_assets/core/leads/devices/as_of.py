@@ -17,7 +17,7 @@ DEVICES_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
-class Taken:
+class DeviceColumn:
     """A column of DeviceInfo that a lead takes: under which name, and out of what expression."""
 
     column: Column
@@ -25,30 +25,34 @@ class Taken:
     carried: bool = True
 
 
-def _taken(name: str, microsoft: str, meaning: str, dtype: pl.DataType | None = None) -> Taken:
-    return Taken(Column(name, dtype or pl.String(), meaning), pl.col(microsoft))
+def _device_column(name: str, microsoft: str, meaning: str, dtype: pl.DataType | None = None) -> DeviceColumn:
+    return DeviceColumn(Column(name, dtype or pl.String(), meaning), pl.col(microsoft))
 
 
-TAKEN = (
-    _taken("device_name", "DeviceName", "Name of the device; from the evidence where no heartbeat is known"),
-    _taken("os_platform", "OSPlatform", "Platform of the operating system; from the evidence where none is known"),
-    _taken("os_version", "OSVersion", "Version of the operating system"),
-    _taken("os_build", "OSBuild", "Build of the operating system", pl.Int64()),
-    _taken("device_type", "DeviceType", "Workstation, Server, Mobile, Printer, …"),
-    _taken("device_category", "DeviceCategory", "Endpoint, NetworkDevice, IoT, Unknown"),
-    _taken("machine_group", "MachineGroup", "Device group, from the device, else from the alert"),
-    _taken("manual_tags", "DeviceManualTags", "", pl.List(pl.String())),
-    _taken("dynamic_tags", "DeviceDynamicTags", "", pl.List(pl.String())),
-    _taken("registry_tag", "RegistryDeviceTag", ""),
-    _taken("onboarding_status", "OnboardingStatus", "Whether the device is onboarded to Defender for Endpoint"),
-    _taken("sensor_health_state", "SensorHealthState", "Health of the endpoint sensor"),
-    _taken("exposure_level", "ExposureLevel", "None, Low, Medium or High"),
-    _taken("asset_value", "AssetValue", "Low, Normal or High"),
-    _taken("is_internet_facing", "IsInternetFacing", "Reachable from the internet; null is unknown", pl.Boolean()),
-    _taken("public_ip", "PublicIP", "Public address that the device used to reach the service"),
-    _taken("join_type", "JoinType", "How the device is joined to Entra ID"),
-    _taken("aad_device_id", "AadDeviceId", "Identifier of the device in Entra ID"),
-    Taken(
+DEVICE_COLUMNS = (
+    _device_column("device_name", "DeviceName", "Name of the device; from the evidence where no heartbeat is known"),
+    _device_column(
+        "os_platform", "OSPlatform", "Platform of the operating system; from the evidence where none is known"
+    ),
+    _device_column("os_version", "OSVersion", "Version of the operating system"),
+    _device_column("os_build", "OSBuild", "Build of the operating system", pl.Int64()),
+    _device_column("device_type", "DeviceType", "Workstation, Server, Mobile, Printer, …"),
+    _device_column("device_category", "DeviceCategory", "Endpoint, NetworkDevice, IoT, Unknown"),
+    _device_column("machine_group", "MachineGroup", "Device group, from the device, else from the alert"),
+    _device_column("manual_tags", "DeviceManualTags", "", pl.List(pl.String())),
+    _device_column("dynamic_tags", "DeviceDynamicTags", "", pl.List(pl.String())),
+    _device_column("registry_tag", "RegistryDeviceTag", ""),
+    _device_column("onboarding_status", "OnboardingStatus", "Whether the device is onboarded to Defender for Endpoint"),
+    _device_column("sensor_health_state", "SensorHealthState", "Health of the endpoint sensor"),
+    _device_column("exposure_level", "ExposureLevel", "None, Low, Medium or High"),
+    _device_column("asset_value", "AssetValue", "Low, Normal or High"),
+    _device_column(
+        "is_internet_facing", "IsInternetFacing", "Reachable from the internet; null is unknown", pl.Boolean()
+    ),
+    _device_column("public_ip", "PublicIP", "Public address that the device used to reach the service"),
+    _device_column("join_type", "JoinType", "How the device is joined to Entra ID"),
+    _device_column("aad_device_id", "AadDeviceId", "Identifier of the device in Entra ID"),
+    DeviceColumn(
         Column("logged_on_users", LOGGED_ON_USERS, "Users logged on at the heartbeat of `device_seen_at` itself"),
         pl.col("LoggedOnUsers"),
         carried=False,
@@ -56,7 +60,7 @@ TAKEN = (
 )
 """What a lead takes from a heartbeat. A partial heartbeat says nothing of a null column, so it is carried forward."""
 
-_NAMES = [taken.column.name for taken in TAKEN]
+_NAMES = [taken.column.name for taken in DEVICE_COLUMNS]
 
 
 def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
@@ -72,8 +76,8 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
         probes: ALERT_KEY, `original_device_id` (lower case), `alert_time`.
 
     Returns:
-        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and the columns of TAKEN; these
-        and `seen_at` once more with `now_` before them, as the newest heartbeat has them, likewise carried forward.
+        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and DEVICE_COLUMNS; these and
+        `seen_at` again with the prefix `now_`, as of the newest heartbeat, likewise carried forward.
     """
     chains = merge_chains(devices, probes)
     named = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
@@ -116,7 +120,7 @@ def _heartbeats(devices: pl.LazyFrame, chains: pl.DataFrame) -> pl.DataFrame:
             "ReportId",
             "record_id",
             pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
-            **{taken.column.name: taken.source for taken in TAKEN},
+            **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
         )
         .collect()
         .sort("tenant_id", "lookup_id", "device_seen_at", "ReportId", "record_id", nulls_last=False)
@@ -124,7 +128,7 @@ def _heartbeats(devices: pl.LazyFrame, chains: pl.DataFrame) -> pl.DataFrame:
 
 
 def _carried_forward(beats: pl.DataFrame) -> pl.DataFrame:
-    carried = [taken.column.name for taken in TAKEN if taken.carried]
+    carried = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
     return beats.with_columns(pl.col(carried).forward_fill().over("tenant_id", "lookup_id"))
 
 

@@ -54,7 +54,7 @@ def named_devices(evidence: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def in_order_of_concern(devices: pl.DataFrame) -> pl.DataFrame:
+def rank_devices(devices: pl.DataFrame) -> pl.DataFrame:
     """Return the devices, the one that the alert is about first: Impacted ones, then the earliest named, then by id."""
     impacted = (pl.col("role").str.to_lowercase() == IMPACTED).fill_null(value=False)
     return devices.sort(*ALERT_KEY, ~impacted, "named_at", "original_device_id", nulls_last=True, maintain_order=True)

@@ -3,8 +3,8 @@
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.devices.as_of import TAKEN
-from defender_assets.core.leads.devices.mentions import in_order_of_concern
+from defender_assets.core.leads.devices.as_of import DEVICE_COLUMNS
+from defender_assets.core.leads.devices.mentions import rank_devices
 from defender_assets.core.schemas.column import INSTANT
 
 _TAGS = ("manual_tags", "dynamic_tags", "registry_tag")
@@ -39,21 +39,21 @@ def distinct_devices(named: pl.DataFrame, as_of: pl.DataFrame) -> pl.DataFrame:
         device_name=pl.coalesce("device_name", "evidence_name"),
         os_platform=pl.coalesce("os_platform", "evidence_os"),
     )
-    return in_order_of_concern(joined).unique([*ALERT_KEY, "device_id"], keep="first", maintain_order=True)
+    return rank_devices(joined).unique([*ALERT_KEY, "device_id"], keep="first", maintain_order=True)
 
 
 def primary_devices(devices: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     """Return the device columns of each alert, one row per alert of `alerts` (ALERT_KEY, `alert_time`).
 
     ALERT_KEY, `device_id`, `original_device_id`, `device_match` (`no_device` where no evidence names one),
-    `device_seen_at`, `device_age_seconds` (negative for a heartbeat after the alert), the lead's columns of TAKEN,
+    `device_seen_at`, `device_age_seconds` (negative for a heartbeat after the alert), the lead's DEVICE_COLUMNS,
     `device_tags`, `device_count` and `devices` (null unless there are several).
     """
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True)
     several = devices.group_by(ALERT_KEY, maintain_order=True).agg(
         device_count=pl.len().cast(pl.Int64), devices=pl.struct(field.name for field in _DEVICE.fields)
     )
-    names = [taken.column.name for taken in TAKEN if taken.column.name not in _TAGS]
+    names = [taken.column.name for taken in DEVICE_COLUMNS if taken.column.name not in _TAGS]
     return (
         alerts.select(*ALERT_KEY, "alert_time")
         .join(first, on=ALERT_KEY, how="left")

@@ -25,7 +25,7 @@ def normal_address(text: str) -> str | None:
     return str(address) if address else None
 
 
-def is_outside(text: str) -> bool:
+def is_external(text: str) -> bool:
     """Tell whether an address can belong to somebody else: not loopback, private, link-local or reserved."""
     address = _address(text)
     return address is not None and not any(address in network for network in _SAYS_NOTHING)

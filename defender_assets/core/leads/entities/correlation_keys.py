@@ -6,7 +6,7 @@ How leads become a story is told in `core/stories`; how often an entity may occu
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.addresses import by_value, is_outside, normal_address
+from defender_assets.core.leads.entities.addresses import by_value, is_external, normal_address
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
 from defender_assets.core.leads.entities.lists import with_mail_urls
 
@@ -129,7 +129,7 @@ def _places(places: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:
     addresses = places.filter(pl.col("_address").is_not_null()).with_columns(
         kind=pl.lit("address"), value="_address", identity="_address"
     )
-    outside = by_value(addresses.get_column("value"), lambda text: "yes" if is_outside(text) else None)
+    outside = by_value(addresses.get_column("value"), lambda text: "yes" if is_external(text) else None)
     addresses = addresses.filter(outside.is_not_null()).drop("_address")
     own = egress.select("tenant_id", value="address")
     return [hosts, addresses.join(own, on=["tenant_id", "value"], how="anti")]

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from defender_assets.core.components import components
+from defender_assets.core.identifiers import connected_components
 from defender_assets.core.leads.entities.addresses import by_value
 
 IDENTIFIERS = ("user_object_id", "user_upn", "user_sid", "user_name")
@@ -93,7 +93,7 @@ def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
         pairs += pairwise(nodes)
     found = [
         (tenant_id, value, min(ranks[node] for node in group)[1])
-        for group in components(pairs)
+        for group in connected_components(pairs)
         if len(group) <= MOST_IDENTIFIERS
         for node in group
         for tenant_id, value in [node]

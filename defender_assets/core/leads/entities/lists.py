@@ -14,7 +14,7 @@ _TEXT = pl.String()
 
 
 @dataclass(frozen=True)
-class Listed:
+class EntityList:
     """One list of a lead.
 
     `keep` says which entity rows belong to it, `key` what makes two rows the same entity, `fields` maps the fields of
@@ -40,8 +40,8 @@ def _filled(*columns: str) -> pl.Expr:
 
 _ENTITY = pl.col("entity").fill_null("")
 
-LISTED = (
-    Listed(
+ENTITY_LISTS = (
+    EntityList(
         "accounts",
         "Accounts of the alert, one entry per person",
         _filled("person") & (_ENTITY != "mailbox"),
@@ -55,7 +55,7 @@ LISTED = (
             "role": "role",
         },
     ),
-    Listed(
+    EntityList(
         "files",
         "Files of the alert; images of processes are with the processes",
         _filled("sha1", "sha256", "md5", "file_name") & (_ENTITY != "process"),
@@ -71,7 +71,7 @@ LISTED = (
             "verdict": "verdict",
         },
     ),
-    Listed(
+    EntityList(
         "processes",
         "Processes of the alert with their images and parents; `started` as Microsoft wrote it",
         (_ENTITY == "process") & _filled("file_name", "command_line", "sha1", "sha256"),
@@ -90,21 +90,21 @@ LISTED = (
             "verdict": "verdict",
         },
     ),
-    Listed(
+    EntityList(
         "ip_addresses",
         "Addresses of the alert, private ones included; country as ISO code",
         _filled("address"),
         ("address",),
         {"address": "address", "country": "country", "role": "role", "verdict": "verdict"},
     ),
-    Listed(
+    EntityList(
         "urls",
         "URLs of the alert and of its mails, with their hosts",
         _filled("url"),
         ("url",),
         {"url": "url", "host": "host", "role": "role", "verdict": "verdict"},
     ),
-    Listed(
+    EntityList(
         "mails",
         "E-mails of the alert, one entry per message and recipient",
         _filled("network_message_id") | (_ENTITY == "mailmessage"),
@@ -118,21 +118,21 @@ LISTED = (
             "verdict": "verdict",
         },
     ),
-    Listed(
+    EntityList(
         "mailboxes",
         "Mailboxes of the alert",
         (_ENTITY == "mailbox") & _filled("person", "mailbox_address", "display_name"),
         ("person", "mailbox_address"),
         {"upn": "account_upn", "address": "mailbox_address", "display_name": "display_name", "role": "role"},
     ),
-    Listed(
+    EntityList(
         "registry",
         "Registry keys and values of the alert",
         _filled("registry_key"),
         ("registry_key", "value_name", "value_data"),
         {"key": "registry_key", "value_name": "value_name", "value_data": "value_data", "role": "role"},
     ),
-    Listed(
+    EntityList(
         "cloud_resources",
         "Cloud resources of the alert",
         _filled("cloud_name", "resource_id"),
@@ -146,7 +146,7 @@ LISTED = (
             "role": "role",
         },
     ),
-    Listed(
+    EntityList(
         "applications",
         "Cloud and OAuth applications of the alert",
         _filled("application", "application_id", "oauth_application_id"),
@@ -158,7 +158,7 @@ LISTED = (
             "role": "role",
         },
     ),
-    Listed(
+    EntityList(
         "logon_sessions",
         "Sessions and requests of sign-ins, by cloud or host; `started` as Microsoft wrote it",
         _ENTITY.str.contains("logon") & _filled("session_id", "user_agent"),
@@ -172,7 +172,7 @@ LISTED = (
             "role": "role",
         },
     ),
-    Listed(
+    EntityList(
         "hashes",
         "Hashes of files and images, with an MD5 where Microsoft gives one",
         _filled("sha256", "sha1", "md5"),
@@ -183,8 +183,8 @@ LISTED = (
 """The lists, in the order of the lead's columns."""
 
 
-def listed_entities(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return ALERT_KEY and one list of structs per LISTED; an alert without any entity has no row.
+def entity_lists(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ALERT_KEY and one list of structs per ENTITY_LISTS; an alert without any entity has no row.
 
     Every field is that of the newest evidence of the entity which fills it (by Timestamp, then record_id). The lists
     are sorted by their fields.
@@ -199,7 +199,7 @@ def listed_entities(rows: pl.DataFrame) -> pl.DataFrame:
         ),
     )
     result = rows.select(ALERT_KEY).unique()
-    for listed in LISTED:
+    for listed in ENTITY_LISTS:
         result = result.join(_one_list(rows, listed), on=ALERT_KEY, how="left")
     return result
 
@@ -216,7 +216,7 @@ def with_mail_urls(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, inside], how="diagonal")
 
 
-def _one_list(rows: pl.DataFrame, listed: Listed) -> pl.DataFrame:
+def _one_list(rows: pl.DataFrame, listed: EntityList) -> pl.DataFrame:
     keys = [f"_key_{column}" for column in listed.key]
     kept = rows.filter(listed.keep).select(
         *ALERT_KEY,

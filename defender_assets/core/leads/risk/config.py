@@ -7,7 +7,7 @@ from defender_assets.core.leads.risk.weights import Weights, packaged_weights
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ScoringConfig:
     """The weights of the risk, and the rules that mute leads."""
 
     weights: Weights = field(default_factory=packaged_weights)

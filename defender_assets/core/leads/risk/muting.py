@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.leads.risk.toml import read_toml
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 VARIABLE = "DEFENDER_MUTED"
 # some thousands in one regular expression are more than Polars compiles
@@ -126,3 +129,8 @@ def _pattern(patterns: Sequence[str]) -> str:
     """Return the regular expression of patterns in which `*` stands for any text; upper and lower case are the same."""
     told = (".*".join(re.escape(part) for part in pattern.strip().split("*")) for pattern in patterns)
     return f"(?is)^(?:{'|'.join(told)})$"
+
+
+def exclude_muted(leads: Frame) -> Frame:
+    """Return the leads that nothing mutes."""
+    return leads.filter(pl.col("muted_by").is_null())

@@ -15,7 +15,7 @@ _CUT = "More than 100 points count as 100"
 _FLOOR = "Fewer than 0 points count as 0"
 
 
-def bounded(frame: pl.DataFrame, score: str, reasons: str) -> pl.DataFrame:
+def clamp_score(frame: pl.DataFrame, score: str, reasons: str) -> pl.DataFrame:
     """Return the frame with the column `score`: the sum of `reasons`, kept within 0 and 100 by a last reason."""
     total = pl.col(reasons).list.eval(pl.element().struct.field("points")).list.sum().fill_null(0)
     correction = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from defender_assets.core.leads.risk.points import bounded, reason
+from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.leads.risk.weights import FALLING_STEPS, OTHERWISE, RISING_STEPS, Weights
 
 # Names by which administrators are called in practice, and the built-in administrator's SID.
@@ -14,7 +14,7 @@ _PRIVILEGED_SID = r"(?i)^S-1-5-21-.*-500$"
 
 
 @dataclass(frozen=True)
-class Sign:
+class RiskFactor:
     """What of a lead earns the points of a section of the table, and the words for it; {} is what was seen."""
 
     section: str
@@ -24,26 +24,26 @@ class Sign:
 
 
 SIGNS = (
-    Sign("severity", "severity", "Microsoft rates the alert {}"),
-    Sign("category", "category", "The activity is {}"),
-    Sign("technique", "attack_techniques", "A telling technique of ATT&CK: {}"),
-    Sign("verdict", "verdict", "Worst verdict on the evidence: {}"),
-    Sign("remediation", "remediation_state", "State of the threat: {}"),
-    Sign("asset_value", "asset_value", "The organisation values the device {}"),
-    Sign("exposure", "exposure_level", "Exposure of the device to known weaknesses is {}"),
-    Sign("internet_facing", "is_internet_facing", "The device can be reached from the internet"),
-    Sign("sensor_health", "sensor_health_state", "The device's sensor does not report as it should: {}"),
-    Sign("device_tag", "device_tags", "The device is tagged {}"),
-    Sign("devices", "device_count", "The alert names {} devices"),
-    Sign("evidence", "evidence_count", "The alert rests on {} pieces of evidence"),
-    Sign("account", "accounts", "A privileged-looking account is involved: {}"),
-    Sign(
+    RiskFactor("severity", "severity", "Microsoft rates the alert {}"),
+    RiskFactor("category", "category", "The activity is {}"),
+    RiskFactor("technique", "attack_techniques", "A telling technique of ATT&CK: {}"),
+    RiskFactor("verdict", "verdict", "Worst verdict on the evidence: {}"),
+    RiskFactor("remediation", "remediation_state", "State of the threat: {}"),
+    RiskFactor("asset_value", "asset_value", "The organisation values the device {}"),
+    RiskFactor("exposure", "exposure_level", "Exposure of the device to known weaknesses is {}"),
+    RiskFactor("internet_facing", "is_internet_facing", "The device can be reached from the internet"),
+    RiskFactor("sensor_health", "sensor_health_state", "The device's sensor does not report as it should: {}"),
+    RiskFactor("device_tag", "device_tags", "The device is tagged {}"),
+    RiskFactor("devices", "device_count", "The alert names {} devices"),
+    RiskFactor("evidence", "evidence_count", "The alert rests on {} pieces of evidence"),
+    RiskFactor("account", "accounts", "A privileged-looking account is involved: {}"),
+    RiskFactor(
         "detection",
         "detection_alerts",
         "{} other alerts of this detection in the last 30 days",
         "This detection has not fired before in the last 30 days",
     ),
-    Sign(
+    RiskFactor(
         "rarest_entity",
         "rarest_alerts",
         "Even the rarest of what it names is in {} other alerts of the last 30 days",
@@ -59,10 +59,10 @@ def with_score(leads: pl.DataFrame, weights: Weights) -> pl.DataFrame:
     Reads the columns of SIGNS, and `rarest`.
     """
     reasons = pl.concat_list(_reason(sign, weights.get(sign.section, {})) for sign in SIGNS).list.drop_nulls()
-    return bounded(leads.with_columns(risk_reasons=reasons), "risk_score", "risk_reasons")
+    return clamp_score(leads.with_columns(risk_reasons=reasons), "risk_score", "risk_reasons")
 
 
-def _reason(sign: Sign, lines: Mapping[str, int]) -> pl.Expr:
+def _reason(sign: RiskFactor, lines: Mapping[str, int]) -> pl.Expr:
     """Return the reason that a sign gives for a row, null if it gives none."""
     column = pl.col(sign.column)
     if sign.section in (*RISING_STEPS, *FALLING_STEPS):

@@ -35,7 +35,7 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedRecord:
     """One record of a line. `extra` is what the envelope holds beyond the documented keys and types.
 
     `properties` can be decoded; `written` are its bytes in the blob. They differ only where a string holds half of a
@@ -62,7 +62,7 @@ _text = msgspec.json.Decoder(str)
 _KNOWN = frozenset(known.encode_name for known in msgspec.structs.fields(Envelope))
 
 
-def open_line(table: Table, tenant_id: str, line: bytes) -> list[Opened]:
+def open_line(table: Table, tenant_id: str, line: bytes) -> list[OpenedRecord]:
     """Return the records of a line that lies in the folder of `tenant_id`.
 
     Raises:
@@ -76,10 +76,10 @@ def open_line(table: Table, tenant_id: str, line: bytes) -> list[Opened]:
         return _open_slowly(table, tenant_id, line)
     _belongs(table, tenant_id, envelope.category, envelope.tenant_id)
     properties = bytes(envelope.properties)
-    return [Opened(envelope.time, envelope.received, properties, properties)]
+    return [OpenedRecord(envelope.time, envelope.received, properties, properties)]
 
 
-def _open_slowly(table: Table, tenant_id: str, line: bytes) -> list[Opened]:
+def _open_slowly(table: Table, tenant_id: str, line: bytes) -> list[OpenedRecord]:
     # half a surrogate pair is legal JSON (RFC 8259, section 8.2), and Windows file names can hold one
     mended = _ESCAPE.sub(lambda escape: REPLACEMENT if len(escape[0]) == len(REPLACEMENT) else escape[0], line)
     found = [_opened(table, tenant_id, fields) for fields in _unwrapped(mended)]
@@ -126,7 +126,7 @@ def _unwrapped(line: bytes) -> list[dict[str, Raw]]:
     return [{**around, **fields}]
 
 
-def _opened(table: Table, tenant_id: str, fields: dict[str, Raw]) -> Opened:
+def _opened(table: Table, tenant_id: str, fields: dict[str, Raw]) -> OpenedRecord:
     category, tenant = _spelt(fields.get("category")), _spelt(fields.get("tenantId"))
     properties = fields.get("properties")
     if category is None or tenant is None or properties is None:
@@ -138,7 +138,7 @@ def _opened(table: Table, tenant_id: str, fields: dict[str, Raw]) -> Opened:
         if text is None and name in fields and bytes(fields[name]) != b"null":
             extra[name] = fields[name]
     written = bytes(properties)
-    return Opened(exported, received, written, written, extra or None)
+    return OpenedRecord(exported, received, written, written, extra or None)
 
 
 def _spelt(raw: Raw | None) -> str | None:

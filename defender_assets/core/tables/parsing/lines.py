@@ -18,9 +18,9 @@ import polars as pl
 
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import QUARANTINE_SCHEMA, TABLES, Table
-from defender_assets.core.tables.parsing.records import Gathered, gather
+from defender_assets.core.tables.parsing.records import Gathered, parse_lines
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally, parsed_rows
-from defender_assets.core.tables.parsing.warmup import Patience
+from defender_assets.core.tables.parsing.warmup import Warmup
 from defender_assets.core.text import MEBIBYTE
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GROUP_BYTES = 16 * MEBIBYTE
-PATIENCE = Patience(48 * MEBIBYTE)
+PATIENCE = Warmup(48 * MEBIBYTE)
 """So many bytes are read line by line in the processor seconds that loading the compiled reader saves on more."""
 PLAIN_PART = MEBIBYTE // 4
 """What a tenant has to have in such a group: a call of the reader costs some milliseconds."""
@@ -44,11 +44,11 @@ def parse(
     chunks: Iterable[tuple[Source, bytes]],
     size: int,
     *,
-    patience: Patience = PATIENCE,
+    patience: Warmup = PATIENCE,
     plain_part: int = PLAIN_PART,
 ) -> Iterator[Parsed]:
     """Yield what chunks of whole lines, `size` bytes in all, hold: 16 MiB at a time, a few of these on all cores."""
-    compiled = patience.ends(size)
+    compiled = patience.reached(size)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="parse") as pool:
         ahead: deque[Future[list[Parsed]]] = deque()
         for group in _groups(chunks):
@@ -85,7 +85,7 @@ def _parse_group(table: Table, group: Chunks, plain_part: int, *, compiled: bool
             found += _parse_plain(reader, table, chunks)
         else:
             for source, content in chunks:
-                gather(table, source, content, rest)
+                parse_lines(table, source, content, rest)
     if rest.counted or rest.lines:
         found.append(parsed_rows(table, rest))
     return found
@@ -138,7 +138,7 @@ def _parse_plain(read_plain: Reader, table: Table, chunks: Chunks) -> list[Parse
         while begin < end:
             upto = min(end, starts[number + 1])
             source = replace(sources[number], byte_start=sources[number].byte_start + begin - starts[number])
-            gather(table, source, content[begin:upto], left)
+            parse_lines(table, source, content[begin:upto], left)
             begin, number = upto, number + 1  # noqa: PLW2901 (a run may go on in the next chunk)
     # counted apart from what became of them, so that a line that neither way took would be missed
     tally = Tally(lines=lines - left.counted, blank=plain.blank, good=rows.height, records=rows.height)

@@ -16,8 +16,8 @@ from msgspec import Raw
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.raw.range_reader import LONGEST_LINE
 from defender_assets.core.schemas import Column, Table
-from defender_assets.core.tables.parsing.envelopes import Opened, UnreadableLineError, open_line, read_object
-from defender_assets.core.tables.parsing.values import MisfitError, fit, wire_type
+from defender_assets.core.tables.parsing.envelopes import OpenedRecord, UnreadableLineError, open_line, read_object
+from defender_assets.core.tables.parsing.values import TypeMismatchError, coerce, wire_type
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ENVELOPE_KEY = "$envelope"
@@ -36,7 +36,7 @@ class Line:
 class Gathered:
     """Records of many chunks, column by column: record i stands in `lines[line_of[i]]`; `unmapped` is by record.
 
-    `read` counts the lines that were taken for good while they were read; `blank` and `counted` count lines too.
+    `read` counts the lines that were taken for good while they were read; `blank` and `pluralize` count lines too.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Gathered:
     line_of: list[int] = field(default_factory=list)
     records: list[Any] = field(default_factory=list)
     record_ids: list[str] = field(default_factory=list)
-    opened: list[Opened] = field(default_factory=list)
+    opened: list[OpenedRecord] = field(default_factory=list)
     unmapped: dict[int, dict[str, Raw]] = field(default_factory=dict)
     counted: int = 0
     blank: int = 0
@@ -55,7 +55,7 @@ class Gathered:
         self.unmapped.setdefault(record, {})[name] = raw
 
 
-def gather(table: Table, source: Source, content: bytes, into: Gathered) -> None:
+def parse_lines(table: Table, source: Source, content: bytes, into: Gathered) -> None:
     """Read a chunk of whole lines."""
     lines = content.split(b"\n")
     if not lines[-1]:
@@ -129,8 +129,8 @@ def _fitting(table: Table, text: bytes, written: bytes, unmapped: dict[str, Raw]
             if column is None or bytes(original) != bytes(raw):
                 unmapped[name] = original
             else:
-                values[name] = fit(column, raw)
-        except MisfitError:
+                values[name] = coerce(column, raw)
+        except TypeMismatchError:
             unmapped[name] = original
     return values
 

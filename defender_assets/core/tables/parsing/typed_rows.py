@@ -15,7 +15,7 @@ from msgspec import Raw
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import INSTANT, QUARANTINE_SCHEMA, Column, Table
 from defender_assets.core.tables.parsing.envelopes import UnreadableLineError, read_object
-from defender_assets.core.tables.parsing.records import ENVELOPE_KEY, Gathered, gather
+from defender_assets.core.tables.parsing.records import ENVELOPE_KEY, Gathered, parse_lines
 from defender_assets.core.tables.parsing.values import read_arrays, read_instants
 
 
@@ -28,7 +28,7 @@ class Tally:
     good: int = 0
     quarantined: int = 0
     records: int = 0
-    misfits: Counter[str] = field(default_factory=Counter)
+    mismatches: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Tally") -> None:
         """Add another tally to this one."""
@@ -37,7 +37,7 @@ class Tally:
         self.good += other.good
         self.quarantined += other.quarantined
         self.records += other.records
-        self.misfits += other.misfits
+        self.mismatches += other.mismatches
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Parsed:
 def parse_chunk(table: Table, source: Source, content: bytes) -> Parsed:
     """Return what one chunk of whole lines holds."""
     gathered = Gathered()
-    gather(table, source, content, gathered)
+    parse_lines(table, source, content, gathered)
     return parsed_rows(table, gathered)
 
 
@@ -83,7 +83,7 @@ def parsed_rows(table: Table, gathered: Gathered) -> Parsed:
     )
     for record, fields in gathered.unmapped.items():
         if gathered.line_of[record] not in gathered.bad:
-            tally.misfits.update(fields.keys())
+            tally.mismatches.update(fields.keys())
     return Parsed(rows, pl.DataFrame(bad, schema=QUARANTINE_SCHEMA, orient="row"), tally)
 
 
@@ -130,8 +130,8 @@ def _typed(table: Table, column: Column, cells: Any, gathered: Gathered) -> pl.S
             error = UnreadableLineError("bad_timestamp", f"{column.name} is {detail}")
             gathered.bad.setdefault(gathered.line_of[record], error)
         return instants
-    arrays, misfits = read_arrays(column, texts, comma_list=column.name in table.comma_lists)
-    for record in misfits.arg_true():
+    arrays, mismatches = read_arrays(column, texts, comma_list=column.name in table.comma_lists)
+    for record in mismatches.arg_true():
         gathered.unfit(record, column.name, Raw(msgspec.json.encode(texts[record])))
     return arrays
 

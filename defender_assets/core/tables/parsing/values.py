@@ -20,7 +20,7 @@ _ID_LIST = re.compile(r"\s*[A-Za-z0-9_-]+\s*(,\s*[A-Za-z0-9_-]+\s*)*,?\s*")
 _FLAGS = {"true": True, "True": True, "false": False, "False": False}
 
 
-class MisfitError(Exception):
+class TypeMismatchError(Exception):
     """The value cannot stand in the column without being changed."""
 
 
@@ -49,11 +49,11 @@ def wire_type(column: Column) -> Any:
     return str | None
 
 
-def fit(column: Column, raw: Raw) -> str | int | bool | None:
+def coerce(column: Column, raw: Raw) -> str | int | bool | None:
     """Return the value in the column's wire type.
 
     Raises:
-        MisfitError: when that would change it.
+        TypeMismatchError: when that would change it.
     """
     written = bytes(raw)
     if written in NULLS:
@@ -61,7 +61,7 @@ def fit(column: Column, raw: Raw) -> str | int | bool | None:
     try:
         return _FITS.get(type(column.dtype), _fit_text)(column, written)
     except _DECODING:
-        raise MisfitError from None
+        raise TypeMismatchError from None
 
 
 def _fit_integer(_: Column, written: bytes) -> int:
@@ -69,7 +69,7 @@ def _fit_integer(_: Column, written: bytes) -> int:
         return _integer.decode(written)
     spelt = _text.decode(written)
     if not _INTEGER.fullmatch(spelt):
-        raise MisfitError
+        raise TypeMismatchError
     return _integer.decode(spelt)
 
 
@@ -79,7 +79,7 @@ def _fit_flag(_: Column, written: bytes) -> bool:
     try:
         return _FLAGS[_text.decode(written)]
     except KeyError:
-        raise MisfitError from None
+        raise TypeMismatchError from None
 
 
 def _fit_list(column: Column, written: bytes) -> str:
@@ -134,16 +134,16 @@ def read_arrays(column: Column, texts: pl.Series, *, comma_list: bool = False) -
     decode = array_decoder(column, comma_list=comma_list)
     distinct = texts.drop_nulls().unique(maintain_order=True)
     arrays: list[list[Any] | None] = []
-    misfits: list[bool] = []
+    mismatches: list[bool] = []
     for text in distinct:
         try:
             arrays.append(decode(text))
-            misfits.append(False)
+            mismatches.append(False)
         except _DECODING:
             arrays.append(None)
-            misfits.append(True)
+            mismatches.append(True)
     read = pl.DataFrame(
-        {"text": distinct, "array": _listed(column.dtype, arrays), "misfit": misfits},
+        {"text": distinct, "array": _listed(column.dtype, arrays), "misfit": mismatches},
         schema={"text": pl.String, "array": column.dtype, "misfit": pl.Boolean},
     )
     joined = pl.DataFrame({"text": texts}, schema={"text": pl.String}).join(

@@ -61,16 +61,24 @@ def expected(beats: list[Row], original: str, alert_time: datetime) -> dict[str,
 
 @pytest.mark.parametrize("seed", range(25))
 def test_the_joins_find_what_a_plain_reading_finds(seed: int) -> None:
-    dice = random.Random(seed)
+    seeded_rng = random.Random(seed)
     names = "abcdef"
     beats = []
-    for _ in range(dice.randint(0, 30)):
-        columns: Row = {theirs: dice.choice([None, None, str(dice.random())]) for theirs in CARRIED.values()}
-        if dice.random() < 0.2:
-            columns["MergedToDeviceId"] = dice.choice(names)
-        if dice.random() < 0.2:
-            columns["MergedDeviceIds"] = dice.sample(names, 2)
-        beats.append(beat(dice.choice(names), at(dice.randint(-4, 4)), **columns | {"ReportId": dice.randint(1, 2)}))
+    for _ in range(seeded_rng.randint(0, 30)):
+        columns: Row = {
+            theirs: seeded_rng.choice([None, None, str(seeded_rng.random())]) for theirs in CARRIED.values()
+        }
+        if seeded_rng.random() < 0.2:
+            columns["MergedToDeviceId"] = seeded_rng.choice(names)
+        if seeded_rng.random() < 0.2:
+            columns["MergedDeviceIds"] = seeded_rng.sample(names, 2)
+        beats.append(
+            beat(
+                seeded_rng.choice(names),
+                at(seeded_rng.randint(-4, 4)),
+                **columns | {"ReportId": seeded_rng.randint(1, 2)},
+            )
+        )
     probes: list[Row] = [
         {"tenant_id": TENANT, "AlertId": f"da{name}{hours}_1", "original_device_id": name, "alert_time": at(hours)}
         for name in names

@@ -2,14 +2,14 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from defender_assets.core.leads.devices.mentions import in_order_of_concern, named_devices
+from defender_assets.core.leads.devices.mentions import named_devices, rank_devices
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.schemas import ALERT_EVIDENCE
 from defender_assets_tests.support.alert_rows import PC, SERVER, Row, at, evidence, frame, machine
 
 
 def named(rows: Iterable[Row]) -> pl.DataFrame:
-    return in_order_of_concern(named_devices(with_fields(frame(ALERT_EVIDENCE, rows).collect())))
+    return rank_devices(named_devices(with_fields(frame(ALERT_EVIDENCE, rows).collect())))
 
 
 def ids(*rows: Row) -> list[str]:

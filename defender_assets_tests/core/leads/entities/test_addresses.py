@@ -1,6 +1,6 @@
 import pytest
 
-from defender_assets.core.leads.entities.addresses import host_of, is_outside, normal_address
+from defender_assets.core.leads.entities.addresses import host_of, is_external, normal_address
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_an_address_has_one_spelling(text: str, expected: str | None) -> None:
     ],
 )  # fmt: skip
 def test_loopback_private_link_local_and_reserved_addresses_are_not_outside(text: str) -> None:
-    assert not is_outside(text)
+    assert not is_external(text)
 
 
 @pytest.mark.parametrize("text", ["203.0.113.7", "8.8.8.8", "172.32.0.1", "2001:4860::1"])
 def test_other_addresses_are_outside(text: str) -> None:
-    assert is_outside(text)
+    assert is_external(text)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from defender_assets.core.leads.entities.lists import LISTED, listed_entities
+from defender_assets.core.leads.entities.lists import ENTITY_LISTS, entity_lists
 from defender_assets_tests.support.alert_rows import Row, at, entity_rows_of, evidence, info, lead_of
 
 
 def lists(*rows: Row) -> dict[str, list[dict[str, Any]]]:
-    found = listed_entities(entity_rows_of(*rows)[0]).row(0, named=True)
-    return {listed.name: found[listed.name] or [] for listed in LISTED}
+    found = entity_lists(entity_rows_of(*rows)[0]).row(0, named=True)
+    return {listed.name: found[listed.name] or [] for listed in ENTITY_LISTS}
 
 
 def filled(*rows: Row) -> dict[str, list[dict[str, Any]]]:
@@ -22,7 +22,7 @@ def filled(*rows: Row) -> dict[str, list[dict[str, Any]]]:
 
 def test_without_evidence_every_list_is_empty_and_none_is_null() -> None:
     lead = lead_of([info()])
-    assert [lead[listed.name] for listed in LISTED] == [[] for _ in LISTED]
+    assert [lead[listed.name] for listed in ENTITY_LISTS] == [[] for _ in ENTITY_LISTS]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,9 @@ def test_without_evidence_every_list_is_empty_and_none_is_null() -> None:
             {"files": [{"name": "a"}], "hashes": [{"md5": "ab", "file_name": "a"}]},
         ),
         (
-            evidence("MailMessage", fields={"NetworkMessageId": "M2", "Subject": "Hi", "SenderIP": "203.0.113.9"}),
+            evidence(
+                "MailMessage", fields={"NetworkMessageId": "M2", "NotificationKey": "Hi", "SenderIP": "203.0.113.9"}
+            ),
             {
                 "mails": [{"network_message_id": "m2", "subject": "Hi"}],
                 "ip_addresses": [{"address": "203.0.113.9"}],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import CONDITIONS, load_mutes
 from defender_assets_tests.support.alert_rows import (
     DAY,
@@ -41,8 +41,8 @@ def lead(rules: str, folder: Path, **microsoft: str) -> Row:
         evidence("Ip", RemoteIP="203.0.113.9"),
     ]
     heartbeat = beat(DeviceName="scan01.contoso.com", DeviceManualTags=["Scanner"])
-    judgement = Judgement(mutes=load_mutes(folder / "muted.toml"))
-    return lead_of([info(**(values | microsoft))], rows, [heartbeat], judgement=judgement)
+    scoring = ScoringConfig(mutes=load_mutes(folder / "muted.toml"))
+    return lead_of([info(**(values | microsoft))], rows, [heartbeat], scoring=scoring)
 
 
 def test_a_rule_takes_thousands_of_hashes(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_a_muted_lead_keeps_its_score_and_reasons(tmp_path: Path) -> None:
 
 def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
     (tmp_path / "muted.toml").write_text(f'{RULE}device = "x"\naccount = "x"\ntechnique = "T1"\ndevice_tag = "x"')
-    judgement = Judgement(mutes=load_mutes(tmp_path / "muted.toml"))
-    assert lead_of([info(tenant=OTHER_TENANT)], judgement=judgement)["muted_by"] is None
+    scoring = ScoringConfig(mutes=load_mutes(tmp_path / "muted.toml"))
+    assert lead_of([info(tenant=OTHER_TENANT)], scoring=scoring)["muted_by"] is None
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS
-from defender_assets.core.leads.entities.lists import LISTED
+from defender_assets.core.leads.entities.lists import ENTITY_LISTS
 from defender_assets.core.leads.risk.score import SIGNS, with_score
 from defender_assets.core.leads.risk.weights import RISING, packaged_weights
 
-ACCOUNTS = next(listed.dtype for listed in LISTED if listed.name == "accounts")
+ACCOUNTS = next(listed.dtype for listed in ENTITY_LISTS if listed.name == "accounts")
 SCHEMA = {
     "severity": pl.String(),
     "category": pl.String(),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.leads.risk import Judgement
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.weights import load_weights, packaged_weights
 from defender_assets_tests.support.alert_rows import Row, beat, info, lead_of, machine
 
@@ -27,13 +27,13 @@ def test_a_file_changes_only_the_lines_it_holds(file: Path) -> None:
 def test_a_lead_is_scored_by_the_weights_of_the_team(file: Path) -> None:
     file.write_text("[severity]\nhigh = 60\n[device_tag]\nkiosk = -6\n[exposure]\nhigh = 0\nmedium = 0\n")
 
-    def points(judgement: Judgement | None = None) -> dict[str, int]:
+    def points(scoring: ScoringConfig | None = None) -> dict[str, int]:
         row = beat(DeviceManualTags=["kiosk"], ExposureLevel="High")
-        lead: Row = lead_of([info(Severity="High")], [machine()], [row], judgement=judgement)
+        lead: Row = lead_of([info(Severity="High")], [machine()], [row], scoring=scoring)
         return {reason["reason"]: reason["points"] for reason in lead["risk_reasons"]}
 
     assert points()["Exposure of the device to known weaknesses is High"] == 8
-    ours = points(Judgement(load_weights(file)))
+    ours = points(ScoringConfig(load_weights(file)))
     assert ours["Microsoft rates the alert High"] == 60
     assert ours["The device is tagged kiosk"] == -6
     assert "Exposure of the device to known weaknesses is High" not in ours

@@ -20,7 +20,7 @@ from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets.core.tables.parsing.fast.reader import read_plain
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally, parse_chunk
-from defender_assets.core.tables.parsing.warmup import Patience
+from defender_assets.core.tables.parsing.warmup import Warmup
 from defender_assets_tests.support.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
 
 SOURCE = Source(TENANT, DAY, "a blob", datetime(2026, 11, 3, 8, tzinfo=UTC), 1000, 7)
@@ -42,7 +42,7 @@ def both_agree(table: Table, *contents: bytes, tenants: tuple[str, ...] = (TENAN
         (replace(SOURCE, tenant_id=tenants[n % len(tenants)], blob=f"blob {n}", byte_start=7 * n), content)
         for n, content in enumerate(contents)
     ]
-    fast = together(table, list(parse(table, chunks, 0, patience=Patience(0), plain_part=0)))
+    fast = together(table, list(parse(table, chunks, 0, patience=Warmup(0), plain_part=0)))
     exact = together(table, [parse_chunk(table, source, content) for source, content in chunks])
     assert_frame_equal(fast.rows, exact.rows)
     assert_frame_equal(fast.quarantined, exact.quarantined)

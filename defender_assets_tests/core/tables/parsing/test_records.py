@@ -143,7 +143,7 @@ def test_a_value_that_would_change_goes_to_unmapped_as_written(column: str, writ
     row = parsed.rows.row(0, named=True)
     assert row[column] is None
     assert row["unmapped"] == f'{{"{column}":{written}}}'
-    assert parsed.tally.misfits == {column: 1}
+    assert parsed.tally.mismatches == {column: 1}
 
 
 def test_unknown_fields_keep_their_text() -> None:

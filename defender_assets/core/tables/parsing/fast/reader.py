@@ -63,9 +63,9 @@ def _with_arrays(table: Table, rows: pl.DataFrame, unfit: pl.Series) -> tuple[pl
     """Return the rows that fit, with their list columns read, and where the lines of the others begin."""
     for column in table.columns:
         if isinstance(column.dtype, pl.List):
-            arrays, misfits = read_arrays(column, rows[column.name], comma_list=column.name in table.comma_lists)
+            arrays, mismatches = read_arrays(column, rows[column.name], comma_list=column.name in table.comma_lists)
             rows = rows.with_columns(arrays)
-            unfit |= misfits
+            unfit |= mismatches
     return (rows.filter(~unfit), rows["at"].filter(unfit)) if unfit.any() else (rows, rows["at"].clear())
 
 
