@@ -45,13 +45,14 @@ help: ## List the targets
 demo: $(INSTALLED) $(INSTANCE) ## Simulate two small tenants, materialize their days, show leads and stories
 	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $(BIN)/defender-assets demo
 
+# `dagster dev` warns that `dg dev` supersedes it; both run the same code, and `dagster dev` needs no development tool.
 # With the demo, its first day is Dagster's first: the default would put hundreds of grey days before it.
 .PHONY: ui
 ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3000 (UI_PORT=…)
 	@echo "Dagster: http://127.0.0.1:$(UI_PORT) (stop with Ctrl-C). Its word about dagster.yaml is no worry: DAGSTER_HOME holds a copy."
 	@first=$$($(BIN)/defender-assets demo --first-day) && \
-	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $${first:+env DEFENDER_START_DATE=$$first} \
-	$(BIN)/dg dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+	PYTHONWARNINGS='ignore:Function `dev_command`' DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $${first:+env DEFENDER_START_DATE=$$first} \
+	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
 
 # A file's tests share their fixtures, so a file stays with one process; files are dealt out in their order, the quick ones first.
 .PHONY: test
