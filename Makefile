@@ -78,10 +78,10 @@ servers:
 
 .PHONY: test-scale
 test-scale: $(INSTALLED) $(EMULATOR) $(SCALE) servers ## Test deploy/: PostgreSQL, Redis, several workers, one of them killed
-	@$(BIN)/python -m pytest defender_assets_tests/integration/scale -m scale -o faulthandler_timeout=1200 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest defender_assets_tests/integration/scale -m scale -o faulthandler_timeout=3600 $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_STEPS= SOAK_MINUTES= SOAK_KILLS= SOAK_PAIRS= SEED=)
+soak: $(INSTALLED) $(EMULATOR) ## Faults, kills and runs at once for long (SOAK_STEPS= SOAK_MINUTES= SOAK_GROWTHS= SOAK_KILLS= SOAK_PAIRS= SEED=)
 	@$(BIN)/python -m defender_assets_tests.faults.soak
 
 .PHONY: bench

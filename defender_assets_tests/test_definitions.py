@@ -13,6 +13,7 @@ from defender_assets.definitions import build_defs
 from defender_assets.settings import load_settings
 from defender_assets_tests.support.dagster_project import Workshop, metadata_of
 from defender_assets_tests.support.days import yesterday
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 BROKEN = {"DEFENDER_START_DATE": "no day at all", "AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"}
 
@@ -24,7 +25,7 @@ def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
 
 

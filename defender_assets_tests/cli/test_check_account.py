@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,12 +111,11 @@ def test_a_sas_that_ends_soon_or_allows_too_much_is_told(
 
 def test_a_clock_that_is_off_is_told(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, filled.connection_string)
-    assert abs(checked(run, 0)["export"]["clock_ahead_seconds"]) <= 5
+    assert abs(checked(run, 0)["export"]["clock_ahead_seconds"]) < 60
 
-    behind = datetime.now(UTC) - timedelta(minutes=10)
-    monkeypatch.setattr(AzureExport, "service_time", lambda _self, _container: behind)
+    monkeypatch.setattr(AzureExport, "service_time", lambda *_: datetime.now(UTC) - timedelta(minutes=10))
 
-    assert any("600 seconds ahead" in line or "601 seconds ahead" in line for line in checked(run, 1)["attention"])
+    assert any(re.search(r"\b6\d\d seconds ahead", line) for line in checked(run, 1)["attention"])
 
 
 def test_a_start_long_before_the_first_blob_is_told(

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from defender_assets.cli.demo import place as demo_place
 from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.demo.place import Place
 from defender_assets_tests.cli.conftest import Run
@@ -57,13 +58,17 @@ def test_the_demo_shows_leads_and_stories_and_reads_no_byte_twice(tmp_path: Path
     assert (home / "storage").is_dir() or (home / "history").is_dir()
 
 
-@pytest.mark.live
-def test_the_demo_keeps_away_from_a_real_account_and_its_lake(tmp_path: Path) -> None:
+def test_the_demo_keeps_away_from_a_real_account_and_its_lake(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_place, "DAYS", 1)
     (tmp_path / ".env").write_text("AZURE_STORAGE_ACCOUNT_URL=https://acme.blob.core.windows.net\n")
     home = tmp_path / "home"
     home.mkdir()
 
-    told = demo(tmp_path, home)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+
+    told = run("demo").stdout
 
     assert "left alone" in told
     assert new_bytes(told) > 0

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import ClassVar, Literal
 
 from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 CONTROL = "/faults"
@@ -71,7 +72,7 @@ class Proxy:
         return int(json.loads(self._ask("GET"))["met"])
 
     def _ask(self, method: str, body: bytes | None = None) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=HANG_SECONDS)
         try:
             connection.request(method, CONTROL, body)
             return connection.getresponse().read()
@@ -148,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.fault
 
     def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        upstream = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=60)
+        upstream = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=HANG_SECONDS)
         try:
             upstream.request(self.command, self.path, body, dict(self.headers.items()))
             answer = upstream.getresponse()

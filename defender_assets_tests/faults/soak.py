@@ -1,7 +1,9 @@
-"""`make soak`: the state machine, random kills and runs at once for as long as asked, with a seed, and their figures.
+"""`make soak`: the long version of what `make test` does a few times: the state machine, growth between runs, random
+kills and runs at once, with a seed, and their figures.
 
 What is asked for stands in the environment: SOAK_STEPS, SOAK_MINUTES (an end to the state machine before its steps),
-SOAK_KILLS, SOAK_PAIRS and SEED. A failure ends it with a traceback and, for the state machine, the steps to it.
+SOAK_GROWTHS, SOAK_KILLS, SOAK_PAIRS and SEED. A failure ends it with a traceback and, for the state machine, the steps
+to it.
 """
 
 import os
@@ -13,11 +15,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
+from defender_assets_tests.faults.test_interruptions import calm_day, grow_and_run, growths
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 
 EXAMPLES_AT_ONCE, STEPS_OF_AN_EXAMPLE = 4, 50
@@ -38,6 +41,7 @@ class Asked:
 
     steps: int
     minutes: int
+    growths: int
     kills: int
     pairs: int
     seed: int
@@ -53,6 +57,22 @@ def run_steps(asked: Asked, machine: type[Interruptions], steps: int, place: str
         if rounds % 10 == 0:
             _tell(began, f"{machine.steps} steps so far")
     _tell(began, f"{machine.steps} steps over {place} ended with the truth, in {rounds * EXAMPLES_AT_ONCE} examples")
+
+
+def run_growths(asked: Asked) -> None:
+    """Let a simulated day grow in any order and be run in between, so many times."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        calm = calm_day(Path(folder))
+
+        @seed(asked.seed)
+        @settings(BUDGET, max_examples=asked.growths)
+        @given(steps=growths(calm.blobs))
+        def grow(steps: list[tuple[str, bytes] | None]) -> None:
+            grow_and_run(calm, steps)
+
+        grow()
+    _tell(began, f"{asked.growths} interleavings of growth and runs ended like a day ingested at once")
 
 
 def run_in_azurite_too(asked: Asked) -> None:
@@ -94,6 +114,7 @@ def main() -> None:
             for name, otherwise in (
                 ("SOAK_STEPS", 1_000),
                 ("SOAK_MINUTES", 60),
+                ("SOAK_GROWTHS", 20),
                 ("SOAK_KILLS", 20),
                 ("SOAK_PAIRS", 8),
                 ("SEED", 1),
@@ -104,6 +125,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     _tell(time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {asked}, {versions}")
     run_steps(asked, Interruptions, asked.steps, "a directory")
+    run_growths(asked)
     run_in_azurite_too(asked)
 
 

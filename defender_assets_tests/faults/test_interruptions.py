@@ -1,6 +1,7 @@
 """Whatever interrupts, the end is the same: kills at every commit, two runs at once, any interleaving of growth."""
 
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -15,7 +16,7 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.simulator import Scenario, simulate, write_directory
-from defender_assets_tests.support.day_runs import assert_same, promised, run_day, start
+from defender_assets_tests.support.day_runs import DayRun, Runner, assert_same, promised, run_day, run_runner
 from defender_assets_tests.support.exports import local_lake
 
 pytestmark = pytest.mark.long
@@ -40,9 +41,8 @@ class CalmDay:
         return local_lake(self.root / "lake")
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> CalmDay:
-    root = tmp_path_factory.mktemp("calm")
+def calm_day(root: Path) -> CalmDay:
+    """Simulate the day in a folder, and run it."""
     scenario = Scenario(
         start=DAY, days=1, devices=4, tenants=3, alerts_per_day=3, campaigns_per_tenant=1, heartbeat_minutes=360
     )
@@ -58,6 +58,17 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> CalmDay:
     run_day(day.lake, DirectoryExport(day.export), DAY)
     assert all(frame.height for frame in promised(day.lake).values()), "the day must show every table something"
     return day
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> CalmDay:
+    return calm_day(tmp_path_factory.mktemp("calm"))
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    with run_runner(tmp_path_factory.mktemp("runner")) as running:
+        yield running
 
 
 def write(root: Path, blob: str, content: bytes) -> None:
@@ -81,13 +92,12 @@ def growths(draw: st.DrawFn, blobs: dict[str, bytes]) -> list[tuple[str, bytes] 
     return steps
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmDay, data: st.DataObject) -> None:
+def grow_and_run(calm: CalmDay, steps: list[tuple[str, bytes] | None]) -> None:
+    """Let a day grow and be run in between; it must end like the calm one."""
     with TemporaryDirectory() as folder:
         root, lake = Path(folder, "export"), local_lake(Path(folder, "lake"))
         export = DirectoryExport(root)
-        for step in data.draw(growths(calm.blobs)):
+        for step in steps:
             if step is None:
                 run_day(lake, export, DAY)
             else:
@@ -97,6 +107,12 @@ def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmD
         assert find_stale_days(lake, export, [DAY]) == []
 
 
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmDay, data: st.DataObject) -> None:
+    grow_and_run(calm, data.draw(growths(calm.blobs)))
+
+
 @pytest.fixture
 def lake_root(tmp_path: Path) -> Path:
     return tmp_path / "lake"
@@ -104,14 +120,15 @@ def lake_root(tmp_path: Path) -> Path:
 
 @pytest.mark.live
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
-def test_runs_killed_at_every_commit_end_like_a_calm_run(calm: CalmDay, lake_root: Path, moment: str) -> None:
-    number = "1" if moment == "after" else "2"
+def test_runs_killed_at_every_commit_end_like_a_calm_run(
+    calm: CalmDay, runner: Runner, lake_root: Path, moment: str
+) -> None:
+    number = 1 if moment == "after" else 2
     deaths = 0
     for _ in range(COMMITS_OF_A_DAY + 2):
-        run = start(calm.export, lake_root, DAY, moment, number)
-        _, errors = run.communicate(timeout=120)
-        assert run.returncode in (0, -signal.SIGKILL), errors.decode()
-        if run.returncode == 0:
+        (code,) = runner.run(DayRun(calm.export, lake_root, DAY, (moment, number)))
+        assert code in (0, -signal.SIGKILL), runner.said()
+        if code == 0:
             break
         deaths += 1
     assert deaths >= COMMITS_OF_A_DAY - 1
@@ -120,14 +137,13 @@ def test_runs_killed_at_every_commit_end_like_a_calm_run(calm: CalmDay, lake_roo
 
 
 @pytest.mark.live
-def test_two_runs_of_one_day_at_once_end_like_a_calm_run(calm: CalmDay, lake_root: Path, tmp_path: Path) -> None:
+def test_two_runs_of_one_day_at_once_end_like_a_calm_run(
+    calm: CalmDay, runner: Runner, lake_root: Path, tmp_path: Path
+) -> None:
     root = tmp_path / "export"
     thirds = [{blob: (len(content) * n // 3) for blob, content in calm.blobs.items()} for n in range(4)]
     for before, after in pairwise(thirds):
         for blob, content in calm.blobs.items():
             write(root, blob, content[before[blob] : after[blob]])
-        runs = [start(root, lake_root, DAY) for _ in range(2)]
-        for run in runs:
-            _, errors = run.communicate(timeout=120)
-            assert run.returncode == 0, errors.decode()
+        assert runner.run(*[DayRun(root, lake_root, DAY)] * 2) == [0, 0], runner.said()
     assert_same(local_lake(lake_root), calm.lake)

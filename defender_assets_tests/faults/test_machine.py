@@ -1,4 +1,7 @@
-"""Any interleaving of growth, faults, deaths, retries, runs at once and refreshes ends with exactly the truth."""
+"""Any interleaving of growth, faults, deaths, retries, runs at once and refreshes ends with exactly the truth.
+
+A few examples here, hundreds in `make soak`.
+"""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,8 +13,8 @@ from defender_assets_tests.support.emulator import Emulator
 pytestmark = pytest.mark.long
 
 BUDGET = settings(
-    max_examples=4,
-    stateful_step_count=25,
+    max_examples=2,
+    stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 

@@ -90,7 +90,7 @@ class Truth:
     def renew(self, slot: Slot, lines: Sequence[Line]) -> None:
         """Delete the blob and write it anew, of any length, a second later: in an account its creation time tells."""
         self.vanish(slot)
-        time.sleep(1.1)  # creation times have whole seconds
+        time.sleep(1.01 - time.time() % 1)  # creation times have whole seconds
         self.append(slot, [])
         self.ever[slot][-1].ceiling = None
         self.append(slot, lines)

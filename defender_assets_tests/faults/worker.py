@@ -19,9 +19,9 @@ from pathlib import Path
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.settings import load_settings
 from defender_assets_tests.faults.small_runs import run_day
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 READY, DONE = "ready", "done"
-LONGEST_WAIT = 120
 
 
 class Telling(Lake):
@@ -71,8 +71,9 @@ class Worker:
     def _next_word(self) -> str:
         assert self.process.stdout is not None
         while b"\n" not in self.unread:
-            if not select.select([self.process.stdout], [], [], LONGEST_WAIT)[0]:
-                raise TimeoutError(f"the worker has said nothing for {LONGEST_WAIT} s, last {self.at!r}: {self.end()}")
+            if not select.select([self.process.stdout], [], [], HANG_SECONDS)[0]:
+                self.process.kill()
+                raise TimeoutError(f"the worker hangs at {self.at!r}: {self.end()}")
             said = self.process.stdout.read(4096)
             if not said:
                 raise AssertionError(f"the worker ended at {self.at!r}: {self.end()}")
@@ -84,7 +85,7 @@ class Worker:
         """SIGKILL it after up to `within` seconds; return what it was at, `done` when it was faster."""
         time.sleep(seeded_rng.uniform(0, within))
         self.process.send_signal(signal.SIGKILL)
-        said, errors = self.process.communicate(timeout=LONGEST_WAIT)
+        said, errors = self.process.communicate(timeout=HANG_SECONDS)
         assert self.process.returncode == -signal.SIGKILL, errors.decode()
         words = [word.decode() for word in (self.unread + said).split(b"\n") if word]
         self.at = words[-1] if words else self.at
@@ -93,7 +94,7 @@ class Worker:
     def end(self) -> str:
         """Let it end, by force when it does not; return what it complained of."""
         try:
-            _, errors = self.process.communicate(timeout=10)
+            _, errors = self.process.communicate(timeout=HANG_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             _, errors = self.process.communicate()

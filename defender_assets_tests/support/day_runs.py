@@ -1,16 +1,22 @@
-"""A day's run without Dagster, for tests that interrupt it: in this process, or as one that dies at a commit.
+"""A day's run without Dagster, for tests that interrupt it: in this process, or in one that dies at a commit.
 
-`python -m defender_assets_tests.support.day_runs EXPORT LAKE DAY [before|during|after N]` runs a day and, when asked,
-kills itself with SIGKILL before, during or after its N-th commit.
+`python -m defender_assets_tests.support.day_runs` is the process behind `Runner`. A run that is asked to kills itself
+with SIGKILL before, during or after its N-th commit.
 """
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -22,6 +28,8 @@ from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import QUARANTINE, TABLES
 from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 # design.md, guarantee 4: which copy's provenance is kept is not promised
 NOT_PROMISED = ("exported_at", "received_at", "blob", "byte_offset", "sources", "first_seen_at", "last_updated_at")
@@ -72,25 +80,67 @@ def bytes_held(lake: Lake) -> dict[tuple[str, str], bytes]:
 def assert_same(found: Lake, expected: Lake) -> None:
     """Two lakes hold the same bytes, records, bad lines, leads and stories."""
     assert bytes_held(found) == bytes_held(expected)
+    ours = promised(found)
     for name, frame in promised(expected).items():
-        assert promised(found)[name].equals(frame), name
+        assert ours[name].equals(frame), name
 
 
-def start(export: Path, lake: Path, day: date, *die: str) -> subprocess.Popen[bytes]:
-    """A process that runs the day."""
-    command = [
-        sys.executable,
-        "-m",
-        "defender_assets_tests.support.day_runs",
-        str(export),
-        str(lake),
-        day.isoformat(),
-        *die,
-    ]
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE)
+@dataclass(frozen=True)
+class DayRun:
+    """A run of a day in a process of its own, which kills itself at a commit when `dies` says at which."""
+
+    export: Path
+    lake: Path
+    day: date
+    dies: tuple[str, int] | None = None
 
 
-def _die_at(moment: str, number: int) -> None:
+@dataclass
+class Runner:
+    """Runs days in processes of their own. They are forks of one process that has imported everything: imports cost
+    more than a small day.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def run(self, *runs: DayRun) -> list[int]:
+        """Run them at once and return how each ended: 0, or the negative number of its signal."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        asked = [[str(run.export), str(run.lake), run.day.isoformat(), *(run.dies or ())] for run in runs]
+        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+        assert select.select([self.process.stdout], [], [], HANG_SECONDS)[0], f"a run hangs\n{self.said()}"
+        codes: list[int] = json.loads(self.process.stdout.readline())
+        return codes
+
+    def said(self) -> str:
+        """What the runs complained of."""
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def run_runner(folder: Path) -> Iterator[Runner]:
+    """A runner whose processes end with the block."""
+    with (folder / "runner.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "defender_assets_tests.support.day_runs"],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield Runner(process, folder / "runner.log")
+        finally:
+            end(process, signal.SIGKILL)
+
+
+def die_at(moment: str, number: int) -> None:
+    """Let this process kill itself before, during or after its `number`-th commit."""
     commit = Lake.commit
     commits = 0
 
@@ -117,8 +167,29 @@ def _die_at(moment: str, number: int) -> None:
     setattr(Lake, "commit", deadly)  # noqa: B010 (the parameters' names differ, which an assignment would not pass)
 
 
+def _fork(export: str, lake: str, day: str, *dies: Any) -> int:
+    """Start a run in a fork and return the fork's id. It ends without what Python does at an end: that is its
+    parent's.
+    """
+    process = os.fork()
+    if process:
+        return process
+    try:
+        if dies:
+            die_at(*dies)
+        run_day(local_lake(Path(lake)), DirectoryExport(Path(export)), date.fromisoformat(day))
+    except BaseException:  # noqa: BLE001 (shown by the test)
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    """Run what each line asks for, until the parent closes the pipe. Nothing is opened here: threads are not forked."""
+    for line in sys.stdin:
+        forks = [_fork(*asked) for asked in json.loads(line)]
+        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) for fork in forks]), flush=True)  # noqa: T201 (what the parent waits for)
+
+
 if __name__ == "__main__":
-    export_root, lake_root, day_text, *death = sys.argv[1:]
-    if death:
-        _die_at(death[0], int(death[1]))
-    run_day(local_lake(Path(lake_root)), DirectoryExport(Path(export_root)), date.fromisoformat(day_text))
+    main()

@@ -11,7 +11,6 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,9 +26,10 @@ from azure.storage.blob import (
 )
 
 from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.waiting import wait_until
 
 ACCOUNT_NAME = "devstoreaccount1"
-START_SECONDS = 60
+LISTENS = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
 
 
 class EmulatorError(RuntimeError):
@@ -107,7 +107,7 @@ def run_emulator(environment: Mapping[str, str] = os.environ) -> Iterator[Emulat
     """Run an emulator that keeps everything in memory, on a free loopback port; all its processes end with the block.
 
     Raises:
-        EmulatorError: it is not installed, ends at once or does not answer in time.
+        EmulatorError: it is not installed, or ends at once.
     """
     account_key = base64.b64encode(secrets.token_bytes(64)).decode()
     options = ["--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
@@ -131,12 +131,16 @@ def run_emulator(environment: Mapping[str, str] = os.environ) -> Iterator[Emulat
 
 def _listening_port(process: subprocess.Popen[bytes], log: Path) -> int:
     """The port that the emulator took, as it says itself once it listens."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        said = log.read_text(errors="replace")
-        if found := re.search(r"successfully listens on http://127\.0\.0\.1:(\d+)", said):
-            return int(found[1])
+
+    def said() -> str:
+        return log.read_text(errors="replace")
+
+    def listens() -> bool:
         if process.poll() is not None:
-            raise EmulatorError(f"The Azure Storage emulator ended with code {process.returncode}:\n{said}")
-        time.sleep(0.05)  # another process's start has no event to wait for
-    raise EmulatorError(f"The Azure Storage emulator did not listen within {START_SECONDS} s:\n{log.read_text()}")
+            raise EmulatorError(f"The Azure Storage emulator ended with code {process.returncode}:\n{said()}")
+        return LISTENS.search(said()) is not None
+
+    wait_until(listens, "the emulator's port", said)
+    found = LISTENS.search(said())
+    assert found is not None
+    return int(found[1])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defender_assets_tests.support.emulator import Emulator, EmulatorError, azurite_command, run_emulator
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 
 @pytest.mark.azure
@@ -48,11 +49,11 @@ def test_a_sas_grants_its_permissions_and_no_others(account: Emulator) -> None:
 
 @pytest.mark.azure
 def test_nothing_listens_after_the_end_of_the_emulator() -> None:
-    with run_emulator() as running, socket.create_connection(("127.0.0.1", running.port), timeout=5):
+    with run_emulator() as running, socket.create_connection(("127.0.0.1", running.port), timeout=HANG_SECONDS):
         pass
 
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", running.port), timeout=5)
+        socket.create_connection(("127.0.0.1", running.port), timeout=HANG_SECONDS)
 
 
 def test_a_missing_emulator_is_an_error_that_names_the_fix(tmp_path: Path) -> None:

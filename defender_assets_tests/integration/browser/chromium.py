@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, expect, sync_playwright
+
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 NAMES = ("chromium", "chromium-browser")
 # in a container there is often neither a sandbox, nor a graphics card, nor room in /dev/shm
@@ -17,6 +19,11 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
 
 WIDE, NARROW = 1280, 320
 """Widths of a window in CSS pixels: a desktop, and the narrowest telephone (WCAG 2.2, 1.4.10 Reflow)."""
+
+DEADLINE = 1000 * HANG_SECONDS
+"""Of everything that Playwright waits for, in milliseconds."""
+
+expect.set_options(timeout=DEADLINE)
 
 
 def executable() -> Path:
@@ -30,7 +37,7 @@ def executable() -> Path:
 def run_chromium() -> Iterator[Browser]:
     """A running browser; it ends with the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS, timeout=DEADLINE)
         try:
             yield browser
         finally:
@@ -77,6 +84,7 @@ def opened(
         device_scale_factor=scale,
         service_workers="block",
     )
+    context.set_default_timeout(DEADLINE)
     try:
         yield Watched(context.new_page())
     finally:

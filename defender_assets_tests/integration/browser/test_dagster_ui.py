@@ -19,7 +19,7 @@ from defender_assets.settings import Settings
 from defender_assets_tests.assets.test_specs import EXPECTED
 from defender_assets_tests.integration.browser.chromium import Watched
 from defender_assets_tests.integration.browser.conftest import Keep
-from defender_assets_tests.integration.browser.ui import LOCATION, PATIENCE, watching
+from defender_assets_tests.integration.browser.ui import LOCATION, watching
 from defender_assets_tests.integration.live.processes import Installation, web_server
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML
 from defender_assets_tests.support.small_lake import Held
@@ -91,7 +91,7 @@ def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watc
     page = watched.page
     page.goto(f"{site.address}/asset-groups?expanded={','.join(f'global@global:{group}' for group in GROUPS)}")
     edges = sum(len(upstreams) for *_, upstreams in EXPECTED.values())
-    expect(page.locator(EDGES)).to_have_count(edges, timeout=PATIENCE)
+    expect(page.locator(EDGES)).to_have_count(edges)
 
     shown = boxes(page)
     assert len(shown) == len(GROUPS) + len(EXPECTED)

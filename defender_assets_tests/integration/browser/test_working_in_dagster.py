@@ -22,7 +22,14 @@ from defender_assets.metadata.reports import NO_BLOBS
 from defender_assets.simulator import Scenario, export_directory
 from defender_assets_tests.integration.browser.conftest import Keep
 from defender_assets_tests.integration.browser.ui import LOCATION, launch, see_counts, switch, watching
-from defender_assets_tests.integration.live.processes import Installation, WebServer, daemon, wait_for, web_server
+from defender_assets_tests.integration.live.processes import (
+    QUICKER_DEFINITIONS,
+    Installation,
+    WebServer,
+    daemon,
+    wait_for,
+    web_server,
+)
 from defender_assets_tests.support.days import day_before, keep_clear_of_midnight
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.webhook_receiver import Receiver, receiving
@@ -96,7 +103,7 @@ def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     a failed day again by itself, and of a day in flight nothing is failed.
     """
     folder = tmp_path_factory.mktemp("working")
-    keep_clear_of_midnight(seconds=240)
+    keep_clear_of_midnight(seconds=600)
     days = Days(*map(day_before, (4, 3, 2, 1)))
     write_export(folder / "export", days)
     with receiving() as receiver:
@@ -107,7 +114,7 @@ def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "DEFENDER_SLACK_WEBHOOK": receiver.url,
             "DEFENDER_NOTIFY_RISK": "1",
         }
-        installation = Installation(folder / "home", settings)
+        installation = Installation(folder / "home", settings, definitions=QUICKER_DEFINITIONS)
         installation.prepare()
         with web_server(installation) as server:
             with watching(browser, server.address) as watched:
@@ -127,7 +134,7 @@ def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page:
     launch(page, place.address, place.days.silenced)
     place.lake.open(ALERT_INFO.raw)
     place.in_the_way.touch()
-    # it tries thrice before it fails: meanwhile the tests go on
+    # it tries four times before it fails: meanwhile the tests go on
     launch(page, place.address, place.days.failing)
     see_counts(page, place.address, LEADS.name, materialized=1)
 
@@ -147,8 +154,7 @@ def test_a_red_check_says_what_is_wrong_and_what_to_do(page: Page, place: Place,
 
 
 def test_a_day_that_failed_says_why_and_is_tried_again_by_clicking(page: Page, place: Place, keep: Keep) -> None:
-    # three tries, whose pauses add up to 110 s at the most
-    wait_for(place.server.quiet, 240, "the end of the failing run", place.installation)
+    wait_for(place.server.quiet, "the end of the failing run", place.installation)
     see_counts(page, place.address, ALERT_INFO.raw, failed=1, materialized=1)
     keep(page, "partitions")
     page.goto(f"{place.address}/runs")
@@ -182,7 +188,7 @@ def test_the_team_was_told_of_each_thing_once(place: Place) -> None:
         return sum(json.dumps(title)[1:-1] in json.dumps(message) for message in place.receiver.accepted)
 
     assert len(expected) > 2
-    wait_for(lambda: all(map(mentions, expected)), 90, f"a message of each of {expected}", place.installation)
+    wait_for(lambda: all(map(mentions, expected)), f"a message of each of {expected}", place.installation)
     messages = [json.dumps(message) for message in place.receiver.accepted]
     assert len(messages) == len(set(messages))
     # that a run failed is told unless it has recovered before the sensor looks

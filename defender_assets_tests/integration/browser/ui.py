@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from defender_assets_tests.integration.browser.chromium import Watched, opened
 
-PATIENCE = 90_000  # milliseconds, of a busy machine
 LOCATION = "locations/defender_assets"
 ITS_OWN = (
     "WebSocket connection to",
@@ -26,7 +25,6 @@ def watching(browser: Browser, address: str) -> Iterator[Watched]:
     nothing.
     """
     with opened(browser, width=1440, height=1000) as watched:
-        watched.page.set_default_timeout(PATIENCE)
         yield watched
         elsewhere = [asked for asked in watched.requests if not asked.startswith((address, "data:", "blob:"))]
         assert elsewhere == [], elsewhere
@@ -45,16 +43,16 @@ def launch(page: Page, address: str, chosen: date | str) -> None:
         days.fill(chosen.isoformat())
         days.press("Enter")
     page.get_by_role("button", name="Launch 1 run").click()
-    expect(page.get_by_text("Partition selection")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_text("Partition selection")).to_have_count(0)
 
 
 def switch(page: Page, address: str, sensor: str, *, on: bool) -> None:
     """Switch a sensor on or off."""
     page.goto(f"{address}/{LOCATION}/sensors/{sensor}")
     state = page.get_by_role("checkbox")
-    expect(state).to_be_checked(checked=not on, timeout=PATIENCE)
+    expect(state).to_be_checked(checked=not on)
     page.locator("label", has=state).click()
-    expect(state).to_be_checked(checked=on, timeout=PATIENCE)
+    expect(state).to_be_checked(checked=on)
 
 
 def see_counts(page: Page, address: str, asset: str, **counts: int) -> None:

@@ -5,12 +5,10 @@ Here belongs how they are started, asked and ended. What is written into their e
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,13 +17,24 @@ from pathlib import Path
 from typing import Any
 
 from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.waiting import HANG_SECONDS, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
+
+PRODUCT = "defender_assets.definitions"
+QUICKER_DEFINITIONS = "defender_assets_tests.integration.live.quicker"
+"""Modules for `Installation.definitions`."""
 
 # intervals are the machine's business
 QUICKER = {
     "poll_interval_seconds: 30": "poll_interval_seconds: 2",
-    "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\nretention:",
+    "start_timeout_seconds: 300": f"start_timeout_seconds: {HANG_SECONDS:.0f}",
+    "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\n"
+    f"code_servers: {{local_startup_timeout: {HANG_SECONDS:.0f}}}\nretention:",
+}
+# Dagster's own deadlines for answers of the code server
+PATIENT = {
+    f"DAGSTER_{kind}GRPC_TIMEOUT_SECONDS": f"{HANG_SECONDS:.0f}" for kind in ("", "REPOSITORY_", "SCHEDULE_", "SENSOR_")
 }
 
 
@@ -33,12 +42,12 @@ QUICKER = {
 class Installation:
     """A working directory with `workspace.yaml`, a DAGSTER_HOME with the repository's `dagster.yaml`, and settings.
 
-    A run that is killed holds its day for `max_runtime` seconds.
+    `definitions` is the module that the processes load.
     """
 
     folder: Path
     settings: Mapping[str, str]
-    max_runtime: int = field(default=3600, kw_only=True)
+    definitions: str = field(default=PRODUCT, kw_only=True)
 
     @property
     def home(self) -> Path:
@@ -49,15 +58,17 @@ class Installation:
         """The machine's environment without its settings, and with these."""
         ours = ("AZURE_", "DEFENDER_", "DAGSTER_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        return {**kept, **self.settings, "DAGSTER_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
+        ours_too = {"DAGSTER_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+        return {**kept, **self.settings, **PATIENT, **ours_too}
 
     def prepare(self) -> None:
         """Put the files there, as `make` does."""
         self.home.mkdir(parents=True)
-        shutil.copy(REPOSITORY / "workspace.yaml", self.folder)
+        workspace = (REPOSITORY / "workspace.yaml").read_text()
+        assert workspace.count(PRODUCT) == 1
+        (self.folder / "workspace.yaml").write_text(workspace.replace(PRODUCT, self.definitions))
         configuration = (REPOSITORY / "dagster.yaml").read_text()
-        runtime = {"max_runtime_seconds: 3600": f"max_runtime_seconds: {self.max_runtime}"}
-        for slow, quick in (QUICKER | runtime).items():
+        for slow, quick in QUICKER.items():
             assert configuration.count(slow) == 1, slow
             configuration = configuration.replace(slow, quick)
         (self.home / "dagster.yaml").write_text(configuration)
@@ -100,7 +111,7 @@ class WebServer:
             data=json.dumps({"query": query}).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (this machine)
+        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:  # noqa: S310 (this machine)
             told = json.load(answer)
         assert "errors" not in told, told["errors"]
         data: dict[str, Any] = told["data"]
@@ -127,14 +138,9 @@ class WebServer:
         return all(run["status"] in {"SUCCESS", "FAILURE"} for run in self.runs())
 
 
-def wait_for(
-    event: Callable[[], bool], seconds: float, what: str, installation: Installation, pause: float = 0.5
-) -> None:
+def wait_for(event: Callable[[], bool], what: str, installation: Installation, pause: float = 0.5) -> None:
     """Wait until the event has come; the processes' last words when it has not."""
-    deadline = time.monotonic() + seconds
-    while not event():
-        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s\n{installation.said()}"
-        time.sleep(pause)  # other processes' doings have no event to wait for
+    wait_until(event, what, installation.said, pause)
 
 
 def free_port() -> int:
@@ -154,7 +160,12 @@ def web_server(installation: Installation) -> Iterator[WebServer]:
     )
     try:
         server = WebServer(port)
-        wait_for(server.answers, 90, "the web server's answer", installation)
+
+        def answers() -> bool:
+            assert process.poll() is None, installation.said()
+            return server.answers()
+
+        wait_for(answers, "the web server's answer", installation)
         yield server
     finally:
         # it keeps nothing, and takes its time to say farewell

@@ -22,6 +22,7 @@ from defender_assets_tests.integration.live.processes import (
     wait_for,
 )
 from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.waiting import HANG_SECONDS
 
 DEPLOY = REPOSITORY / "deploy"
 ONE_HOST, SEVERAL_HOSTS = DEPLOY / "one-host", DEPLOY / "several-hosts"
@@ -77,7 +78,7 @@ class Host(Installation):
             configuration = configuration.replace(slow, quick)
         (self.home / "dagster.yaml").write_text(configuration)
         process = self.start("schema", "dagster", "instance", "info")
-        assert process.wait(60) == 0, self.said()
+        assert process.wait(HANG_SECONDS) == 0, self.said()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -126,5 +127,5 @@ def running(host: Host, units: Iterable[Path]) -> Iterator[WebServer]:
             process = host.start_unit(unit)
             started.callback(end, process)
         server = WebServer(int(host.ports[WEB_PORT]))
-        wait_for(server.answers, 120, "the web server's answer", host)
+        wait_for(server.answers, "the web server's answer", host)
         yield server

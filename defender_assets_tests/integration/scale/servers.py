@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 from defender_assets_tests.integration.live.processes import free_port
 from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.waiting import wait_until
 
-START_SECONDS = 60
 DATABASE_USER = "dagster"
 # nothing here outlives the test, so nothing has to reach the disk
 _FORGETFUL = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
@@ -100,15 +99,18 @@ def run_redis() -> Iterator[str]:
 
 
 def _pongs(port: int, password: str) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as line:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as line:
         line.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
         return b"+PONG" in b"".join(iter(lambda: line.recv(100), b""))
     return False
 
 
 def _wait(answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not answers():
-        assert process.poll() is None, log.read_text(errors="replace")
-        assert time.monotonic() < deadline, log.read_text(errors="replace")
-        time.sleep(0.1)  # another process's start has no event to wait for
+    def said() -> str:
+        return log.read_text(errors="replace")
+
+    def running_and_answers() -> bool:
+        assert process.poll() is None, said()
+        return answers()
+
+    wait_until(running_and_answers, "the server's answer", said)

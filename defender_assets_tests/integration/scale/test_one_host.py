@@ -49,12 +49,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_the_units_bring_every_day_to_the_truth(site: Site, tmp_path: Path) -> None:
-    wait_for(lambda: at_the_truth(site.lake, site.export, site.written), 300, "the truth", site.host, 2)
+    wait_for(lambda: at_the_truth(site.lake, site.export, site.written), "the truth", site.host, 2)
     assert_exact(site.lake, site.export, site.written, tmp_path)
 
 
 def test_runs_are_kept_in_postgresql(site: Site) -> None:
-    wait_for(lambda: bool(site.server.runs()), 100, "a run", site.host)
+    wait_for(lambda: bool(site.server.runs()), "a run", site.host)
     assert list(site.host.folder.rglob("*.db")) == []
 
 

@@ -107,17 +107,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 workers[name] = host.start_unit(SEVERAL_HOSTS / "defender-worker.service", name)
                 stack.callback(end, workers[name])
             began = time.monotonic()
-            wait_for(lambda: len(days_done(server)) >= DAYS - LEFT_TO_DO, 1200, "most days", host)
-            wait_for(lambda: bool(running_on(server, workers["one"])), 300, "a run on the first worker", host, 0.1)
+            wait_for(lambda: len(days_done(server)) >= DAYS - LEFT_TO_DO, "most days", host)
+            wait_for(lambda: bool(running_on(server, workers["one"])), "a run on the first worker", host, 0.1)
             processes = {name: processes_of(worker) for name, worker in workers.items()}
             # the whole worker, children included: nobody is left to say that its runs are dead
             end(workers["one"], signal.SIGKILL)
             died = time.monotonic()
             at_the_end = {run for run, status in status_of(server).items() if status == "STARTED"}
             lost = {run for run in at_the_end if process_of(server, run) in processes["one"]}
-            wait_for(lambda: at_the_truth(lake, export, written), 1200, "the truth", host, 2)
+            wait_for(lambda: at_the_truth(lake, export, written), "the truth", host, 2)
             print(f"{died - began:.0f} s to the kill, {time.monotonic() - died:.0f} s from it to the truth")  # noqa: T201 (figures of docs/scale.md)
-            wait_for(lambda: "STARTED" not in status_of(server).values(), 300, "the end of all runs", host)
+            wait_for(lambda: "STARTED" not in status_of(server).values(), "the end of all runs", host)
             began_in = {run: process_of(server, run) for run in status_of(server)}
             taken = {
                 name: {run for run, process in began_in.items() if process in of | processes_of(workers[name])}

@@ -1,0 +1,30 @@
+"""The product's definitions for tests of whole installations, with short intervals and pauses.
+
+A sensor looks every few seconds, and a failed step is tried again at once. The product's own values are tested in
+`assets/test_specs`.
+"""
+
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+
+from defender_assets import assets
+from defender_assets.definitions import build_defs
+from defender_assets.settings import load_settings
+
+SENSOR_SECONDS = 2
+RETRIES = dg.RetryPolicy(max_retries=3, delay=1)
+_sensor = dg.sensor
+
+
+def _quick_sensor(**options: Any) -> Any:
+    return _sensor(**{**options, "minimum_interval_seconds": SENSOR_SECONDS})
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions for the settings of the environment."""
+    retries = [patch.object(module, "RETRIES", RETRIES) for module in (assets.raw, assets.tables, assets.leads)]
+    with patch.object(dg, "sensor", _quick_sensor), retries[0], retries[1], retries[2]:
+        return build_defs(load_settings())
