@@ -34,7 +34,7 @@ DEVICE_INFO = Table(
         text("Vendor", "Maker of the device"),
         text("OSDistribution", "Distribution of the operating system, such as Ubuntu"),
         text("OSVersionInfo", "Name of the operating system's release"),
-        texts("MergedDeviceIds", "AttemptHistory identifiers that were merged into this device"),
+        texts("MergedDeviceIds", "Earlier identifiers that were merged into this device"),
         text("MergedToDeviceId", "Identifier that superseded this one"),
         text("SensorHealthState", "Health of the endpoint sensor: Active, Inactive, ImpairedCommunication, …"),
         flag("IsExcluded", "Whether the device is excluded from vulnerability management"),

@@ -212,7 +212,7 @@ _PLAIN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "Url": ("url", text_of),
     "Urls": ("urls", _urls),
     "NetworkMessageId": ("network_message_id", lower_of),
-    "NotificationKey": ("subject", text_of),
+    "Subject": ("subject", text_of),
     "SenderIP": ("sender_address", text_of),
     "Recipient": ("recipient", text_of),
     "AntispamDirection": ("mail_direction", lower_of),

@@ -116,7 +116,7 @@ def test_without_evidence_every_list_is_empty_and_none_is_null() -> None:
         ),
         (
             evidence(
-                "MailMessage", fields={"NetworkMessageId": "M2", "NotificationKey": "Hi", "SenderIP": "203.0.113.9"}
+                "MailMessage", fields={"NetworkMessageId": "M2", "Subject": "Hi", "SenderIP": "203.0.113.9"}
             ),
             {
                 "mails": [{"network_message_id": "m2", "subject": "Hi"}],
