@@ -100,6 +100,7 @@ lint: $(INSTALLED) ## Check style, types, that dg loads the definitions, and the
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(MAKE) check-definitions
 	@$(MAKE) docs
 
