@@ -96,7 +96,7 @@ bench-full: $(INSTALLED) $(EMULATOR) $(RIVALS) ## Throughput with 1 GB and 10 GB
 	@$(BIN)/python -m benchmarks listing
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style, types, that dg loads the definitions, and the documents with their links
+lint: $(INSTALLED) ## Check style, types, layers, that dg loads the definitions, and the documents with their links
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
