@@ -41,7 +41,8 @@ def test_tests_that_are_named_exist(document: Path) -> None:
     for path, name in re.findall(r"`([a-z_/]+\.py)::(test_\w+)", text):
         assert f"def {name}(" in (TESTS / path).read_text(), f"{path}::{name}"
     for path in re.findall(
-        r"`((?:assets|core|cli|faults|integration|metadata|outputs|sensors|simulator|support)/[a-z_/]*(?:test_\w+\.py)?)`", text
+        r"`((?:assets|core|cli|faults|integration|metadata|outputs|sensors|simulator|support)/[a-z_/]*(?:test_\w+\.py)?)`",
+        text,
     ):
         assert (TESTS / path).exists(), path
 

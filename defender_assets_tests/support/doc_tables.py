@@ -1,11 +1,13 @@
 """The tables in the documents that code tells already: columns out of schemas and lineage, checks out of definitions.
 
-They are in the sections `Columns of NAME` and `Checks`. `python -m defender_assets_tests.support.doc_tables` writes
-them; a test compares the documents with the code.
+They are in the sections `Columns of NAME`, `Checks` and `The folders`. A test compares the documents with the code.
+`python -m defender_assets_tests.support.doc_tables` writes the tables.
 """
 
+import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,12 +18,13 @@ from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 SHOWN_ORIGINS = 6
 
 # as Microsoft calls them: shorter, and what readers know
 _SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}
-_SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks|(The folders))\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def column_table(name: str) -> str:
@@ -48,6 +51,37 @@ def check_table() -> str:
     return "\n".join(["| check | of | blocks | what it says, and what to do |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def folder_table() -> str:
+    """The Markdown table of the package's folders and top-level modules: from the upper layers to the lower ones."""
+    rows = [f"| `{path}` | {_first_paragraph(file)} |" for path, file in _layers("defender_assets")]
+    table = "\n".join(["| folder or module | what belongs in it |", "|---|---|", *rows])
+    # a search for "export" should find the page on the export, not the folder
+    return f"<div data-search-exclude markdown>\n\n{table}\n\n</div>\n"
+
+
+def _layers(container: str) -> list[tuple[str, Path]]:
+    """Each module or folder of a layered package in the order of its layers, the folders below it behind it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = (contract for contract in contracts if contract.get("containers") == [container])
+    names = [name.strip() for layer in contract["layers"] for name in layer.split("|")]
+    names += contract.get("exhaustive_ignores", [])
+    rows: list[tuple[str, Path]] = []
+    for name in names:
+        place = ROOT / container.replace(".", "/") / name
+        if not place.is_dir():
+            rows.append((f"{place.relative_to(ROOT / 'defender_assets')}.py", place.with_suffix(".py")))
+            continue
+        rows.append((f"{place.relative_to(ROOT / 'defender_assets')}/", place / "__init__.py"))
+        if name in {"core", "outputs"}:
+            rows += _layers(f"{container}.{name}")
+    return rows
+
+
+def _first_paragraph(file: Path) -> str:
+    text = ast.get_docstring(ast.parse(file.read_text())) or ""
+    return text.partition("\n\n")[0].replace("\n", " ")
+
+
 def rewritten(text: str) -> str:
     """A document with its tables as the code says; what else a section tells stands before its table."""
     return _SECTION.sub(_section, text).rstrip("\n") + "\n"
@@ -55,8 +89,8 @@ def rewritten(text: str) -> str:
 
 def _section(found: re.Match[str]) -> str:
     heading, *lines = found[0].split("\n")
-    table = column_table(found[1]) if found[1] else check_table()
-    prose = "\n".join(line for line in lines if not line.startswith("|")).strip("\n")
+    table = column_table(found[1]) if found[1] else folder_table() if found[2] else check_table()
+    prose = "\n".join(line for line in lines if not line.startswith(("|", "<div", "</div"))).strip("\n")
     return "\n\n".join(part for part in (heading, prose, table) if part) + "\n"
 
 

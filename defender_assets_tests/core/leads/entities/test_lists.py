@@ -115,9 +115,7 @@ def test_without_evidence_every_list_is_empty_and_none_is_null() -> None:
             {"files": [{"name": "a"}], "hashes": [{"md5": "ab", "file_name": "a"}]},
         ),
         (
-            evidence(
-                "MailMessage", fields={"NetworkMessageId": "M2", "Subject": "Hi", "SenderIP": "203.0.113.9"}
-            ),
+            evidence("MailMessage", fields={"NetworkMessageId": "M2", "Subject": "Hi", "SenderIP": "203.0.113.9"}),
             {
                 "mails": [{"network_message_id": "m2", "subject": "Hi"}],
                 "ip_addresses": [{"address": "203.0.113.9"}],
