@@ -32,13 +32,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick ones first: unmarked, those of the emulator, with live Dagster, the long ones, in the browser.
+    """Run the quick ones first: unmarked, those of the emulator, live installations, the long ones, the brief's pages.
 
-    The browser's come last because Playwright keeps an event loop running in the thread: `asyncio.run`, which Dagster
-    calls, would refuse to start beside it.
+    A live installation takes a minute or more, so none is left for the end, when one process would wait for the other.
     """
-    marks = ("browser", "long", "live", "azure")
-    items.sort(key=lambda item: [item.get_closest_marker(mark) is not None for mark in marks])
+
+    def rank(item: pytest.Item) -> tuple[int, bool]:
+        azure, live, long, browser = (
+            item.get_closest_marker(mark) is not None for mark in ("azure", "live", "long", "browser")
+        )
+        if live and not long:
+            return 2, not azure
+        return 3 if long else 4 if browser else int(azure), azure
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)

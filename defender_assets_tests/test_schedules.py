@@ -39,7 +39,7 @@ def test_it_compacts_days_of_many_files_and_no_day_is_behind_for_it(workshop: Wo
     workshop.sweep()
     for first in (0, 2, 4):
         workshop.put(yesterday(), first)
-        workshop.run(yesterday())
+        workshop.fill(yesterday())
     before = workshop.lake.read(ALERT_INFO.name).collect()
     assert maintain(workshop).success
     assert workshop.lake.open(ALERT_INFO.name).get_add_actions().num_rows == 1
@@ -54,7 +54,7 @@ def test_it_compacts_days_of_many_files_and_no_day_is_behind_for_it(workshop: Wo
 def test_days_that_are_no_longer_kept_leave_and_nobody_asks_for_them(workshop: Workshop) -> None:
     for first, day in ((0, day_before(7)), (2, yesterday())):
         workshop.put(day, first)
-        workshop.run(day)
+        workshop.fill(day)
     short = keeping(workshop, 5)
     assert maintain(short).success
     for table in (ALERT_INFO.raw, ALERT_INFO.name, DEVICE_INFO.name, LEADS.name):
@@ -78,7 +78,7 @@ def test_a_run_by_hand_of_a_day_that_is_no_longer_kept_does_nothing_and_says_so(
 def test_a_day_on_the_border_is_kept(workshop: Workshop) -> None:
     workshop.put(day_before(7))
     border = keeping(workshop, 7)
-    border.run(day_before(7))
+    border.fill(day_before(7))
     assert maintain(border).success
     assert days_held(workshop, ALERT_INFO.raw) == [day_before(7)]
 
@@ -87,7 +87,7 @@ def test_a_table_that_fails_stops_no_other_and_is_named(workshop: Workshop, monk
     workshop = workshop.with_resources(lake=compacted_above(workshop.lake, 1))
     for first in (0, 2):
         workshop.put(yesterday(), first)
-        workshop.run(yesterday())
+        workshop.fill(yesterday())
     opened = Lake.open
 
     def failing(self: Lake, name: str) -> DeltaTable:

@@ -157,7 +157,7 @@ def test_leads_and_stories_tell_their_version_and_show_their_first_rows(workshop
 
 def test_a_second_run_reads_only_what_is_new(workshop: Workshop) -> None:
     workshop.put(yesterday(), 0, 3)
-    workshop.run(yesterday())
+    workshop.fill(yesterday())
     workshop.put(yesterday(), 3, 1)
     result = workshop.run(yesterday())
     assert metadata_of(result, ALERT_INFO.raw)["new_bytes"] == len(records(ALERT_INFO, 3, 1))
@@ -168,8 +168,8 @@ def test_a_second_run_reads_only_what_is_new(workshop: Workshop) -> None:
 
 def test_a_run_that_finds_nothing_new_still_tells_the_day(workshop: Workshop) -> None:
     workshop.put(yesterday(), 0, 3)
-    told = [metadata_of(workshop.run(yesterday()), table.name) for table in TABLES]
-    again = [metadata_of(workshop.run(yesterday()), table.name) for table in TABLES]
+    runs = [workshop.run(yesterday()) for _ in range(2)]
+    told, again = ([metadata_of(run, table.name) for table in TABLES] for run in runs)
 
     of_the_day = ("arrival_lag", "arrival_lag_median_seconds", "arrival_lag_p95_seconds", "newest")
     pictures = ("alerts_by_severity", "alerts_by_entity_type", "devices_by_os")
@@ -194,7 +194,7 @@ def test_the_running_day_is_a_partition(workshop: Workshop) -> None:
 
 
 def test_a_range_run_does_every_day_and_the_same_as_a_run_a_day(workshop: Workshop, tmp_path: Path) -> None:
-    days = [day_before(back) for back in (4, 3, 2)]
+    days = [day_before(back) for back in (3, 2)]
     for number, day in enumerate(days):
         workshop.put(day, number, 2)
     result = workshop.run(tags={RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()})
@@ -213,14 +213,13 @@ def test_a_range_run_does_every_day_and_the_same_as_a_run_a_day(workshop: Worksh
     assert leads.group_by("export_date").agg(pl.col("alert_id").sort()).sort("export_date").rows() == [
         (days[0], ["AlertId-0", "AlertId-1"]),
         (days[1], ["AlertId-2"]),
-        (days[2], ["AlertId-3"]),
     ]
 
 
 @pytest.mark.parametrize("how", ["tag", "configuration"])
 def test_a_full_refresh_reads_again_what_the_account_holds_and_adds_nothing(workshop: Workshop, how: str) -> None:
     workshop.put(yesterday(), 0, 3)
-    workshop.run(yesterday())
+    workshop.fill(yesterday())
     before = alerts(workshop.lake, ALERT_INFO.name, "record_id")
     asked = (
         workshop.run(yesterday(), tags={"full_refresh": "True"})
@@ -239,7 +238,7 @@ def test_a_full_refresh_reads_again_what_the_account_holds_and_adds_nothing(work
 
 def test_a_refresh_of_leads_alone_builds_them_again_at_the_same_version(workshop: Workshop) -> None:
     workshop.put(yesterday())
-    workshop.run(yesterday())
+    workshop.fill(yesterday())
     version = version_of(workshop.lake.open("device_enriched_leads"), "device_enriched_leads", yesterday())
     told = metadata_of(workshop.run(yesterday(), refresh=("device_enriched_leads",)), "device_enriched_leads")
     assert (told["written_by_this_run"], told["built_from_version"]) == (True, version)

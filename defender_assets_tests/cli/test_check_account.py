@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from azure.core.pipeline.transport import HttpTransport
 
 from defender_assets.core.export import AzureExport
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
@@ -150,6 +151,8 @@ def test_two_tenants_are_named(filled: Emulator, run: Run, monkeypatch: pytest.M
 
 
 def test_no_such_account_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+    # between the SDK's tries
+    monkeypatch.setattr(HttpTransport, "sleep", lambda *_: None)
     address = f"http://127.0.0.1:{closed_port}/acme"
     use(monkeypatch, f"AccountName=acme;AccountKey={OTHER_KEY};BlobEndpoint={address}")
 

@@ -24,6 +24,7 @@ from defender_assets_tests.support.exports import local_lake
 # a calm run of both days says this many words at most; a kill comes up to so many seconds behind one of them
 WORDS, SECONDS = 44, 0.04
 ONE_REFRESH_IN = 4
+PAIRS_TO_A_REFRESH = 2
 # a line of the kind `long` is only long where sizes are small
 ORDINARY = tuple(kind for kind in KINDS if kind != "long")
 
@@ -110,7 +111,7 @@ def two_at_once(storm: Storm, count: int) -> None:
         for number in range(count):
             storm.grow()
             for worker in workers:
-                worker.tell("run" if (number + 1) % ONE_REFRESH_IN else "refresh", *DAYS)
+                worker.tell("run" if (number + 1) % PAIRS_TO_A_REFRESH else "refresh", *DAYS)
             for worker in workers:
                 worker.wait_for(DONE)
     finally:

@@ -63,9 +63,9 @@ class Proxy:
 
     emulator: Emulator
 
-    def meet(self, fault: HttpFault) -> None:
+    def meet(self, fault: HttpFault | None) -> None:
         """Let requests meet this fault from now on, and no other."""
-        self._ask("PUT", json.dumps(asdict(fault)).encode())
+        self._ask("PUT", json.dumps(asdict(fault) if fault else None).encode())
 
     def met(self) -> int:
         """How many requests have met the fault."""
@@ -137,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _control(self, body: bytes) -> None:
         if body:
-            type(self).fault = HttpFault(**json.loads(body))
+            told = json.loads(body)
+            type(self).fault = HttpFault(**told) if told else None
         self._answer(200, {}, json.dumps(asdict(self.fault) if self.fault else {}).encode())
 
     def _fault(self) -> HttpFault | None:

@@ -25,7 +25,7 @@ def test_runs_killed_at_random_moments_in_azure_end_with_the_truth(tmp_path: Pat
 
 @pytest.mark.live
 def test_two_runs_at_once_end_with_the_truth(tmp_path: Path) -> None:
-    two_at_once(Storm.in_directory(tmp_path, SEED), 4)
+    two_at_once(Storm.in_directory(tmp_path, SEED), 2)
 
 
 @pytest.mark.live

@@ -48,8 +48,8 @@ def test_the_sweep_names_older_days_and_the_next_tick_asks_for_them(workshop: Wo
     assert days_of_last_sweep(workshop.instance) == SweepFound(True, (old(), yesterday()), 0)
     requests = workshop.tick().requests
     assert [request.partition_key for request in requests] == [old().isoformat(), yesterday().isoformat()]
-    for request in requests:
-        assert workshop.follow(request).success
+    assert workshop.follow(requests[0]).success
+    workshop.fill(yesterday())
     assert workshop.tick().days == []
     workshop.sweep()
     assert days_of_last_sweep(workshop.instance) == SweepFound(ran=True)
@@ -58,7 +58,7 @@ def test_the_sweep_names_older_days_and_the_next_tick_asks_for_them(workshop: Wo
 def test_an_old_day_that_grows_again_is_named_by_the_next_sweep(workshop: Workshop) -> None:
     workshop.put(old())
     workshop.sweep()
-    workshop.run(old())
+    workshop.fill(old())
     workshop.sweep()
     workshop.put(old(), 4, 1, (ALERT_INFO,))
     assert workshop.tick().days == []
@@ -133,7 +133,7 @@ def test_nothing_is_said_of_days_before_the_first_blob(workshop: Workshop) -> No
 
 def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Workshop) -> None:
     workshop.put(start())
-    workshop.run(start())
+    workshop.fill(start())
     workshop.sweep()
     assert old().isoformat() in green(workshop, ALERT_INFO.raw)
     workshop.put(old())
@@ -149,7 +149,7 @@ def test_an_empty_day_whose_blobs_come_late_is_run_like_any_other(workshop: Work
 def test_a_day_whose_blobs_the_account_no_longer_holds_is_not_empty(workshop: Workshop) -> None:
     for day in (start(), old()):
         workshop.put(day)
-    workshop.run(old())
+    workshop.fill(old())
     for folder in workshop.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
         shutil.rmtree(folder)
     with dg.DagsterInstance.ephemeral() as new:

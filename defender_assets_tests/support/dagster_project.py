@@ -14,6 +14,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
+from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import Folder, blob_path, records
 
@@ -69,6 +70,10 @@ class Workshop:
         """Append numbered records to a blob of the day, in all tables or some."""
         for table in tables:
             self.folder.append(table, blob_path(day=day), records(table, first, count))
+
+    def fill(self, day: date) -> None:
+        """Bring a day into the lake without Dagster, where a test is about what comes after."""
+        run_day(self.lake, self.export, day)
 
     def run(
         self, day: date | None = None, *, tags: Mapping[str, str] | None = None, refresh: tuple[str, ...] = ()

@@ -1,4 +1,8 @@
-"""The one browser of the test session. Its tests run last: see `pytest_collection_modifyitems` one folder up."""
+"""A browser for each file of tests.
+
+It ends with the file: Playwright keeps an event loop running in the thread, and `asyncio.run`, which Dagster calls in
+other tests, would refuse to start beside it.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ Keep = Callable[[Page, str], None]
 """Called with a page and a picture's name."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A running Chromium."""
     with run_chromium() as running:

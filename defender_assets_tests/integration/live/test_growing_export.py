@@ -109,8 +109,13 @@ def at_the_truth(site: Site) -> bool:
     return sum(day.missing_bytes for day in behind) == site.truth.pending() and not any(day.stale for day in behind)
 
 
+def wait_for_the_truth(site: Site) -> None:
+    # each look lists the account
+    wait_for(lambda: site.server.quiet() and at_the_truth(site), "the truth", site.installation, 2)
+
+
 def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
-    wait_for(lambda: at_the_truth(site), "the truth", site.installation)
+    wait_for_the_truth(site)
 
     held: dict[tuple[str, str, date], int] = {}
     for table in TABLES:
@@ -126,7 +131,7 @@ def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
 
 
 def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path) -> None:
-    wait_for(lambda: at_the_truth(site), "the truth", site.installation)
+    wait_for_the_truth(site)
     quiet = Lake(str(tmp_path / "quiet"), site.lake.tables)
     for day in site.days:
         run_day(quiet, site.export, day)
@@ -151,7 +156,7 @@ def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path
 
 
 def test_no_run_failed_but_the_one_that_was_killed(site: Site) -> None:
-    wait_for(lambda: at_the_truth(site), "the truth", site.installation)
+    wait_for_the_truth(site)
     wait_for(site.server.quiet, "the end of all runs", site.installation)
     runs = site.server.runs()
     failed = [(run["jobName"], run["tags"].get("dagster/partition")) for run in runs if run["status"] == "FAILURE"]
