@@ -48,7 +48,7 @@ def mail_message(scene: Scene, event: int) -> Columns:
         Sender=mail.sender,
         P1Sender=mail.sender,
         SenderIP=mail.sender_ip,
-        NotificationKey=mail.subject,
+        Subject=mail.subject,
         Urls=[_link(scene)],
         ReceivedDate=stamp(event - 30 * MINUTE, 0),
         NetworkMessageId=mail.message_id,
