@@ -1,7 +1,7 @@
-"""Simulated tenants that write Microsoft Defender's export as Microsoft does, faults included, and the truth about it.
+"""Simulated tenants: Microsoft Defender's export as Microsoft writes it, with its faults, and the ground truth.
 
-Everything is a function of the `Scenario`. This package shares no code with the reader: it is an independent witness of
-the format. The command that runs it is in `defender_assets.cli`.
+Everything is a function of the `Scenario`. This package shares no code with the reader, so that it tests the reader's
+knowledge of the format independently.
 """
 
 from defender_assets.simulator.export import causes_of, simulate

@@ -1,7 +1,4 @@
-"""The detections that the simulated products know, as a table.
-
-What a detection says and which entities it names belongs here; who is hit, and when, does not.
-"""
+"""The detections of the simulated products, as a table."""
 
 from typing import NamedTuple
 
@@ -19,39 +16,39 @@ from defender_assets.simulator.products import (
 
 
 class Detection(NamedTuple):
-    """One detection: the columns it fills in AlertInfo, and the entities that it names as evidence."""
+    """One detection: its columns of AlertInfo, and the entities that it reports as evidence."""
 
     product: str
     title: str
     category: str
     severity: str
     techniques: tuple[str, ...]
-    """As Microsoft spells them: `Name (T1059.001)`."""
+    """As Microsoft writes them: `Name (T1059.001)`."""
     shapes: tuple[str, ...]
-    """Of `evidence.SHAPES`, most telling first."""
+    """Keys of `evidence.SHAPES`, the most specific first."""
     stage: str
-    """The step of a campaign that it can be; "" for none."""
+    """The stage of a campaign that it can represent; "" for none."""
     source: str
     """DetectionSource."""
     windows: bool
-    """Whether it is about Windows alone."""
+    """Whether it only happens on Windows."""
 
 
 def _endpoint(
     title: str, category: str, severity: str, techniques: str, shapes: str, stage: str, source: str, system: str
 ) -> Detection:
-    named, windows = _listed(techniques), system == "Windows"
-    return Detection(ENDPOINT, title, category, severity, named, tuple(shapes.split()), stage, source, windows)
+    names, windows = _split_techniques(techniques), system == "Windows"
+    return Detection(ENDPOINT, title, category, severity, names, tuple(shapes.split()), stage, source, windows)
 
 
 def _other(
     product: str, title: str, category: str, severity: str, techniques: str, shapes: str, stage: str, source: str = ""
 ) -> Detection:
-    named, source = _listed(techniques), source or SERVICE_SOURCES[product]
-    return Detection(product, title, category, severity, named, tuple(shapes.split()), stage, source, windows=False)
+    names, source = _split_techniques(techniques), source or SERVICE_SOURCES[product]
+    return Detection(product, title, category, severity, names, tuple(shapes.split()), stage, source, windows=False)
 
 
-def _listed(techniques: str) -> tuple[str, ...]:
+def _split_techniques(techniques: str) -> tuple[str, ...]:
     return tuple(techniques.split("; ")) if techniques else ()
 
 
@@ -128,8 +125,7 @@ _OTHER_TABLE = (
      "Remote Services (T1021)", "Machine User Process", ""),
     (XDR, "Suspicious sign-in followed by an inbox rule", "SuspiciousActivity", "Medium",
      "", "User Mailbox EgressIp", "", "Microsoft 365 Defender"),
-    (DLP, "Policy matched for a document sent outside", "Exfiltration", "Low",
-     "", "User MailMessage File", ""),
+    (DLP, "Policy matched for a document sent outside", "Exfiltration", "Low", "", "User MailMessage File", ""),
     (CLOUD, "Suspicious management operation on a virtual machine", "Execution", "Medium",
      "Cloud Administration Command (T1651)", "AzureResource EntraUser EgressIp", ""),
 )
@@ -137,7 +133,7 @@ _OTHER_TABLE = (
 
 DETECTIONS = (*(_endpoint(*row) for row in _ENDPOINT_TABLE), *(_other(*row) for row in _OTHER_TABLE))
 
-# What an attacker may put into a title.
+# Titles with text that an attacker controls.
 HOSTILE_TITLES = (
     'Process "invoice.exe" said "it\'s fine", then \\ left',
     "<script>alert('title')</script> in a file name",
@@ -150,10 +146,10 @@ HOSTILE_TITLES = (
 
 
 def of_product(product: str, *, windows: bool) -> tuple[Detection, ...]:
-    """The detections of a product that can happen on Windows, or off it."""
+    """The detections of a product that can happen on Windows, or on other systems."""
     return tuple(each for each in DETECTIONS if each.product == product and (windows or not each.windows))
 
 
 def of_stage(stage: str) -> tuple[Detection, ...]:
-    """The detections that can be this step of a campaign."""
+    """The detections that can represent this stage of a campaign."""
     return tuple(each for each in DETECTIONS if each.stage == stage)

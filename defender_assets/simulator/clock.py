@@ -1,7 +1,4 @@
-"""Instants as whole 100-nanosecond ticks since 1970 (UTC), and how Microsoft spells them.
-
-What a clock reads belongs here; when something happens in a tenant does not.
-"""
+"""Instants as whole 100-nanosecond ticks since 1970 (UTC), and how Microsoft writes them."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -16,12 +13,12 @@ _EPOCH_IN_DOTNET_TICKS = 621_355_968_000_000_000
 
 
 def first_tick(day: date) -> int:
-    """Ticks at midnight (UTC) that begins `day`."""
+    """Ticks at midnight (UTC) at the start of `day`."""
     return (day - _EPOCH.date()).days * DAY
 
 
 def moment(ticks: int) -> datetime:
-    """The instant as an aware datetime; the last of the seven digits is cut off."""
+    """The instant as an aware datetime, truncated to microseconds."""
     return _EPOCH + timedelta(microseconds=ticks // 10)
 
 
@@ -37,9 +34,9 @@ def _day_text(day: int) -> str:
 
 def stamp(ticks: int, digits: int = 7) -> str:
     """ISO 8601 with `digits` (0 to 7) fractional digits and a `Z`: `2026-01-02T03:04:05.1234567Z`."""
-    day, rest = divmod(ticks, DAY)
-    seconds, fraction = divmod(rest, SECOND)
+    seconds, fraction = divmod(ticks, SECOND)
     minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
     text = f"{_day_text(day)}T{hour:02}:{minute:02}:{second:02}"
     return f"{text}.{f'{fraction:07}'[:digits]}Z" if digits else f"{text}Z"

@@ -1,7 +1,4 @@
-"""How a record is spelt in the export: containers, blob paths, the envelope, and the columns of the wide tables.
-
-Microsoft's layout belongs here (no fact of it is taken from the reader, whose witness this package is); values do not.
-"""
+"""Microsoft's format of the export: containers, blob paths, the envelope, and the columns of the wide tables."""
 
 from typing import Any, NamedTuple
 
@@ -17,11 +14,12 @@ TABLES = (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)
 END_OF_LINE = b"\r\n"
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names(text: str) -> tuple[str, ...]:
+    """Split a text of names at white space."""
     return tuple(text.split())
 
 
-ALERT_EVIDENCE_COLUMNS = _names(
+ALERT_EVIDENCE_COLUMNS = names(
     "Timestamp AlertId Title Categories AttackTechniques ServiceSource DetectionSource EntityType EvidenceRole "
     "EvidenceDirection FileName FolderPath SHA1 SHA256 FileSize ThreatFamily RemoteIP RemoteUrl AccountName "
     "AccountDomain AccountSid AccountObjectId AccountUpn DeviceId DeviceName LocalIP NetworkMessageId "
@@ -30,7 +28,7 @@ ALERT_EVIDENCE_COLUMNS = _names(
     "SubscriptionId MachineGroup"
 )
 
-DEVICE_INFO_COLUMNS = _names(
+DEVICE_INFO_COLUMNS = names(
     "Timestamp ReportId LoggedOnUsers DeviceId DeviceName ClientVersion PublicIP OSArchitecture OSPlatform "
     "OSBuild IsAzureADJoined JoinType AadDeviceId RegistryDeviceTag OSVersion MachineGroup OnboardingStatus "
     "AdditionalFields DeviceCategory DeviceType DeviceSubtype Model Vendor OSDistribution OSVersionInfo "
@@ -40,41 +38,32 @@ DEVICE_INFO_COLUMNS = _names(
     "OsBuildRevision MitigationStatus"
 )
 
-# Columns that came to the wire last: older cells of the service leave them out.
+# The columns that Microsoft added last: older cells of the service omit them.
 NEWEST_EVIDENCE_COLUMNS = ("CloudResource", "CloudPlatform", "ResourceType", "ResourceID", "SubscriptionId")
 
-# An unfilled column is null in most and "" in these.
-_EMPTY_TEXT = {
-    "AttackTechniques",
-    "ThreatFamily",
-    "EmailSubject",
-    "RegistryValueData",
-    "Application",
-    "EvidenceDirection",
-}
+# An empty value is "" in these columns and null in the others.
+_EMPTY_TEXT = names("AttackTechniques ThreatFamily EmailSubject RegistryValueData Application EvidenceDirection")
 EMPTY_EVIDENCE: dict[str, Any] = {name: "" if name in _EMPTY_TEXT else None for name in ALERT_EVIDENCE_COLUMNS}
 
 _encoder = msgspec.json.Encoder()
 
 
 class Record(NamedTuple):
-    """One row on its way: when it is written, when the service had it, and its columns as JSON."""
+    """One row to export: the ticks at which it is written and at which the service received it, and its JSON."""
 
     exported: int
-    """Ticks."""
     received: int
-    """Ticks."""
     table: str
     properties: bytes
 
 
 def json_bytes(value: Any) -> bytes:
-    """Compact JSON in UTF-8, keys in the order given."""
+    """Compact JSON in UTF-8, keys in their given order."""
     return _encoder.encode(value)
 
 
 def json_text(value: Any) -> str:
-    """JSON that goes into a text column, as the export has lists and objects."""
+    """JSON for a text column: the export stores lists and objects as text."""
     return _encoder.encode(value).decode()
 
 
@@ -84,14 +73,13 @@ def container(table: str) -> str:
 
 
 def blob_path(tenant_id: str, hour: int) -> str:
-    """The blob of an hour of arrival (ticks of its start); `m=` appears twice, once the month and once the minute."""
+    """The blob of an hour of arrival (ticks of its start). `m=` appears twice: for the month and for the minute."""
     return f"tenantId={tenant_id}/{moment(hour):y=%Y/m=%m/d=%d/h=%H}/m=00/PT1H.json"
 
 
 def line(record: Record, tenant_id: str) -> bytes:
-    """The record in its envelope, with its line end. The order of keys varies, as it does in the service."""
-    exported = stamp(record.exported).encode()
-    received = stamp(record.received).encode()
+    """The record in its envelope, with its line end. The order of keys varies, as in the real export."""
+    exported, received = stamp(record.exported).encode(), stamp(record.received).encode()
     tenant, table, properties = tenant_id.encode(), record.table.encode(), record.properties
     match record.exported % 10:
         case 0 | 1:

@@ -1,8 +1,9 @@
-"""What an export holds, told by the one who wrote it: counts for each table, tenant and day, and the campaigns.
+"""The ground truth of an export: counts for each table, tenant and day, and the campaigns.
 
-The counts come from the appends themselves, so they hold for whatever `until` let through. Nothing here writes blobs.
+The counts come from the appends themselves, so they are correct for any `until`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -19,7 +20,7 @@ from defender_assets.simulator.scenario import Append, Scenario
 FILE_NAME = "ground_truth.json"
 
 _TABLE_OF = {container(table): table for table in TABLES}
-# No append comes later than this after the day of its blob.
+# No append arrives later than this after the day of its blob.
 _DAYS_UNTIL_COMPLETE = 3
 
 
@@ -53,10 +54,9 @@ class _Total:
 
 
 class GroundTruth:
-    """Watches the appends of a scenario go by and counts; memory follows the distinct records of about three days."""
+    """Counts the appends of a scenario; memory grows with the distinct records of about three days."""
 
     def __init__(self, scenario: Scenario) -> None:
-        """Begin with nothing observed."""
         self._scenario = scenario
         self._campaigns = campaigns_of(scenario)
         self._totals: dict[tuple[str, str, str], _Total] = {}
@@ -64,21 +64,18 @@ class GroundTruth:
         self._alerts: dict[str, set[str]] = {}
 
     def watch(self, appends: Iterable[Append]) -> Iterator[Append]:
-        """The same appends, each observed once its consumer asks for the next."""
+        """The same appends; each is counted when the consumer asks for the next one."""
         for append in appends:
             yield append
             self.observe(append)
 
     def observe(self, append: Append) -> None:
-        """Count one append. Those to one blob must come in the order of its bytes."""
-        table = _TABLE_OF[append.container]
+        """Count one append. The appends to one blob must come in byte order."""
         path = f"{append.container}/{append.blob}"
-        tenant_part, year, month, day, *_ = append.blob.split("/")
-        tenant_id = tenant_part.removeprefix("tenantId=")
-        arrival = f"{year[2:]}-{month[2:]}-{day[2:]}"
-        if (table, tenant_id, arrival) not in self._totals:
+        key = table, tenant_id, _ = _key_of(path)
+        if key not in self._totals:
             self._forget(append.at.date() - timedelta(days=_DAYS_UNTIL_COMPLETE))
-        total = self._totals.setdefault((table, tenant_id, arrival), _Total())
+        total = self._totals.setdefault(key, _Total())
         if path not in self._tails:
             self._tails[path] = b""
             total.blobs += 1
@@ -120,32 +117,29 @@ class GroundTruth:
     def as_dict(self) -> dict[str, Any]:
         """Everything observed so far, ready for JSON.
 
-        `totals`: one entry for each table, tenant_id and day (of arrival) with blobs, appends, bytes, lines (those that
-        ended), blank, bad, records (= lines - blank - bad), duplicates and distinct (= records - duplicates; records
-        are the same when their `properties` have the same bytes), and pending (bytes after the last line end).
-        `alerts`: how many AlertIds each tenant has. `campaigns`: see `_told`.
+        `totals`: one entry for each table, tenant_id and day of arrival, with blobs, appends, bytes, lines (with a line
+        end), blank, bad, records (= lines - blank - bad), duplicates (the bytes of `properties` came before), distinct
+        (= records - duplicates), and pending (bytes after the last line end).
+        `alerts`: the number of AlertIds of each tenant. `campaigns`: see `_arrived_part`.
         """
-        pending: dict[tuple[str, str, str], int] = {}
+        pending = Counter[tuple[str, str, str]]()
         for path, tail in self._tails.items():
-            held_in, tenant_part, year, month, day, *_ = path.split("/")
-            tenant_id = tenant_part.removeprefix("tenantId=")
-            key = _TABLE_OF[held_in], tenant_id, f"{year[2:]}-{month[2:]}-{day[2:]}"
-            pending[key] = pending.get(key, 0) + len(tail)
+            pending[_key_of(path)] += len(tail)
         totals = []
         for key, total in sorted(self._totals.items()):
             counts = {name: getattr(total, name) for name in _Total.__slots__ if name != "seen"}
             names = dict(zip(("table", "tenant_id", "day"), key, strict=True))
             totals.append(names | counts | {"distinct": total.records - total.duplicates, "pending": pending[key]})
-        told = (_told(campaign, self._alerts.get(campaign.tenant_id, set())) for campaign in self._campaigns)
+        arrived = (_arrived_part(each, self._alerts.get(each.tenant_id, set())) for each in self._campaigns)
         return {
             "scenario": msgspec.to_builtins(asdict(self._scenario)),
             "totals": totals,
             "alerts": {tenant_id: len(alert_ids) for tenant_id, alert_ids in sorted(self._alerts.items())},
-            "campaigns": [campaign for campaign in told if campaign["alert_ids"]],
+            "campaigns": [campaign for campaign in arrived if campaign["alert_ids"]],
         }
 
     def write(self, path: Path) -> None:
-        """Write `as_dict` as JSON, unless the file holds just that."""
+        """Write `as_dict` as JSON, unless the file already has the same content."""
         text = msgspec.json.format(msgspec.json.encode(self.as_dict()))
         if not path.exists() or path.read_bytes() != text:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,21 +147,27 @@ class GroundTruth:
 
 
 def ground_truth(scenario: Scenario) -> dict[str, Any]:
-    """The ground truth of a scenario, without writing it anywhere."""
+    """The ground truth of a scenario."""
     observed = GroundTruth(scenario)
     for append in simulate(scenario):
         observed.observe(append)
     return observed.as_dict()
 
 
-def _told(campaign: Campaign, arrived: set[str]) -> dict[str, Any]:
-    """The part of a campaign that has arrived: its alerts in the order of their events, and what two or more share."""
+def _key_of(path: str) -> tuple[str, str, str]:
+    """Table, tenant_id and day of a blob."""
+    name, tenant, year, month, day, *_ = path.split("/")
+    return _TABLE_OF[name], tenant.removeprefix("tenantId="), f"{year[2:]}-{month[2:]}-{day[2:]}"
+
+
+def _arrived_part(campaign: Campaign, arrived: set[str]) -> dict[str, Any]:
+    """The part of a campaign that has arrived: its alerts in order of their events, and what two or more share."""
     alerts = [alert for alert in campaign.alerts if alert.alert_id in arrived]
     ties = []
     for (kind, value), alert_ids in campaign.ties().items():
-        tied = [alert_id for alert_id in alert_ids if alert_id in arrived]
-        if len(tied) > 1:
-            ties.append({"kind": kind, "value": value, "alert_ids": tied})
+        shared_by = [alert_id for alert_id in alert_ids if alert_id in arrived]
+        if len(shared_by) > 1:
+            ties.append({"kind": kind, "value": value, "alert_ids": shared_by})
     return {
         "campaign_id": campaign.campaign_id,
         "tenant_id": campaign.tenant_id,

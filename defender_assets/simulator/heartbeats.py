@@ -1,48 +1,32 @@
-"""DeviceInfo: what the devices of a tenant report in one hour.
+"""DeviceInfo: the rows that the devices of a tenant report in one hour.
 
-A row is assembled from bytes that are encoded once for each state of a device, since nearly all of an export are these
-rows. Delivery and its faults do not belong here.
+Nearly all rows of an export are heartbeats, so the state of a device is encoded once and reused until it changes.
 """
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, SECOND, stamp
-from defender_assets.simulator.format import DEVICE_INFO, DEVICE_INFO_COLUMNS, Record, json_bytes, json_text
+from defender_assets.simulator.format import DEVICE_INFO, DEVICE_INFO_COLUMNS, Record, json_bytes, json_text, names
 from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.tenants import Device, Tenant, User
 
-# A partial heartbeat leaves these null.
-_FULL_ROW_ONLY = (
-    "OSArchitecture",
-    "OSPlatform",
-    "OSBuild",
-    "OSVersion",
-    "OSDistribution",
-    "OSVersionInfo",
-    "OsBuildRevision",
-    "IsAzureADJoined",
-    "JoinType",
-    "AadDeviceId",
-    "Model",
-    "Vendor",
-    "DeviceType",
-    "DeviceSubtype",
-    "HardwareUuid",
-    "ExposureLevel",
-    "AssetValue",
-    "DeviceManualTags",
-    "DeviceDynamicTags",
+# These columns are null in a partial heartbeat.
+_FULL_ROW_ONLY = names(
+    "OSArchitecture OSPlatform OSBuild OSVersion OSDistribution OSVersionInfo OsBuildRevision IsAzureADJoined JoinType "
+    "AadDeviceId Model Vendor DeviceType DeviceSubtype HardwareUuid ExposureLevel AssetValue DeviceManualTags "
+    "DeviceDynamicTags"
 )
+_EMPTY_TEXT = names("AdditionalFields MergedDeviceIds MergedToDeviceId ExclusionReason HostDeviceId MitigationStatus")
 _WORKING_HOURS = range(7, 19)
 _EXPOSURE_FALLS_TO = {"High": "Medium", "Medium": "Low", "Low": "Low", "None": "None"}
 _NOBODY = b'"[]"'
-# Above 2^53: a reader that goes through floating point loses the last digits.
+# Above 2^53: a reader that converts to floating point loses the last digits.
 _LEAST_REPORT = (1 << 53) + 1
 
 
 class _State(NamedTuple):
-    """The columns of a device that stay from one change to the next, encoded, without the opening brace."""
+    """The columns of a device that stay the same until its next change, as JSON without the opening brace."""
 
     version: int
     identity: str
@@ -51,22 +35,21 @@ class _State(NamedTuple):
 
 
 class Heartbeats:
-    """The DeviceInfo rows of one tenant, hour by hour. Keeps each device's last encoded state, about 3 KB."""
+    """The DeviceInfo rows of one tenant, hour by hour. Keeps the last encoded state of each device, about 3 KB."""
 
     def __init__(self, scenario: Scenario, tenant: Tenant) -> None:
-        """No rows are made before `hour` is asked."""
         self._seed = scenario.seed
         self._period = scenario.heartbeat_minutes * MINUTE
         self._tenant = tenant
         self._states: list[_State | None] = [None] * len(tenant.devices)
-        self._who = {device.number: _logged_on(device.user) for device in tenant.devices}
+        self._logged_on = {device.number: _encode_user(device.user) for device in tenant.devices}
 
     def hour(self, start: int) -> Iterator[Record]:
         """The rows of the hour that begins at tick `start`; each is exported 2 to 5 minutes after its event."""
-        chance = seeded_rng(self._seed, "heartbeats", self._tenant.index, start // HOUR)
+        rng = seeded_rng(self._seed, "heartbeats", self._tenant.index, start // HOUR)
         midnight = start - start % DAY
         opens, closes = start - midnight, start - midnight + HOUR
-        period, random = self._period, chance.random
+        period, random = self._period, rng.random
         for device in self._tenant.devices:
             beat = max(0, -(-(opens - device.phase) // period))
             planned = device.phase + beat * period
@@ -92,7 +75,7 @@ class Heartbeats:
         state = self._states[device.number]
         if state is None or state.version != version or state.identity != identity:
             state = self._states[device.number] = _encode(device, version, identity)
-        # From the calendar alone: a change before the scenario's first hour has left no state to compare with.
+        # From the dates, not from the last state: a change before the first hour of the scenario left no state.
         fresh = beat == 0 or _version(device, event - self._period) != version
         body = state.full if fresh or not device.partial else state.partial
         return _assemble(device, event, self._users(device, event), body)
@@ -109,7 +92,7 @@ class Heartbeats:
             return _NOBODY
         if (device.number * 7 + day * 13 + hour) % 29 == 0 and device.system.device_type == "Server":
             return b'""'
-        return self._who[device.number]
+        return self._logged_on[device.number]
 
 
 def _assemble(device: Device, event: int, users: bytes, body: bytes) -> bytes:
@@ -118,11 +101,11 @@ def _assemble(device: Device, event: int, users: bytes, body: bytes) -> bytes:
 
 
 def _version(device: Device, event: int) -> int:
-    """How many updates the device has had: one a week, at noon of its patch day."""
+    """The number of updates of the device: one a week, at noon of its patch day."""
     return (event - device.patch_day * DAY - DAY // 2) // (7 * DAY)
 
 
-def _logged_on(user: User) -> bytes:
+def _encode_user(user: User) -> bytes:
     return json_bytes(json_text([{"UserName": user.name, "DomainName": user.domain.upper(), "Sid": user.sid}]))
 
 
@@ -135,12 +118,12 @@ def _encode(device: Device, version: int, identity: str) -> _State:
 
 
 def _columns(device: Device, version: int, identity: str) -> dict[str, Any]:
-    """The columns in wire order, but for the three that change with every row."""
+    """The columns in the order of the export, without the three that change with every row."""
     system = device.system
     windows = system.family == "Windows"
     joined = windows and system.device_type == "Workstation"
     odd = version % 2
-    filled = {
+    filled: dict[str, Any] = dict.fromkeys(_EMPTY_TEXT, "") | {
         "DeviceId": device.old_id if identity == "old" else device.device_id,
         "DeviceName": device.name,
         "ClientVersion": f"10.8760.{system.build or 1}.{1000 + version % 50}",
@@ -155,7 +138,6 @@ def _columns(device: Device, version: int, identity: str) -> dict[str, Any]:
         "OSVersion": system.version,
         "MachineGroup": "Servers" if system.device_type == "Server" else "Workstations",
         "OnboardingStatus": "Onboarded",
-        "AdditionalFields": "",
         "DeviceCategory": "Endpoint",
         "DeviceType": system.device_type,
         "DeviceSubtype": system.device_type,
@@ -163,25 +145,20 @@ def _columns(device: Device, version: int, identity: str) -> dict[str, Any]:
         "Vendor": system.vendor,
         "OSDistribution": system.distribution,
         "OSVersionInfo": system.version_info,
-        "MergedDeviceIds": "",
-        "MergedToDeviceId": "",
         "SensorHealthState": "Inactive" if identity == "silent" else "Active",
         "IsExcluded": False,
-        "ExclusionReason": "",
         "ExposureLevel": _EXPOSURE_FALLS_TO[device.exposure] if odd else device.exposure,
         "AssetValue": device.asset_value,
         "IsInternetFacing": device.internet_facing,
         "DeviceManualTags": json_text(device.tags) if device.tags else "",
         "DeviceDynamicTags": json_text([f"patched-{odd}"]),
         "ConnectivityType": "Streamlined",
-        "HostDeviceId": "",
         "HardwareUuid": device.hardware_uuid,
         "CloudPlatforms": '["Azure"]' if device.model == "Virtual Machine" else "",
         "IsTransient": False,
         "OsBuildRevision": str(2000 + version % 100) if windows else "",
-        "MitigationStatus": "",
     }
     if device.old_id and identity == "own" and device.number % 4:
-        # Its filled form was never seen: write both forms that a reader should take.
+        # No real filled value was ever seen: write both forms that a reader should accept.
         filled["MergedDeviceIds"] = json_text([device.old_id]) if device.number % 4 > 1 else f"{device.old_id},"
     return {name: filled.get(name) for name in DEVICE_INFO_COLUMNS[3:]}

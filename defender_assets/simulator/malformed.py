@@ -1,7 +1,4 @@
-"""Lines that are no records: what a reader has to put aside.
-
-Records that come twice, late or in pieces are whole, and belong to `delivery`.
-"""
+"""Malformed lines, which a reader has to quarantine. Late, repeated and split records are in `delivery`."""
 
 from collections.abc import Iterator
 from random import Random
@@ -20,23 +17,23 @@ def malformed_lines(scenario: Scenario, tenant: Tenant, day: int) -> Iterator[tu
     """(ticks of export, table, line) of the malformed lines of the day that begins at tick `day`."""
     number = (day - first_tick(scenario.start)) // DAY
     for shift, table in enumerate(TABLES):
-        chance = seeded_rng(scenario.seed, "malformed", tenant.index, number, table)
-        for place in range(scenario.bad_lines):
-            kind = KINDS[(number * scenario.bad_lines + place + shift + tenant.index) % len(KINDS)]
-            exported = day + chance.randrange(DAY - HOUR)
-            yield exported, table, _line(chance, tenant, kind, table, exported)
+        rng = seeded_rng(scenario.seed, "malformed", tenant.index, number, table)
+        for position in range(scenario.bad_lines):
+            kind = KINDS[(number * scenario.bad_lines + position + shift + tenant.index) % len(KINDS)]
+            exported = day + rng.randrange(DAY - HOUR)
+            yield exported, table, _line(rng, tenant, kind, table, exported)
 
 
-def _line(chance: Random, tenant: Tenant, kind: str, table: str, exported: int) -> bytes:
+def _line(rng: Random, tenant: Tenant, kind: str, table: str, exported: int) -> bytes:
     key = "DeviceId" if table == DEVICE_INFO else "AlertId"
     columns: dict[str, Any] = {
         "Timestamp": "yesterday" if kind == "no_timestamp" else stamp(exported - HOUR),
-        key: f"da{hexadecimal(chance, 38)}",
+        key: f"da{hexadecimal(rng, 38)}",
         "Title": f"Malformed on purpose: {kind}",
     }
     if kind == "no_key":
         del columns[key]
-    written_as = TABLES[TABLES.index(table) - 1] if kind == "foreign_table" else table
-    tenant_id = guid(chance) if kind == "foreign_tenant" else tenant.tenant_id
-    whole = line(Record(exported, exported, written_as, json_bytes(columns)), tenant_id)
-    return whole[: chance.randrange(20, len(whole) - 10)] + END_OF_LINE if kind == "truncated" else whole
+    category = TABLES[TABLES.index(table) - 1] if kind == "foreign_table" else table
+    tenant_id = guid(rng) if kind == "foreign_tenant" else tenant.tenant_id
+    whole = line(Record(exported, exported, category, json_bytes(columns)), tenant_id)
+    return whole[: rng.randrange(20, len(whole) - 10)] + END_OF_LINE if kind == "truncated" else whole

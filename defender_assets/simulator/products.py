@@ -1,7 +1,4 @@
-"""The products whose alerts reach the export: their names there, their delay, and how often they speak.
-
-What is true of a product belongs here; single detections are in `catalogue`.
-"""
+"""The products whose alerts reach the export: their names in it, their delays and their shares of the alerts."""
 
 ENDPOINT = "endpoint"
 IDENTITY = "identity"
@@ -23,6 +20,13 @@ SERVICE_SOURCES = {
     CLOUD: "Microsoft Defender for Cloud",
 }
 
+# fmt: off
+ID_PREFIXES = {
+    ENDPOINT: "da", IDENTITY: "aa", OFFICE: "fa", CLOUD_APPS: "ca", ENTRA_ID: "ad", XDR: "ra", DLP: "dl", CLOUD: "dc",
+}
+# fmt: on
+"""The first two characters of each product's AlertIds."""
+
 LAGS: dict[str, tuple[float, float]] = {
     ENDPOINT: (1.5, 12),
     IDENTITY: (4, 20),
@@ -33,10 +37,10 @@ LAGS: dict[str, tuple[float, float]] = {
     DLP: (5, 30),
     CLOUD: (5, 40),
 }
-"""Least and most minutes from the event to the export."""
+"""Minimum and maximum minutes from the event to the export."""
 
 WEIGHTS = {ENDPOINT: 48, OFFICE: 20, IDENTITY: 11, CLOUD_APPS: 6, ENTRA_ID: 5, XDR: 4, DLP: 3, CLOUD: 3}
-"""How many of a hundred unrelated alerts come from each product."""
+"""Unrelated alerts of each product, per hundred."""
 
 DIGITS = {ENDPOINT: 7, IDENTITY: 4, OFFICE: 0, CLOUD_APPS: 3, ENTRA_ID: 7, XDR: 7, DLP: 0, CLOUD: 6}
-"""Fractional digits with which each product writes a Timestamp."""
+"""Fractional digits of each product's Timestamp."""

@@ -1,7 +1,4 @@
-"""The things around one alert: who, where, which file, address and mail.
-
-What is true of an alert whatever product tells it belongs here; how a product spells it is in `evidence`.
-"""
+"""The entities of one alert, independent of the product that reports it: user, device, file, address and mail."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,8 +9,8 @@ from typing import NamedTuple
 from defender_assets.simulator.names import guid, hexadecimal, hostile_host, public_address
 from defender_assets.simulator.tenants import Device, Tenant, User
 
-# Programs of the operating system, whose hash is the same everywhere and ties nothing together. They are few, so that
-# their prevalence shows in a small tenant too.
+# Programs of the operating system: their hashes are the same everywhere, so they do not relate alerts. They are few, so
+# that they are prevalent in a small tenant too.
 _PREVALENT_ON_WINDOWS = ("powershell.exe", "powershell.exe", "cmd.exe")
 _PREVALENT_ELSEWHERE = ("bash",)
 _SUBJECTS = ("Your invoice is overdue", "Parcel could not be delivered", "Payroll update", "Shared document: Q3 plan")
@@ -22,7 +19,7 @@ _PREVALENT_SHARE = 0.6
 
 
 class Artifact(NamedTuple):
-    """A file by name, place and content."""
+    """A file by name, folder and content."""
 
     name: str
     folder: str
@@ -32,7 +29,7 @@ class Artifact(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """A message as mail evidence has it."""
+    """A message in mail evidence."""
 
     message_id: str
     subject: str
@@ -42,23 +39,23 @@ class Mail(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What an alert is about. Shapes of `evidence` read from it what they need."""
+    """The entities of an alert, from which `evidence` fills its columns."""
 
     tenant: Tenant
     user: User
     device: Device
     device_id: str
-    """The id that the product names; a merged device may still be named by its old one."""
+    """The device id in the alert; for a merged device it can be the old one."""
     file: Artifact
     program: Artifact
-    """The process's image: often a program of the operating system."""
+    """The image of the process, often a program of the operating system."""
     address: str
     host: str
-    """Of the URL."""
+    """The host of the URL."""
     mail: Mail
     application: int
     serial: int
-    """Process id, registry name and other small identities."""
+    """The number in the process id, the registry name and other identifiers."""
 
 
 @cache
@@ -70,27 +67,27 @@ def prevalent(name: str) -> Artifact:
     return Artifact(name, folder, *digests, 100_000 + len(name) * 1024)
 
 
-def artifact(chance: Random, *, windows: bool) -> Artifact:
-    """A file that nobody has seen before."""
-    stem, number = chance.choice(("invoice", "setup", "update", "viewer", "report")), hexadecimal(chance, 4)
+def artifact(rng: Random, *, windows: bool) -> Artifact:
+    """A new, unknown file."""
+    stem, number = rng.choice(("invoice", "setup", "update", "viewer", "report")), hexadecimal(rng, 4)
     if windows:
-        name = f"{stem}-{number}.{chance.choice(('exe', 'dll', 'js', 'lnk'))}"
-        folder = chance.choice(("C:\\Users\\Public", "C:\\ProgramData\\Cache", "C:\\Temp"))
+        name = f"{stem}-{number}.{rng.choice(('exe', 'dll', 'js', 'lnk'))}"
+        folder = rng.choice(("C:\\Users\\Public", "C:\\ProgramData\\Cache", "C:\\Temp"))
     else:
-        name, folder = f"{stem}-{number}.sh", chance.choice(("/tmp", "/var/tmp", "/opt/cache"))  # noqa: S108 - a value
-    return Artifact(name, folder, hexadecimal(chance, 40), hexadecimal(chance, 64), chance.randrange(4_096, 5_000_000))
+        name, folder = f"{stem}-{number}.sh", rng.choice(("/tmp", "/var/tmp", "/opt/cache"))  # noqa: S108 - a value
+    return Artifact(name, folder, hexadecimal(rng, 40), hexadecimal(rng, 64), rng.randrange(4_096, 5_000_000))
 
 
-def mail(chance: Random) -> Mail:
-    """A message from a sender that nobody has seen before."""
-    sender = f"billing-{hexadecimal(chance, 4)}@{hostile_host(chance)}"
-    return Mail(guid(chance), chance.choice(_SUBJECTS), sender, public_address(chance))
+def mail(rng: Random) -> Mail:
+    """A message from a new, unknown sender."""
+    sender = f"billing-{hexadecimal(rng, 4)}@{hostile_host(rng)}"
+    return Mail(guid(rng), rng.choice(_SUBJECTS), sender, public_address(rng))
 
 
-def scene(chance: Random, tenant: Tenant, user: User, device: Device, device_id: str) -> Scene:
-    """A scene of this user on this device, with everything else new."""
+def new_scene(rng: Random, tenant: Tenant, user: User, device: Device, device_id: str) -> Scene:
+    """A scene of this user on this device; all other entities are new."""
     windows = device.system.family == "Windows"
-    file = artifact(chance, windows=windows)
+    file = artifact(rng, windows=windows)
     programs = _PREVALENT_ON_WINDOWS if windows else _PREVALENT_ELSEWHERE
     return Scene(
         tenant=tenant,
@@ -98,10 +95,10 @@ def scene(chance: Random, tenant: Tenant, user: User, device: Device, device_id:
         device=device,
         device_id=device_id,
         file=file,
-        program=prevalent(chance.choice(programs)) if chance.random() < _PREVALENT_SHARE else file,
-        address=public_address(chance),
-        host=hostile_host(chance),
-        mail=mail(chance),
-        application=10_000 + chance.randrange(_APPLICATIONS),
-        serial=chance.randrange(1_000, 60_000),
+        program=prevalent(rng.choice(programs)) if rng.random() < _PREVALENT_SHARE else file,
+        address=public_address(rng),
+        host=hostile_host(rng),
+        mail=mail(rng),
+        application=10_000 + rng.randrange(_APPLICATIONS),
+        serial=rng.randrange(1_000, 60_000),
     )

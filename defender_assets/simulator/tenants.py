@@ -1,30 +1,20 @@
-"""A tenant's people and machines: who is there from the first day to the last.
+"""A tenant's people and machines, as far as they stay the same on all days."""
 
-Everything that does not change with the day belongs here; what a device reports on a day is in `heartbeats`.
-"""
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
-from defender_assets.simulator.names import (
-    COMPANIES,
-    FAMILY_NAMES,
-    GIVEN_NAMES,
-    SITES,
-    egress_address,
-    guid,
-    hexadecimal,
-)
-from defender_assets.simulator.platforms import OperatingSystem, linux, mac, server, workstation
+from defender_assets.simulator.names import COMPANIES, SITES, account_name, egress_address, guid, hexadecimal
+from defender_assets.simulator.platforms import LINUX, MAC, SERVER, WORKSTATION, OperatingSystem
 from defender_assets.simulator.scenario import Scenario, seeded_rng
 
-_FEWEST_FOR_ODDITIES = 10
+_FEWEST_DEVICES_FOR_ODDITIES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person, under every name that a product may use for them."""
+    """A person, with every name that a product can use for them."""
 
     name: str
     domain: str
@@ -35,7 +25,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A machine with what stays the same about it, and the few oddities that some have."""
+    """A machine: its constant columns, and the oddities that a few machines have."""
 
     number: int
     device_id: str
@@ -54,21 +44,21 @@ class Device:
     phase: int
     """Ticks from midnight to the first heartbeat of a day."""
     patch_day: int
-    """Day of the week (0 to 6, counted from 1970) on which it gets its update."""
+    """Day of the week of its update (0 to 6, counted from 1970)."""
     partial: bool
-    """Most of its heartbeats leave out the columns of the operating system."""
+    """Most of its heartbeats omit the columns of the operating system."""
     first_seen: int = 0
-    """Ticks before which it has not reported."""
+    """Ticks from which it reports."""
     silent_from: int | None = None
     """Ticks from which its sensor no longer reports."""
     old_id: str | None = None
-    """The id that it had until `merged_at`, when the service found both to be one machine."""
+    """Its id until `merged_at`, when the service merged the two ids of the machine."""
     merged_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An Entra tenant: its population, and the parts that its devices and people play."""
+    """An Entra tenant: its devices and people, and their roles in the simulation."""
 
     index: int
     tenant_id: str
@@ -77,96 +67,93 @@ class Tenant:
     egress: tuple[str, ...]
     devices: tuple[Device, ...]
     office_users: tuple[User, ...]
-    """People without a device of their own here: mail, sign-ins and cloud apps only."""
+    """People without a device: they have only mail, sign-ins and cloud apps."""
     noise_devices: tuple[Device, ...]
     newcomers: tuple[Device, ...]
-    """Devices whose first heartbeat follows their first alert."""
+    """Devices whose first heartbeat comes after their first alert."""
     campaign_pairs: tuple[tuple[Device, Device], ...]
-    """A workstation and a server for each campaign; no other alert names them."""
+    """A workstation and a server for each campaign; tidy unrelated alerts never name them."""
 
 
 def build_tenant(scenario: Scenario, index: int) -> Tenant:
-    """The tenant number `index`: a function of the seed, the number of devices and the first day."""
-    chance = seeded_rng(scenario.seed, "tenant", index)
-    tenant_id = guid(chance)
+    """Tenant number `index`; it depends on the seed, the number of devices and the first day."""
+    rng = seeded_rng(scenario.seed, "tenant", index)
+    tenant_id = guid(rng)
     domain = f"{COMPANIES[index % len(COMPANIES)]}{index // len(COMPANIES) or ''}.example"
-    egress = tuple(egress_address(chance) for _ in range(2))
-    authority = "-".join(str(chance.randrange(10**9, 4 * 10**9)) for _ in range(3))
-    people = [_user(chance, number, domain, authority) for number in range(2 * scenario.devices)]
+    egress = tuple(egress_address(rng) for _ in range(2))
+    authority = "-".join(str(rng.randrange(10**9, 4 * 10**9)) for _ in range(3))
+    people = [_user(rng, number, domain, authority) for number in range(2 * scenario.devices)]
     devices = [_device(scenario, index, number, people[number], egress) for number in range(scenario.devices)]
-
-    pairs = max(1, (scenario.devices * 3) // 20)
-    campaign, rest = devices[: 2 * pairs], devices[2 * pairs :]
-    few = max(1, scenario.devices // 25) if scenario.devices >= _FEWEST_FOR_ODDITIES else 0
-    newcomers = rest[:few]
-    office = people[scenario.devices :]
-    chance.shuffle(office)
-    noise = rest[few:]
-    chance.shuffle(noise)
+    attacked, newcomers = _role_counts(scenario)
+    campaign, rest = devices[:attacked], devices[attacked:]
+    office, noise = people[scenario.devices :], rest[newcomers:]
+    rng.shuffle(office)
+    rng.shuffle(noise)
     return Tenant(
         index=index,
         tenant_id=tenant_id,
         domain=domain,
-        subscription_id=guid(chance),
+        subscription_id=guid(rng),
         egress=egress,
         devices=tuple(devices),
         office_users=tuple(office),
         noise_devices=tuple(noise),
-        newcomers=tuple(newcomers),
+        newcomers=tuple(rest[:newcomers]),
         campaign_pairs=tuple(zip(campaign[::2], campaign[1::2], strict=True)),
     )
 
 
+def build_tenants(scenario: Scenario) -> Iterator[Tenant]:
+    """The tenants of a scenario, in order."""
+    return (build_tenant(scenario, index) for index in range(scenario.tenants))
+
+
 def tenant_ids(scenario: Scenario) -> set[str]:
-    """The tenants that a scenario makes up."""
-    return {build_tenant(scenario, index).tenant_id for index in range(scenario.tenants)}
+    """The ids of a scenario's tenants."""
+    return {tenant.tenant_id for tenant in build_tenants(scenario)}
 
 
-def _user(chance: Random, number: int, domain: str, authority: str) -> User:
-    given, family = chance.choice(GIVEN_NAMES), chance.choice(FAMILY_NAMES)
-    name = f"{given}.{family}{number}"
-    return User(
-        name=name,
-        domain=domain.partition(".")[0],
-        upn=f"{name}@{domain}",
-        object_id=guid(chance),
-        sid=f"S-1-5-21-{authority}-{1101 + number}",
-    )
+def _role_counts(scenario: Scenario) -> tuple[int, int]:
+    """How many devices, counted from the first, campaigns attack, and how many each oddity then has."""
+    few = max(1, scenario.devices // 25) if scenario.devices >= _FEWEST_DEVICES_FOR_ODDITIES else 0
+    return 2 * max(1, scenario.devices * 3 // 20), few
+
+
+def _user(rng: Random, number: int, domain: str, authority: str) -> User:
+    name, sid = account_name(rng, number), f"S-1-5-21-{authority}-{1101 + number}"
+    return User(name, domain.partition(".")[0], upn=f"{name}@{domain}", object_id=guid(rng), sid=sid)
 
 
 def _device(scenario: Scenario, tenant: int, number: int, user: User, egress: tuple[str, ...]) -> Device:
-    chance = seeded_rng(scenario.seed, "device", tenant, number)
-    pairs = max(1, (scenario.devices * 3) // 20)
-    few = max(1, scenario.devices // 25) if scenario.devices >= _FEWEST_FOR_ODDITIES else 0
-    in_campaign = number < 2 * pairs
-    oddity = (number - 2 * pairs) // few if few and not in_campaign else None
-    if in_campaign:
-        system = server() if number % 2 else workstation()
+    rng = seeded_rng(scenario.seed, "device", tenant, number)
+    attacked, few = _role_counts(scenario)
+    oddity = (number - attacked) // few if few and number >= attacked else None
+    if number < attacked:
+        system = SERVER if number % 2 else WORKSTATION
     else:
-        system = chance.choices((workstation(), server(), mac(), linux()), (55, 20, 12, 13))[0]
-    start = first_tick(scenario.start)
-    day = start + (number % 3) * DAY
-    serves = system.device_type == "Server"
+        system = rng.choices((WORKSTATION, SERVER, MAC, LINUX), (55, 20, 12, 13))[0]
+    day = first_tick(scenario.start) + (number % 3) * DAY
+    is_server = system.device_type == "Server"
     return Device(
         number=number,
-        device_id=hexadecimal(chance, 40),
+        device_id=hexadecimal(rng, 40),
         name=f"{system.prefix}-{number:04}.{user.upn.partition('@')[2]}",
         system=system,
         user=user,
-        aad_device_id=guid(chance),
-        hardware_uuid=guid(chance),
-        model=chance.choice(system.models),
+        aad_device_id=guid(rng),
+        hardware_uuid=guid(rng),
+        model=rng.choice(system.models),
         local_ip=f"10.{20 + number // 62_500}.{number // 250 % 250}.{number % 250 + 4}",
         public_ip=egress[number % len(egress)],
-        tags=tuple(chance.sample(SITES, chance.randrange(3))) + (("tier-0",) if serves and number % 3 == 0 else ()),
-        exposure=chance.choices(("None", "Low", "Medium", "High"), (5, 50, 30, 15))[0],
-        asset_value=chance.choices(("Low", "Normal", "High"), (5, 80, 60 if serves else 10))[0],
-        internet_facing=chance.choices((None, False, True), (70, 20, 25 if serves else 3))[0],
-        phase=chance.randrange(scenario.heartbeat_minutes * MINUTE),
-        patch_day=chance.randrange(7),
-        partial=chance.random() < 0.4,  # noqa: PLR2004 - a share
-        first_seen=day + chance.randrange(9 * HOUR, 15 * HOUR) if oddity == 0 else 0,
-        old_id=hexadecimal(chance, 40) if oddity == 1 else None,
-        merged_at=day + chance.randrange(8 * HOUR, 18 * HOUR) if oddity == 1 else 0,
-        silent_from=day + chance.randrange(DAY) if oddity == 2 else None,  # noqa: PLR2004 - the third oddity
+        tags=tuple(rng.sample(SITES, rng.randrange(3))) + (("tier-0",) if is_server and number % 3 == 0 else ()),
+        exposure=rng.choices(("None", "Low", "Medium", "High"), (5, 50, 30, 15))[0],
+        asset_value=rng.choices(("Low", "Normal", "High"), (5, 80, 60 if is_server else 10))[0],
+        internet_facing=rng.choices((None, False, True), (70, 20, 25 if is_server else 3))[0],
+        phase=rng.randrange(scenario.heartbeat_minutes * MINUTE),
+        patch_day=rng.randrange(7),
+        partial=rng.random() < 0.4,  # noqa: PLR2004 - a share
+        first_seen=day + rng.randrange(9 * HOUR, 15 * HOUR) if oddity == 0 else 0,
+        old_id=hexadecimal(rng, 40) if oddity == 1 else None,
+        merged_at=day + rng.randrange(8 * HOUR, 18 * HOUR) if oddity == 1 else 0,
+        silent_from=day + rng.randrange(DAY) if oddity == 2 else None,  # noqa: PLR2004 - the third oddity
     )

@@ -1,10 +1,10 @@
-"""Where an export is written: a directory in the account's layout, or append blobs of a real account.
+"""Write an export into a directory with the account's layout, or as append blobs into a real account.
 
-Both can be interrupted and run again, and both carry an export further when the scenario's days or `until` have grown:
-bytes that stand are left as they are. What the bytes are does not belong here.
+Both can be interrupted and repeated. When the scenario's `days` or `until` has grown, they only append new bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -23,10 +23,10 @@ _LARGEST_BLOCK = 4 * 1024 * 1024
 
 
 def export_directory(scenario: Scenario, root: Path) -> dict[str, Any]:
-    """Simulate into `root`, with the ground truth beside the containers as `ground_truth.json`; return that truth.
+    """Simulate into `root`; write the ground truth to `root/ground_truth.json` and return it.
 
     Raises:
-        ValueError: `root` holds another export.
+        ValueError: `root` contains another export.
     """
     observed = GroundTruth(scenario)
     write_directory(observed.watch(simulate(scenario)), root)
@@ -38,7 +38,7 @@ def export_account(scenario: Scenario, service: "BlobServiceClient") -> dict[str
     """Simulate into an account and return the ground truth, which is not written there.
 
     Raises:
-        ValueError: the account holds another export.
+        ValueError: the account contains another export.
     """
     observed = GroundTruth(scenario)
     write_account(observed.watch(simulate(scenario)), service)
@@ -46,10 +46,10 @@ def export_account(scenario: Scenario, service: "BlobServiceClient") -> dict[str
 
 
 def write_directory(appends: Iterable[Append], root: Path) -> int:
-    """Write the appends under `root/<container>/<blob>` and return how many bytes were new.
+    """Write the appends under `root/<container>/<blob>` and return the number of new bytes.
 
     Raises:
-        ValueError: a file holds other bytes than the export has there.
+        ValueError: a file differs from the export.
     """
     positions: dict[Path, int] = {}
     new = 0
@@ -65,24 +65,23 @@ def _extend(path: Path, start: int, data: bytes) -> int:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    size = path.stat().st_size
-    standing = min(size - start, len(data))
-    if standing < 0:
-        raise _another(str(path))
-    if standing:
+    existing = min(path.stat().st_size - start, len(data))
+    if existing < 0:
+        raise _another_export(str(path))
+    if existing:
         with path.open("rb") as file:
             file.seek(start)
-            if file.read(standing) != data[:standing]:
-                raise _another(str(path))
-    if standing < len(data):
+            if file.read(existing) != data[:existing]:
+                raise _another_export(str(path))
+    if existing < len(data):
         with path.open("ab") as file:
-            file.write(data[standing:])
-    return len(data) - standing
+            file.write(data[existing:])
+    return len(data) - existing
 
 
 @dataclass(slots=True)
 class _Target:
-    """A blob of the account and how far the export has come in it."""
+    """A blob of the account, and the position of the export in it."""
 
     client: "BlobClient"
     size: int
@@ -92,32 +91,26 @@ class _Target:
 
 
 def write_account(appends: Iterable[Append], service: "BlobServiceClient") -> int:
-    """Write the appends to append blobs, creating what is missing, and return how many bytes were new.
+    """Write the appends to append blobs, create what is missing, and return the number of new bytes.
 
-    Of bytes that stand already only the last append before the first new one is compared.
+    Of the existing bytes, only the last append before the first new one is compared.
 
     Raises:
-        ValueError: a blob is no append blob, or holds other bytes than the export has there.
+        ValueError: a blob is not an append blob, or differs from the export.
     """
     containers: set[str] = set()
     targets: dict[tuple[str, str], _Target] = {}
     new = 0
     for append in appends:
         if append.container not in containers:
-            _create_container(service, append.container)
+            with suppress(ResourceExistsError):
+                service.create_container(append.container)
             containers.add(append.container)
         key = append.container, append.blob
         if key not in targets:
             targets[key] = _open(service.get_blob_client(*key))
         new += _extend_blob(targets[key], append.data)
     return new
-
-
-def _create_container(service: "BlobServiceClient", name: str) -> None:
-    try:
-        service.create_container(name)
-    except ResourceExistsError:
-        return
 
 
 def _open(client: "BlobClient") -> _Target:
@@ -127,7 +120,7 @@ def _open(client: "BlobClient") -> _Target:
         client.create_append_blob()
         return _Target(client, 0)
     if str(properties.blob_type) != "BlobType.APPENDBLOB" and properties.blob_type != "AppendBlob":
-        raise _another(client.blob_name)
+        raise _another_export(client.blob_name)
     return _Target(client, properties.size)
 
 
@@ -138,21 +131,17 @@ def _extend_blob(target: _Target, data: bytes) -> int:
         target.last_start, target.last_digest = start, blake2b(data).digest()
         return 0
     if target.last_digest:
-        held = target.client.download_blob(offset=target.last_start, length=start - target.last_start).readall()
-        if blake2b(held).digest() != target.last_digest:
-            raise _another(target.client.blob_name)
+        existing = target.client.download_blob(offset=target.last_start, length=start - target.last_start).readall()
+        if blake2b(existing).digest() != target.last_digest:
+            raise _another_export(target.client.blob_name)
         target.last_digest = b""
     missing = data[target.size - start :]
-    for block in _blocks(missing):
+    for begin in range(0, len(missing), _LARGEST_BLOCK):
+        block = missing[begin : begin + _LARGEST_BLOCK]
         target.client.append_block(block, appendpos_condition=target.size)
         target.size += len(block)
     return len(missing)
 
 
-def _blocks(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), _LARGEST_BLOCK):
-        yield data[start : start + _LARGEST_BLOCK]
-
-
-def _another(name: str) -> ValueError:
-    return ValueError(f"{name} holds another export than this scenario writes: choose an empty place, or its scenario")
+def _another_export(name: str) -> ValueError:
+    return ValueError(f"{name} contains another export than this scenario: choose an empty target or its scenario")

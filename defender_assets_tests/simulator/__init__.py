@@ -1,1 +1,1 @@
-"""Tests of the simulator: what it writes looks like Microsoft's export, and the truth it tells is true."""
+"""Tests of the simulator: its export looks like Microsoft's, and its ground truth is correct."""

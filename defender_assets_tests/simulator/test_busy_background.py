@@ -36,7 +36,7 @@ def test_some_unrelated_alerts_fall_on_attacked_devices() -> None:
 def test_the_truth_names_every_alert_and_its_cause() -> None:
     causes = causes_of(BUSY)
     exported = {(each.envelope["tenantId"], each.properties["AlertId"]) for each in records(BUSY, "alertevidence")}
-    # what happens on the last days can arrive after them
+    # alerts of the last days can arrive after the export ends
     assert exported <= set(causes)
     assert len(exported) > len(causes) * 0.8
     sizes = Counter(causes.values())
@@ -44,6 +44,6 @@ def test_the_truth_names_every_alert_and_its_cause() -> None:
     assert sizes["campaign-1-1"] >= 3
 
 
-def test_a_tidy_scenario_is_what_it_was() -> None:
+def test_a_scenario_that_is_not_busy_has_only_known_alerts() -> None:
     tidy = replace(BUSY, busy=False)
     assert {each.properties["AlertId"] for each in records(tidy, "alertinfo")} <= {name for _, name in causes_of(tidy)}

@@ -15,34 +15,34 @@ MANY = Scenario(START, days=6, campaigns_per_tenant=6, heartbeat_minutes=360, fa
 
 @pytest.fixture(scope="module")
 def campaigns() -> list[dict[str, Any]]:
-    told = ground_truth(MANY)["campaigns"]
-    assert isinstance(told, list)
-    return told
+    truth = ground_truth(MANY)["campaigns"]
+    assert isinstance(truth, list)
+    return truth
 
 
 def entities() -> dict[str, set[tuple[str, str]]]:
-    """What each alert names that is rare: no shared accounts, private or own addresses, or programs of the system."""
+    """The rare entities of each alert: no shared accounts, private or own addresses, or programs of the system."""
     own = {record.properties["PublicIP"] for record in records(MANY, "deviceinfo")}
     found: dict[str, set[tuple[str, str]]] = {}
     for record in records(MANY, "alertevidence"):
         row = record.properties
-        of = found.setdefault(row["AlertId"], set())
+        entities_of_alert = found.setdefault(row["AlertId"], set())
         if row["AccountObjectId"]:
-            of.add(("user", row["AccountObjectId"]))
+            entities_of_alert.add(("user", row["AccountObjectId"]))
         if row["DeviceId"]:
-            of.add(("device", row["DeviceId"]))
+            entities_of_alert.add(("device", row["DeviceId"]))
         if row["SHA256"] and row["FolderPath"] not in ("C:\\Windows\\System32", "/usr/bin"):
-            of.add(("file", row["SHA256"].lower()))
+            entities_of_alert.add(("file", row["SHA256"].lower()))
         if row["RemoteUrl"]:
-            of.add(("address", urlsplit(row["RemoteUrl"]).hostname or ""))
+            entities_of_alert.add(("address", urlsplit(row["RemoteUrl"]).hostname or ""))
         if row["RemoteIP"] and row["RemoteIP"] != "-":
             address = row["RemoteIP"].removeprefix("::ffff:")
             if ip_address(address).is_global and address not in own:
-                of.add(("address", address))
+                entities_of_alert.add(("address", address))
         if row["NetworkMessageId"]:
-            of.add(("mail", row["NetworkMessageId"]))
+            entities_of_alert.add(("mail", row["NetworkMessageId"]))
         if row["ApplicationId"]:
-            of.add(("app", str(row["ApplicationId"])))
+            entities_of_alert.add(("app", str(row["ApplicationId"])))
     return found
 
 
@@ -56,22 +56,22 @@ def test_a_campaign_crosses_three_products_or_more(campaigns: list[dict[str, Any
 
 
 def test_consecutive_alerts_of_a_campaign_share_an_entity(campaigns: list[dict[str, Any]]) -> None:
-    named = entities()
+    found = entities()
     for campaign in campaigns:
-        arrived = [alert_id for alert_id in campaign["alert_ids"] if alert_id in named]
+        arrived = [alert_id for alert_id in campaign["alert_ids"] if alert_id in found]
         assert len(arrived) >= 3
         for first, second in pairwise(arrived):
-            assert named[first] & named[second]
+            assert found[first] & found[second]
 
 
-def test_the_ties_of_the_truth_are_in_the_evidence(campaigns: list[dict[str, Any]]) -> None:
-    named = entities()
+def test_the_shared_entities_of_the_truth_are_in_the_evidence(campaigns: list[dict[str, Any]]) -> None:
+    found = entities()
     for campaign in campaigns:
         assert campaign["ties"]
         for tie in campaign["ties"]:
             assert len(tie["alert_ids"]) > 1
             for alert_id in tie["alert_ids"]:
-                assert (tie["kind"], tie["value"]) in named[alert_id]
+                assert (tie["kind"], tie["value"]) in found[alert_id]
 
 
 def test_a_campaign_takes_two_to_twenty_hours_in_steps_of_hours(campaigns: list[dict[str, Any]]) -> None:
@@ -84,11 +84,11 @@ def test_a_campaign_takes_two_to_twenty_hours_in_steps_of_hours(campaigns: list[
 
 
 def test_a_campaign_shares_nothing_rare_with_any_other_alert(campaigns: list[dict[str, Any]]) -> None:
-    named = entities()
+    found = entities()
     owner = {alert_id: campaign["campaign_id"] for campaign in campaigns for alert_id in campaign["alert_ids"]}
     inside: dict[tuple[str, str], set[str]] = {}
-    for alert_id, found in named.items():
-        for entity in found:
+    for alert_id, entities_of_alert in found.items():
+        for entity in entities_of_alert:
             inside.setdefault(entity, set()).add(owner.get(alert_id, "noise"))
     shared = {entity: owners for entity, owners in inside.items() if len(owners) > 1}
     assert not shared
@@ -96,23 +96,23 @@ def test_a_campaign_shares_nothing_rare_with_any_other_alert(campaigns: list[dic
 
 def test_unrelated_alerts_rarely_share_anything_within_a_day(campaigns: list[dict[str, Any]]) -> None:
     attacked = {alert_id for campaign in campaigns for alert_id in campaign["alert_ids"]}
-    named = entities()
+    found = entities()
     times = {
         record.properties["AlertId"]: datetime.fromisoformat(record.properties["Timestamp"])
         for record in records(MANY, "alertinfo")
         if record.properties["AlertId"] not in attacked
     }
-    noise = [alert_id for alert_id in times if alert_id in named]
+    noise = [alert_id for alert_id in times if alert_id in found]
     close = [
         (first, second)
-        for place, first in enumerate(noise)
-        for second in noise[:place]
-        if abs(times[first] - times[second]) < timedelta(days=1) and named[first] & named[second]
+        for position, first in enumerate(noise)
+        for second in noise[:position]
+        if abs(times[first] - times[second]) < timedelta(days=1) and found[first] & found[second]
     ]
     assert len(close) <= len(noise) / 50
 
 
-def test_things_that_tie_nothing_are_in_noise_and_in_campaigns(campaigns: list[dict[str, Any]]) -> None:
+def test_unrelated_alerts_and_campaigns_share_prevalent_entities(campaigns: list[dict[str, Any]]) -> None:
     attacked = {alert_id for campaign in campaigns for alert_id in campaign["alert_ids"]}
     own = {record.properties["PublicIP"] for record in records(MANY, "deviceinfo")}
     rows = [record.properties for record in records(MANY, "alertevidence")]
@@ -127,7 +127,7 @@ def test_things_that_tie_nothing_are_in_noise_and_in_campaigns(campaigns: list[d
     assert [row for row in rows if row["RemoteIP"] in own]
 
 
-def test_a_campaign_is_told_as_far_as_it_has_arrived() -> None:
+def test_the_truth_has_only_the_arrived_part_of_a_campaign() -> None:
     whole = ground_truth(SCENARIO)["campaigns"][0]
     third = datetime.fromisoformat(whole["alerts"][2]["time"])
     part = ground_truth(replace(SCENARIO, until=third))["campaigns"][0]

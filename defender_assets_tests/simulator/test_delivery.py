@@ -57,18 +57,18 @@ def test_most_appends_are_whole_records_and_a_few_end_inside_one() -> None:
     assert 0 < whole[False] < whole[True] / 20
 
 
-def test_a_broken_record_goes_on_with_the_next_append_to_its_blob() -> None:
-    open_until: dict[tuple[str, str], datetime] = {}
+def test_the_next_append_to_its_blob_completes_a_split_record() -> None:
+    open_since: dict[tuple[str, str], datetime] = {}
     for append in appends(SCENARIO):
         key = append.container, append.blob
-        if begun := open_until.pop(key, None):
+        if begun := open_since.pop(key, None):
             assert append.at - begun == timedelta(microseconds=1)
         if append.data and not append.data.endswith(b"\n"):
-            open_until[key] = append.at
-    assert not open_until
+            open_since[key] = append.at
+    assert not open_since
 
 
-def test_appends_keep_to_their_size() -> None:
+def test_appends_have_a_largest_size() -> None:
     small = replace(CLEAN, days=1, append_bytes=10_000)
     assert max(len(append.data) for append in appends(small)) <= 10_000
     large = replace(CLEAN, days=1, devices=1_000)
@@ -76,7 +76,7 @@ def test_appends_keep_to_their_size() -> None:
     assert 20_000 < mean <= 35_000
 
 
-def test_without_faults_every_record_comes_once_in_time_and_whole() -> None:
+def test_without_faults_every_record_arrives_once_in_time_and_whole() -> None:
     clean = appends(CLEAN)
     assert all(append.data.endswith(b"\r\n") for append in clean)
     assert all(append.at <= hour_end(append) + timedelta(minutes=4) for append in clean)

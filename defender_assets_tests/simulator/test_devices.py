@@ -6,7 +6,7 @@ from defender_assets_tests.support.simulated_exports import CLEAN, SCENARIO, lin
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """DeviceInfo rows of each device id, in the order of their events."""
+    """DeviceInfo rows of each device id, in order of their events."""
     found: dict[str, list[dict[str, Any]]] = {}
     for record in records(CLEAN, "deviceinfo"):
         found.setdefault(record.properties["DeviceId"], []).append(record.properties)
@@ -33,7 +33,7 @@ def test_partial_heartbeats_have_a_full_row_every_day() -> None:
         assert {day for day, amount in days.items() if amount == 12} <= full
 
 
-def test_a_merged_device_goes_on_under_its_new_id() -> None:
+def test_a_merged_device_reports_under_its_new_id() -> None:
     devices = rows()
     merged = {old: row["MergedToDeviceId"] for old, of in devices.items() for row in of if row["MergedToDeviceId"]}
     assert merged
@@ -44,11 +44,11 @@ def test_a_merged_device_goes_on_under_its_new_id() -> None:
 
 
 def test_some_devices_name_those_that_were_merged_into_them() -> None:
-    named = [row for of in rows().values() for row in of if row["MergedDeviceIds"]]
-    assert named
+    merged = [row for of in rows().values() for row in of if row["MergedDeviceIds"]]
+    assert merged
 
 
-def test_a_sensor_goes_silent_and_the_service_says_so_daily() -> None:
+def test_a_silent_sensor_is_reported_inactive_once_a_day() -> None:
     silent = [of for of in rows().values() if any(row["SensorHealthState"] == "Inactive" for row in of)]
     lasting = [of for of in silent if not any(row["MergedToDeviceId"] for row in of)]
     assert lasting

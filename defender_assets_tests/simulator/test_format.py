@@ -16,7 +16,7 @@ def test_blobs_are_named_by_tenant_and_hour() -> None:
     assert all(re.fullmatch(form, append.blob) for append in appends(SCENARIO))
 
 
-def test_every_blob_that_holds_something_ends_with_a_line_end() -> None:
+def test_every_blob_with_content_ends_with_a_line_end() -> None:
     assert all(data.endswith(b"\r\n") for data in blobs(appends(SCENARIO)).values() if data)
 
 
@@ -34,12 +34,12 @@ def test_a_table_has_its_number_of_columns(table: str, columns: int) -> None:
     assert max(widths) == columns
 
 
-def test_older_cells_leave_the_newest_columns_out() -> None:
+def test_older_cells_omit_the_newest_columns() -> None:
     widths = Counter(len(record.properties) for record in records(BUSY, "alertevidence"))
     assert set(widths) == {38, 43}
 
 
-def test_an_unfilled_column_is_null_or_empty_text() -> None:
+def test_an_empty_column_is_null_or_empty_text() -> None:
     rows = [record.properties for record in records(BUSY, "alertevidence")]
     assert {row["SHA256"] for row in rows if row["EntityType"] == "User"} == {None}
     assert {row["ThreatFamily"] for row in rows if row["EntityType"] == "User"} == {""}
@@ -61,7 +61,7 @@ def test_the_order_of_keys_varies() -> None:
     assert len({tuple(record.envelope) for record in records(CLEAN)}) > 1
 
 
-def test_a_record_lies_in_the_blob_of_its_export() -> None:
+def test_a_record_is_in_the_blob_of_its_export_hour() -> None:
     for record in records(replace(SCENARIO, bad_lines=0)):
         time = record.envelope["time"]
         assert f"/y={time[:4]}/m={time[5:7]}/d={time[8:10]}/h={time[11:13]}/" in record.line.blob
@@ -97,7 +97,7 @@ def test_report_ids_do_not_survive_floating_point() -> None:
     assert any(int(float(report)) != report for report in reports)
 
 
-def test_endpoint_alert_ids_hold_the_ticks_of_their_creation() -> None:
+def test_endpoint_alert_ids_contain_the_ticks_of_their_creation() -> None:
     first = min(
         (record.properties for record in records(CLEAN, "alertinfo") if record.properties["AlertId"].startswith("da")),
         key=lambda row: str(row["Timestamp"]),
@@ -108,7 +108,7 @@ def test_endpoint_alert_ids_hold_the_ticks_of_their_creation() -> None:
     assert created.isoformat() == datetime.fromisoformat(first["Timestamp"]).replace(tzinfo=None).isoformat()
 
 
-def test_lists_are_text_that_holds_json() -> None:
+def test_lists_are_json_text() -> None:
     for record in records(BUSY, "alertinfo"):
         techniques = record.properties["AttackTechniques"]
         assert techniques == "" or all(re.search(r"\(T\d{4}(\.\d{3})?\)$", name) for name in json.loads(techniques))
@@ -121,10 +121,10 @@ def test_additional_fields_refer_to_objects_of_their_own_row() -> None:
     seen = Counter[str]()
     for record in records(BUSY, "alertevidence"):
         text = record.properties["AdditionalFields"]
-        written, referred = re.findall(r'"\$id":"(\d+)"', text), re.findall(r'"\$ref":"(\d+)"', text)
-        assert len(set(written)) == len(written)
-        assert set(referred) <= set(written)
-        seen[record.properties["EntityType"]] += len(referred)
+        defined, referenced = re.findall(r'"\$id":"(\d+)"', text), re.findall(r'"\$ref":"(\d+)"', text)
+        assert len(set(defined)) == len(defined)
+        assert set(referenced) <= set(defined)
+        seen[record.properties["EntityType"]] += len(referenced)
     assert seen["Process"]
 
 

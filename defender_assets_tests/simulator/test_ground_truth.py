@@ -49,25 +49,25 @@ def usable(table: str, tenant: str, text: bytes) -> dict[str, Any] | None:
 @pytest.mark.parametrize(
     "scenario", [SCENARIO, BAD, replace(SCENARIO, until=datetime(2026, 1, 2, 15, 7, tzinfo=UTC))], ids=str
 )
-def test_the_totals_are_those_of_the_blobs(scenario: Scenario) -> None:
-    told = {(TABLES[row["table"]], row["tenant_id"], row["day"]): row for row in ground_truth(scenario)["totals"]}
+def test_the_totals_match_the_blobs(scenario: Scenario) -> None:
+    truth = {(TABLES[row["table"]], row["tenant_id"], row["day"]): row for row in ground_truth(scenario)["totals"]}
     counted = recount(scenario)
 
-    assert {key for key, row in told.items() if row["lines"]} == set(counted)
+    assert {key for key, row in truth.items() if row["lines"]} == set(counted)
     for key, count in counted.items():
         names = ("lines", "blank", "bad", "records", "distinct")
-        assert {name: told[key][name] for name in names} == {name: count[name] for name in names}
-        assert told[key]["duplicates"] == count["records"] - count["distinct"]
-    assert sum(row["bytes"] for row in told.values()) == sum(map(len, blobs(appends(scenario)).values()))
-    assert sum(row["blobs"] for row in told.values()) == len(blobs(appends(scenario)))
+        assert {name: truth[key][name] for name in names} == {name: count[name] for name in names}
+        assert truth[key]["duplicates"] == count["records"] - count["distinct"]
+    assert sum(row["bytes"] for row in truth.values()) == sum(map(len, blobs(appends(scenario)).values()))
+    assert sum(row["blobs"] for row in truth.values()) == len(blobs(appends(scenario)))
 
 
-def test_bad_lines_are_as_many_as_asked_in_each_table_tenant_and_day() -> None:
+def test_each_table_tenant_and_day_has_the_requested_number_of_bad_lines() -> None:
     assert {row["bad"] for row in ground_truth(BAD)["totals"]} == {5}
     assert {row["bad"] for row in ground_truth(replace(BAD, bad_lines=0))["totals"]} == {0}
 
 
-def test_five_bad_lines_are_of_five_kinds() -> None:
+def test_five_bad_lines_have_five_kinds() -> None:
     tenant = {line.blob.split("/")[0] for line in lines(BAD)}.pop()
     found = set()
     for line in lines(BAD):
@@ -77,24 +77,24 @@ def test_five_bad_lines_are_of_five_kinds() -> None:
                 found.add(json.loads(line.text)["properties"]["Title"])
             except json.JSONDecodeError:
                 found.add("truncated")
-    told = ("foreign_table", "no_key", "foreign_tenant", "no_timestamp")
-    assert found == {"truncated", *(f"Malformed on purpose: {kind}" for kind in told)}
+    whole_lines = ("foreign_table", "no_key", "foreign_tenant", "no_timestamp")
+    assert found == {"truncated", *(f"Malformed on purpose: {kind}" for kind in whole_lines)}
 
 
 def test_bytes_after_the_last_line_end_are_pending() -> None:
     broken = next(append for append in appends(SCENARIO) if append.data and not append.data.endswith(b"\n"))
-    told = ground_truth(replace(SCENARIO, until=broken.at))
+    truth = ground_truth(replace(SCENARIO, until=broken.at))
 
     pending = len(broken.data) - broken.data.rfind(b"\n") - 1
-    assert [row["pending"] for row in told["totals"] if row["pending"]] == [pending]
+    assert [row["pending"] for row in truth["totals"] if row["pending"]] == [pending]
 
 
-def test_watching_passes_the_appends_on() -> None:
+def test_watch_yields_the_same_appends() -> None:
     observed = GroundTruth(SCENARIO)
     assert tuple(observed.watch(appends(SCENARIO))) == appends(SCENARIO)
     assert observed.as_dict() == ground_truth(SCENARIO)
 
 
 def test_the_truth_is_json() -> None:
-    told = ground_truth(SCENARIO)
-    assert json.loads(json.dumps(told)) == told
+    truth = ground_truth(SCENARIO)
+    assert json.loads(json.dumps(truth)) == truth

@@ -18,7 +18,7 @@ def test_another_seed_gives_another_export() -> None:
     assert not set(blobs(appends(SCENARIO))) & set(blobs(appends(replace(SCENARIO, seed=8))))
 
 
-def test_appends_come_in_the_order_of_their_arrival() -> None:
+def test_appends_come_in_order_of_arrival() -> None:
     assert all(first.at <= second.at for first, second in pairwise(appends(SCENARIO)))
 
 
@@ -32,7 +32,7 @@ def test_a_longer_scenario_only_appends(scenario: Scenario) -> None:
     assert {key for key in longer if "/d=03/" in key[1] or "/d=04/" in key[1]} == set(longer) - set(shorter)
 
 
-def test_the_last_day_is_whole() -> None:
+def test_the_last_day_is_complete() -> None:
     last_day = {key: data for key, data in blobs(appends(SCENARIO)).items() if "/d=02/" in key[1]}
     assert last_day
     assert last_day == {
@@ -41,7 +41,7 @@ def test_the_last_day_is_whole() -> None:
 
 
 @pytest.mark.parametrize("hours", [0.5, 13.37, 24, 61])
-def test_until_is_a_prefix_of_what_comes(hours: float) -> None:
+def test_until_gives_a_prefix_of_the_appends(hours: float) -> None:
     until = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
     whole = appends(SCENARIO)
 
@@ -53,7 +53,7 @@ def test_nothing_arrives_before_the_first_day() -> None:
     assert appends(replace(SCENARIO, until=before)) == ()
 
 
-def test_more_tenants_leave_the_others_as_they_are() -> None:
+def test_more_tenants_do_not_change_the_others() -> None:
     two, three = blobs(appends(SCENARIO)), blobs(appends(replace(SCENARIO, tenants=3)))
 
     assert {key: three[key] for key in two} == two
@@ -83,7 +83,7 @@ def test_a_tenant_without_alerts_still_reports_its_devices() -> None:
 
 
 @pytest.mark.parametrize("devices", [4, 7, 10, 25])
-def test_a_small_tenant_is_a_tenant(devices: int) -> None:
+def test_a_small_tenant_can_be_simulated(devices: int) -> None:
     assert appends(replace(SCENARIO, devices=devices, alerts_per_day=20))
 
 
@@ -98,6 +98,6 @@ def test_a_small_tenant_is_a_tenant(devices: int) -> None:
         ({"until": datetime(2026, 1, 1)}, "without a time zone"),  # noqa: DTZ001 - the mistake itself
     ],
 )
-def test_what_cannot_be_simulated_is_refused(wrong: Mapping[str, Any], message: str) -> None:
+def test_an_impossible_scenario_is_refused(wrong: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Scenario(**{"start": START, "days": 1, **wrong})

@@ -1,6 +1,6 @@
-"""Simulated exports as tests read them: whole blobs, lines and records, with nothing but `json`.
+"""Simulated exports for tests: blobs, lines and records, parsed with `json` alone.
 
-Nothing of the package's reader and nothing of the simulator's own spelling belongs here.
+This module uses neither the package's reader nor the simulator's own formatting.
 """
 
 import json
@@ -54,17 +54,17 @@ def appends(scenario: Scenario) -> tuple[Append, ...]:
     return tuple(simulate(scenario))
 
 
-def blobs(of: Iterable[Append]) -> dict[tuple[str, str], bytes]:
-    """The blobs that the appends make."""
+def blobs(all_appends: Iterable[Append]) -> dict[tuple[str, str], bytes]:
+    """The blobs that result from the appends."""
     made: dict[tuple[str, str], bytearray] = {}
-    for append in of:
+    for append in all_appends:
         made.setdefault((append.container, append.blob), bytearray()).extend(append.data)
     return {key: bytes(data) for key, data in made.items()}
 
 
 @cache
 def lines(scenario: Scenario) -> tuple[Line, ...]:
-    """The lines, blank ones too, without their line ends."""
+    """The lines without their line ends, blank lines included."""
     return tuple(
         Line(container, blob, text)
         for (container, blob), data in blobs(appends(scenario)).items()
@@ -74,7 +74,7 @@ def lines(scenario: Scenario) -> tuple[Line, ...]:
 
 @cache
 def records(scenario: Scenario, table: str = "") -> tuple[Record, ...]:
-    """The records of a scenario without malformed lines, or of one table of it."""
+    """The records of a scenario without malformed lines, or only those of one table."""
     found = []
     for line in lines(scenario):
         if line.text and table in ("", line.table):

@@ -1,6 +1,6 @@
-"""Two small simulated tenants, materialized by the core, for all tests that only read: see the fixture `held`.
+"""Two small simulated tenants, materialized by the core, for tests that only read: see the fixture `held`.
 
-The export also holds an alert of which an attacker wrote each text: see `hostile`.
+The export also contains an alert whose texts all come from an attacker: see `hostile_text`.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SCENARIO = Scenario(start=date(2026, 11, 1), days=2, devices=6, tenants=2, alert
 
 @dataclass(frozen=True)
 class Held:
-    """An export with a lake that holds all of it."""
+    """An export, and a lake with all of it."""
 
     export_dir: Path
     lake_dir: Path

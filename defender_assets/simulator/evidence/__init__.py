@@ -1,7 +1,6 @@
-"""AlertEvidence: how each kind of entity is spelt, AdditionalFields included.
+"""AlertEvidence: the columns of each kind of entity, AdditionalFields included.
 
-One function per shape, each giving only the columns that it fills. When rows are written, and how often, is in
-`alerts`.
+Each function returns only the columns that it fills; `alerts` makes rows of them.
 """
 
 from collections.abc import Callable
@@ -34,4 +33,4 @@ SHAPES: dict[str, Callable[[Scene, int], Columns]] = {
     "RegistryValue": hosts.registry_value,
     "AzureResource": cloud.azure_resource,
 }
-"""Each shape's columns for a scene and the event's ticks."""
+"""Functions from a scene and the event's ticks to columns."""

@@ -1,12 +1,9 @@
-"""Evidence on a machine: the machine itself, its processes, files and registry.
-
-Accounts, addresses and cloud resources do not belong here.
-"""
+"""Evidence on a machine: the machine itself, its processes, files and registry."""
 
 from typing import Any
 
 from defender_assets.simulator.clock import MINUTE, stamp
-from defender_assets.simulator.evidence.references import VERDICT, Columns, References, merge_key
+from defender_assets.simulator.evidence.references import VERDICT, Columns, References, entity, merge_key
 from defender_assets.simulator.format import json_text
 from defender_assets.simulator.scenes import Artifact, Scene
 
@@ -35,88 +32,81 @@ def _image(refs: References, file: Artifact) -> dict[str, Any]:
     return image
 
 
+def _file_columns(file: Artifact, *, upper_case_hash: bool = False) -> Columns:
+    digest = file.sha256.upper() if upper_case_hash else file.sha256
+    columns = {"FileName": file.name, "FolderPath": file.folder, "FileSize": file.size}
+    return columns | {"SHA1": file.sha1, "SHA256": digest}
+
+
 def machine(scene: Scene, event: int) -> Columns:
-    """The device, in the one kind of row that fills DeviceId and DeviceName."""
-    # JSON text inside JSON text.
+    """The device; only these rows fill DeviceId and DeviceName. MetadataJson is JSON text inside JSON text."""
     metadata = json_text({"seen": stamp(event, 0), "cell": "eu-1"})
-    return {
-        "EntityType": "Machine",
-        "EvidenceRole": "Impacted",
-        "DeviceId": scene.device_id,
-        "DeviceName": scene.device.name,
-        "AdditionalFields": _host(References(), scene) | {"Role": 0, "MetadataJson": metadata},
-    }
+    return entity(
+        "Machine",
+        _host(References(), scene) | {"Role": 0, "MetadataJson": metadata},
+        role="Impacted",
+        DeviceId=scene.device_id,
+        DeviceName=scene.device.name,
+    )
 
 
 def process(scene: Scene, event: int) -> Columns:
-    """The process with its image, parent and host, each written once and then referred to."""
+    """The process with its image, parent and host; the host is written once and then referenced."""
     refs, program = References(), scene.program
     started, parent_started = stamp(event - MINUTE), stamp(event - 9 * MINUTE)
     extra = refs.new(ProcessId=hex(scene.serial), CommandLine=_command_line(scene), CreationTimeUtc=started)
     image = extra["ImageFile"] = _image(refs, program)
-    written = image["Host"] = _host(refs, scene)
+    host = image["Host"] = _host(refs, scene)
     parent = extra["ParentProcess"] = refs.new(ProcessId=hex(scene.serial // 2), CreationTimeUtc=parent_started)
-    parent["ImageFile"] = refs.new(Directory=program.folder, Name="shell.exe", Host=refs.again(written), Type="file")
-    parent |= {"Host": refs.again(written), "Type": "process"}
-    extra |= VERDICT
-    extra |= {"Host": refs.again(written), "LastRemediationState": "Active", "Type": "process", "Role": 1}
-    return {
-        "EntityType": "Process",
-        "EvidenceRole": "Related",
-        "FileName": program.name,
-        "FolderPath": program.folder,
-        "SHA1": program.sha1,
-        "SHA256": program.sha256,
-        "FileSize": program.size,
-        "ProcessCommandLine": _command_line(scene),
-        "AdditionalFields": extra | merge_key(program.sha256, str(scene.serial)),
-    }
+    parent["ImageFile"] = refs.new(Directory=program.folder, Name="shell.exe", Host=refs.again(host), Type="file")
+    parent |= {"Host": refs.again(host), "Type": "process"}
+    extra |= VERDICT | {"Host": refs.again(host), "LastRemediationState": "Active", "Type": "process", "Role": 1}
+    return entity(
+        "Process",
+        extra | merge_key(program.sha256, str(scene.serial)),
+        ProcessCommandLine=_command_line(scene),
+        **_file_columns(program),
+    )
 
 
 def _command_line(scene: Scene) -> str:
     return f'"{scene.program.name}" "{_path(scene.file)}" --id {scene.serial} > out.txt & echo \'done\''
 
 
-def _path(found: Artifact) -> str:
-    return f"{found.folder}{'/' if found.folder.startswith('/') else chr(92)}{found.name}"
+def _path(file: Artifact) -> str:
+    return f"{file.folder}{'/' if file.folder.startswith('/') else chr(92)}{file.name}"
 
 
 def file(scene: Scene, _event: int) -> Columns:
-    """The file, with its host in every other row and its hash in capitals in some."""
+    """The file; every other row has its host, and every seventh its hash in upper case."""
     refs, found = References(), scene.file
     image = _image(refs, found)
     if scene.serial % 2:
         image["Host"] = _host(refs, scene)
     state = "Prevented" if scene.serial % 3 == 0 else "Active"
-    return {
-        "EntityType": "File",
-        "EvidenceRole": "Related",
-        "FileName": found.name,
-        "FolderPath": found.folder,
-        "SHA1": found.sha1,
-        "SHA256": found.sha256.upper() if scene.serial % 7 == 0 else found.sha256,
-        "FileSize": found.size,
-        "AdditionalFields": image | VERDICT | {"LastRemediationState": state, "Role": 1} | merge_key(found.sha256),
-    }
+    return entity(
+        "File",
+        image | VERDICT | {"LastRemediationState": state, "Role": 1} | merge_key(found.sha256),
+        **_file_columns(found, upper_case_hash=scene.serial % 7 == 0),
+    )
 
 
 def malware(scene: Scene, _event: int) -> Columns:
-    """The family that an antivirus names."""
+    """The malware family that an antivirus reports."""
     family = f"Pretender.{scene.serial % 90}"
     name = f"Trojan:Win32/{family}"
     extra = References().new(Name=name, Category="Trojan", ThreatFamilyName=family, Type="malware")
-    return {"EntityType": "Malware", "EvidenceRole": "Related", "ThreatFamily": family, "AdditionalFields": extra}
+    return entity("Malware", extra, ThreatFamily=family)
 
 
 def registry_key(scene: Scene, _event: int) -> Columns:
-    """A service's key."""
+    """The registry key of a service."""
     key = f"SYSTEM\\CurrentControlSet\\Services\\svc{scene.serial}"
-    return {
-        "EntityType": "RegistryKey",
-        "EvidenceRole": "Related",
-        "RegistryKey": f"HKEY_LOCAL_MACHINE\\{key}",
-        "AdditionalFields": References().new(Hive="HKEY_LOCAL_MACHINE", Key=key, Type="registry-key", **merge_key(key)),
-    }
+    return entity(
+        "RegistryKey",
+        References().new(Hive="HKEY_LOCAL_MACHINE", Key=key, Type="registry-key", **merge_key(key)),
+        RegistryKey=f"HKEY_LOCAL_MACHINE\\{key}",
+    )
 
 
 def registry_value(scene: Scene, _event: int) -> Columns:
@@ -126,11 +116,10 @@ def registry_value(scene: Scene, _event: int) -> Columns:
     extra = refs.new(Name=name, Value=scene.file.name, ValueType="String", Type="registry-value")
     extra["Key"] = refs.new(Hive="HKEY_LOCAL_MACHINE", Key=key, Type="registry-key")
     extra["Host"] = _host(refs, scene)
-    return {
-        "EntityType": "RegistryValue",
-        "EvidenceRole": "Related",
-        "RegistryKey": f"HKEY_LOCAL_MACHINE\\{key}",
-        "RegistryValueName": name,
-        "RegistryValueData": _path(scene.file),
-        "AdditionalFields": extra,
-    }
+    return entity(
+        "RegistryValue",
+        extra,
+        RegistryKey=f"HKEY_LOCAL_MACHINE\\{key}",
+        RegistryValueName=name,
+        RegistryValueData=_path(scene.file),
+    )

@@ -1,33 +1,30 @@
-"""Evidence of traffic: addresses, URLs and mail.
-
-Accounts do not belong here.
-"""
+"""Evidence of traffic: addresses, URLs and mail."""
 
 from defender_assets.simulator.clock import MINUTE, stamp
-from defender_assets.simulator.evidence.references import VERDICT, Columns, References, merge_key
+from defender_assets.simulator.evidence.references import VERDICT, Columns, References, entity, merge_key
 from defender_assets.simulator.scenes import Scene
 
 
 def ip(scene: Scene, _event: int) -> Columns:
-    """The far address, spelt as IPv6 now and then."""
+    """The remote address, in some rows as IPv4-mapped IPv6."""
     return _address(f"::ffff:{scene.address}" if scene.serial % 11 == 0 else scene.address)
 
 
 def private_ip(scene: Scene, _event: int) -> Columns:
-    """An address inside, which many alerts share without having anything to do with each other; or none, as `-`."""
+    """An internal address, which many unrelated alerts share; in some rows `-`, for none."""
     inside = "-" if scene.serial % 9 == 0 else f"10.0.0.{4 + scene.serial % 3}"
     return _address(inside) | {"LocalIP": scene.device.local_ip}
 
 
 def egress_ip(scene: Scene, _event: int) -> Columns:
-    """The organisation's own public address, equal to DeviceInfo.PublicIP of half its devices."""
+    """The organisation's own public address, which is DeviceInfo.PublicIP of half of its devices."""
     return _address(scene.tenant.egress[0])
 
 
 def _address(address: str) -> Columns:
     location = {"CountryCode": "ZZ", "Asn": 64_512, "Carrier": "Example Networks"}
     extra = References().new(Address=address, Location=location, Type="ip", Role=1, **merge_key(address))
-    return {"EntityType": "Ip", "EvidenceRole": "Related", "RemoteIP": address, "AdditionalFields": extra}
+    return entity("Ip", extra, RemoteIP=address)
 
 
 def _link(scene: Scene) -> str:
@@ -37,7 +34,7 @@ def _link(scene: Scene) -> str:
 def url(scene: Scene, _event: int) -> Columns:
     """A link."""
     extra = References().new(Url=_link(scene), Type="url", Role=1, **VERDICT, **merge_key(_link(scene)))
-    return {"EntityType": "Url", "EvidenceRole": "Related", "RemoteUrl": _link(scene), "AdditionalFields": extra}
+    return entity("Url", extra, RemoteUrl=_link(scene))
 
 
 def mail_message(scene: Scene, event: int) -> Columns:
@@ -56,20 +53,19 @@ def mail_message(scene: Scene, event: int) -> Columns:
         Type="mailMessage",
         **merge_key(mail.message_id, recipient.upn),
     )
-    return {
-        "EntityType": "MailMessage",
-        "EvidenceRole": "Related",
-        "AccountUpn": recipient.upn,
-        "AccountObjectId": recipient.object_id,
-        "NetworkMessageId": mail.message_id,
-        "EmailSubject": mail.subject,
-        "AdditionalFields": extra,
-    }
+    return entity(
+        "MailMessage",
+        extra,
+        AccountUpn=recipient.upn,
+        AccountObjectId=recipient.object_id,
+        NetworkMessageId=mail.message_id,
+        EmailSubject=mail.subject,
+    )
 
 
 def mail_cluster(scene: Scene, _event: int) -> Columns:
-    """The messages that look like one message."""
+    """A group of similar messages."""
     message = scene.mail.message_id
     extra = References().new(NetworkMessageIds=[message], MailCount=1, Type="mailCluster")
     extra |= {"CountByDeliveryStatus": {"Delivered": 1}, **merge_key("cluster", message)}
-    return {"EntityType": "MailCluster", "EvidenceRole": "Related", "AdditionalFields": extra}
+    return entity("MailCluster", extra)

@@ -1,32 +1,33 @@
-"""What AdditionalFields of every entity have in common: references, identities and verdicts.
-
-The entities themselves do not belong here.
-"""
+"""What the AdditionalFields of all entities share: references, identities and verdicts."""
 
 from hashlib import md5
 from itertools import count
 from typing import Any
 
 Columns = dict[str, Any]
-"""The columns that an entity fills, `AdditionalFields` still an object."""
+"""The columns that an entity fills; `AdditionalFields` is not encoded yet."""
 
 VERDICT = {"DetectionStatus": "Detected", "LastVerdict": "Suspicious", "SuspicionLevel": "Suspicious", "IsIoc": False}
 
 
+def entity(kind: str, fields: dict[str, Any], *, role: str = "Related", **columns: Any) -> Columns:
+    """The columns of an entity of this type, with `fields` as AdditionalFields."""
+    return {"EntityType": kind, "EvidenceRole": role, **columns, "AdditionalFields": fields}
+
+
 class References:
-    """Json.NET's way with repeated objects: `$id` where one is first written, `$ref` where it comes again."""
+    """References to repeated objects, as Json.NET writes them within one row: `$id` at the first, then `$ref`."""
 
     def __init__(self) -> None:
-        """Begin a row: its first object has the `$id` "1"."""
         self._ids = count(1)
 
     def new(self, **fields: Any) -> dict[str, Any]:
-        """An object with the next `$id`."""
+        """Return an object with the next `$id`; the first is "1"."""
         return {"$id": str(next(self._ids)), **fields}
 
     @staticmethod
     def again(written: dict[str, Any]) -> dict[str, Any]:
-        """A reference to an object that the row has already."""
+        """Return a reference to an object that is already in the row."""
         return {"$ref": written["$id"]}
 
 
