@@ -1,1 +1,1 @@
-"""What things cost, measured: run by hand or with `make bench`. The figures stand in docs/; nothing here is a test."""
+"""Benchmarks, run by hand or with `make bench`. Their figures are in docs/; nothing here is a test."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …] [--option …]`: runs the named benchmarks, by default all, with the options given."""
+"""`python -m benchmarks [NAME …] [--option …]`: run the named benchmarks, by default all, with the given options."""
 
 import sys
 

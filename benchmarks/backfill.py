@@ -1,8 +1,8 @@
-"""A backfill of many days of a small tenant through Dagster: what a day costs, first to last, and a run's start.
+"""A backfill of many days of a small tenant through Dagster: the cost of each day, and the start-up cost of a run.
 
-The first part runs the days one by one in one process. The second runs the same few days in each way that there is: a
-process for each run (what the default launcher does), a warm process (what a Celery worker does), one run of a range,
-and a process for each run with two at a time.
+The first part runs the days one by one in one process. The second part runs the same few days in each possible way: a
+process for each run (as the default launcher), a warm process (as a Celery worker), one run of a range, and a process
+for each run with two at a time.
 """
 
 import argparse
@@ -35,11 +35,11 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock, seconds of the processors (children included), MB that the process holds afterwards."""
+    """Wall seconds, CPU seconds (children included), resident MB of the process afterwards."""
 
     wall: float
     cpu: float
-    held: float
+    resident: float
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def costs(into: list[Cost]) -> Iterator[None]:
     """Measure the block."""
     wall, cpu = time.perf_counter(), _cpu()
     yield
-    into.append(Cost(time.perf_counter() - wall, _cpu() - cpu, held_mb()))
+    into.append(Cost(time.perf_counter() - wall, _cpu() - cpu, resident_mb()))
 
 
 def _cpu() -> float:
@@ -55,8 +55,8 @@ def _cpu() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def held_mb() -> float:
-    """Resident memory of this process in MB, after what is garbage has gone."""
+def resident_mb() -> float:
+    """Resident memory of this process in MB, after a garbage collection."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -78,8 +78,8 @@ def days_from(first: date, count: int) -> list[date]:
     return [first + timedelta(days=number) for number in range(count)]
 
 
-def one_after_the_other(root: Path, days: Sequence[date]) -> list[Cost]:
-    """Each day a run, in this process, over one instance on SQLite as `make` sets it up."""
+def run_each_day(root: Path, days: Sequence[date]) -> list[Cost]:
+    """One run for each day in this process, with one instance on SQLite as `make` sets it up."""
     found: list[Cost] = []
     settings = settings_of(root, "lake")
     (root / "home").mkdir()
@@ -92,24 +92,24 @@ def one_after_the_other(root: Path, days: Sequence[date]) -> list[Cost]:
 
 
 def show_days(found: Sequence[Cost]) -> None:
-    """Tens of days, and how the later ones compare with those behind the first whole look-back of 30 days."""
+    """Groups of ten days, and the later groups compared with the first after a complete look-back of 30 days."""
     middle = len(found) // 2
     tens = {"1 to 10": 0, "31 to 40": 30, f"{middle - 4} to {middle + 5}": middle - 5, "last 10": len(found) - 10}
-    print(f"{'days, medians':<16}{'wall s':>10}{'CPU s':>10}{'held MB':>10}")
+    print(f"{'days, medians':<16}{'wall s':>10}{'CPU s':>10}{'RSS MB':>10}")
     medians = {}
     for name, at in tens.items():
         part = found[at : at + 10]
-        medians[name] = Cost(*(median(getattr(cost, field) for cost in part) for field in ("wall", "cpu", "held")))
-        print(f"{name:<16}{medians[name].wall:>10.2f}{medians[name].cpu:>10.2f}{medians[name].held:>10.0f}")
+        medians[name] = Cost(*(median(getattr(cost, field) for cost in part) for field in ("wall", "cpu", "resident")))
+        print(f"{name:<16}{medians[name].wall:>10.2f}{medians[name].cpu:>10.2f}{medians[name].resident:>10.0f}")
     for early in ("1 to 10", "31 to 40"):
         first, last = medians[early], medians["last 10"]
-        ratios = f"{last.wall / first.wall:>10.2f}{last.cpu / first.cpu:>10.2f}{last.held / first.held:>10.2f}"
+        ratios = f"{last.wall / first.wall:>10.2f}{last.cpu / first.cpu:>10.2f}{last.resident / first.resident:>10.2f}"
         print(f"{'last / ' + early:<16}{ratios}")
-    print(f"target: at most {TARGET} against the days 31 to 40 (the look-back of leads is whole from day 31 on)")
+    print(f"target: at most {TARGET} against the days 31 to 40 (the look-back of leads is complete from day 31 on)")
 
 
 def process(root: Path, lake: str, day: date) -> subprocess.Popen[bytes]:
-    """A process that imports everything and runs a day, as the default launcher starts it."""
+    """A process that imports everything and runs a day, as the default launcher does."""
     command = [sys.executable, "-m", "benchmarks.backfill", str(root), lake, day.isoformat()]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -124,7 +124,7 @@ def in_processes(root: Path, lake: str, days: Sequence[date], at_once: int) -> N
 
 
 def ways(root: Path, days: Sequence[date]) -> Mapping[str, list[Cost]]:
-    """The same days in each way, each into a lake of its own, twice in turn."""
+    """The same days in each way, twice in turn, each into a separate lake."""
     found: dict[str, list[Cost]] = {}
 
     def warm(lake: str) -> None:
@@ -156,7 +156,7 @@ def show_ways(found: Mapping[str, list[Cost]], days: int) -> None:
 
 
 def show_imports() -> None:
-    """What an interpreter pays before a run can begin."""
+    """The cost of imports before a run can begin."""
     print(f"\n{'imports, medians of 3':<36}{'wall s':>10}{'CPU s':>10}")
     for name in (
         "dagster",
@@ -175,16 +175,16 @@ def show_imports() -> None:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks backfill", description=__doc__)
     parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--ways", type=int, default=6, metavar="DAYS", help="days that are run in each way")
+    parser.add_argument("--ways", type=int, default=6, metavar="DAYS", help="days to run in each way")
     options = parser.parse_args(arguments)
     if options.days < 50:
-        parser.error("--days: 50 or more, so that the tens do not overlap")
+        parser.error("--days: 50 or more, so that the groups of ten do not overlap")
     scenario = Scenario(START, days=options.days, devices=20, tenants=1, alerts_per_day=8, campaigns_per_tenant=3)
     with TemporaryDirectory(prefix="backfill-") as folder:
         root = Path(folder)
         written = write_directory(simulate(scenario), root / "export")
         print(f"{options.days} days of {written / options.days / 1e6:.2f} MB")
-        show_days(one_after_the_other(root, days_from(START, options.days)))
+        show_days(run_each_day(root, days_from(START, options.days)))
         show_ways(ways(root, days_from(START, options.ways)), options.ways)
         show_imports()
 

@@ -1,6 +1,6 @@
-"""A big tenant's typed tables, made up straight in a lake: as many rows as asked, as wide as Microsoft writes them.
+"""The typed tables of a big tenant, generated directly in a lake, with as many columns as in Microsoft's export.
 
-Run as a process of its own (`python -m benchmarks.big_day LAKE …`), so that its memory is not the benchmark's.
+Run as a separate process (`python -m benchmarks.big_day LAKE …`), so that the benchmark does not count its memory.
 """
 
 import argparse
@@ -23,7 +23,7 @@ ROWS_OF_FILE = 250_000
 _KINDS = ("Machine", "Process", "File", "User", "Ip")
 _TITLES = 200
 
-# The AdditionalFields of each kind of entity; `@…@` is filled in row by row.
+# The AdditionalFields of each kind of entity; each row replaces `@…@`.
 _HOST = '"Host":{"$id":"3","MachineId":"@device@","HostName":"pc","OSFamily":"Windows","Type":"host"}'
 _PROCESS = (
     '{"$id":"1","ProcessId":"0x1f4","CommandLine":"tool.exe @n@","CreationTimeUtc":"2026-11-03T08:00:00Z","ImageFile":'
@@ -48,7 +48,7 @@ Made = Callable[[pl.DataFrame, "Size", date], pl.DataFrame]
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is: rows in all, devices, and over how many days the alerts are spread (1: all on DAY)."""
+    """Total rows, devices, and the number of days with alerts (1: all on DAY)."""
 
     evidence: int = 1_000_000
     heartbeats: int = 5_000_000
@@ -197,13 +197,13 @@ def _device(number: pl.Expr) -> pl.Expr:
     return _digits(number, 40, "device")
 
 
-def _choice(number: pl.Expr, words: tuple[str, ...], *, hashed: bool = True) -> pl.Expr:
-    place = (number.hash(10) if hashed else number) % len(words)
-    return place.cast(pl.Int64).replace_strict(dict(enumerate(words)), return_dtype=pl.String)
+def _choice(number: pl.Expr, values: tuple[str, ...], *, hashed: bool = True) -> pl.Expr:
+    index = (number.hash(10) if hashed else number) % len(values)
+    return index.cast(pl.Int64).replace_strict(dict(enumerate(values)), return_dtype=pl.String)
 
 
 def _digits(number: pl.Expr, length: int, salt: str) -> pl.Expr:
-    """Return text of digits that depends on the number, as incompressible as a hash."""
+    """Return digits that depend on the number and compress no better than a hash."""
     seeds = range(sum(salt.encode()), sum(salt.encode()) + length // 16 + 1)
     parts = [number.cast(pl.Int64).hash(seed).cast(pl.String).str.zfill(20).str.tail(16) for seed in seeds]
     return pl.concat_str(parts).str.head(length)

@@ -1,7 +1,4 @@
-"""How well stories match what the simulator knows: pairwise precision, recall and F1, and the adjusted Rand index.
-
-Which stories are compared is `stories.py`'s business.
-"""
+"""Quality of a clustering against the ground truth: pairwise precision, recall and F1, and the adjusted Rand index."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
@@ -12,7 +9,7 @@ Alert = tuple[str, str]
 
 
 class Quality(NamedTuple):
-    """Of all pairs of alerts: how many that were put together belong together, how many that belong were found."""
+    """Pairwise precision, recall and F1 (a pair is two alerts in one cluster), and the adjusted Rand index."""
 
     precision: float
     recall: float
@@ -21,7 +18,7 @@ class Quality(NamedTuple):
 
 
 def quality(found: Mapping[Alert, Hashable], truth: Mapping[Alert, Hashable]) -> Quality:
-    """Compare two partitions of the alerts of `truth`; an alert that `found` lacks stands alone.
+    """Compare two partitions of the alerts of `truth`; an alert that `found` lacks is its own cluster.
 
     The adjusted Rand index is Hubert and Arabie's (1985): 1 for equal partitions, about 0 for chance.
     """
@@ -30,9 +27,9 @@ def quality(found: Mapping[Alert, Hashable], truth: Mapping[Alert, Hashable]) ->
     for (one, other), count in pairs.items():
         ours[one] += count
         theirs[other] += count
-    both, put, belong = (sum(comb(count, 2) for count in of.values()) for of in (pairs, ours, theirs))
-    precision, recall = both / put if put else 1.0, both / belong if belong else 1.0
-    chance = put * belong / max(comb(len(truth), 2), 1)
-    most = (put + belong) / 2
-    ari = (both - chance) / (most - chance) if most != chance else 1.0
-    return Quality(precision, recall, 2 * both / (put + belong) if put + belong else 1.0, ari)
+    both, positive, true = (sum(comb(count, 2) for count in counts.values()) for counts in (pairs, ours, theirs))
+    precision, recall = both / positive if positive else 1.0, both / true if true else 1.0
+    expected = positive * true / max(comb(len(truth), 2), 1)
+    largest = (positive + true) / 2
+    ari = (both - expected) / (largest - expected) if largest != expected else 1.0
+    return Quality(precision, recall, 2 * both / (positive + true) if positive + true else 1.0, ari)

@@ -1,4 +1,4 @@
-"""Exports to measure with: a simulated chunk, multiplied under other ids, since the simulator writes some 30 MB/s."""
+"""Exports for benchmarks: copies of a simulated chunk with other ids, since the simulator writes only some 30 MB/s."""
 
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,7 @@ _MARK = {"DeviceInfo": b'"ReportId":', "AlertEvidence": b'"AlertId":"'}
 
 
 def chunk(table: Table, size: int) -> tuple[str, bytes]:
-    """Return a tenant's folder and about `size` bytes of its lines, without faults."""
+    """Return the folder of a tenant and about `size` bytes of its lines, without faults."""
     alerts = 4000 if table.hunting_name == "AlertEvidence" else 8
     scenario = Scenario(DAY, 1, devices=1500, tenants=1, alerts_per_day=alerts, faults=False, bad_lines=0)
     lines: list[bytes] = []
@@ -27,9 +27,9 @@ def chunk(table: Table, size: int) -> tuple[str, bytes]:
 
 
 def write(root: Path, table: Table, megabytes: int, *, bad_every: int = 0) -> int:
-    """Write a day of about so many MB, over the hours of the day; return its size in bytes.
+    """Write a day of about `megabytes` over its hours; return its size in bytes.
 
-    With `bad_every`, a line of so many is no JSON.
+    With `bad_every`, one line in that many is not JSON.
     """
     folder, content = chunk(table, min(32, megabytes) * 1_000_000)
     mark = _MARK[table.hunting_name]

@@ -1,6 +1,6 @@
-"""What 100 KB more cost on a day that holds much, beside the same on an empty day of the same lake and of a fresh one.
+"""The cost of 100 KB more on a big day, compared with an empty day of the same lake and of a new lake.
 
-In one process that is warm: the start of a run costs the same whatever the lake holds. In turns.
+All are measured in turn in one warm process: the start of a run costs the same for any size of the lake.
 """
 
 import argparse
@@ -24,8 +24,8 @@ TARGET = 1.5
 
 
 @dataclass
-class Place:
-    """A lake and its export, and what each step cost there: (seconds, processor seconds)."""
+class Site:
+    """A lake, its export, and the cost of each step in it: (wall seconds, CPU seconds)."""
 
     root: Path
     spent: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -45,8 +45,8 @@ class Place:
         with file.open("ab") as opened:
             opened.write(content)
 
-    def bring(self, day: date) -> None:
-        """Bring what is new through raw into the typed table, and note what that cost."""
+    def process(self, day: date) -> None:
+        """Process new bytes through raw into the typed table, and record the cost."""
         steps: dict[str, Callable[[], object]] = {
             "raw": lambda: ingest.ingest(self.lake, self.export, DEVICE_INFO, day),
             "typed": lambda: build.build_table_day(self.lake, DEVICE_INFO, day),
@@ -57,39 +57,39 @@ class Place:
             self.spent.setdefault(name, []).append((time.perf_counter() - wall, time.process_time() - cpu))
 
 
-def middle(spent: list[tuple[float, float]]) -> tuple[float, float]:
+def medians(spent: list[tuple[float, float]]) -> tuple[float, float]:
     return median(wall for wall, _ in spent), median(cpu for _, cpu in spent)
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks increment", description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=1000, help="what the day holds before")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the day before")
     parser.add_argument("--rounds", type=int, default=21)
     options = parser.parse_args(arguments)
     folder, content = chunk(DEVICE_INFO, 100_000)
     content = content[: content.rindex(b"\n", 0, 100_000) + 1]
     with TemporaryDirectory(prefix="increment-") as made:
-        full, fresh = Place(Path(made) / "full"), Place(Path(made) / "fresh")
+        full, fresh = Site(Path(made) / "full"), Site(Path(made) / "fresh")
         size = write(full.export.root, DEVICE_INFO, options.megabytes)
-        full.bring(DAY)
+        full.process(DAY)
         full.spent.clear()
-        beside = Place(full.root)
+        beside = Site(full.root)
         for number in range(options.rounds):
-            # others than before: the same records would only be dropped
+            # new records: repeated ones would only be dropped
             more = content.replace(b'"ReportId":', b'"ReportId":9%03d' % number)
             empty = DAY + timedelta(days=number + 1)
-            for place, day in ((full, DAY), (beside, empty), (fresh, empty)):
-                place.append(day, folder, more)
-                place.bring(day)
-        print(f"{len(content) / 1000:.0f} KB more, medians of {options.rounds}; ms, and ms of the processors")
+            for site, day in ((full, DAY), (beside, empty), (fresh, empty)):
+                site.append(day, folder, more)
+                site.process(day)
+        print(f"{len(content) / 1000:.0f} KB more, medians of {options.rounds}; wall ms and CPU ms")
         print(f"{'':<44}{'raw':>8}{'CPU':>8}{'typed':>8}{'CPU':>8}{'both':>8}{'CPU':>8}")
         totals = {}
-        for name, place in {
+        for name, site in {
             f"on a day of {size / 1e6:.0f} MB": full,
             "on an empty day of the same lake": beside,
             "on an empty day of a lake without that day": fresh,
         }.items():
-            steps = [middle(place.spent[step]) for step in ("raw", "typed")]
+            steps = [medians(site.spent[step]) for step in ("raw", "typed")]
             totals[name] = tuple(map(sum, zip(*steps, strict=True)))
             shown = [*steps, totals[name]]
             print(f"{name:<44}" + "".join(f"{wall * 1000:>8.0f}{cpu * 1000:>8.0f}" for wall, cpu in shown))

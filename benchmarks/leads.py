@@ -1,9 +1,8 @@
-"""What the leads of a day cost: seconds, CPU seconds and peak memory.
+"""The cost of the leads of a day: seconds, CPU seconds and peak memory.
 
-There are a million rows of evidence and five million heartbeats of 100,000 devices.
-
-The typed tables are made by a process of their own (`big_day`), and so is each building of the day, so that nobody
-else's memory is counted. `--alert-days 1` puts all the evidence on the day itself.
+The day has a million rows of evidence and five million heartbeats of 100,000 devices. A separate process generates the
+typed tables (`big_day`), and each build of the day is a separate process, so that only its own memory is counted.
+`--alert-days 1` puts all evidence on the day itself.
 """
 
 import argparse
@@ -26,7 +25,7 @@ TARGET_SECONDS, TARGET_GIB = 60, 6
 
 
 def build(lake: str) -> None:
-    """Build the leads of the day and print what that took, as JSON."""
+    """Build the leads of the day and print the cost as JSON."""
     before = time.perf_counter()
     report = build_partition(Lake(lake, LAKE_TABLES), LEADS, DAY, force=True)
     seconds = time.perf_counter() - before

@@ -1,7 +1,7 @@
-"""A tick of the sensor over many hourly blobs in the emulator, beside a bare listing of the same prefixes; in turns.
+"""A sensor tick over many hourly blobs in the emulator, compared in turn with a bare listing of the same prefixes.
 
-Every blob holds one record, and all days are brought up to the blobs before: so nothing is behind, and nothing is asked
-for. Memory is that of this process, which is the one that lists.
+Every blob has one record, and all days are up to date, so the tick requests no run. The memory is that of this
+process, which does the listing.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.backfill import held_mb
+from benchmarks.backfill import resident_mb
 from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.export import AzureExport
@@ -36,7 +36,7 @@ def tenant(number: int) -> str:
 
 
 def fill(emulator: Emulator, tenants: int, days: list[date]) -> int:
-    """Write a blob of one record for each table, tenant, day and hour; return how many."""
+    """Write a blob of one record for each table, tenant, day and hour; return the number of blobs."""
     with emulator.service() as service, ThreadPoolExecutor(4) as pool:
 
         def put(table: Table, number: int, day: date, hour: int) -> None:
@@ -58,7 +58,7 @@ def fill(emulator: Emulator, tenants: int, days: list[date]) -> int:
 
 
 def bare(export: AzureExport, tenants: int, days: list[date]) -> int:
-    """List the same prefixes with the SDK alone; return how many blobs there are."""
+    """List the same prefixes with the SDK alone; return the number of blobs."""
     service = export.account.service()
     return sum(
         1
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> None:
             "tick": lambda: find_stale_days(lake, export, days),
         }
         spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-        held = [held_mb()]
+        resident = [resident_mb()]
         for _ in range(options.rounds):
             for name, way in ways.items():
                 wall, cpu = time.perf_counter(), time.process_time()
@@ -101,11 +101,11 @@ def main(arguments: list[str]) -> None:
                 spent[name].append((time.perf_counter() - wall, time.process_time() - cpu))
                 if found != (written if name == "bare listing" else []):
                     raise RuntimeError(f"{name}: {found}")
-            held.append(held_mb())
+            resident.append(resident_mb())
         print(f"{written} blobs, medians of {options.rounds}")
         print(f"{'':<16}{'seconds':>10}{'CPU-s':>10}")
         for name, each in spent.items():
             print(f"{name:<16}{median(w for w, _ in each):>10.2f}{median(c for _, c in each):>10.2f}")
         walls, cpus = ([median(each[which] for each in spent[name]) for name in ways] for which in (0, 1))
         print(f"tick against bare listing: {walls[1] / walls[0]:.2f}, by CPU {cpus[1] / cpus[0]:.2f}; target {TARGET}")
-        print(f"MB held before and after each round: {', '.join(f'{mb:.0f}' for mb in held)}")
+        print(f"Resident MB before and after each round: {', '.join(f'{mb:.0f}' for mb in resident)}")

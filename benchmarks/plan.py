@@ -1,7 +1,7 @@
-"""What 1,000 tenants, a million devices and 1 TB a day would ask of this project: unit costs measured, then arithmetic.
+"""A capacity plan for 1,000 tenants, a million devices and 1 TB a day: measured unit costs, then arithmetic.
 
-The arithmetic stands in `Group` and is printed, so that docs/scale.md has no figure that nothing gives. Prices and the
-time of a list call against a real account cannot be measured here: they are assumptions, named and printed as such.
+The arithmetic is in `Group` and is printed, so that every figure of docs/scale.md can be reproduced. Prices and the
+time of a list call against a real account cannot be measured here: they are printed as assumptions.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from defender_assets.settings import DEFAULT_LOOKBACK
 from defender_assets.simulator import Scenario, simulate, write_directory
 
 DAY = date(2026, 11, 3)
-# What a processor's second makes into raw and typed rows. The benchmark says what it is now; update it with that.
+# MB that one CPU second turns into raw and typed rows. Update it from the figure that this benchmark prints.
 PARSED_MB_PER_CPU_SECOND = 45.0
 
 # Assumptions, not measurements.
@@ -40,7 +40,7 @@ READ_DOLLARS = 0.005 / 10_000
 TICKS_A_DAY = 24 * 3600 // 30
 RANGE_MB = 8 * 1024**2 / 1e6
 RECORD_KB = 1.5
-ID_BYTES = 16  # a number of 128 bits, see `core.ids`
+ID_BYTES = 16  # a number of 128 bits, see `core.tables.deduplication`
 COMMITS_A_RUN = 13  # raw, quarantine, typed of three tables; leads, stories, OCSF events, the brief
 
 
@@ -68,7 +68,7 @@ class Group:
 
     @property
     def cores(self) -> float:
-        """Processors that parse around the clock."""
+        """Processors that parse continuously."""
         return self.gigabytes * 1000 / PARSED_MB_PER_CPU_SECOND / 86_400
 
     @property
@@ -83,7 +83,7 @@ class Group:
 
     @property
     def reads(self) -> float:
-        """Range reads: full ranges, and one that is not full for each tenant, table and run."""
+        """Range reads: full ranges, and a partial one for each tenant, table and run."""
         return self.gigabytes * 1000 / RANGE_MB + self.files_written
 
     @property
@@ -94,7 +94,7 @@ class Group:
 
 
 def parse_rate(root: Path, devices: int) -> float:
-    """Return MB of DeviceInfo per processor second from a directory into typed rows, in a process that is warm."""
+    """Return MB of DeviceInfo per CPU second from a directory into typed rows, in a warm process."""
     scenario = Scenario(DAY, days=1, devices=devices, tenants=1, alerts_per_day=0, campaigns_per_tenant=0)
     write_directory((a for a in simulate(scenario) if a.container == DEVICE_INFO.container), root / "export")
     export = DirectoryExport(root / "export")
@@ -114,7 +114,7 @@ def _cpu() -> float:
 
 
 def log_seconds(root: Path, files: int) -> tuple[float, float]:
-    """Return seconds to open a raw table of so many files, and to read a day's cursors from it."""
+    """Return the seconds to open a raw table of `files` files, and to read a day's cursors from it."""
     hours = pl.DataFrame({"hour": range(24)}).join(pl.DataFrame({"tenant": range(files // 24)}), how="cross")
     tenant = pl.format("{}", "tenant").str.zfill(32)
     rows = hours.select(
@@ -165,8 +165,8 @@ def show(groups: dict[str, Group]) -> None:
         "requests a day, $": lambda g: f"{g.dollars:,.2f}",
     }
     print(f"{'':<30}" + "".join(f"{name:>16}" for name in groups))
-    for name, told in lines.items():
-        print(f"{name:<30}" + "".join(f"{told(group):>16}" for group in groups.values()))
+    for name, format_value in lines.items():
+        print(f"{name:<30}" + "".join(f"{format_value(group):>16}" for group in groups.values()))
 
 
 def main(arguments: list[str]) -> None:

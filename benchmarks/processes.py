@@ -1,4 +1,4 @@
-"""What a process costs, whole: its seconds on the clock, its processor seconds, its peak memory. Knows no benchmark."""
+"""The cost of a whole process: wall seconds, CPU seconds and peak memory."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from statistics import median
 from typing import NamedTuple
 
-# A child's peak begins with the memory of the process that starts it: a bare interpreter does.
+# The peak of a child includes the memory of its parent at the fork, so a bare interpreter starts it.
 _STARTER = """
 import json, os, sys, time
 began = time.perf_counter()
@@ -18,7 +18,7 @@ print(json.dumps([status, time.perf_counter() - began, used.ru_utime + used.ru_s
 
 
 class Cost(NamedTuple):
-    """Seconds on the clock, seconds of the processors, MB at the peak."""
+    """Wall seconds, CPU seconds, peak MB."""
 
     wall: float
     cpu: float
@@ -26,15 +26,15 @@ class Cost(NamedTuple):
 
 
 def cost(command: list[str]) -> Cost:
-    """Run a command to its end and return what it cost."""
+    """Run a command to its end and return its cost."""
     starter = [sys.executable, "-ISc", _STARTER, *command]
-    told = subprocess.run(starter, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
-    status, *spent = json.loads(told)
+    output = subprocess.run(starter, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+    status, *spent = json.loads(output)
     if status:
         raise SystemExit(f"{command}: status {status}")
     return Cost(*spent)
 
 
-def middle(costs: list[Cost]) -> Cost:
+def median_cost(costs: list[Cost]) -> Cost:
     """Return the medians of time, and the highest peak."""
     return Cost(median(c.wall for c in costs), median(c.cpu for c in costs), max(c.peak_mb for c in costs))

@@ -1,7 +1,7 @@
-"""What somebody would otherwise write to bring the export into Delta. Run by itself, in the rivals' environment.
+"""Alternatives to this project that write the export to Delta. Run separately, in the environment of the rivals.
 
 `python rivals.py NAME FOLDER OUT COLUMNS`, where COLUMNS is JSON: column -> VARCHAR, BIGINT or BOOLEAN. None of them
-keeps offsets, hashes, de-duplicates or looks for what it loses; lists stay text and moments are read.
+keeps offsets, hashes, de-duplicates or checks for losses; lists stay text, and timestamps are parsed.
 """
 
 import json

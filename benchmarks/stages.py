@@ -1,4 +1,4 @@
-"""Where the processor seconds of raw -> typed go: the stages one after the other, on one thread, in this process."""
+"""CPU seconds of each stage from raw to typed, run one after the other on one thread in this process."""
 
 import argparse
 import time
@@ -22,17 +22,17 @@ from defender_assets.core.raw.batches import RawBatches
 Made = TypeVar("Made")
 INSIDE = {
     "_is_text": "is it UTF-8",
-    "_texts": "texts: measure, copy, hand over",
+    "_texts": "texts: measure, copy, return",
     "_instants": "instants",
     "_numbers": "numbers and flags",
     "_record_ids": "record_id: BLAKE2b, and a call for each record",
     "_with_arrays": "lists, each distinct text once",
 }
-"""Parts of the compiled reader; what is left of it finds the values."""
+"""Parts of the compiled reader; the rest of its time finds the values."""
 
 
 def stage(name: str, work: Callable[[], Made]) -> Made:
-    """Do the work, print what it cost, return what it made."""
+    """Do the work, print its cost, return its result."""
     wall, cpu = time.perf_counter(), time.process_time()
     made = work()
     print(f"{name:<52}{time.process_time() - cpu:>8.2f}{time.perf_counter() - wall:>8.2f}", flush=True)
@@ -40,16 +40,16 @@ def stage(name: str, work: Callable[[], Made]) -> Made:
 
 
 def timed(module: ModuleType, name: str, spent: dict[str, float]) -> None:
-    """Let a function of a module note its processor seconds. A profiler would make many small calls look dear."""
+    """Measure the CPU seconds of a function of a module. A profiler would overstate many small calls."""
     function = getattr(module, name)
 
-    def noting(*arguments: object) -> object:
+    def measured(*arguments: object) -> object:
         cpu = time.process_time()
         made = function(*arguments)
         spent[name] = spent.get(name, 0) + time.process_time() - cpu
         return made
 
-    setattr(module, name, noting)
+    setattr(module, name, measured)
 
 
 def load() -> None:
@@ -81,11 +81,11 @@ def main(arguments: list[str]) -> None:
 
         def parse() -> pl.DataFrame:
             found = [reader.read_plain(table, source.tenant_id, content) for source, content in read]
-            return pl.concat([plain.rows for plain in found])
+            return pl.concat([result.rows for result in found])
 
         rows = stage("read the lines", parse)
-        for name, told in INSIDE.items():
-            print(f"  of it {told:<46}{spent[name]:>8.2f}")
+        for name, label in INSIDE.items():
+            print(f"  of it {label:<46}{spent[name]:>8.2f}")
         order = (table.key, "Timestamp", "record_id")
         rows = stage("make one piece of it", rows.rechunk)
         kept = stage(

@@ -1,9 +1,8 @@
-"""How well stories find the simulator's attacks among everyday alerts, beside simple ways of putting alerts together.
+"""How well stories find the simulator's attacks among unrelated alerts, compared with simple ways to group alerts.
 
-A busy tenant (`Scenario.busy`) is simulated for some days, its export runs through the whole pipeline day by day, and
-the current stories are compared with what the simulator knows. What is everyday can only be
-measured once there were some days, so the first two do not count. Which seeds the weights were tuned on is said in
-docs/leads.md; the default seeds are others.
+A busy tenant (`Scenario.busy`) is simulated, its export runs through the whole pipeline day by day, and the current
+stories are compared with the ground truth. Prevalence can only be measured after some days, so the first two do not
+count. docs/leads.md names the seeds on which the weights were tuned; the default seeds are others.
 """
 
 import argparse
@@ -34,7 +33,7 @@ _EVER = timedelta(days=10_000)
 
 
 def scenario_of(seed: int, *, devices: int = 300, alerts_per_day: float = 40, days: int = 9) -> Scenario:
-    """The busy tenant of a seed: an attack begins on each of its first days."""
+    """The busy tenant of a seed: an attack begins on each of its days but the last two."""
     return Scenario(
         START,
         days=days,
@@ -65,16 +64,16 @@ def run_pipeline(scenario: Scenario, folder: Path) -> Lake:
 
 
 def partitions(lake: Lake) -> dict[str, dict[Alert, str]]:
-    """What ours and the baselines put together: alert -> name of its group."""
+    """The groups of our stories and of the baselines: alert -> name of its group."""
     leads = current_leads(lake).collect().sort("alert_time", "lead_id")
     stories = current_stories(lake).select("tenant_id", "story_id", lead_id="lead_ids").explode("lead_id").collect()
-    told = leads.select("tenant_id", "alert_id", "lead_id").join(stories, on=["tenant_id", "lead_id"])
-    ours = {(tenant, alert): story for tenant, alert, _, story in told.rows()}
+    grouped = leads.select("tenant_id", "alert_id", "lead_id").join(stories, on=["tenant_id", "lead_id"])
+    ours = {(tenant, alert): story for tenant, alert, _, story in grouped.rows()}
     return {
         "stories": ours,
-        "same device, 24 h": _tied(leads.with_columns(shared=pl.concat_list("device_id").list.drop_nulls()), DAY),
-        "any shared entity": _tied(leads.with_columns(shared=_values("entities")), None),
-        "any shared entity, 24 h": _tied(leads.with_columns(shared=_values("entities")), DAY),
+        "same device, 24 h": _connected(leads.with_columns(shared=pl.concat_list("device_id").list.drop_nulls()), DAY),
+        "any shared entity": _connected(leads.with_columns(shared=_values("entities")), None),
+        "any shared entity, 24 h": _connected(leads.with_columns(shared=_values("entities")), DAY),
     }
 
 
@@ -83,10 +82,10 @@ def _values(column: str) -> pl.Expr:
     return pl.col(column).list.eval(fields("kind") + ":" + fields("value"))
 
 
-def _tied(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str]:
-    held = leads.select("tenant_id", "alert_id", "alert_time", "shared").explode("shared").drop_nulls("shared")
+def _connected(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str]:
+    shared = leads.select("tenant_id", "alert_id", "alert_time", "shared").explode("shared").drop_nulls("shared")
     key = ["tenant_id", "shared"]
-    pairs = held.sort(*key, "alert_time", "alert_id").with_columns(
+    pairs = shared.sort(*key, "alert_time", "alert_id").with_columns(
         other=pl.col("alert_id").shift(-1).over(key),
         gap=(pl.col("alert_time").shift(-1) - pl.col("alert_time")).over(key),
     )
@@ -96,13 +95,13 @@ def _tied(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str]:
 
 
 def measure(scenario: Scenario, warm_up: int) -> dict[str, Quality]:
-    """The quality of each way for one scenario, of the alerts that arrived after the first `warm_up` days."""
+    """The quality of each way for one scenario, for the alerts that arrived after the first `warm_up` days."""
     with TemporaryDirectory(prefix="stories-") as folder:
         lake = run_pipeline(scenario, Path(folder))
         since = scenario.start + warm_up * DAY
         first = lead_versions(lake).group_by("tenant_id", "alert_id").agg(day=pl.col("export_date").min())
-        held = set(first.filter(pl.col("day") >= since).select("tenant_id", "alert_id").collect().rows())
-        truth = {alert: cause for alert, cause in causes_of(scenario).items() if alert in held}
+        counted = set(first.filter(pl.col("day") >= since).select("tenant_id", "alert_id").collect().rows())
+        truth = {alert: cause for alert, cause in causes_of(scenario).items() if alert in counted}
         return {name: quality(found, truth) for name, found in partitions(lake).items()}
 
 

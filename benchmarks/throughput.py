@@ -1,7 +1,7 @@
-"""Bytes into typed Delta rows, with all guarantees, beside what others would use: in turns, a fresh process each.
+"""Throughput from bytes to typed Delta rows, with all guarantees, compared in turn with other tools.
 
-`raw to typed` parses what raw holds, `account to typed` starts from the blobs of a directory and writes raw too.
-Seconds are those of the whole process, start included.
+`raw to typed` parses the content of raw; `account to typed` starts from the blobs of a directory and writes raw too.
+Each measurement is a new process, and its seconds include the start.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from benchmarks.data import DAY, write
-from benchmarks.processes import Cost, cost, middle
+from benchmarks.processes import Cost, cost, median_cost
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
@@ -63,7 +63,7 @@ def measure(root: Path, table: Table, rounds: int, without: list[str], *, alone:
 
 
 def show(size: int, costs: dict[str, list[Cost]]) -> None:
-    found = {name: middle(each) for name, each in costs.items()}
+    found = {name: median_cost(each) for name, each in costs.items()}
     best = min((found[name] for name in RIVALS if name in found), default=None)
     least = min((found[name].cpu for name in RIVALS if name in found), default=0.0)
     print(f"{'':<42}{'MB/s':>8}{'CPU-s':>8}{'peak MB':>9}{'of the fastest rival':>22}{'… by CPU':>10}")
@@ -81,9 +81,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--without", nargs="+", choices=(*LIMITS, *RIVALS), default=[], help="rivals to leave out")
-    parser.add_argument("--alone", action="store_true", help=f"nothing but `{ALL_IN_ONE}`: memory and time by size")
-    parser.add_argument("--bad-every", type=int, default=100_000, help="0: no measurement with bad lines")
-    parser.add_argument("--folder", help="where the data are made; they go afterwards")
+    parser.add_argument("--alone", action="store_true", help=f"only `{ALL_IN_ONE}`: memory and time by size")
+    parser.add_argument(
+        "--bad-every", type=int, default=100_000, help="one bad line in that many; 0: no measurement with bad lines"
+    )
+    parser.add_argument("--folder", help="where to write the data, which are deleted afterwards")
     options = parser.parse_args(arguments)
     print(f"Python {sys.version.split()[0]},", ", ".join(f"{name} {version(name)}" for name in VERSIONS))
     for name in options.tables:

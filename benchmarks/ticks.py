@@ -1,7 +1,7 @@
-"""What a tick costs at the start of a day, after 3,000 small commits to it, and after maintenance.
+"""The cost of a tick at the start of a day, after 3,000 small commits to it, and after maintenance.
 
-A tick is what the sensor and the run that it asks for do about one small append: survey four days, bring the bytes to
-raw, parse them. The start of Dagster's run is not in it: that costs the same whatever the lake holds.
+A tick is the work of the sensor and of the run that it requests for one small append: find stale days among four, read
+the bytes into raw, parse them. It excludes the start of the Dagster run, which costs the same for any size of the lake.
 """
 
 import argparse
@@ -60,13 +60,13 @@ class Site:
         self.grown += 1
 
     def work(self, day: date) -> None:
-        """What a run does about an append, without leads and stories."""
+        """Process an append as a run does, without leads and stories."""
         ingest.ingest(self.lake, self.export, DEVICE_INFO, day)
         build.build_table_day(self.lake, DEVICE_INFO, day)
 
 
 def heartbeat(day: date, hour: int, number: int) -> bytes:
-    """A line of DeviceInfo as the export holds it, of about 1.2 KB."""
+    """A line of DeviceInfo in the format of the export, of about 1.2 KB."""
     moment = f"{day}T{hour:02}:{number // 60 % 60:02}:{number % 60:02}.1234567Z"
     properties = {
         "Timestamp": moment,
@@ -81,7 +81,7 @@ def heartbeat(day: date, hour: int, number: int) -> bytes:
 
 
 def measure(site: Site, phase: str, ticks: int) -> None:
-    """Time ticks: more than a checkpoint's interval of them, for the cost goes up and down with it."""
+    """Time more ticks than the interval of checkpoints, because the cost varies within it."""
     steps: Mapping[str, Callable[[], object]] = {
         "survey": lambda: find_stale_days(site.lake, site.export, [*EARLIER, DAY]),
         "raw": lambda: ingest.ingest(site.lake, site.export, DEVICE_INFO, DAY),
@@ -109,8 +109,8 @@ def show(site: Site) -> None:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks ticks", description=__doc__)
     parser.add_argument("--commits", type=int, default=3000)
-    parser.add_argument("--ticks", type=int, default=41, help="ticks that are timed in each phase")
-    parser.add_argument("--without-compaction", action="store_true", help="runs do not compact their day themselves")
+    parser.add_argument("--ticks", type=int, default=41, help="ticks to time in each phase")
+    parser.add_argument("--without-compaction", action="store_true", help="runs do not compact their day")
     options = parser.parse_args(arguments)
     if options.without_compaction:
         compaction.TOO_MANY_FILES = 10 * options.commits
