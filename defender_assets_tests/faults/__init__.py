@@ -1,1 +1,1 @@
-"""Faults on purpose: a kit that tears, cuts, refuses and kills, and the truth that must come out all the same."""
+"""Fault injection: torn lines, cut and refused requests, killed runs; each test must still end with the truth."""

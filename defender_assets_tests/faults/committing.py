@@ -1,6 +1,6 @@
-"""Single faults of a lake, each met by a guard: what happens around its commits, and that the truth comes out.
+"""Scenarios with single faults of a lake, around its commits; each ends with the truth.
 
-Which guard that is, and that the scenario fails without it, stands in `test_guards`.
+The guard against each fault, and the proof that the scenario fails without it, is in `test_mutations`.
 """
 
 from contextlib import suppress
@@ -18,155 +18,155 @@ from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
-from defender_assets_tests.faults.lakes import DiedError, Moment, Overtaken, conflicted, died
+from defender_assets_tests.faults.lakes import DiedError, Moment, OvertakenLake, conflicted, died
 from defender_assets_tests.faults.reading import THREE
-from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, Ground
+from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, ScenarioSetup
 from defender_assets_tests.faults.small_runs import WHOLE_DAY, Sizes
 from defender_assets_tests.support.exports import DAY
 
 # commits
 
 
-def another_run_takes_the_same_bytes_first(ground: Ground) -> None:
-    ground.write(*THREE)
-    faulty = ground.faulty_export("after_read", 1, ground.run)
-    ground.run_on(ground.lake, faulty)
+def another_run_takes_the_same_bytes_first(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    faulty = setup.faulty_export("after_read", 1, setup.run)
+    setup.run_on(setup.lake, faulty)
     assert faulty.met
-    ground.truth.check()
+    setup.truth.check()
 
 
-def another_run_commits_the_same_rows_first(ground: Ground) -> None:
-    ground.write(*THREE)
-    # behind the commit of quarantine, before that of the rows
-    faulty = ground.faulty_lake(2, "after", ground.run)
-    ground.run_on(faulty)
+def another_run_commits_the_same_rows_first(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    # after the commit of quarantine and before the commit of the rows
+    faulty = setup.faulty_lake(2, "after", setup.run)
+    setup.run_on(faulty)
     assert faulty.fault.met
-    ground.truth.check()
+    setup.truth.check()
 
 
-def a_newer_run_overtakes_leads(ground: Ground) -> None:
+def a_newer_run_overtakes_leads(setup: ScenarioSetup) -> None:
     evidence = replace(SLOT, table_name=ALERT_EVIDENCE.name)
-    ground.write(*THREE)
-    ground.run()
+    setup.write(*THREE)
+    setup.run()
 
     def build(*read: Any) -> pl.DataFrame:
-        if not ground.truth.ever[evidence]:
-            ground.write("good", "good", "good", slot=evidence)
-            ground.run(WHOLE_DAY)
+        if not setup.truth.generations[evidence]:
+            setup.write("good", "good", "good", slot=evidence)
+            setup.run(WHOLE_DAY)
         return LEADS.build(*read)
 
-    build_partition(ground.lake, replace(LEADS, build=build), DAY)
-    assert ground.truth.ever[evidence]
-    build_partition(ground.lake, STORIES, DAY)
-    assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
+    build_partition(setup.lake, replace(LEADS, build=build), DAY)
+    assert setup.truth.generations[evidence]
+    build_partition(setup.lake, STORIES, DAY)
+    assert_same_tables(setup.lake, built_at_once(setup.lake, setup.folder / "at-once"))
 
 
-def a_commit_conflicts_for_no_reason(ground: Ground) -> None:
-    ground.write(*THREE)
-    _each_commit_conflicts(ground, "before")
+def a_commit_conflicts_without_a_reason(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    _each_commit_conflicts(setup, "before")
 
 
-def a_commit_lands_and_is_called_a_conflict(ground: Ground) -> None:
-    _each_commit_conflicts(ground, "after")
+def a_commit_succeeds_and_is_reported_as_a_conflict(setup: ScenarioSetup) -> None:
+    _each_commit_conflicts(setup, "after")
 
 
-def _each_commit_conflicts(ground: Ground, moment: Moment) -> None:
+def _each_commit_conflicts(setup: ScenarioSetup, moment: Moment) -> None:
     for number in (1, 2, 3):
-        ground.write(*THREE, first=number)
-        faulty = ground.faulty_lake(number, moment, conflicted)
-        ground.run_on(faulty)
+        setup.write(*THREE, first=number)
+        faulty = setup.faulty_lake(number, moment, conflicted)
+        setup.run_on(faulty)
         assert faulty.fault.met
-    ground.truth.check()
+    setup.truth.check()
 
 
-def a_share_begins_again_while_the_next_one_is_parsed(ground: Ground) -> None:
-    ground.write(*["good"] * 24)
-    # raw commits several batches, and each is a share
-    ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
-    faulty = ground.faulty_lake(2, "before", conflicted)
-    ground.run_on(faulty)
+def a_share_begins_again_while_the_next_one_is_parsed(setup: ScenarioSetup) -> None:
+    setup.write(*["good"] * 24)
+    # raw commits several batches, each of them a share
+    ingest(setup.lake, setup.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
+    faulty = setup.faulty_lake(2, "before", conflicted)
+    setup.run_on(faulty)
     assert faulty.fault.met
     assert faulty.fault.seen.count(ALERT_INFO.name) > 2
-    ground.truth.check()
+    setup.truth.check()
 
 
-def a_run_dies_between_quarantine_and_rows(ground: Ground) -> None:
-    ground.write(*THREE)
+def a_run_dies_between_quarantine_and_rows(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
     with pytest.raises(DiedError):
-        ground.run_on(ground.faulty_lake(2, "after", died))
-    ground.run()
-    ground.truth.check()
+        setup.run_on(setup.faulty_lake(2, "after", died))
+    setup.run()
+    setup.truth.check()
 
 
-def a_run_dies_while_rows_are_written(ground: Ground) -> None:
+def a_run_dies_while_rows_are_written(setup: ScenarioSetup) -> None:
     for number in (1, 2, 3):
-        ground.write(*THREE, first=number)
+        setup.write(*THREE, first=number)
         with suppress(DiedError):
-            ground.run_on(ground.faulty_lake(number, "during", died))
-        assert not ground.truth.held(SLOT) or number > 1, "a commit that was broken off has landed"
-        ground.run()
-    ground.truth.check()
+            setup.run_on(setup.faulty_lake(number, "during", died))
+        assert not setup.truth.raw_bytes(SLOT) or number > 1, "an interrupted commit was written"
+        setup.run()
+    setup.truth.check()
 
 
-def a_record_is_delivered_again_in_a_later_batch(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.write(*THREE, slot=NEXT_HOUR)
-    ground.run()
-    ground.truth.check()
+def a_record_is_delivered_again_in_a_later_batch(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.run()
+    setup.write(*THREE, slot=NEXT_HOUR)
+    setup.run()
+    setup.truth.check()
 
 
-def a_record_is_delivered_again_in_one_batch(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.write(*THREE)
-    ground.write(*THREE, slot=NEXT_HOUR)
-    ground.run()
-    ground.truth.check()
+def a_record_is_delivered_again_in_one_batch(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.write(*THREE)
+    setup.write(*THREE, slot=NEXT_HOUR)
+    setup.run()
+    setup.truth.check()
 
 
-def a_compaction_meets_a_run(ground: Ground) -> None:
-    ground.write("good")
-    ground.run()
-    ground.write("good", first=1)
-    ground.run()
+def a_compaction_meets_a_run(setup: ScenarioSetup) -> None:
+    setup.write("good")
+    setup.run()
+    setup.write("good", first=1)
+    setup.run()
 
-    def more() -> None:
-        ground.write("good", first=len(ground.truth.ever[SLOT][-1].planned))
-        ground.run()
+    def append_and_run() -> None:
+        setup.write("good", first=len(setup.truth.generations[SLOT][-1].planned))
+        setup.run()
 
     for name in (ALERT_INFO.raw, ALERT_INFO.name):
-        overtaken = Overtaken.of(ground.lake, more)
+        overtaken = OvertakenLake.of(setup.lake, append_and_run)
         compact_day(overtaken, name, DAY)
         assert not overtaken.events
-    ground.truth.check()
+    setup.truth.check()
 
 
 # days behind
 
 
-def a_day_of_the_look_back_grows(ground: Ground) -> None:
+def a_day_of_the_look_back_grows(setup: ScenarioSetup) -> None:
     following = DAY + timedelta(days=1)
     devices = replace(SLOT, table_name=DEVICE_INFO.name)
     later = replace(SLOT, table_name=ALERT_EVIDENCE.name, day=following)
-    ground.write("good", "good", slot=later, first=1)
-    ground.run(WHOLE_DAY, following)
-    ground.write("good", "good", slot=devices)
-    ground.run(WHOLE_DAY)
+    setup.write("good", "good", slot=later, first=1)
+    setup.run(WHOLE_DAY, following)
+    setup.write("good", "good", slot=devices)
+    setup.run(WHOLE_DAY)
     for derived in DERIVED:
-        build_partition(ground.lake, derived, following)
-    assert find_stale_days(ground.lake, ground.export, [DAY, following]) == []
-    assert_same_tables(ground.lake, built_at_once(ground.lake, ground.folder / "at-once"))
+        build_partition(setup.lake, derived, following)
+    assert find_stale_days(setup.lake, setup.export, [DAY, following]) == []
+    assert_same_tables(setup.lake, built_at_once(setup.lake, setup.folder / "at-once"))
 
 
-def a_run_dies_behind_each_commit(ground: Ground) -> None:
-    ground.write(*THREE)
+def a_run_dies_after_each_commit(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
     for _ in range(20):
-        behind = find_stale_days(ground.lake, ground.export, [DAY])
+        behind = find_stale_days(setup.lake, setup.export, [DAY])
         try:
-            ground.run_on(ground.faulty_lake(1, "after", died), part=WHOLE_DAY)
+            setup.run_on(setup.faulty_lake(1, "after", died), part=WHOLE_DAY)
         except DiedError:
-            assert behind, "a day is not behind though a run still finds something to commit"
+            assert behind, "the day is up to date although a run still finds something to commit"
         else:
             break
-    assert find_stale_days(ground.lake, ground.export, [DAY]) == []
-    ground.truth.check()
+    assert find_stale_days(setup.lake, setup.export, [DAY]) == []
+    setup.truth.check()

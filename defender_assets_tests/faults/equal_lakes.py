@@ -1,4 +1,4 @@
-"""A second lake, made at once from the same raw bytes, and whether two lakes hold the same tables (guarantee 4)."""
+"""A second lake built once from the same raw bytes, and the comparison of the tables of two lakes (guarantee 4)."""
 
 import shutil
 from pathlib import Path
@@ -31,19 +31,19 @@ def built_at_once(lake: Lake, folder: Path) -> Lake:
 
 
 def tables_of(lake: Lake) -> dict[str, pl.DataFrame]:
-    """What two lakes of the same raw bytes must agree in, table by table."""
-    held = {table.name: (lake.read(table.name), ["export_date", "record_id"]) for table in TABLES}
+    """The rows of each table that must be equal in two lakes with the same raw bytes."""
+    typed = {table.name: (lake.read(table.name), ["export_date", "record_id"]) for table in TABLES}
     line = ["export_date", "table_name", "tenant_id", "blob", "blob_created_at", "byte_offset"]
     frames = {QUARANTINE: lake.read(QUARANTINE).drop("batch").sort(line)}
     frames |= {derived.name: promised_rows(lake, derived) for derived in DERIVED}
     frames |= {
-        name: rows.drop(NOT_PROMISED, strict=False).sort("tenant_id", *key) for name, (rows, key) in held.items()
+        name: rows.drop(NOT_PROMISED, strict=False).sort("tenant_id", *key) for name, (rows, key) in typed.items()
     }
     return {name: frame.collect() for name, frame in frames.items()}
 
 
 def assert_same_tables(found: Lake, expected: Lake) -> None:
-    """Records, bad lines, leads and stories of two lakes are the same."""
+    """Records, bad lines, leads and stories of two lakes are equal."""
     ours, theirs = tables_of(found), tables_of(expected)
     for name, frame in theirs.items():
         assert ours[name].equals(frame), f"{name}: {ours[name].height} rows, {frame.height} when built at once"

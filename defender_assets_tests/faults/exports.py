@@ -1,4 +1,4 @@
-"""An export that fails, or in which something happens, at chosen calls. It wraps any export, real ones only."""
+"""An export that fails, or in which something happens, at chosen calls. It wraps a real export."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,21 +22,21 @@ def refused() -> None:
 
 
 def changed() -> None:
-    """The blob is not the one that was listed."""
+    """The blob is not the one in the listing."""
     raise BlobChangedError("changed (on purpose)")
 
 
-def elsewhere(event: Event) -> None:
-    """Let it happen in a thread of its own: delta-rs pulls rows in its runtime, where no other table can be opened."""
+def in_another_thread(event: Event) -> None:
+    """Run the event in a separate thread: delta-rs pulls rows in its runtime, which cannot open another table."""
     with ThreadPoolExecutor(1) as other:
         other.submit(event).result()
 
 
 @dataclass
 class FaultyExport:
-    """An export in which `event` happens at its `number`-th listing of a day, or range read (1, 2, …).
+    """An export in which `event` happens at the `number`-th listing of a day, or range read, counted from 1.
 
-    Once, or, when it is `lasting`, at each later one too.
+    With `lasting`, it also happens at each later call.
     """
 
     export: Export
@@ -86,4 +86,4 @@ class FaultyExport:
     def _meet(self, call: Call, number: int) -> None:
         if call == self.call and (number == self.number or (self.lasting and number > self.number)):
             self.met += 1
-            elsewhere(self.event)
+            in_another_thread(self.event)

@@ -1,4 +1,4 @@
-"""A lake whose n-th commit meets an event: before it, while its rows stream, or after it has landed."""
+"""A lake in which an event happens at the n-th commit: before it, while its rows stream, or after it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -10,18 +10,18 @@ from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
-from defender_assets_tests.faults.exports import elsewhere
+from defender_assets_tests.faults.exports import in_another_thread
 
 Moment = Literal["before", "during", "after"]
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
 
 
 class DiedError(Exception):
-    """Stands for the end of the process: nothing in the project catches it."""
+    """Simulates the end of the process: nothing in the project catches it."""
 
 
 class OnPurposeError(LakeError):
-    """The lake's storage failed, because a test wanted it."""
+    """A storage failure that a test injects."""
 
 
 def died() -> None:
@@ -30,7 +30,7 @@ def died() -> None:
 
 
 def conflicted() -> None:
-    """delta-rs says that another writer was first, whether that is so or not."""
+    """delta-rs reports that another writer was first, whether or not that is true."""
     raise CommitFailedError("a conflict (on purpose)")
 
 
@@ -41,7 +41,7 @@ def broken() -> None:
 
 @dataclass
 class AtCommit:
-    """At which commit, and when, what happens; `met` counts, `seen` names the tables committed to."""
+    """The event at a commit; `met` counts it, and `seen` lists the tables of all commits."""
 
     number: int
     moment: Moment
@@ -58,7 +58,7 @@ class FaultyLake(Lake):
 
     @classmethod
     def over(cls, lake: Lake, number: int, moment: Moment, event: Callable[[], object]) -> "FaultyLake":
-        """The lake given, with the event at its n-th commit."""
+        """The given lake, with the event at its n-th commit."""
         return cls(lake.uri, lake.tables, lake.account, lake.keep_days, fault=AtCommit(number, moment, event))
 
     def commit(self, target: FencedTable, commit: Commit) -> None:
@@ -77,14 +77,14 @@ class FaultyLake(Lake):
 
 
 @dataclass(frozen=True)
-class Overtaken(Lake):
-    """A lake in which the event happens once, behind the first opening for a commit."""
+class OvertakenLake(Lake):
+    """A lake in which the event happens once, after a table is first opened for a commit."""
 
     events: list[Callable[[], object]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, lake: Lake, event: Callable[[], object]) -> "Overtaken":
-        """The lake given, with the event."""
+    def of(cls, lake: Lake, event: Callable[[], object]) -> "OvertakenLake":
+        """The given lake, with the event."""
         return cls(lake.uri, lake.tables, lake.account, lake.keep_days, [event])
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
@@ -96,4 +96,4 @@ class Overtaken(Lake):
 
 def _then(frames: Iterable[pl.DataFrame], event: Callable[[], object]) -> Iterator[pl.DataFrame]:
     yield from frames
-    elsewhere(event)
+    in_another_thread(event)

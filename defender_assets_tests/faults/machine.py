@@ -1,7 +1,7 @@
-"""A state machine over an export and a lake: growth, faults, deaths, retries, runs in runs, refreshes, in any order.
+"""A state machine over an export and a lake: growth, faults, crashes, retries, nested runs and refreshes in any order.
 
-At each step raw is a beginning of what was written; at the end of each example, after calm runs, every table is the
-truth, and equal to a lake that was made from the same raw bytes at once.
+At each step, raw is a prefix of what was written. At the end of each example, after undisturbed runs, every table
+matches the truth and equals a lake that was built once from the same raw bytes.
 """
 
 import shutil
@@ -53,7 +53,7 @@ from defender_assets_tests.faults.strategies import (
     works,
 )
 from defender_assets_tests.faults.streams import KINDS, Line, Slot, make_line
-from defender_assets_tests.faults.truth import DAYS, NAMED, SLOTS, Truth
+from defender_assets_tests.faults.truth import DAYS, SLOTS, TABLES_BY_NAME, Truth
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.export_accounts import Directory, Place, account_place
 from defender_assets_tests.support.exports import local_lake
@@ -80,7 +80,7 @@ class Interruptions(RuleBasedStateMachine):
         return Directory(self.folder / "export")
 
     def lines(self, slot: Slot, draft: Draft) -> list[Line]:
-        return [make_line(NAMED[slot.table_name], slot.tenant, kind, number) for kind, number in draft]
+        return [make_line(TABLES_BY_NAME[slot.table_name], slot.tenant, kind, number) for kind, number in draft]
 
     # growth
 
@@ -101,7 +101,7 @@ class Interruptions(RuleBasedStateMachine):
     def vanish(self, slot: Slot) -> None:
         self.truth.vanish(slot)
 
-    # calm work, whole or in part
+    # undisturbed work, whole or in part
 
     @rule(table=tables, day=days, sizes=sizes)
     def take(self, table: Any, day: date, sizes: Sizes) -> None:
@@ -133,8 +133,8 @@ class Interruptions(RuleBasedStateMachine):
         run_part(work.part, lake, export, work.day, work.sizes, refresh=work.refresh)
 
     def feed(self, work: Work, slot: Slot, draft: Draft) -> Slot:
-        """Give the work something to do; returns where."""
-        slot = replace(slot, table_name=work.part if work.part in NAMED else slot.table_name, day=work.day)
+        """Append lines for the work to process; return their slot."""
+        slot = replace(slot, table_name=work.part if work.part in TABLES_BY_NAME else slot.table_name, day=work.day)
         self.truth.append(slot, self.lines(slot, draft))
         return slot
 
@@ -173,7 +173,7 @@ class Interruptions(RuleBasedStateMachine):
         faulty = FaultyExport(self.export, call, number, events[change])
         self.attempt(work, self.lake, faulty, ExportError, TornLineError)
 
-    # several runs of a day at once, in an order that is the same each time: each of them ends well
+    # concurrent runs of a day, in a deterministic order: each of them succeeds
 
     @rule(work=works, other=works, number=commits, moment=moments, slot=slots, draft=drafts)
     def run_within_a_run(self, work: Work, other: Work, number: int, moment: Moment, slot: Slot, draft: Draft) -> None:
@@ -209,16 +209,16 @@ class Interruptions(RuleBasedStateMachine):
         fed = self.feed(work, slot, draft)
 
         def compact_all() -> None:
-            self.compact(work.day, NAMED[fed.table_name])
+            self.compact(work.day, TABLES_BY_NAME[fed.table_name])
 
         self.do(work, FaultyLake.over(self.lake, number, moment, compact_all), self.export)
 
-    # what holds at every step, and at the end
+    # the invariants at every step, and the checks at the end
 
     @invariant()
     def versions_only_grow(self) -> None:
         type(self).steps += 1
-        # of one table and day alone: reading all of them at each step would cost more than the step
+        # only one table and day: reading all of them would cost more than the step itself
         table, day = ALERT_EVIDENCE.name, DAYS[1]
         for name in (ALERT_EVIDENCE.raw, QUARANTINE, table, *(derived.name for derived in DERIVED)):
             fence = f"{table if name == QUARANTINE else name}/{day}"

@@ -1,7 +1,7 @@
-"""Guards of the product, and how one is taken out: to see that a fault would be noticed if it were not there.
+"""Mutations of the product: each removes a guard, to prove that a fault is noticed without it.
 
-A guard is a piece of a function's source. `removed` compiles the function without it and puts it in the place of the
-real one, wherever the package holds it. A guard that is no longer in the source fails loudly: it has to be named anew.
+A guard is a piece of a function's source. `mutated` compiles the function without it and replaces the original in every
+module that refers to it. A mutation whose text is no longer in the source fails and has to be updated.
 """
 
 import inspect
@@ -15,43 +15,43 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Guard:
-    """The `text` of a function of a module, or of a method of a class, and what stands there `instead` without it."""
+class Mutation:
+    """The `text` in a function of a module or in a method of a class, and its `replacement`."""
 
     name: str
     owner: ModuleType | type[Any]
     function: str
     text: str
-    instead: str = ""
+    replacement: str = ""
 
 
 @contextmanager
-def removed(guard: Guard) -> Iterator[None]:
-    """Run the block without the guard."""
-    real = inspect.getattr_static(guard.owner, guard.function)
-    source = textwrap.dedent(inspect.getsource(real))
-    found = source.count(guard.text)
-    assert found == 1, f"{guard.function} holds the guard {guard.text!r} {found} times: name it anew in the tests"
-    without = _compiled(real, source.replace(guard.text, guard.instead))
-    places = _places(guard, real)
+def mutated(mutation: Mutation) -> Iterator[None]:
+    """Run the block with the mutation."""
+    original = inspect.getattr_static(mutation.owner, mutation.function)
+    source = textwrap.dedent(inspect.getsource(original))
+    found = source.count(mutation.text)
+    assert found == 1, f"{mutation.function} has {mutation.text!r} {found} times: update the mutation"
+    mutant = _compile(original, source.replace(mutation.text, mutation.replacement))
+    references = _references(mutation, original)
     try:
-        for place, name in places:
-            setattr(place, name, without)
+        for owner, name in references:
+            setattr(owner, name, mutant)
         yield
     finally:
-        for place, name in places:
-            setattr(place, name, real)
+        for owner, name in references:
+            setattr(owner, name, original)
 
 
-def _compiled(real: FunctionType, source: str) -> Callable[..., Any]:
-    made: dict[str, Callable[..., Any]] = {}
-    code = compile(source, f"<{real.__qualname__} without its guard>", "exec")
-    exec(code, real.__globals__, made)  # noqa: S102 (the project's own source)
-    return made[real.__name__]
+def _compile(original: FunctionType, source: str) -> Callable[..., Any]:
+    namespace: dict[str, Callable[..., Any]] = {}
+    code = compile(source, f"<{original.__qualname__} without its guard>", "exec")
+    exec(code, original.__globals__, namespace)  # noqa: S102 (the project's own source)
+    return namespace[original.__name__]
 
 
-def _places(guard: Guard, real: FunctionType) -> list[tuple[ModuleType | type[Any], str]]:
-    if not isinstance(guard.owner, ModuleType):
-        return [(guard.owner, guard.function)]
+def _references(mutation: Mutation, original: FunctionType) -> list[tuple[ModuleType | type[Any], str]]:
+    if not isinstance(mutation.owner, ModuleType):
+        return [(mutation.owner, mutation.function)]
     ours = [module for name, module in list(sys.modules.items()) if name.startswith("defender_assets")]
-    return [(module, name) for module in ours for name, held in list(vars(module).items()) if held is real]
+    return [(module, name) for module in ours for name, value in list(vars(module).items()) if value is original]

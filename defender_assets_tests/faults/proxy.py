@@ -1,7 +1,7 @@
-"""A proxy in front of the emulator that refuses, cuts, delays and shortens, or lets a request land and denies it.
+"""A proxy in front of the emulator: it refuses, cuts, delays or shortens responses, or reports a success as a failure.
 
-It is a process of its own, because delta-rs holds Python's lock while it waits for an answer. It is told what to do,
-and tells what it did, under the path `/faults`.
+It is a separate process, because delta-rs holds Python's lock while it waits for a response. Tests set the fault and
+read its count at the path `/faults`.
 """
 
 import http.client
@@ -27,11 +27,11 @@ CONTROL = "/faults"
 
 @dataclass
 class HttpFault:
-    """What happens to `times` requests of a kind, the first `skip` of them excepted.
+    """What happens to `times` requests of a kind, after the first `skip` of them.
 
-    `refuse` answers `status` and forwards nothing; `drop` answers nothing; `land` forwards the request and answers
-    `status`; `land_and_drop` forwards it and answers nothing; `cut` ends the connection half way through the body;
-    `short` sends a whole answer with half of the body; `delay` waits, then does as asked.
+    `refuse` responds with `status` and forwards nothing; `drop` sends no response; `land` forwards the request and
+    responds with `status`; `land_and_drop` forwards it and sends no response; `cut` closes the connection half-way
+    through the body; `short` sends a complete response with half of the body; `delay` waits, then forwards normally.
     """
 
     what: Literal["refuse", "drop", "land", "land_and_drop", "cut", "short", "delay"]
@@ -46,29 +46,29 @@ class HttpFault:
 
     def meets(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
         """Whether this request meets the fault; counts it."""
-        plain = path.partition("?")[0]
-        asked = {
+        url_path = path.partition("?")[0]
+        requested = {
             "range": method == "GET" and ("x-ms-range" in headers or "range" in headers),
             "list": "comp=list" in path,
-            "commit": method == "PUT" and "/_delta_log/" in plain and plain.endswith(".json"),
-            "lake": method == "GET" and "/lake" in plain,
+            "commit": method == "PUT" and "/_delta_log/" in url_path and url_path.endswith(".json"),
+            "lake": method == "GET" and "/lake" in url_path,
         }
-        self.seen += asked[self.of]
-        return asked[self.of] and self.skip < self.seen and self.met < self.times
+        self.seen += requested[self.of]
+        return requested[self.of] and self.skip < self.seen and self.met < self.times
 
 
 @dataclass
 class Proxy:
-    """A running proxy: the emulator as it is reached through it."""
+    """A running proxy; `emulator` is reached through it."""
 
     emulator: Emulator
 
     def meet(self, fault: HttpFault | None) -> None:
-        """Let requests meet this fault from now on, and no other."""
+        """Apply only this fault from now on, or none."""
         self._ask("PUT", json.dumps(asdict(fault) if fault else None).encode())
 
     def met(self) -> int:
-        """How many requests have met the fault."""
+        """The number of requests with the fault."""
         return int(json.loads(self._ask("GET"))["met"])
 
     def _ask(self, method: str, body: bytes | None = None) -> bytes:
@@ -96,7 +96,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients go away when they like, and connections are cut on purpose."""
+        """Ignore errors: clients disconnect at any time, and connections are cut on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the server's own name)
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _reason(status: int) -> bytes:

@@ -1,6 +1,6 @@
-"""Single faults of an export, each met by a guard: what is done to it while it is read, and that the truth comes out.
+"""Scenarios with single faults of an export, while it is read; each ends with the truth.
 
-Which guard that is, and that the scenario fails without it, stands in `test_guards`.
+The guard against each fault, and the proof that the scenario fails without it, is in `test_mutations`.
 """
 
 from contextlib import suppress
@@ -21,7 +21,7 @@ from defender_assets.core.raw.ingest import ingest, refresh
 from defender_assets.core.raw.range_reader import TornLineError
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.exports import FaultyExport, changed, refused
-from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, Ground
+from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, ScenarioSetup
 from defender_assets_tests.support.export_accounts import Account
 from defender_assets_tests.support.exports import DAY
 
@@ -31,193 +31,193 @@ THREE = ("good", "not_json", "good")
 # the export
 
 
-def lines_are_torn_at_every_byte(ground: Ground) -> None:
-    ground.write(*THREE, cut=0)
-    while ground.truth.append(SLOT, [], cut=97):
-        ground.run()
-    ground.truth.check()
+def lines_are_torn_at_every_byte(setup: ScenarioSetup) -> None:
+    setup.write(*THREE, cut=0)
+    while setup.truth.append(SLOT, [], cut=97):
+        setup.run()
+    setup.truth.check()
 
 
-def a_blob_is_written_anew_and_shorter(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.recreate("good", first=7)
-    ground.run()
-    ground.truth.check()
+def a_blob_is_replaced_by_a_shorter_one(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.run()
+    setup.recreate("good", first=7)
+    setup.run()
+    setup.truth.check()
 
 
-def a_blob_gets_shorter_between_listing_and_reading(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.write("good", first=4)
-    faulty = ground.faulty_export("before_read", 1, lambda: ground.recreate("good", first=7))
-    ground.run_on(ground.lake, faulty)
+def a_blob_gets_shorter_between_listing_and_reading(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.run()
+    setup.write("good", first=4)
+    faulty = setup.faulty_export("before_read", 1, lambda: setup.recreate("good", first=7))
+    setup.run_on(setup.lake, faulty)
     assert faulty.met
-    ground.truth.check()
+    setup.truth.check()
 
 
-def a_blob_ends_before_its_listed_size(ground: Ground) -> None:
-    ground.write("good")
-    (blob,) = ground.export.blobs_of_day(ALERT_INFO.container, DAY)
+def a_blob_ends_before_its_listed_size(setup: ScenarioSetup) -> None:
+    setup.write("good")
+    (blob,) = setup.export.blobs_of_day(ALERT_INFO.container, DAY)
     with suppress(BlobChangedError):
-        content = ground.export.read(ALERT_INFO.container, blob, 5, blob.size + 7)
-        raise AssertionError(f"{len(content)} bytes passed for {blob.size + 2}")
+        content = setup.export.read(ALERT_INFO.container, blob, 5, blob.size + 7)
+        raise AssertionError(f"{len(content)} bytes were accepted instead of {blob.size + 2}")
 
 
-def a_blob_vanishes_between_listing_and_reading(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.write(*THREE, slot=NEXT_HOUR)
-    faulty = ground.faulty_export("before_read", 1, lambda: ground.truth.vanish(SLOT))
-    ground.run_on(ground.lake, faulty)
+def a_blob_vanishes_between_listing_and_reading(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.write(*THREE, slot=NEXT_HOUR)
+    faulty = setup.faulty_export("before_read", 1, lambda: setup.truth.vanish(SLOT))
+    setup.run_on(setup.lake, faulty)
     assert faulty.met
-    ground.truth.check()
+    setup.truth.check()
 
 
-def a_blob_grows_while_it_is_read(ground: Ground) -> None:
-    ground.write(*THREE)
+def a_blob_grows_while_it_is_read(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
     for call in ("after_list", "after_read"):
-        faulty = ground.faulty_export(call, 1, lambda: ground.write("good", "good", first=5, cut=700))
-        ground.run_on(ground.lake, faulty)
+        faulty = setup.faulty_export(call, 1, lambda: setup.write("good", "good", first=5, cut=700))
+        setup.run_on(setup.lake, faulty)
         assert faulty.met
-    ground.run()
-    ground.truth.check()
+    setup.run()
+    setup.truth.check()
 
 
-def an_empty_blob_lies_beside_a_full_one(ground: Ground) -> None:
-    ground.write("good", cut=0)
-    ground.write("good", slot=NEXT_HOUR)
-    ground.run()
-    ground.truth.check()
+def an_empty_blob_is_next_to_a_full_one(setup: ScenarioSetup) -> None:
+    setup.write("good", cut=0)
+    setup.write("good", slot=NEXT_HOUR)
+    setup.run()
+    setup.truth.check()
 
 
-def one_blob_cannot_be_read(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.write(*THREE, slot=NEXT_HOUR)
+def one_blob_cannot_be_read(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.write(*THREE, slot=NEXT_HOUR)
     with pytest.raises(ExportError):
-        ingest(ground.lake, ground.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
-    assert not ground.truth.held(SLOT)
-    assert ground.truth.held(NEXT_HOUR)
-    ground.run()
-    ground.truth.check()
+        ingest(setup.lake, setup.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
+    assert not setup.truth.raw_bytes(SLOT)
+    assert setup.truth.raw_bytes(NEXT_HOUR)
+    setup.run()
+    setup.truth.check()
 
 
-def the_middle_of_a_long_line_cannot_be_read(ground: Ground) -> None:
-    ground.write("good", "long", "good")
-    # the line is passed over within six reads, then read again
-    faulty = FaultyExport(ground.export, "before_read", 9, refused, lasting=True)
+def the_middle_of_a_long_line_cannot_be_read(setup: ScenarioSetup) -> None:
+    setup.write("good", "long", "good")
+    # six reads skip the line, then it is read again
+    faulty = FaultyExport(setup.export, "before_read", 9, refused, lasting=True)
     with suppress(TornLineError):
-        ingest(ground.lake, faulty, ALERT_INFO, DAY)
+        ingest(setup.lake, faulty, ALERT_INFO, DAY)
     assert faulty.met
-    ground.run()
-    ground.truth.check()
+    setup.run()
+    setup.truth.check()
 
 
-def a_long_line_is_wider_than_a_commit(ground: Ground) -> None:
-    ground.write("good", "long", "good")
-    ingest(ground.lake, ground.export, ALERT_INFO, DAY, commit_bytes=600)
-    ground.run()
-    ground.truth.check()
+def a_long_line_is_wider_than_a_commit(setup: ScenarioSetup) -> None:
+    setup.write("good", "long", "good")
+    ingest(setup.lake, setup.export, ALERT_INFO, DAY, commit_bytes=600)
+    setup.run()
+    setup.truth.check()
 
 
-def a_blob_changes_each_time_it_is_read(ground: Ground) -> None:
-    ground.write(*THREE)
+def a_blob_changes_each_time_it_is_read(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
 
     def changed_again() -> None:
-        assert restless.met < 50, "it is listed and read for ever"
+        assert faulty.met < 50, "listing and reading never end"
         changed()
 
-    restless = FaultyExport(ground.export, "before_read", 1, changed_again, lasting=True)
+    faulty = FaultyExport(setup.export, "before_read", 1, changed_again, lasting=True)
     with pytest.raises(ExportError, match="changes each time"):
-        ingest(ground.lake, restless, ALERT_INFO, DAY)
-    ground.run()
-    ground.truth.check()
+        ingest(setup.lake, faulty, ALERT_INFO, DAY)
+    setup.run()
+    setup.truth.check()
 
 
 # full refreshes
 
 
-def a_blob_vanishes_during_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE, *THREE)
-    ground.run()
-    held = ground.truth.held(SLOT)
-    faulty = ground.faulty_export("before_read", 2, lambda: ground.truth.vanish(SLOT))
+def a_blob_vanishes_during_a_full_refresh(setup: ScenarioSetup) -> None:
+    setup.write(*THREE, *THREE)
+    setup.run()
+    before = setup.truth.raw_bytes(SLOT)
+    faulty = setup.faulty_export("before_read", 2, lambda: setup.truth.vanish(SLOT))
     with suppress(ExportError):
-        refresh(ground.lake, faulty, ALERT_INFO, DAY)
+        refresh(setup.lake, faulty, ALERT_INFO, DAY)
     assert faulty.met
-    assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
+    assert setup.truth.raw_bytes(SLOT) == before, "a refresh has lost bytes of raw"
 
 
-def the_account_fails_during_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE, *THREE)
-    ground.run()
-    held = ground.truth.held(SLOT)
-    faulty = FaultyExport(ground.export, "before_read", 2, refused, lasting=True)
+def the_account_fails_during_a_full_refresh(setup: ScenarioSetup) -> None:
+    setup.write(*THREE, *THREE)
+    setup.run()
+    before = setup.truth.raw_bytes(SLOT)
+    faulty = FaultyExport(setup.export, "before_read", 2, refused, lasting=True)
     with suppress(ExportError):
-        refresh(ground.lake, faulty, ALERT_INFO, DAY)
+        refresh(setup.lake, faulty, ALERT_INFO, DAY)
     assert faulty.met
-    assert ground.truth.held(SLOT) == held, "a refresh has lost what was held"
+    assert setup.truth.raw_bytes(SLOT) == before, "a refresh has lost bytes of raw"
 
 
-def an_older_generation_outlives_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    ground.recreate("good", first=7)
-    ground.run()
-    held = ground.truth.held(SLOT)
-    ground.run(refresh=True)
-    assert ground.truth.held(SLOT) == held
-    ground.truth.check()
+def an_older_generation_outlives_a_full_refresh(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.run()
+    setup.recreate("good", first=7)
+    setup.run()
+    before = setup.truth.raw_bytes(SLOT)
+    setup.run(refresh=True)
+    assert setup.truth.raw_bytes(SLOT) == before
+    setup.truth.check()
 
 
-def lines_come_again_in_a_full_refresh(ground: Ground) -> None:
-    ground.write(*THREE)
-    ground.run()
-    refresh(ground.lake, ground.export, ALERT_INFO, DAY)
-    ground.run()
-    ground.truth.check()
+def lines_come_again_in_a_full_refresh(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.run()
+    refresh(setup.lake, setup.export, ALERT_INFO, DAY)
+    setup.run()
+    setup.truth.check()
 
 
-# an account: what a directory cannot tell
+# an account: what a directory does not show
 
 
-def a_blob_is_written_anew_and_longer(ground: Ground) -> None:
-    ground.write("good")
-    ground.run()
-    ground.truth.renew(SLOT, ground.lines(*THREE, first=5))
-    ground.run()
-    ground.truth.check()
+def a_blob_is_replaced_by_a_longer_one(setup: ScenarioSetup) -> None:
+    setup.write("good")
+    setup.run()
+    setup.truth.renew(SLOT, setup.lines(*THREE, first=5))
+    setup.run()
+    setup.truth.check()
 
 
-def a_blob_is_written_anew_and_longer_between_listing_and_reading(ground: Ground) -> None:
-    ground.write("good")
-    ground.run()
-    ground.write("good", first=1)
-    longer = ground.lines(*THREE, *THREE, first=5)
-    faulty = ground.faulty_export("before_read", 1, lambda: ground.truth.renew(SLOT, longer))
-    ground.run_on(ground.lake, faulty)
+def a_blob_is_replaced_by_a_longer_one_between_listing_and_reading(setup: ScenarioSetup) -> None:
+    setup.write("good")
+    setup.run()
+    setup.write("good", first=1)
+    longer = setup.lines(*THREE, *THREE, first=5)
+    faulty = setup.faulty_export("before_read", 1, lambda: setup.truth.renew(SLOT, longer))
+    setup.run_on(setup.lake, faulty)
     assert faulty.met
-    ground.truth.check()
+    setup.truth.check()
 
 
-def another_first_run_makes_the_container(ground: Ground) -> None:
-    assert isinstance(ground.place, Account)
-    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", ground.place.connection_string)
+def another_first_run_creates_the_container(setup: ScenarioSetup) -> None:
+    assert isinstance(setup.place, Account)
+    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", setup.place.connection_string)
     with account.service() as service, patch.object(ContainerClient, "exists", return_value=False):
         service.create_container("lake")
         create_container(account, "az://lake/tables")
 
 
-def another_first_run_makes_the_container_that_was_not_found(ground: Ground) -> None:
-    assert isinstance(ground.place, Account)
-    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", ground.place.connection_string)
+def another_first_run_creates_the_container_that_was_not_found(setup: ScenarioSetup) -> None:
+    assert isinstance(setup.place, Account)
+    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", setup.place.connection_string)
     with account.service() as service:
 
-        def made_meanwhile(*_: object) -> bool:
+        def create_meanwhile(*_: object) -> bool:
             with suppress(ResourceExistsError):
                 service.create_container("lake")
             return False
 
-        with patch.object(lake, "is_missing", made_meanwhile):
+        with patch.object(lake, "is_missing", create_meanwhile):
             first = Lake("az://lake/tables", LAKE_TABLES, account)
             assert not first.exists(ALERT_INFO.raw)
             assert first.open(ALERT_INFO.raw).version() == 0

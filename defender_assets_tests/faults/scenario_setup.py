@@ -1,4 +1,4 @@
-"""The ground on which a single fault is shown: an export with its truth, and a lake that reads it."""
+"""The setup for a single fault: an export with its truth, and a lake that reads it."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,7 +11,7 @@ from defender_assets_tests.faults.exports import Call, Event, FaultyExport
 from defender_assets_tests.faults.lakes import FaultyLake, Moment
 from defender_assets_tests.faults.small_runs import run_part
 from defender_assets_tests.faults.streams import Line, Slot, make_line
-from defender_assets_tests.faults.truth import NAMED, SLOTS, Truth
+from defender_assets_tests.faults.truth import SLOTS, TABLES_BY_NAME, Truth
 from defender_assets_tests.support.export_accounts import Place
 from defender_assets_tests.support.exports import DAY, local_lake
 
@@ -20,8 +20,8 @@ SLOT, NEXT_HOUR = (slot for slot in SLOTS[:2])
 
 
 @dataclass
-class Ground:
-    """An export and a lake; a scenario does things to them and asks for the truth."""
+class ScenarioSetup:
+    """An export and a lake; a scenario changes them and checks the truth."""
 
     folder: Path
     place: Place
@@ -37,8 +37,8 @@ class Ground:
         return self.place.export
 
     def lines(self, *kinds: str, slot: Slot = SLOT, first: int = 0) -> list[Line]:
-        """Lines of the kinds, numbered."""
-        table = NAMED[slot.table_name]
+        """Numbered lines of the given kinds."""
+        table = TABLES_BY_NAME[slot.table_name]
         return [make_line(table, slot.tenant, kind, number) for number, kind in enumerate(kinds, first)]
 
     def write(self, *kinds: str, slot: Slot = SLOT, first: int = 0, cut: int | None = None) -> None:
@@ -46,15 +46,15 @@ class Ground:
         self.truth.append(slot, self.lines(*kinds, slot=slot, first=first), cut)
 
     def recreate(self, *kinds: str, slot: Slot = SLOT, first: int = 0) -> None:
-        """Write a blob anew, shorter."""
+        """Delete the blob and write a shorter one."""
         assert self.truth.recreate(slot, self.lines(*kinds, slot=slot, first=first))
 
     def run(self, part: str = PART, day: date = DAY, *, refresh: bool = False) -> None:
-        """A run of a part of the day."""
+        """Run a part of the day."""
         run_part(part, self.lake, self.export, day, refresh=refresh)
 
     def run_on(self, lake: Lake, export: Export | None = None, part: str = PART, *, refresh: bool = False) -> None:
-        """A run of a part of the day on a faulty lake, or from a faulty export."""
+        """Run a part of the day on a faulty lake, or from a faulty export."""
         run_part(part, lake, export or self.export, DAY, refresh=refresh)
 
     def faulty_lake(self, number: int, moment: Moment, event: Event) -> FaultyLake:

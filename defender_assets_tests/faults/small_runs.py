@@ -1,4 +1,4 @@
-"""A day's run, plain or as a full refresh, with sizes so small that a few kilobytes meet every limit."""
+"""A day's run, normal or as a full refresh, with limits so small that a few kilobytes reach all of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ SLICE = 512
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much a raw commit and a share of batches take, in bytes."""
+    """The largest raw commit and the largest share of batches, in bytes."""
 
     commit: int = 3_000
     share: int = 2_000
@@ -42,7 +42,7 @@ def run_part(
     *,
     refresh: bool = False,
 ) -> None:
-    """A part of a day's run, or all of it, in the order of the data's way; with `refresh` as `full_refresh` asks."""
+    """A part of a day's run, or all of it, in the order of the data flow; `refresh` works as `full_refresh`."""
     for table in TABLES:
         if part not in {table.name, WHOLE_DAY}:
             continue
@@ -62,7 +62,7 @@ def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, re
 
 @contextmanager
 def small_sizes() -> Iterator[None]:
-    """Slices of 512 bytes one after the other, lines of at most 2,000, and no pauses between rounds."""
+    """Sequential slices of 512 bytes, lines of at most 2,000 bytes, and no pauses between retries."""
     functions: tuple[Any, ...] = (range_reader.RangeReader.chunks, range_reader.RangeReader.up_to)
     defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
     numbers: list[tuple[Any, str, Any]] = [

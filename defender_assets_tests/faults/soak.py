@@ -1,9 +1,8 @@
-"""`make soak`: the long version of what `make test` does a few times: the state machine, growth between runs, random
-kills and runs at once, with a seed, and their figures.
+"""`make soak`: many repetitions of what `make test` runs a few times: the state machine, growth between runs, random
+kills and concurrent runs, with a seed. It prints their figures.
 
-What is asked for stands in the environment: SOAK_STEPS, SOAK_MINUTES (an end to the state machine before its steps),
-SOAK_GROWTHS, SOAK_KILLS, SOAK_PAIRS and SEED. A failure ends it with a traceback and, for the state machine, the steps
-to it.
+The environment sets SOAK_STEPS, SOAK_MINUTES (a time limit for the state machine), SOAK_GROWTHS, SOAK_KILLS,
+SOAK_PAIRS and SEED. A failure stops it with a traceback and, for the state machine, the steps that led to it.
 """
 
 import os
@@ -36,8 +35,8 @@ BUDGET = settings(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is to be run. Kills and pairs are shared out evenly between a directory and Azurite."""
+class SoakOptions:
+    """What to run. Kills and pairs are divided evenly between a directory and Azurite."""
 
     steps: int
     minutes: int
@@ -47,50 +46,50 @@ class Asked:
     seed: int
 
 
-def run_steps(asked: Asked, machine: type[Interruptions], steps: int, place: str) -> None:
-    """Run the state machine for so many steps, or minutes."""
+def run_steps(options: SoakOptions, machine: type[Interruptions], steps: int, place: str) -> None:
+    """Run the state machine for `steps`, or until the time limit."""
     began, rounds = time.monotonic(), 0
     machine.steps = 0
-    while machine.steps < steps and time.monotonic() - began < 60 * asked.minutes:
-        run_state_machine_as_test(seed(asked.seed + rounds)(machine), settings=BUDGET)
+    while machine.steps < steps and time.monotonic() - began < 60 * options.minutes:
+        run_state_machine_as_test(seed(options.seed + rounds)(machine), settings=BUDGET)
         rounds += 1
         if rounds % 10 == 0:
-            _tell(began, f"{machine.steps} steps so far")
-    _tell(began, f"{machine.steps} steps over {place} ended with the truth, in {rounds * EXAMPLES_AT_ONCE} examples")
+            _report(began, f"{machine.steps} steps so far")
+    _report(began, f"{machine.steps} steps over {place} ended with the truth, in {rounds * EXAMPLES_AT_ONCE} examples")
 
 
-def run_growths(asked: Asked) -> None:
-    """Let a simulated day grow in any order and be run in between, so many times."""
+def run_growths(options: SoakOptions) -> None:
+    """Let a simulated day grow in any order, with runs in between, `growths` times."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         calm = calm_day(Path(folder))
 
-        @seed(asked.seed)
-        @settings(BUDGET, max_examples=asked.growths)
+        @seed(options.seed)
+        @settings(BUDGET, max_examples=options.growths)
         @given(steps=growths(calm.blobs))
         def grow(steps: list[tuple[str, bytes] | None]) -> None:
             grow_and_run(calm, steps)
 
         grow()
-    _tell(began, f"{asked.growths} interleavings of growth and runs ended like a day ingested at once")
+    _report(began, f"{options.growths} interleavings of growth and runs ended like a day ingested at once")
 
 
-def run_in_azurite_too(asked: Asked) -> None:
-    """Run the state machine over an account, kill runs, and let runs meet, in a directory and in Azurite."""
+def run_in_azurite_too(options: SoakOptions) -> None:
+    """Run the state machine over an account; kill runs and run pairs, in a directory and in Azurite."""
     with tempfile.TemporaryDirectory() as folder, run_emulator() as emulator:
         InterruptionsInAzure.emulator = emulator
-        run_steps(asked, InterruptionsInAzure, asked.steps // ONE_STEP_IN_AZURE_IN, "an account")
-        places: dict[str, Callable[[Path], Storm]] = {
-            "a directory": lambda below: Storm.in_directory(below, asked.seed),
-            "Azurite": lambda below: Storm.in_azurite(_emptied(emulator), below, asked.seed),
+        run_steps(options, InterruptionsInAzure, options.steps // ONE_STEP_IN_AZURE_IN, "an account")
+        storms: dict[str, Callable[[Path], Storm]] = {
+            "a directory": lambda below: Storm.in_directory(below, options.seed),
+            "Azurite": lambda below: Storm.in_azurite(_emptied(emulator), below, options.seed),
         }
-        for number, (name, storm_in) in enumerate(places.items()):
+        for number, (name, storm_in) in enumerate(storms.items()):
             began = time.monotonic()
-            told = _killed(storm_in(Path(folder, f"kills-{number}")), asked.kills // 2)
-            _tell(began, f"{asked.kills // 2} kills in {name} ended with the truth: {told}")
+            killed = _killed(storm_in(Path(folder, f"kills-{number}")), options.kills // 2)
+            _report(began, f"{options.kills // 2} kills in {name} ended with the truth: {killed}")
             began = time.monotonic()
-            two_at_once(storm_in(Path(folder, f"pairs-{number}")), asked.pairs // 2)
-            _tell(began, f"{asked.pairs // 2} pairs of runs at once in {name} ended with the truth")
+            two_at_once(storm_in(Path(folder, f"pairs-{number}")), options.pairs // 2)
+            _report(began, f"{options.pairs // 2} pairs of runs at once in {name} ended with the truth")
 
 
 def _emptied(emulator: Emulator) -> Emulator:
@@ -102,13 +101,13 @@ def _killed(storm: Storm, count: int) -> str:
     return ", ".join(f"{at} {times}" for at, times in sorted(kill_at_random(storm, count).items()))
 
 
-def _tell(began: float, what: str) -> None:
+def _report(began: float, what: str) -> None:
     print(f"{time.monotonic() - began:6.0f} s  {what}", flush=True)  # noqa: T201 (a command prints)
 
 
 def main() -> None:
-    """Run what the environment asks for."""
-    asked = Asked(
+    """Run what the environment requests."""
+    options = SoakOptions(
         *(
             int(os.environ.get(name) or otherwise)
             for name, otherwise in (
@@ -123,10 +122,10 @@ def main() -> None:
     )
     packages = ("deltalake", "polars", "azure-storage-blob", "hypothesis")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    _tell(time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {asked}, {versions}")
-    run_steps(asked, Interruptions, asked.steps, "a directory")
-    run_growths(asked)
-    run_in_azurite_too(asked)
+    _report(time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options}, {versions}")
+    run_steps(options, Interruptions, options.steps, "a directory")
+    run_growths(options)
+    run_in_azurite_too(options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What hypothesis draws for the state machine: works, growth, and where a fault strikes. Nothing happens here."""
+"""Hypothesis strategies of the state machine: work, growth, and the position of faults."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,4 @@
-"""Lines of an export whose fate is known before any of our code reads them: good, blank, or quarantined with a reason.
-
-What is written where, and what raw made of it, is `truth`'s business.
-"""
+"""Lines of an export with a known expected result: good, blank, or quarantined with a reason."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +9,9 @@ from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.support.exports import DAY, blob_path, line, properties
 
 LONGEST_LINE = 2_000
-"""What stands for 16 MiB in these tests, so that a line above it costs nothing."""
+"""Replaces the limit of 16 MiB in these tests, so that a line above it is cheap."""
 
-# the column in which a record's number can be read back
+# the column that contains the record's number
 MARK: Mapping[str, str] = {ALERT_INFO.name: "Title", ALERT_EVIDENCE.name: "Title", DEVICE_INFO.name: "DeviceName"}
 KINDS = (
     "good", "good", "good", "lf", "blank", "not_json", "foreign_tenant", "no_key", "bad_timestamp",
@@ -32,13 +29,13 @@ class Line:
 
     @property
     def content(self) -> bytes:
-        """What quarantine holds of it."""
+        """Its content in quarantine."""
         return self.text.removesuffix(b"\n").removesuffix(b"\r")
 
 
 @dataclass(frozen=True, order=True)
 class Slot:
-    """Where a blob lies."""
+    """The location of a blob."""
 
     table_name: str
     tenant: str
@@ -67,7 +64,7 @@ def record(table: Table, number: int) -> str:
 
 
 def make_line(table: Table, tenant: str, kind: str, number: int) -> Line:  # noqa: PLR0911 (one of each kind)
-    """A line of one of the `KINDS` that lies in the folder of a tenant."""
+    """A line of one of the `KINDS`, for the folder of a tenant."""
     props = record(table, number)
     good = Line(line(table, props, tenant=tenant), (number,))
     if kind == "lf":

@@ -1,4 +1,4 @@
-"""What HTTP can do to a reading of the account and to a lake in Azure: each fault ends with the truth."""
+"""HTTP faults while the account is read, and in a lake in Azure; each ends with the truth."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.proxy import HttpFault, Proxy
 from defender_assets_tests.faults.reading import THREE
-from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, Ground
+from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, ScenarioSetup
 
 pytestmark = [pytest.mark.azure, pytest.mark.long]
 
@@ -20,7 +20,7 @@ def refusal(status: int, times: int) -> HttpFault:
     return HttpFault("refuse", status, times, headers={"Retry-After": "1"} if status in {429, 503} else {})
 
 
-# the SDK tries a server's errors again, five times in all; what a client did wrong it does not
+# the SDK retries server errors, five attempts in all, but not client errors
 STATUSES = {f"a {status}": refusal(status, 1) for status in (409, 412, 416, 429, 500, 503)}
 LASTING = {f"9 times a {status}": refusal(status, 9) for status in (500, 503)}
 CONNECTIONS = {
@@ -31,7 +31,7 @@ CONNECTIONS = {
 }
 SHORT = {"a short body": HttpFault("short"), "3 short bodies": HttpFault("short", times=3)}
 READ = STATUSES | LASTING | CONNECTIONS | SHORT
-ENTITY_LISTS = STATUSES | LASTING | CONNECTIONS
+LISTED = STATUSES | LASTING | CONNECTIONS
 COMMITTED = {
     **{name: fault for name, fault in STATUSES.items() if name != "a 416"},
     "no answer": HttpFault("drop"),
@@ -44,61 +44,63 @@ COMMITTED = {
 LAKE_READ = ("a 429", "a 500", "a 503", "no answer", "a body cut off", "3 late answers")
 
 
-def until_well(run: Callable[[], None], *expected: type[Exception]) -> int:
-    """Run until that ends well, as retries and the sensor do; return how many runs failed."""
+def run_until_success(run: Callable[[], None], *expected: type[Exception]) -> int:
+    """Repeat the run until it succeeds, as retries and the sensor do; return the number of failed runs."""
     for failed in range(12):
         try:
             run()
         except expected:
             continue
         return failed
-    raise AssertionError("it never ends well")
+    raise AssertionError("the run never succeeds")
 
 
 @pytest.mark.parametrize("fault", READ)
-def test_a_fault_of_a_range_read_costs_a_run_at_most(cloud: Ground, proxy: Proxy, fault: str) -> None:
-    cloud.write(*THREE)
-    cloud.write(*THREE, slot=NEXT_HOUR)
+def test_a_fault_of_a_range_read_is_recovered_by_later_runs(
+    azure_setup: ScenarioSetup, proxy: Proxy, fault: str
+) -> None:
+    azure_setup.write(*THREE)
+    azure_setup.write(*THREE, slot=NEXT_HOUR)
     proxy.meet(replace(READ[fault], of="range"))
-    until_well(cloud.run, ExportError)
+    run_until_success(azure_setup.run, ExportError)
     assert proxy.met()
-    cloud.truth.check()
+    azure_setup.truth.check()
 
 
-@pytest.mark.parametrize("fault", ENTITY_LISTS)
-def test_a_fault_of_a_listing_costs_a_run_at_most(cloud: Ground, proxy: Proxy, fault: str) -> None:
-    cloud.write(*THREE)
-    proxy.meet(replace(ENTITY_LISTS[fault], of="list"))
-    until_well(cloud.run, ExportError)
+@pytest.mark.parametrize("fault", LISTED)
+def test_a_fault_of_a_listing_is_recovered_by_later_runs(azure_setup: ScenarioSetup, proxy: Proxy, fault: str) -> None:
+    azure_setup.write(*THREE)
+    proxy.meet(replace(LISTED[fault], of="list"))
+    run_until_success(azure_setup.run, ExportError)
     assert proxy.met()
-    cloud.truth.check()
+    azure_setup.truth.check()
 
 
 @pytest.fixture
-def azure_lake(cloud: Ground, proxy: Proxy) -> Ground:
-    """The ground with its lake in Azure behind the proxy, and something to do there."""
+def azure_lake(azure_setup: ScenarioSetup, proxy: Proxy) -> ScenarioSetup:
+    """The setup with its lake in Azure behind the proxy, and lines to process."""
     account = from_connection_string("DEFENDER_LAKE_CONNECTION_STRING", proxy.emulator.connection_string)
-    cloud.lake = cloud.truth.lake = Lake("az://lake/tables", cloud.lake.tables, account)
-    cloud.write(*THREE)
-    cloud.run()
-    return cloud
+    azure_setup.lake = azure_setup.truth.lake = Lake("az://lake/tables", azure_setup.lake.tables, account)
+    azure_setup.write(*THREE)
+    azure_setup.run()
+    return azure_setup
 
 
-def test_faults_of_commits_in_azure_end_with_the_truth(azure_lake: Ground, proxy: Proxy) -> None:
+def test_faults_of_commits_in_azure_end_with_the_truth(azure_lake: ScenarioSetup, proxy: Proxy) -> None:
     # raw, quarantine and the rows in turn
     for number, (name, fault) in enumerate(COMMITTED.items()):
         azure_lake.write(*THREE, first=number)
         proxy.meet(replace(fault, of="commit", skip=number % 3))
-        until_well(azure_lake.run, LakeError)
+        run_until_success(azure_lake.run, LakeError)
         assert proxy.met(), name
         azure_lake.truth.check_raw(ALERT_INFO)
     azure_lake.truth.check()
 
 
-def test_faults_of_reading_a_lake_in_azure_end_with_the_truth(azure_lake: Ground, proxy: Proxy) -> None:
+def test_faults_of_reading_a_lake_in_azure_end_with_the_truth(azure_lake: ScenarioSetup, proxy: Proxy) -> None:
     for first, (name, fault) in enumerate((name, READ[name]) for name in LAKE_READ):
         azure_lake.write(*THREE, first=first)
         proxy.meet(replace(fault, of="lake"))
-        until_well(azure_lake.run, DefenderAssetsError)
+        run_until_success(azure_lake.run, DefenderAssetsError)
         assert proxy.met(), name
     azure_lake.truth.check()

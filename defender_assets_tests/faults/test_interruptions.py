@@ -1,4 +1,4 @@
-"""Whatever interrupts, the end is the same: kills at every commit, two runs at once, any interleaving of growth."""
+"""The result is the same after kills at every commit, two concurrent runs, and any interleaving of growth."""
 
 import signal
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ COMMITS_OF_A_DAY = 13  # raw, quarantine, typed of three tables; leads; stories;
 
 @dataclass(frozen=True)
 class CalmDay:
-    """A day of three small tenants: each blob's bytes, the export as a directory, and the lake of one calm run."""
+    """A day of three small tenants: the bytes of each blob, the export, and the lake of one undisturbed run."""
 
     root: Path
     blobs: dict[str, bytes] = field(repr=False)
@@ -42,11 +42,11 @@ class CalmDay:
 
 
 def calm_day(root: Path) -> CalmDay:
-    """Simulate the day in a folder, and run it."""
+    """Simulate the day in a directory, and run it."""
     scenario = Scenario(
         start=DAY, days=1, devices=4, tenants=3, alerts_per_day=3, campaigns_per_tenant=1, heartbeat_minutes=360
     )
-    # a quarter of the hours holds every kind of record and keeps the many runs short
+    # a quarter of the hours has every kind of record and keeps the many runs short
     hours = ("h=08", "h=09", "h=10", "h=16", "h=17", "h=23")
     write_directory((a for a in simulate(scenario) if any(hour in a.blob for hour in hours)), root / "export")
     blobs = {
@@ -56,7 +56,7 @@ def calm_day(root: Path) -> CalmDay:
     }
     day = CalmDay(root, blobs)
     run_day(day.lake, DirectoryExport(day.export), DAY)
-    assert all(frame.height for frame in promised(day.lake).values()), "the day must show every table something"
+    assert all(frame.height for frame in promised(day.lake).values()), "every table must have rows"
     return day
 
 
@@ -80,7 +80,7 @@ def write(root: Path, blob: str, content: bytes) -> None:
 
 @st.composite
 def growths(draw: st.DrawFn, blobs: dict[str, bytes]) -> list[tuple[str, bytes] | None]:
-    """Appends of all blobs in any order, each blob's own in order and cut at any byte; None is a run of the day."""
+    """Appends to all blobs in any order, in order within a blob and cut at any byte; None is a run of the day."""
     pieces: dict[str, list[bytes]] = {}
     for blob, content in blobs.items():
         cuts = sorted(draw(st.lists(st.integers(0, len(content)), max_size=2)))
@@ -93,7 +93,7 @@ def growths(draw: st.DrawFn, blobs: dict[str, bytes]) -> list[tuple[str, bytes] 
 
 
 def grow_and_run(calm: CalmDay, steps: list[tuple[str, bytes] | None]) -> None:
-    """Let a day grow and be run in between; it must end like the calm one."""
+    """Let a day grow, with runs in between; the result must equal the undisturbed one."""
     with TemporaryDirectory() as folder:
         root, lake = Path(folder, "export"), local_lake(Path(folder, "lake"))
         export = DirectoryExport(root)

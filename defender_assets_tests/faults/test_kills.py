@@ -1,4 +1,4 @@
-"""Kills at random moments and runs at once: a few here, hundreds in `make soak`."""
+"""Kills at random moments and concurrent runs: a few here, hundreds in `make soak`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Any interleaving of growth, faults, deaths, retries, runs at once and refreshes ends with exactly the truth.
+"""Any interleaving of growth, faults, crashes, retries, concurrent runs and refreshes ends with exactly the truth.
 
 A few examples here, hundreds in `make soak`.
 """

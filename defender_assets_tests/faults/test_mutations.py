@@ -1,4 +1,4 @@
-"""Each fault ends with the truth; and without the guard that meets it, it would be noticed."""
+"""Each fault ends with the truth, and without the guard against it the fault is noticed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,89 +20,97 @@ from defender_assets.core.raw.range_reader import RangeReader
 from defender_assets.core.tables import build
 from defender_assets.core.tables.prefetch import ParsePrefetcher
 from defender_assets_tests.faults import committing, reading
-from defender_assets_tests.faults.mutations import Guard, removed
-from defender_assets_tests.faults.scenario_setup import Ground
+from defender_assets_tests.faults.mutations import Mutation, mutated
+from defender_assets_tests.faults.scenario_setup import ScenarioSetup
 from defender_assets_tests.faults.small_runs import small_sizes
 from defender_assets_tests.support.export_accounts import Directory
 
-Scenario = Callable[[Ground], None]
+Scenario = Callable[[ScenarioSetup], None]
 
 
-LAST_NEWLINE = Guard("the cut at the last newline", RangeReader, "_cut", 'lines.rfind(b"\\n") + 1', "len(lines)")
-SHORTER = Guard("a shorter file is a new generation", blobs, "generation", "blob.size >= known[latest]", "True")
-LENGTH = Guard("the length of an answer", DirectoryExport, "read", "len(content) != end - start", "False")
-GONE = Guard(
+LAST_NEWLINE = Mutation("the cut at the last newline", RangeReader, "_cut", 'lines.rfind(b"\\n") + 1', "len(lines)")
+NEW_GENERATION = Mutation(
+    "a shorter file is a new generation", blobs, "generation", "blob.size >= known[latest]", "True"
+)
+LENGTH = Mutation("the length of an answer", DirectoryExport, "read", "len(content) != end - start", "False")
+MISSING_FILE = Mutation(
     "a missing file has changed", DirectoryExport, "read", "BlobChangedError(blob.path) from None", "ExportError"
 )
-OTHERS = Guard("other blobs go on", RangeReader, "chunks", "self.failures.append(error)", "raise")
-TORN = Guard(
+OTHER_BLOBS = Mutation("other blobs go on", RangeReader, "chunks", "self.failures.append(error)", "raise")
+TORN_LINE = Mutation(
     "a torn line stops the commit", RangeReader, "_long_line", "raise TornLineError(", "raise BlobChangedError("
 )
-ONE_COMMIT = Guard("a long line is one commit", RangeReader, "up_to", " and not chunk.line_part")
-NOT_FOR_EVER = Guard("an end of listing again", ingest, "ingest", "changed_rounds > CHANGED_ROUNDS", "False")
-AS_MUCH = Guard("a refresh brings as much", ingest, "_whole", "reader.changed or reached < cursor", "False")
-AS_MUCH_AND_NO_FAILURE = Guard(
-    "a refresh that is whole",
+ONE_COMMIT = Mutation("a long line is one commit", RangeReader, "up_to", " and not chunk.line_part")
+LISTING_LIMIT = Mutation("a limit to listing again", ingest, "ingest", "changed_rounds > CHANGED_ROUNDS", "False")
+COMPLETE_REFRESH = Mutation("a refresh has all bytes", ingest, "_whole", "reader.changed or reached < cursor", "False")
+COMPLETE_AND_NO_FAILURE = Mutation(
+    "a refresh without failures",
     ingest,
     "_whole",
     "raise reader.failures[0]\n    if reader.changed or reached < cursor",
     "pass\n    if False",
 )
-BROKEN_STREAM = Guard("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
-ITS_GENERATION = Guard(
+BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
+ONE_GENERATION = Mutation(
     "a refresh of one generation", ingest, "_replace_blob", "AND blob_created_at = '{created_at.isoformat()}'"
 )
-KNOWN_LINES = Guard("bad lines that are known", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
-KNOWN_RECORDS = Guard("records that are known", build, "_distinct", '.join(known, on="record_id", how="anti")')
-COPIES = Guard("copies in one share", build, "_distinct", '.unique("record_id", keep="first")')
-FENCE = Guard("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version)]")
-RAW_HANDLE = Guard(
-    "the handle of raw", ingest, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"
+KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
+KNOWN_RECORDS = Mutation("known records", build, "_distinct", '.join(known, on="record_id", how="anti")')
+COPIES = Mutation("copies in one share", build, "_distinct", '.unique("record_id", keep="first")')
+FENCE = Mutation("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version)]")
+RAW_HANDLE = Mutation(
+    "the fenced handle of raw", ingest, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"
 )
-TYPED_HANDLE = Guard(
-    "the handle of a table", build, "_one_share", "lake.commit(target,", "lake.commit(lake.fenced(table.name, day),"
+TYPED_HANDLE = Mutation(
+    "the fenced handle of a table",
+    build,
+    "_one_share",
+    "lake.commit(target,",
+    "lake.commit(lake.fenced(table.name, day),",
 )
-SAME_READING = Guard("exactly the same reading", ParsePrefetcher, "take", "begun[0] != _reading(batches)", "False")
-LEADS_HANDLE = Guard(
-    "the handle of leads",
+SAME_READING = Mutation(
+    "the same reading parameters", ParsePrefetcher, "take", "begun[0] != _reading(batches)", "False"
+)
+LEADS_HANDLE = Mutation(
+    "the fenced handle of leads",
     derived_table,
     "build_partition",
     "lake.commit(target,",
     "lake.commit(lake.fenced(derived.name, day),",
 )
-COMPACTION_HANDLE = Guard(
-    "the handle of a compaction",
+COMPACTION_HANDLE = Mutation(
+    "the fenced handle of a compaction",
     compaction,
     "_rewrite",
     "lake.commit(target,",
     "lake.commit(lake.fenced(part.table, part.day, fence_of(part.fence, part.day)),",
 )
-ROUNDS = Guard("rounds", retries, "retry_on_conflict", "except CommitFailedError", "except ZeroDivisionError")
-BOTH_VERSIONS = Guard(
+RETRIES = Mutation("retries", retries, "retry_on_conflict", "except CommitFailedError", "except ZeroDivisionError")
+BOTH_VERSIONS = Mutation(
     "both versions",
     build,
     "_one_share",
     "min(quarantine.version, target.version)",
     "max(quarantine.version, target.version)",
 )
-LOOK_BACK = Guard("the look-back", TableSpec, "upstream_version", "range(upstream.days + 1)", "range(1)")
-STALE_LEADS = Guard("stale leads", staleness, "_stale", "version < upstream", "False")
-STALE_TABLES = Guard("stale tables", staleness, "_stale", "version < raw", "False")
+LOOK_BACK = Mutation("the look-back", TableSpec, "upstream_version", "range(upstream.days + 1)", "range(1)")
+STALE_LEADS = Mutation("stale leads", staleness, "_stale", "version < upstream", "False")
+STALE_TABLES = Mutation("stale tables", staleness, "_stale", "version < raw", "False")
 
-MET_BY: list[tuple[Scenario, Guard]] = [
+MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (reading.lines_are_torn_at_every_byte, LAST_NEWLINE),
-    (reading.a_blob_is_written_anew_and_shorter, SHORTER),
+    (reading.a_blob_is_replaced_by_a_shorter_one, NEW_GENERATION),
     (reading.a_blob_gets_shorter_between_listing_and_reading, LENGTH),
     (reading.a_blob_ends_before_its_listed_size, LENGTH),
-    (reading.a_blob_vanishes_between_listing_and_reading, GONE),
-    (reading.one_blob_cannot_be_read, OTHERS),
-    (reading.the_middle_of_a_long_line_cannot_be_read, TORN),
+    (reading.a_blob_vanishes_between_listing_and_reading, MISSING_FILE),
+    (reading.one_blob_cannot_be_read, OTHER_BLOBS),
+    (reading.the_middle_of_a_long_line_cannot_be_read, TORN_LINE),
     (reading.a_long_line_is_wider_than_a_commit, ONE_COMMIT),
-    (reading.a_blob_changes_each_time_it_is_read, NOT_FOR_EVER),
-    (reading.a_blob_vanishes_during_a_full_refresh, AS_MUCH),
-    (reading.the_account_fails_during_a_full_refresh, AS_MUCH_AND_NO_FAILURE),
+    (reading.a_blob_changes_each_time_it_is_read, LISTING_LIMIT),
+    (reading.a_blob_vanishes_during_a_full_refresh, COMPLETE_REFRESH),
+    (reading.the_account_fails_during_a_full_refresh, COMPLETE_AND_NO_FAILURE),
     (reading.a_blob_vanishes_during_a_full_refresh, BROKEN_STREAM),
-    (reading.an_older_generation_outlives_a_full_refresh, ITS_GENERATION),
+    (reading.an_older_generation_outlives_a_full_refresh, ONE_GENERATION),
     (reading.lines_come_again_in_a_full_refresh, KNOWN_LINES),
     (reading.lines_come_again_in_a_full_refresh, KNOWN_RECORDS),
     (committing.a_record_is_delivered_again_in_a_later_batch, KNOWN_RECORDS),
@@ -112,80 +120,86 @@ MET_BY: list[tuple[Scenario, Guard]] = [
     (committing.another_run_commits_the_same_rows_first, TYPED_HANDLE),
     (committing.another_run_commits_the_same_rows_first, FENCE),
     (committing.a_newer_run_overtakes_leads, LEADS_HANDLE),
-    (committing.a_commit_conflicts_for_no_reason, ROUNDS),
-    (committing.a_commit_lands_and_is_called_a_conflict, ROUNDS),
+    (committing.a_commit_conflicts_without_a_reason, RETRIES),
+    (committing.a_commit_succeeds_and_is_reported_as_a_conflict, RETRIES),
     (committing.a_share_begins_again_while_the_next_one_is_parsed, SAME_READING),
     (committing.a_run_dies_between_quarantine_and_rows, BOTH_VERSIONS),
     (committing.a_run_dies_while_rows_are_written, BROKEN_STREAM),
     (committing.a_compaction_meets_a_run, COMPACTION_HANDLE),
     (committing.a_compaction_meets_a_run, FENCE),
     (committing.a_day_of_the_look_back_grows, LOOK_BACK),
-    (committing.a_run_dies_behind_each_commit, STALE_LEADS),
-    (committing.a_run_dies_behind_each_commit, STALE_TABLES),
+    (committing.a_run_dies_after_each_commit, STALE_LEADS),
+    (committing.a_run_dies_after_each_commit, STALE_TABLES),
 ]
-CREATION_LISTED = Guard(
-    "the creation time listed",
+CREATION_LISTED = Mutation(
+    "the creation time in the listing",
     blobs,
     "generation",
     "[created for created in known if created.replace(microsecond=0) == second]",
     "list(known)",
 )
-CREATION_ANSWERED = Guard(
-    "the creation time answered",
+CREATION_ANSWERED = Mutation(
+    "the creation time in the response",
     AzureExport,
     "read",
     "_creation(answer.properties.creation_time) != blob.created_at or ",
 )
-RANGE_REFUSED = Guard("a refused range has changed", AzureExport, "read", "error.status_code in {412, 416}", "False")
-BLOB_GONE = Guard("a missing blob has changed", AzureExport, "read", "except ResourceNotFoundError", "except KeyError")
-LENGTH_IN_AZURE = Guard("the length of an answer", AzureExport, "read", " or len(content) != end - start")
-CONTAINER_MADE = Guard(
-    "a container made meanwhile", container, "create_container", "suppress(ResourceExistsError)", "suppress()"
+RANGE_REFUSED = Mutation("a refused range has changed", AzureExport, "read", "error.status_code in {412, 416}", "False")
+BLOB_GONE = Mutation(
+    "a missing blob has changed", AzureExport, "read", "except ResourceNotFoundError", "except KeyError"
 )
-CONTAINER_NOT_FOUND = Guard(
+LENGTH_IN_AZURE = Mutation("the length of an answer", AzureExport, "read", " or len(content) != end - start")
+CONTAINER_MADE = Mutation(
+    "a container created meanwhile", container, "create_container", "suppress(ResourceExistsError)", "suppress()"
+)
+CONTAINER_NOT_FOUND = Mutation(
     "a container that was not found", Lake, "_lacks_container", '"ContainerNotFound" in str(error)', "False"
 )
-IN_AZURE: list[tuple[Scenario, Guard]] = [
-    (reading.a_blob_is_written_anew_and_longer, CREATION_LISTED),
-    (reading.a_blob_is_written_anew_and_longer_between_listing_and_reading, CREATION_ANSWERED),
+AZURE_MUTATIONS: list[tuple[Scenario, Mutation]] = [
+    (reading.a_blob_is_replaced_by_a_longer_one, CREATION_LISTED),
+    (reading.a_blob_is_replaced_by_a_longer_one_between_listing_and_reading, CREATION_ANSWERED),
     (reading.a_blob_gets_shorter_between_listing_and_reading, RANGE_REFUSED),
     (reading.a_blob_ends_before_its_listed_size, LENGTH_IN_AZURE),
     (reading.a_blob_vanishes_between_listing_and_reading, BLOB_GONE),
-    (reading.another_first_run_makes_the_container, CONTAINER_MADE),
-    (reading.another_first_run_makes_the_container_that_was_not_found, CONTAINER_NOT_FOUND),
+    (reading.another_first_run_creates_the_container, CONTAINER_MADE),
+    (reading.another_first_run_creates_the_container_that_was_not_found, CONTAINER_NOT_FOUND),
 ]
-# without a guard the truth fails; or the product says so itself, where a second guard stands behind the first
+# without a guard, the check of the truth fails, or a second guard of the product reports the fault
 NOTICED = (AssertionError, DefenderAssetsError, CommitFailedError, ValueError)
 
 
-def named(cases: list[tuple[Scenario, Guard]]) -> list[object]:
+def without(cases: list[tuple[Scenario, Mutation]]) -> list[object]:
     return [pytest.param(*each, id=f"{each[0].__name__} without {each[1].name}") for each in cases]
 
 
-# met by what these do not do: assume a size, or anything of a blob without bytes
-ALONE: list[Scenario] = [reading.a_blob_grows_while_it_is_read, reading.an_empty_blob_lies_beside_a_full_one]
-SCENARIOS = list(dict.fromkeys([scenario for scenario, _ in MET_BY] + ALONE))
+# no single guard handles these: the product assumes neither a size nor anything about an empty blob
+WITHOUT_MUTATION: list[Scenario] = [reading.a_blob_grows_while_it_is_read, reading.an_empty_blob_is_next_to_a_full_one]
+SCENARIOS = list(dict.fromkeys([scenario for scenario, _ in MUTATIONS] + WITHOUT_MUTATION))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_a_fault_ends_with_the_truth(scenario: Scenario, ground: Ground) -> None:
-    scenario(ground)
+def test_a_fault_ends_with_the_truth(scenario: Scenario, setup: ScenarioSetup) -> None:
+    scenario(setup)
 
 
-@pytest.mark.parametrize(("scenario", "guard"), named(MET_BY))
-def test_without_its_guard_a_fault_would_be_noticed(scenario: Scenario, guard: Guard, tmp_path: Path) -> None:
-    with removed(guard), small_sizes(), pytest.raises(NOTICED):
-        scenario(Ground(tmp_path, Directory(tmp_path / "export")))
-
-
-@pytest.mark.azure
-@pytest.mark.parametrize("scenario", [scenario for scenario, _ in IN_AZURE], ids=lambda scenario: scenario.__name__)
-def test_a_fault_in_azure_ends_with_the_truth(scenario: Scenario, cloud: Ground) -> None:
-    scenario(cloud)
+@pytest.mark.parametrize(("scenario", "mutation"), without(MUTATIONS))
+def test_a_fault_without_its_guard_is_noticed(scenario: Scenario, mutation: Mutation, tmp_path: Path) -> None:
+    with mutated(mutation), small_sizes(), pytest.raises(NOTICED):
+        scenario(ScenarioSetup(tmp_path, Directory(tmp_path / "export")))
 
 
 @pytest.mark.azure
-@pytest.mark.parametrize(("scenario", "guard"), named(IN_AZURE))
-def test_without_its_guard_a_fault_in_azure_would_be_noticed(scenario: Scenario, guard: Guard, cloud: Ground) -> None:
-    with removed(guard), small_sizes(), pytest.raises(NOTICED):
-        scenario(cloud)
+@pytest.mark.parametrize(
+    "scenario", [scenario for scenario, _ in AZURE_MUTATIONS], ids=lambda scenario: scenario.__name__
+)
+def test_a_fault_in_azure_ends_with_the_truth(scenario: Scenario, azure_setup: ScenarioSetup) -> None:
+    scenario(azure_setup)
+
+
+@pytest.mark.azure
+@pytest.mark.parametrize(("scenario", "mutation"), without(AZURE_MUTATIONS))
+def test_a_fault_in_azure_without_its_guard_is_noticed(
+    scenario: Scenario, mutation: Mutation, azure_setup: ScenarioSetup
+) -> None:
+    with mutated(mutation), small_sizes(), pytest.raises(NOTICED):
+        scenario(azure_setup)

@@ -1,7 +1,7 @@
-"""The truth of an export under faults: every byte that was ever visible, blob by blob and generation by generation.
+"""The truth of an export under faults: every byte that was ever visible, by blob and generation.
 
-It is kept by whoever writes the export and knows nothing of how raw reads it. A generation begins with a file that is
-shorter than its cursor (guarantee 3), so a blob that was written anew stays below `ceiling` until raw has a line of it.
+The writer of the export records it, independently of how raw reads. A new generation is detected by a file that is
+shorter than its cursor (guarantee 3), so a recreated blob stays below `ceiling` until raw has a line of it.
 """
 
 import time
@@ -26,113 +26,113 @@ SLOTS = tuple(
     for day in DAYS
     for hour in (8, 9)
 )
-NAMED = {table.name: table for table in TABLES}
+TABLES_BY_NAME = {table.name: table for table in TABLES}
 
 
 @dataclass
 class Generation:
-    """A blob from its creation to its end: `planned` lines, of which `written` bytes were visible."""
+    """A blob from its creation to its deletion: its `planned` lines, and the visible `written` bytes of them."""
 
     ceiling: int | None = None
-    elders: int = 0
+    earlier: int = 0
     planned: list[Line] = field(default_factory=list)
     written: bytes = b""
 
     @property
     def whole(self) -> bytes:
-        """What raw must hold of it: up to the last newline."""
+        """The bytes that raw must have: up to the last newline."""
         return self.written[: self.written.rfind(b"\n") + 1]
 
 
 @dataclass
 class Truth:
-    """An export in `place` that is written here and nowhere else, and what a lake must hold of it."""
+    """An export in `place` that only this class writes, and what a lake must contain of it."""
 
     place: Place
     lake: Lake
-    ever: dict[Slot, list[Generation]] = field(default_factory=lambda: defaultdict(list))
-    escape_control_chars: set[Slot] = field(default_factory=set)
+    generations: dict[Slot, list[Generation]] = field(default_factory=lambda: defaultdict(list))
+    existing: set[Slot] = field(default_factory=set)
 
     def append(self, slot: Slot, lines: Iterable[Line], cut: int | None = None) -> int:
-        """Append lines, or only `cut` bytes (what is left over comes first next time); return how many were written."""
-        if slot not in self.escape_control_chars:
-            held = self.held(slot)
-            self.place.create(NAMED[slot.table_name].container, slot.path)
-            self.escape_control_chars.add(slot)
-            self.ever[slot].append(Generation(len(held[-1]) if held else None, len(held)))
-        current = self.ever[slot][-1]
+        """Append lines, or only `cut` bytes (the rest comes first next time); return the number of bytes written."""
+        if slot not in self.existing:
+            in_raw = self.raw_bytes(slot)
+            self.place.create(TABLES_BY_NAME[slot.table_name].container, slot.path)
+            self.existing.add(slot)
+            self.generations[slot].append(Generation(len(in_raw[-1]) if in_raw else None, len(in_raw)))
+        current = self.generations[slot][-1]
         current.planned += lines
         piece = b"".join(planned.text for planned in current.planned)[len(current.written) :][:cut]
         if current.ceiling is not None:
-            if len(self.held(slot)) > current.elders:
+            if len(self.raw_bytes(slot)) > current.earlier:
                 current.ceiling = None
             else:
                 piece = piece[: max(current.ceiling - 1 - len(current.written), 0)]
         if piece:
-            self.place.append(NAMED[slot.table_name].container, slot.path, piece)
+            self.place.append(TABLES_BY_NAME[slot.table_name].container, slot.path, piece)
             current.written += piece
         return len(piece)
 
     def vanish(self, slot: Slot) -> None:
         """Delete the blob."""
-        if slot in self.escape_control_chars:
-            self.place.delete(NAMED[slot.table_name].container, slot.path)
-            self.escape_control_chars.remove(slot)
+        if slot in self.existing:
+            self.place.delete(TABLES_BY_NAME[slot.table_name].container, slot.path)
+            self.existing.remove(slot)
 
     def recreate(self, slot: Slot, lines: Sequence[Line], cut: int | None = None) -> bool:
-        """Delete the blob and write it anew, shorter than its cursor; nothing happens before raw has a line."""
-        if slot not in self.escape_control_chars or len(self.held(slot)) <= self.ever[slot][-1].elders:
+        """If raw has a line of the blob, replace it by one shorter than its cursor; return whether this was done."""
+        if slot not in self.existing or len(self.raw_bytes(slot)) <= self.generations[slot][-1].earlier:
             return False
         self.vanish(slot)
         self.append(slot, lines, cut)
         return True
 
     def renew(self, slot: Slot, lines: Sequence[Line]) -> None:
-        """Delete the blob and write it anew, of any length, a second later: in an account its creation time tells."""
+        """Delete the blob and write one of any length a second later: in an account, its creation time differs."""
         self.vanish(slot)
         time.sleep(1.01 - time.time() % 1)  # creation times have whole seconds
         self.append(slot, [])
-        self.ever[slot][-1].ceiling = None
+        self.generations[slot][-1].ceiling = None
         self.append(slot, lines)
 
-    def held(self, slot: Slot) -> list[bytes]:
-        """What raw holds of a blob, by generation; fails when a byte is missing or there twice."""
-        rows = self.lake.read(NAMED[slot.table_name].raw).filter(
+    def raw_bytes(self, slot: Slot) -> list[bytes]:
+        """The bytes of a blob in raw, by generation; fails when a byte is missing or repeated."""
+        rows = self.lake.read(TABLES_BY_NAME[slot.table_name].raw).filter(
             pl.col("export_date") == slot.day, pl.col("blob") == slot.path
         )
         return [content for _, content in _generations(rows)]
 
     def check_raw(self, table: Table) -> dict[Slot, list[tuple[bytes, Generation]]]:
-        """Each generation in raw is a beginning, in whole lines, of one that was written, in their order."""
+        """Check that each generation in raw is a prefix, in whole lines, of a written one, in the same order."""
         found: dict[Slot, list[tuple[bytes, Generation]]] = defaultdict(list)
-        slots = {(slot.day, slot.path): slot for slot in self.ever if slot.table_name == table.name}
+        slots = {(slot.day, slot.path): slot for slot in self.generations if slot.table_name == table.name}
         for (day, path), content in _generations(self.lake.read(table.raw)):
             slot = slots[day, path]
-            after = self.ever[slot].index(found[slot][-1][1]) + 1 if found[slot] else 0
-            written = next((g for g in self.ever[slot][after:] if g.written.startswith(content)), None)
-            assert written is not None, f"{slot}: raw holds bytes that were never there: {content[:80]!r}…"
+            after = self.generations[slot].index(found[slot][-1][1]) + 1 if found[slot] else 0
+            written = next((g for g in self.generations[slot][after:] if g.written.startswith(content)), None)
+            assert written is not None, f"{slot}: raw has bytes that were never written: {content[:80]!r}…"
             found[slot].append((content, written))
         return found
 
     def check(self, lake: Lake | None = None) -> None:
-        """Raw holds every whole line that is visible, and the tables what raw's lines say, once."""
+        """Check that raw has every visible complete line, and that the tables have each of its records once."""
         lake = lake or self.lake
         for table in TABLES:
             raw = self.check_raw(table)
-            for slot in self.escape_control_chars:
-                current = self.ever[slot][-1]
+            for slot in self.existing:
+                current = self.generations[slot][-1]
                 if slot.table_name == table.name and current.whole:
                     assert raw[slot], f"{slot}: nothing in raw"
-                    assert raw[slot][-1][0] == current.whole, f"{slot}: raw holds {len(raw[slot][-1][0])} bytes"
+                    assert raw[slot][-1][0] == current.whole, f"{slot}: raw has {len(raw[slot][-1][0])} bytes"
             self._check_tables(lake, table, raw)
 
     def tails(self) -> set[tuple[str, str, int, int]]:
         """The unterminated tails of visible blobs: raw table, path, cursor, size."""
         found = set()
-        for slot in self.escape_control_chars:
-            current = self.ever[slot][-1]
+        for slot in self.existing:
+            current = self.generations[slot][-1]
             if len(current.written) > len(current.whole):
-                raw = NAMED[slot.table_name].raw
+                raw = TABLES_BY_NAME[slot.table_name].raw
                 found.add((raw, slot.path, len(current.whole), len(current.written)))
         return found
 
@@ -156,7 +156,7 @@ class Truth:
         assert Counter(typed.rows()) == Counter(records), table.name
         columns = ("tenant_id", "export_date", "blob", "byte_offset", "reason", "content")
         quarantined = lake.read(QUARANTINE).filter(pl.col("table_name") == table.name).select(columns).collect()
-        # of a line above the limit quarantine keeps the head alone
+        # quarantine keeps only the beginning of a line above the limit
         short = pl.when(pl.col("reason") == "line_too_long").then(pl.lit(b"")).otherwise("content")
         assert Counter(quarantined.with_columns(content=short).rows()) == bad, f"quarantine of {table.name}"
 
@@ -166,12 +166,12 @@ def _kept(line: Line) -> bytes:
 
 
 def _generations(rows: pl.LazyFrame) -> Iterable[tuple[tuple[date, str], bytes]]:
-    """Yield ((day, path), bytes) of each generation, in the order of their creation."""
+    """Yield ((day, path), bytes) of each generation, in order of creation."""
     columns = ("export_date", "blob", "blob_created_at", "byte_start", "byte_end", "content")
     chunks = rows.select(columns).sort(columns[:4]).collect()
-    for (day, path, _), held in chunks.group_by(columns[:3], maintain_order=True):
-        starts, ends = held["byte_start"].to_list(), held["byte_end"].to_list()
-        assert starts == [0, *ends[:-1]], f"{path}: bytes are missing or there twice: {list(zip(starts, ends))}"  # noqa: B905 (shown as they are)
-        content = b"".join(held["content"])
+    for (day, path, _), rows_of_blob in chunks.group_by(columns[:3], maintain_order=True):
+        starts, ends = rows_of_blob["byte_start"].to_list(), rows_of_blob["byte_end"].to_list()
+        assert starts == [0, *ends[:-1]], f"{path}: bytes are missing or repeated: {list(zip(starts, ends))}"  # noqa: B905 (shown as they are)
+        content = b"".join(rows_of_blob["content"])
         assert len(content) == ends[-1], path
         yield (day, path), content

@@ -1,4 +1,4 @@
-"""A process that runs days when it is told to, and says what it is at, so that it can be killed there.
+"""A process that runs days on request and reports its progress, so that it can be killed at a known point.
 
 `python -m defender_assets_tests.faults.worker`, with the settings in the environment. It reads lines `run DAY…` or
 `refresh DAY…` and writes `begin TABLE` and `end TABLE` around each commit, then `done`.
@@ -24,18 +24,18 @@ from defender_assets_tests.support.waiting import HANG_SECONDS
 READY, DONE = "ready", "done"
 
 
-class Telling(Lake):
-    """A lake that tells its commits."""
+class ReportingLake(Lake):
+    """A lake that reports its commits."""
 
     def commit(self, target: FencedTable, commit: Commit) -> None:
-        _tell(f"begin {target.spec.name}")
+        _send(f"begin {target.spec.name}")
         super().commit(target, commit)
-        _tell(f"end {target.spec.name}")
+        _send(f"end {target.spec.name}")
 
 
 @dataclass
 class Worker:
-    """A running worker, seen from its parent. `at` is what it said last."""
+    """A running worker, as its parent sees it. `at` is its last message."""
 
     process: subprocess.Popen[bytes]
     at: str = "start"
@@ -43,7 +43,7 @@ class Worker:
 
     @classmethod
     def start(cls, settings: Mapping[str, str]) -> "Worker":
-        """Start a worker; `wait_for(READY)` returns when it can be told something."""
+        """Start a worker; `wait_for(READY)` returns when it accepts commands."""
         process = subprocess.Popen(
             [sys.executable, "-m", "defender_assets_tests.faults.worker"],
             cwd=Path(__file__).parents[2],
@@ -55,44 +55,44 @@ class Worker:
         )
         return cls(process)
 
-    def tell(self, *words: object) -> None:
-        """Tell it to do something."""
+    def send(self, *words: object) -> None:
+        """Send a command."""
         assert self.process.stdin is not None
-        self.at = "told"
+        self.at = "sent"
         self.process.stdin.write((" ".join(map(str, words)) + "\n").encode())
 
-    def wait_for(self, wanted: str, most: int | None = None) -> str:
-        """Follow what it says up to the wanted word, or `most` words; return the last one."""
-        heard = 0
-        while self.at != wanted and (most is None or heard < most):
-            self.at, heard = self._next_word(), heard + 1
+    def wait_for(self, expected: str, most: int | None = None) -> str:
+        """Read messages up to the expected one, or `most` messages; return the last one."""
+        count = 0
+        while self.at != expected and (most is None or count < most):
+            self.at, count = self._next_message(), count + 1
         return self.at
 
-    def _next_word(self) -> str:
+    def _next_message(self) -> str:
         assert self.process.stdout is not None
         while b"\n" not in self.unread:
             if not select.select([self.process.stdout], [], [], HANG_SECONDS)[0]:
                 self.process.kill()
                 raise TimeoutError(f"the worker hangs at {self.at!r}: {self.end()}")
-            said = self.process.stdout.read(4096)
-            if not said:
+            received = self.process.stdout.read(4096)
+            if not received:
                 raise AssertionError(f"the worker ended at {self.at!r}: {self.end()}")
-            self.unread += said
-        word, _, self.unread = self.unread.partition(b"\n")
-        return word.decode()
+            self.unread += received
+        message, _, self.unread = self.unread.partition(b"\n")
+        return message.decode()
 
-    def kill(self, seeded_rng: random.Random, within: float) -> str:
-        """SIGKILL it after up to `within` seconds; return what it was at, `done` when it was faster."""
-        time.sleep(seeded_rng.uniform(0, within))
+    def kill(self, rng: random.Random, within: float) -> str:
+        """Send SIGKILL after up to `within` seconds; return the last message, `done` if it had finished."""
+        time.sleep(rng.uniform(0, within))
         self.process.send_signal(signal.SIGKILL)
-        said, errors = self.process.communicate(timeout=HANG_SECONDS)
+        received, errors = self.process.communicate(timeout=HANG_SECONDS)
         assert self.process.returncode == -signal.SIGKILL, errors.decode()
-        words = [word.decode() for word in (self.unread + said).split(b"\n") if word]
-        self.at = words[-1] if words else self.at
+        messages = [message.decode() for message in (self.unread + received).split(b"\n") if message]
+        self.at = messages[-1] if messages else self.at
         return self.at
 
     def end(self) -> str:
-        """Let it end, by force when it does not; return what it complained of."""
+        """Wait for its end, or kill it; return the end of its stderr."""
         try:
             _, errors = self.process.communicate(timeout=HANG_SECONDS)
         except subprocess.TimeoutExpired:
@@ -101,21 +101,21 @@ class Worker:
         return errors.decode()[-2000:]
 
 
-def _tell(word: str) -> None:
-    os.write(sys.stdout.fileno(), f"{word}\n".encode())
+def _send(message: str) -> None:
+    os.write(sys.stdout.fileno(), f"{message}\n".encode())
 
 
 def main() -> None:
-    """Do as told until the parent closes the pipe."""
+    """Execute commands until the parent closes the pipe."""
     settings = load_settings()
-    plain = settings.lake()
-    lake = Telling(plain.uri, plain.tables, plain.account, plain.keep_days)
-    _tell(READY)
-    for told in sys.stdin:
-        what, *days = told.split()
+    lake = settings.lake()
+    lake = ReportingLake(lake.uri, lake.tables, lake.account, lake.keep_days)
+    _send(READY)
+    for command in sys.stdin:
+        what, *days = command.split()
         for day in days:
             run_day(lake, settings.export(), date.fromisoformat(day), refresh=what == "refresh")
-        _tell(DONE)
+        _send(DONE)
 
 
 if __name__ == "__main__":
