@@ -1,6 +1,6 @@
-"""What every test gets: isolation from the machine's settings; an emulator, a lake, a filled one for those that ask.
+"""Fixtures of all tests: isolation from the machine's settings, the emulator, an empty lake and a filled one.
 
-Builders of records, exports and lakes do not belong here but beside the tests that use them.
+Builders of records, exports and lakes are in `support` or beside their tests.
 """
 
 import os
@@ -21,20 +21,20 @@ from defender_assets_tests.support.small_lake import Held, make_held
 
 __all__ = ["instance", "workshop"]
 
-# A deadline measures the machine's other work; a fixed seed makes a run of the suite the same everywhere.
+# A deadline would depend on the load of the machine; a fixed seed gives the same run everywhere.
 settings.register_profile("defender", deadline=None, derandomize=True, database=None)
 settings.load_profile("defender")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take `--pictures`, by which the browser's tests write the documents' screenshots anew."""
-    parser.addoption("--pictures", action="store_true", help="write the screenshots of docs/pictures anew")
+    """Add `--pictures`, with which the browser tests rewrite the screenshots of the documents."""
+    parser.addoption("--pictures", action="store_true", help="rewrite the screenshots of docs/pictures")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick ones first: unmarked, those of the emulator, live installations, the long ones, the brief's pages.
+    """Run the fast tests first: unmarked, azure, live installations, long, browser.
 
-    A live installation takes a minute or more, so none is left for the end, when one process would wait for the other.
+    A live installation takes a minute or more, so none runs at the end, when one process would wait for the other.
     """
 
     def rank(item: pytest.Item) -> tuple[int, bool]:
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine reaches a test, and the working directory (whose `.env` is read) is the test's own."""
+    """Hide the settings of the machine, and give each test its own working directory (whose `.env` is read)."""
     for name in os.environ:
         if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -59,13 +59,13 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def on_one_day() -> None:
-    """The running day is the same from the test's begin to its end: see `days`."""
+    """Keep the current day the same during a test: see `days`."""
     keep_clear_of_midnight(seconds=30)
 
 
 @pytest.fixture(scope="session")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
-    """What the tests that only read look at: an export and its lake. No test changes it."""
+    """An export and its lake for tests that only read. No test changes it."""
     return make_held(tmp_path_factory.mktemp("held"))
 
 
@@ -98,7 +98,7 @@ def service(account: Emulator) -> Iterator[BlobServiceClient]:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port of this machine on which nobody listens, and nobody else can begin to."""
+    """A port of this machine on which no process listens or can start to listen."""
     with socket.socket() as kept:
         kept.bind(("127.0.0.1", 0))
         port: int = kept.getsockname()[1]

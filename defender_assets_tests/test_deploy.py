@@ -1,4 +1,4 @@
-"""The files of deploy/ agree with the repository's own and with each other. `scale/` runs them."""
+"""The files of deploy/ agree with the repository's own and with each other. `integration/scale` runs them."""
 
 import ast
 import tomllib
@@ -15,20 +15,20 @@ UNITS = sorted(DEPLOY.rglob("*.service"))
 
 
 def loaded(path: Path) -> dict[str, Any]:
-    held: dict[str, Any] = yaml.safe_load(path.read_text())
-    return held
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    return content
 
 
-@pytest.mark.parametrize("place", ["one-host", "several-hosts"])
-def test_an_instance_says_what_dagster_yaml_says_but_for_its_storage_and_its_number_of_runs(place: str) -> None:
-    ours, theirs = loaded(ROOT / "dagster.yaml"), loaded(DEPLOY / place / "dagster.yaml")
+@pytest.mark.parametrize("layout", ["one-host", "several-hosts"])
+def test_an_instance_equals_dagster_yaml_except_storage_and_number_of_runs(layout: str) -> None:
+    ours, theirs = loaded(ROOT / "dagster.yaml"), loaded(DEPLOY / layout / "dagster.yaml")
     assert set(theirs) - set(ours) <= OWN
     for each in (ours, theirs):
         each["concurrency"]["runs"].pop("max_concurrent_runs")
     assert {name: value for name, value in theirs.items() if name not in OWN} == ours
 
 
-def test_the_chart_is_told_what_dagster_yaml_says() -> None:
+def test_the_chart_values_agree_with_dagster_yaml() -> None:
     ours, values = loaded(ROOT / "dagster.yaml"), loaded(DEPLOY / "kubernetes" / "values.yaml")
     assert (
         values["concurrency"]["runs"]["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
@@ -46,7 +46,7 @@ def test_the_chart_is_told_what_dagster_yaml_says() -> None:
     assert values["additionalInstanceConfig"]["nux"] == ours["nux"]
 
 
-def test_everything_carries_the_version_of_the_project() -> None:
+def test_images_have_the_version_of_the_project() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     (deployment,) = loaded(DEPLOY / "kubernetes" / "values.yaml")["dagster-user-deployments"]["deployments"]
     assert str(deployment["image"]["tag"]) == version
@@ -55,7 +55,7 @@ def test_everything_carries_the_version_of_the_project() -> None:
     assert f"-t defender-assets:{version}" in (DEPLOY / "Dockerfile").read_text()
 
 
-def test_a_server_gets_the_versions_that_the_tests_ran_with() -> None:
+def test_a_server_gets_the_tested_versions() -> None:
     def pins(path: Path) -> set[str]:
         return {line.split(" ")[0] for line in path.read_text().splitlines() if "==" in line}
 
@@ -65,7 +65,7 @@ def test_a_server_gets_the_versions_that_the_tests_ran_with() -> None:
     assert "://" not in (DEPLOY / "requirements.txt").read_text()
 
 
-def test_only_processes_that_read_and_write_data_are_given_the_keys() -> None:
+def test_only_processes_that_read_and_write_data_get_the_keys() -> None:
     assert {unit.stem for unit in UNITS if "settings.env" in unit.read_text()} == {"defender-code", "defender-worker"}
     services = loaded(DEPLOY / "one-host" / "compose.yaml")["services"]
     with_keys = {
@@ -74,7 +74,7 @@ def test_only_processes_that_read_and_write_data_are_given_the_keys() -> None:
     assert with_keys == {"code"}
 
 
-def test_nothing_but_loopback_reaches_the_web_server() -> None:
+def test_the_web_server_listens_only_on_loopback() -> None:
     unit = (DEPLOY / "one-host" / "defender-webserver.service").read_text()
     assert "--host 127.0.0.1" in unit
     services = loaded(DEPLOY / "one-host" / "compose.yaml")["services"]
@@ -83,7 +83,7 @@ def test_nothing_but_loopback_reaches_the_web_server() -> None:
     }
 
 
-def test_files_of_deploy_hold_no_secret() -> None:
+def test_files_of_deploy_contain_no_secret() -> None:
     for path in [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.env.example"), *UNITS, DEPLOY / "Dockerfile"]:
         for line in path.read_text().splitlines():
             if "://" in line and "@" in line and not line.startswith("#  docker"):

@@ -1,4 +1,4 @@
-"""What the documents say of the tests and files beside them is true."""
+"""The documents agree with the tests, files and code that they name."""
 
 import re
 from pathlib import Path
@@ -23,20 +23,20 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_to_headings_lead_to_one(document: Path) -> None:
-    # the strict build of the site lets them pass
+    # the strict build of the site does not check them
     links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", document.read_text())
     assert [link for link in links if link[1] not in headings(document.parent / link[0] if link[0] else document)] == []
 
 
 def headings(document: Path) -> set[str]:
-    """What a document's headings are linked to by, on the site as on a forge."""
+    """The link targets of a document's headings, on the site and on a forge."""
     texts = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
-    plain = (re.sub(r"\]\([^)]*\)|[^\w\s-]", "", text) for text in texts)
-    return {re.sub(r"\s+", "-", text.strip().lower()) for text in plain}
+    targets = (re.sub(r"\]\([^)]*\)|[^\w\s-]", "", text) for text in texts)
+    return {re.sub(r"\s+", "-", text.strip().lower()) for text in targets}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_tests_that_are_named_exist(document: Path) -> None:
+def test_referenced_tests_exist(document: Path) -> None:
     text = document.read_text()
     for path, name in re.findall(r"`([a-z_/]+\.py)::(test_\w+)", text):
         assert f"def {name}(" in (TESTS / path).read_text(), f"{path}::{name}"
@@ -54,16 +54,16 @@ def test_the_table_of_settings_names_every_variable() -> None:
 
 
 @pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
-def test_tables_are_as_the_code_says(document: Path) -> None:
+def test_tables_agree_with_the_code(document: Path) -> None:
     text = document.read_text()
-    assert text == rewritten(text), "`python -m defender_assets_tests.support.doc_tables` writes them anew"
+    assert text == rewritten(text), "`python -m defender_assets_tests.support.doc_tables` updates them"
 
 
 def test_every_table_has_its_columns_in_a_document() -> None:
-    told = {
+    documented = {
         name
         for path in (ROOT / "docs").glob("*.md")
         for name in re.findall(r"^## Columns of `(\w+)`", path.read_text(), re.MULTILINE)
     }
-    alike = {ALERT_EVIDENCE.raw, DEVICE_INFO.raw}  # the same columns as the first raw table
-    assert told == set(SPECS) - alike
+    same_columns = {ALERT_EVIDENCE.raw, DEVICE_INFO.raw}  # the same columns as the first raw table
+    assert documented == set(SPECS) - same_columns

@@ -1,4 +1,4 @@
-"""The examples in the docstrings are what the code answers."""
+"""The examples in the docstrings are correct."""
 
 import doctest
 import importlib
@@ -17,8 +17,8 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_its_examples_hold(module: str) -> None:
-    failed, tried = doctest.testmod(importlib.import_module(module))
+def test_its_examples_are_correct(module: str) -> None:
+    failed, attempted = doctest.testmod(importlib.import_module(module))
 
-    assert tried
+    assert attempted
     assert not failed

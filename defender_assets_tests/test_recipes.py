@@ -1,4 +1,4 @@
-"""The SQL of `docs/recipes.md` runs, on the tables as the lake holds them, and answers what it says."""
+"""The SQL of `docs/recipes.md` runs on the tables of a lake and gives the documented answers."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ RECIPES = dict(re.findall(r"^## ([^\n]+\?)\n.*?```sql\n(.*?)```", TEXT, re.DOTAL
 
 @pytest.fixture(scope="module")
 def duck(held: Held) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the tables of the lake and the views of the document, some days after the data."""
+    """A connection with the tables of the lake and the views of the document; `since` is the first day of the data."""
     with duckdb.connect() as connection:
         for name in (LEADS.name, STORIES.name, *(table.name for table in TABLES)):
             connection.register(name, ArrowTable.from_arrow(held.lake.read(name).collect()))
@@ -40,14 +40,14 @@ def test_a_recipe_has_an_answer(duck: duckdb.DuckDBPyConnection, question: str) 
     assert duck.execute(RECIPES[question]).fetchall()
 
 
-def test_readers_of_any_age_take_the_tables(held: Held) -> None:
+def test_old_readers_can_read_the_tables(held: Held) -> None:
     for folder in held.lake_dir.iterdir():
         table = DeltaTable(folder)
         assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
         assert not re.search(r'"timestamp_ntz"|"variant"', table.schema().to_json())
 
 
-def test_the_command_lines_hold_what_was_asked_for(duck: duckdb.DuckDBPyConnection) -> None:
+def test_the_command_lines_contain_the_requested_text(duck: duckdb.DuckDBPyConnection) -> None:
     found = duck.execute(RECIPES["Which evidence names a process with this in its command line?"]).fetchall()
     assert all("powershell" in command_line.lower() for *_, command_line, _, _ in found)
 
@@ -58,7 +58,7 @@ def test_the_view_of_the_leads_is_the_current_state(duck: duckdb.DuckDBPyConnect
     assert sorted(theirs) == sorted(ours)
 
 
-def test_the_counts_are_those_of_the_leads(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
+def test_the_counts_match_the_leads(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
     leads = collected(held.lake, current_leads(held.lake))
     counted = duck.execute(RECIPES["Which alerts are there, by product and severity?"]).fetchall()
     assert sum(alerts for _, _, alerts in counted) == leads.height
@@ -67,7 +67,7 @@ def test_the_counts_are_those_of_the_leads(duck: duckdb.DuckDBPyConnection, held
     assert {technique: alerts for technique, alerts, _ in techniques} == dict(expected.iter_rows())
 
 
-def test_the_stories_are_those_that_stand(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
+def test_the_stories_are_the_active_ones(duck: duckdb.DuckDBPyConnection, held: Held) -> None:
     stories = collected(held.lake, current_stories(held.lake).filter(pl.col("products").list.len() > 1))
-    told = duck.execute(RECIPES["Which intrusions cross products?"]).fetchall()
-    assert {row[0] for row in told} >= set(stories["story_id"])
+    found = duck.execute(RECIPES["Which intrusions cross products?"]).fetchall()
+    assert {row[0] for row in found} >= set(stories["story_id"])

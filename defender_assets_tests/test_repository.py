@@ -1,4 +1,4 @@
-"""What a forge, an editor and git read is valid and agrees with the project; no file says where packages come from."""
+"""The files for forge, editor and git are valid and agree with the project; no file has the address of a package."""
 
 import re
 import subprocess
@@ -41,18 +41,18 @@ TOP = {
 
 
 def committed() -> list[Path]:
-    """The files in git's index that the working tree holds; the tree may belong to another user, as in a container."""
+    """The files in git's index and in the working tree; the tree may belong to another user, as in a container."""
     command = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [path for path in (ROOT / name for name in done.stdout.split("\0")[:-1]) if path.is_file()]
 
 
 def loaded(path: Path) -> dict[Any, Any]:
-    held: dict[Any, Any] = yaml.safe_load(path.read_text())
-    return held
+    content: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return content
 
 
-def test_the_root_holds_what_is_expected() -> None:
+def test_the_root_has_the_expected_entries() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in committed()} == TOP
 
 
@@ -61,13 +61,13 @@ def test_no_lock_file_is_committed() -> None:
     assert [path for path in committed() if lock.search(path.name)] == []
 
 
-def test_no_file_holds_the_address_of_a_package_or_an_index() -> None:
+def test_no_file_contains_the_address_of_a_package_or_an_index() -> None:
     address = re.compile(rb"://[^\s\"'<>)]+(?:\.whl|\.tgz|\.tar\.gz|/simple)(?![\w.])")
     found = {path.relative_to(ROOT).as_posix(): address.findall(path.read_bytes()) for path in committed()}
     assert {name: addresses for name, addresses in found.items() if addresses} == {}
 
 
-def test_requirements_hold_versions_and_hashes_alone() -> None:
+def test_requirements_contain_only_versions_and_hashes() -> None:
     requirements = [ROOT / "requirements.txt", ROOT / "deploy" / "requirements.txt", ROOT / "benchmarks" / "rivals.txt"]
     line = re.compile(
         r"[\w.-]+(?:\[[\w, -]+\])?==[\w.!+]+(?: ; [^:]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?|#[^:]*"
@@ -103,7 +103,7 @@ def test_the_workflow_checks_every_python_of_the_project() -> None:
     assert commands == [f"make {target} PYTHON=python${{{{ matrix.python }}}}" for target in ("lint", "test")]
 
 
-def test_workflows_use_the_forge_s_own_actions_alone_and_may_only_read() -> None:
+def test_workflows_use_only_actions_of_the_forge_and_only_read() -> None:
     for path in (FORGE / "workflows").iterdir():
         workflow = loaded(path)
         assert workflow["permissions"] == {"contents": "read"}
@@ -112,7 +112,7 @@ def test_workflows_use_the_forge_s_own_actions_alone_and_may_only_read() -> None
         assert [action for action in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)] == []
 
 
-def test_dependabot_looks_into_directories_that_hold_something_to_update() -> None:
+def test_dependabot_checks_directories_with_files_to_update() -> None:
     files = {"pip": "*.txt", "docker": "Dockerfile", "github-actions": ".github/workflows/*.yml"}
     updates = loaded(FORGE / "dependabot.yml")["updates"]
     assert {update["package-ecosystem"] for update in updates} == set(files)
@@ -122,11 +122,11 @@ def test_dependabot_looks_into_directories_that_hold_something_to_update() -> No
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
-def test_an_issue_form_is_one_that_the_forge_shows(form: Path) -> None:
-    held = loaded(form)
-    assert set(held) == {"name", "description", "labels", "body"}
-    fields = [field for field in held["body"] if field["type"] != "markdown"]
-    assert {field["type"] for field in held["body"]} <= {"markdown", "textarea", "input", "dropdown", "checkboxes"}
+def test_an_issue_form_is_valid_for_the_forge(form: Path) -> None:
+    content = loaded(form)
+    assert set(content) == {"name", "description", "labels", "body"}
+    fields = [field for field in content["body"] if field["type"] != "markdown"]
+    assert {field["type"] for field in content["body"]} <= {"markdown", "textarea", "input", "dropdown", "checkboxes"}
     assert len({field["id"] for field in fields}) == len(fields) > 0
     assert all(field["attributes"]["label"] for field in fields)
     assert any(field.get("validations", {}).get("required") for field in fields)

@@ -1,7 +1,7 @@
-"""How `first_version` was made: a small synthetic day and the lake that the version of that time made of it.
+"""The script that made `first_version`: a small simulated day, and its lake as the first version wrote it.
 
-`python -m defender_assets_tests.lakes.make FOLDER`. The folder in the repository is never made again: later versions
-must open what the first one wrote. (The place in the logs of creation was made neutral by hand.)
+`python -m defender_assets_tests.lakes.make FOLDER`. Never regenerate the folder in the repository: later versions must
+open what the first version wrote. (The paths in the creation logs were replaced by hand.)
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""The page `docs/commands.md`, made from the help texts of the commands.
+"""The page `docs/commands.md`, generated from the help texts of the commands.
 
-`python -m defender_assets_tests.support.commands_page` writes the page again. What is before its first section is
-written by hand and stays.
+`python -m defender_assets_tests.support.commands_page` updates it. The text before its first section is written by hand
+and kept.
 """
 
 from pathlib import Path
@@ -12,11 +12,11 @@ from defender_assets.cli import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 WIDTH = 100
-"""Columns of the terminal that the help texts are made for."""
+"""Terminal columns for the help texts."""
 
 
 def rewritten(text: str) -> str:
-    """Return the page with its sections as the help texts say: one table of all commands, then a section for each."""
+    """Return the page with updated sections: one table of all commands, then a section for each."""
     introduction = text.partition("\n## ")[0].rstrip("\n")
     return "\n\n".join([introduction, _overview(), *map(_section, main.commands)]) + "\n"
 

@@ -1,7 +1,7 @@
-"""A day's run without Dagster, for tests that interrupt it: in this process, or in one that dies at a commit.
+"""A day's run without Dagster, for tests that interrupt it: in this process, or in one that is killed at a commit.
 
-`python -m defender_assets_tests.support.day_runs` is the process behind `Runner`. A run that is asked to kills itself
-with SIGKILL before, during or after its N-th commit.
+`python -m defender_assets_tests.support.day_runs` is the process behind `Runner`. On request, a run kills itself with
+SIGKILL before, during or after its N-th commit.
 """
 
 import json
@@ -31,12 +31,12 @@ from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.process_groups import end
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
-# design.md, guarantee 4: which copy's provenance is kept is not promised
+# guarantee 4 does not promise which copy's provenance is kept
 NOT_PROMISED = ("exported_at", "received_at", "blob", "byte_offset", "sources", "first_seen_at", "last_updated_at")
 
 
 def run_day(lake: Lake, export: Export, day: date) -> None:
-    """All assets of a day, in the order of the data's way."""
+    """Build all assets of a day, in the order of the data flow."""
     for table in TABLES:
         ingest(lake, export, table, day)
         assert build_table_day(lake, table, day).balanced
@@ -45,40 +45,40 @@ def run_day(lake: Lake, export: Export, day: date) -> None:
 
 
 def promised(lake: Lake) -> dict[str, pl.DataFrame]:
-    """What two lakes of the same export must agree in, table by table."""
-    held = {}
+    """The rows of each table that must be equal in two lakes of the same export."""
+    frames = {}
     for table in TABLES:
-        held[table.name] = lake.read(table.name).drop(NOT_PROMISED, strict=False).sort("export_date", "record_id")
+        frames[table.name] = lake.read(table.name).drop(NOT_PROMISED, strict=False).sort("export_date", "record_id")
     line = ("table_name", "tenant_id", "blob", "byte_offset")
-    held[QUARANTINE] = lake.read(QUARANTINE).drop("batch", "blob_created_at").sort(line)
+    frames[QUARANTINE] = lake.read(QUARANTINE).drop("batch", "blob_created_at").sort(line)
     for derived in DERIVED:
-        held[derived.name] = promised_rows(lake, derived)
-    return {name: frame.collect() for name, frame in held.items()}
+        frames[derived.name] = promised_rows(lake, derived)
+    return {name: frame.collect() for name, frame in frames.items()}
 
 
 def promised_rows(lake: Lake, derived: DerivedTable) -> pl.LazyFrame:
-    """What two lakes of the same export must agree in, of one derived table, in order."""
+    """The rows of one derived table that must be equal in two lakes of the same export, in order."""
     key = next(name for name in ("lead_id", "story_id", "finding_uid", "headline") if name in derived.schema)
     rows = lake.read(derived.name).drop(NOT_PROMISED, strict=False).sort("export_date", "tenant_id", key)
     if "html" in derived.schema:
-        # how late records arrived is told by `exported_at`, which is the copy's
+        # the delay of records depends on `exported_at`, which differs between copies
         return rows.with_columns(pl.col("html").str.replace(r'<dd class="lag">[^<]+</dd>', ""))
     return rows
 
 
 def bytes_held(lake: Lake) -> dict[tuple[str, str], bytes]:
-    """The bytes that raw holds of each blob, put together; fails when a byte is missing or there twice."""
-    held = {}
+    """The bytes of each blob in raw, joined; fails when a byte is missing or repeated."""
+    content = {}
     for table in TABLES:
         for (blob,), chunks in lake.read(table.raw).collect().group_by("blob"):
             ordered = chunks.sort("byte_start")
             assert ordered["byte_start"].to_list() == [0, *ordered["byte_end"].to_list()[:-1]], blob
-            held[table.raw, str(blob)] = b"".join(ordered["content"])
-    return held
+            content[table.raw, str(blob)] = b"".join(ordered["content"])
+    return content
 
 
 def assert_same(found: Lake, expected: Lake) -> None:
-    """Two lakes hold the same bytes, records, bad lines, leads and stories."""
+    """Assert that two lakes have the same bytes, records, bad lines, leads and stories."""
     assert bytes_held(found) == bytes_held(expected)
     ours = promised(found)
     for name, frame in promised(expected).items():
@@ -87,7 +87,7 @@ def assert_same(found: Lake, expected: Lake) -> None:
 
 @dataclass(frozen=True)
 class DayRun:
-    """A run of a day in a process of its own, which kills itself at a commit when `dies` says at which."""
+    """A run of a day in a separate process, which kills itself at the commit in `dies`."""
 
     export: Path
     lake: Path
@@ -97,25 +97,23 @@ class DayRun:
 
 @dataclass
 class Runner:
-    """Runs days in processes of their own. They are forks of one process that has imported everything: imports cost
-    more than a small day.
-    """
+    """Runs days in forks of one process that has imported everything: imports cost more than a small day."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
     def run(self, *runs: DayRun) -> list[int]:
-        """Run them at once and return how each ended: 0, or the negative number of its signal."""
+        """Run them at the same time; return each exit code: 0, or the negative number of its signal."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        asked = [[str(run.export), str(run.lake), run.day.isoformat(), *(run.dies or ())] for run in runs]
-        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+        requests = [[str(run.export), str(run.lake), run.day.isoformat(), *(run.dies or ())] for run in runs]
+        self.process.stdin.write(json.dumps(requests).encode() + b"\n")
         assert select.select([self.process.stdout], [], [], HANG_SECONDS)[0], f"a run hangs\n{self.said()}"
         codes: list[int] = json.loads(self.process.stdout.readline())
         return codes
 
     def said(self) -> str:
-        """What the runs complained of."""
+        """The stderr of the runs."""
         return self.log.read_text(errors="replace")
 
 
@@ -151,7 +149,7 @@ def die_at(moment: str, number: int) -> None:
         yield from frames
         die()
 
-    def deadly(lake: Lake, target: FencedTable, rows: Commit) -> None:
+    def commit_and_die(lake: Lake, target: FencedTable, rows: Commit) -> None:
         nonlocal commits
         commits += 1
         if commits < number:
@@ -164,13 +162,11 @@ def die_at(moment: str, number: int) -> None:
         commit(lake, target, rows)
         die()
 
-    setattr(Lake, "commit", deadly)  # noqa: B010 (the parameters' names differ, which an assignment would not pass)
+    setattr(Lake, "commit", commit_and_die)  # noqa: B010 (the parameters' names differ, which an assignment would not pass)
 
 
 def _fork(export: str, lake: str, day: str, *dies: Any) -> int:
-    """Start a run in a fork and return the fork's id. It ends without what Python does at an end: that is its
-    parent's.
-    """
+    """Start a run in a fork and return its process id. The fork skips the exit handlers of its parent."""
     process = os.fork()
     if process:
         return process
@@ -185,9 +181,9 @@ def _fork(export: str, lake: str, day: str, *dies: Any) -> int:
 
 
 def main() -> None:
-    """Run what each line asks for, until the parent closes the pipe. Nothing is opened here: threads are not forked."""
+    """Run the runs of each line until the parent closes the pipe. Open nothing here: a fork does not copy threads."""
     for line in sys.stdin:
-        forks = [_fork(*asked) for asked in json.loads(line)]
+        forks = [_fork(*requests) for requests in json.loads(line)]
         print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) for fork in forks]), flush=True)  # noqa: T201 (what the parent waits for)
 
 

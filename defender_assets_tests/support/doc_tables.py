@@ -1,7 +1,7 @@
-"""The tables in the documents that code tells already: columns out of schemas and lineage, checks out of definitions.
+"""Tables in the documents that are generated from code: columns from table specs, checks from definitions.
 
 They are in the sections `Columns of NAME`, `Checks` and `The folders`. A test compares the documents with the code.
-`python -m defender_assets_tests.support.doc_tables` writes the tables.
+`python -m defender_assets_tests.support.doc_tables` updates the tables.
 """
 
 import ast
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SHOWN_ORIGINS = 6
 
-# as Microsoft calls them: shorter, and what readers know
+# Microsoft's names, which are shorter and known to readers
 _SHORT = {table.name: table.hunting_name for table in (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)}
 _SECTION = re.compile(r"^## (?:Columns of `(\w+)`|Checks|(The folders))\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -37,7 +37,7 @@ def column_table(name: str) -> str:
 
 
 def check_table() -> str:
-    """The Markdown table of the checks: of which assets, whether the rest of the run waits, what they say in the UI."""
+    """The Markdown table of the checks: their assets, whether they block the run, and their descriptions in the UI."""
     definitions = build_defs(Settings(lake_uri="/lake"))
     graph = definitions.resolve_asset_graph()
     found: dict[str, list[dg.AssetCheckSpec]] = {}
@@ -60,18 +60,18 @@ def folder_table() -> str:
 
 
 def _layers(container: str) -> list[tuple[str, Path]]:
-    """Each module or folder of a layered package in the order of its layers, the folders below it behind it."""
+    """Each module or folder of a layered package in the order of its layers, followed by the folders in it."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (contract,) = (contract for contract in contracts if contract.get("containers") == [container])
     names = [name.strip() for layer in contract["layers"] for name in layer.split("|")]
     names += contract.get("exhaustive_ignores", [])
     rows: list[tuple[str, Path]] = []
     for name in names:
-        place = ROOT / container.replace(".", "/") / name
-        if not place.is_dir():
-            rows.append((f"{place.relative_to(ROOT / 'defender_assets')}.py", place.with_suffix(".py")))
+        path = ROOT / container.replace(".", "/") / name
+        if not path.is_dir():
+            rows.append((f"{path.relative_to(ROOT / 'defender_assets')}.py", path.with_suffix(".py")))
             continue
-        rows.append((f"{place.relative_to(ROOT / 'defender_assets')}/", place / "__init__.py"))
+        rows.append((f"{path.relative_to(ROOT / 'defender_assets')}/", path / "__init__.py"))
         if name in {"core", "outputs"}:
             rows += _layers(f"{container}.{name}")
     return rows
@@ -83,7 +83,7 @@ def _first_paragraph(file: Path) -> str:
 
 
 def rewritten(text: str) -> str:
-    """A document with its tables as the code says; what else a section tells stands before its table."""
+    """A document with updated tables; the prose of a section comes before its table."""
     return _SECTION.sub(_section, text).rstrip("\n") + "\n"
 
 
@@ -95,9 +95,9 @@ def _section(found: re.Match[str]) -> str:
 
 
 def _origins(origins: Iterable[Origin]) -> str:
-    named = [f"{_SHORT.get(origin.table, origin.table)}.{origin.column}" for origin in origins]
-    more = [f"{len(named) - SHOWN_ORIGINS} more"] if len(named) > SHOWN_ORIGINS else []
-    return ", ".join([*named[:SHOWN_ORIGINS], *more]) or "–"
+    names = [f"{_SHORT.get(origin.table, origin.table)}.{origin.column}" for origin in origins]
+    more = [f"{len(names) - SHOWN_ORIGINS} more"] if len(names) > SHOWN_ORIGINS else []
+    return ", ".join([*names[:SHOWN_ORIGINS], *more]) or "–"
 
 
 def _text(column: Column) -> str:

@@ -1,7 +1,4 @@
-"""The end of a process that a test started, with all that it started in turn.
-
-How a process is started and what it says belongs to those who start it.
-"""
+"""End a process that a test started, with all of its children."""
 
 import os
 import signal
@@ -11,7 +8,7 @@ END_SECONDS = 15
 
 
 def end(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
-    """End a process group, by force where asking does not help."""
+    """End a process group: send `first`, then SIGKILL if it does not end."""
     for number in (first, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
