@@ -203,7 +203,7 @@ def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
         (CONNECTION_STRING, "acc", "DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…"),
         (CONNECTION_STRING, f"https://acc.blob.core.windows.net/?{SAS}", "is a SAS URL or token"),
         (CONNECTION_STRING, f"?{SAS}", "SharedAccessSignature=…"),
-        (CONNECTION_STRING, f"AccountName=acc;AccountKey=x{KEY}", "cut or mistyped"),
+        (CONNECTION_STRING, f"AccountName=acc;AccountKey=x{KEY}", "truncated or mistyped"),
         (CONNECTION_STRING, f"BlobEndpoint=https://acc.dfs.core.windows.net;SharedAccessSignature={SAS}", "acc.blob."),
         ("AZURE_STORAGE_ACCOUNT_URL", "http://127.0.0.1:10000/devstoreaccount1", "UseDevelopmentStorage=true"),
         ("AZURE_STORAGE_ACCOUNT_URL", "https://acc.blob.core.windows.net/container", "the account alone"),

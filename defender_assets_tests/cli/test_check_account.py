@@ -96,7 +96,7 @@ def test_a_sas_that_may_not_read_is_one_line(filled: Emulator, run: Run, monkeyp
 def test_a_sas_that_has_ended_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, filled.sas_connection_string("rl", timedelta(hours=-1)))
 
-    assert "the SAS ended on 20" in checked(run, 2, "sig=")["errors"][0]
+    assert "the SAS expired on 20" in checked(run, 2, "sig=")["errors"][0]
 
 
 def test_a_sas_that_ends_soon_or_allows_too_much_is_told(
@@ -158,7 +158,7 @@ def test_no_such_account_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, 
 
     found = checked(run, 2, OTHER_KEY)
 
-    assert "nobody listens there; is the emulator running?" in found["errors"][0]
+    assert "nothing listens there; is the emulator running?" in found["errors"][0]
 
 
 def test_a_lake_in_the_account_is_tried_and_left_as_it_was(

@@ -53,7 +53,7 @@ def test_whatever_is_not_said_is_asked_for(tmp_path: Path) -> None:
         (("--export", "connection-string"), f"AccountKey={KEY}\n", "holds neither AccountName nor BlobEndpoint"),
         (("--export", "connection-string"), "\n", "no connection string was piped in"),
         (("--export", "directory", "--export-dir", STRING), "", "holds a key"),
-        (("--export", "entra", "--account-url", "http://acme.example"), "", "asks for plain http"),
+        (("--export", "entra", "--account-url", "http://acme.example"), "", "uses plain http"),
     ],
 )
 def test_a_wrong_value_is_one_line_and_nothing_is_written(

@@ -1,1 +1,1 @@
-"""An Azure Storage account: who signs in, what a SAS allows, what a refusal means. Blobs are read in `export`."""
+"""An Azure Storage account: address, authentication, SAS permissions, error advice. Blobs are read in `export`."""

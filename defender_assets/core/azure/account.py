@@ -1,7 +1,4 @@
-"""One Azure Storage account: how it is addressed and authenticated, for the export and for the lake.
-
-What is read from it or written to it stands in `export/` and `lake.py`, what its errors mean in `refusals`.
-"""
+"""One Azure Storage account: its address and its credentials, for the export and for the lake."""
 
 import base64
 import binascii
@@ -20,7 +17,7 @@ DEFAULT_SUFFIX = "core.windows.net"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-# Azurite's account is published and the same everywhere, so it is no secret: learn.microsoft.com/azure/storage/common
+# Azurite's account and key are public and the same everywhere: learn.microsoft.com/azure/storage/common
 EMULATOR_NAME = "devstoreaccount1"
 EMULATOR_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 EMULATOR_ENDPOINT = f"http://127.0.0.1:10000/{EMULATOR_NAME}"
@@ -28,10 +25,7 @@ EMULATOR_ENDPOINT = f"http://127.0.0.1:10000/{EMULATOR_NAME}"
 
 @dataclass(frozen=True)
 class AzureAccount:
-    """An account's blob endpoint with an account key, a SAS, or neither (then Entra ID).
-
-    `endpoint` has no trailing slash and, for the emulator, ends in the account name.
-    """
+    """A blob endpoint (no trailing slash; the emulator's ends in the account name) with a key, a SAS or Entra ID."""
 
     name: str
     endpoint: str
@@ -40,7 +34,7 @@ class AzureAccount:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return the texts that must never be shown: the key or the SAS, whole, in part and unquoted."""
+        """Return the texts to redact: the key or the SAS, and the SAS's signature as written and percent-decoded."""
         found = [self.key, self.sas]
         for pair in (self.sas or "").split("&"):
             name, _, value = pair.partition("=")
@@ -50,22 +44,22 @@ class AzureAccount:
 
     @property
     def auth_method(self) -> str:
-        """Return how the account is authenticated, in words without a secret."""
+        """Return how the account is authenticated, without a secret."""
         return "account key" if self.key else "shared access signature" if self.sas else "Entra ID"
 
     @property
     def on_this_machine(self) -> bool:
-        """Return whether it is an emulator here."""
+        """Return whether the endpoint is an emulator on this machine."""
         return urlsplit(self.endpoint).hostname in LOOPBACK
 
     def service(self) -> BlobServiceClient:
         """Return a client of the account's blob service.
 
-        A request to an account that cannot be reached is given up after three tries, within half a minute: the sensor
-        has one minute for all of them. (The SDK's own pauses alone would take more than that.)
+        A request to an unreachable account fails after three attempts, within 30 seconds: a sensor tick has one minute
+        for all requests, less than the SDK's default pauses.
 
         Raises:
-            ClientAuthenticationError: when there is no Entra identity. The SDK would ask again for half a minute.
+            ClientAuthenticationError: when there is no Entra identity. The SDK would retry for 30 seconds.
         """
         credential: AzureNamedKeyCredential | AzureSasCredential | TokenCredential
         if self.key:
@@ -86,21 +80,20 @@ class AzureAccount:
             random_jitter_range=1,
             connection_timeout=5,
             read_timeout=30,
-            # a proxy of the environment leads elsewhere, and cannot know an emulator on this machine
+            # a proxy from the environment cannot reach an emulator on this machine
             use_env_settings=not self.on_this_machine,
         )
 
     def storage_options(self) -> dict[str, str]:
-        """Return the options by which deltalake and Polars reach this account.
+        """Return the storage options for deltalake and Polars; neither supports connection strings reliably.
 
-        A connection string does not reach them reliably, so its parts are passed. Entra tokens live for about an
-        hour: call this at every opening and keep nothing.
+        Do not cache them: an Entra token is valid for about an hour.
         """
         options = {"account_name": self.name}
-        if urlsplit(self.endpoint).scheme == "http" or not self.endpoint.endswith(f".{DEFAULT_SUFFIX}"):
+        if not self.endpoint.endswith(f".{DEFAULT_SUFFIX}"):
             options["endpoint"] = self.endpoint
         if urlsplit(self.endpoint).scheme == "http":
-            options["allow_http"] = "true"
+            options |= {"endpoint": self.endpoint, "allow_http": "true"}
         if self.key:
             options["account_key"] = self.key
         elif self.sas:
@@ -112,18 +105,18 @@ class AzureAccount:
 
 @functools.cache
 def entra_credential() -> TokenCredential:
-    """Return the one credential of this process: managed identity, workload identity, CLI and so on, in that order."""
+    """Return this process's shared credential; it tries the environment, managed identity, Azure CLI and others."""
     return DefaultAzureCredential()
 
 
 def from_connection_string(variable: str, text: str) -> AzureAccount:
-    """Return the account that a connection string of the Azure portal describes.
+    """Return the account of a connection string from the Azure portal.
 
-    Any order and case of keys, `EndpointSuffix` of the sovereign clouds, `BlobEndpoint`, `SharedAccessSignature` and
-    `UseDevelopmentStorage` are understood.
+    Keys may have any order and case. `EndpointSuffix` (sovereign clouds), `BlobEndpoint`, `SharedAccessSignature` and
+    `UseDevelopmentStorage` are supported.
 
     Raises:
-        SettingsError: naming `variable`, what is wrong and what a right value looks like, never the value.
+        SettingsError: naming `variable`, the fault and the expected form, never the value.
     """
     pairs = [part.partition("=") for part in text.strip().strip("\"'").split(";") if part.strip()]
     parts = {name.strip().lower(): value.strip() for name, _, value in pairs}
@@ -138,42 +131,41 @@ def from_connection_string(variable: str, text: str) -> AzureAccount:
     key, sas = parts.get("accountkey"), (parts.get("sharedaccesssignature") or "").removeprefix("?") or None
     if not key and not sas and "sig=" in text:
         raise SettingsError(
-            f"{variable} is a SAS URL or token and no connection string: write "
+            f"{variable} is a SAS URL or token, not a connection string: write "
             "'BlobEndpoint=https://ACCOUNT.blob.core.windows.net/;SharedAccessSignature=…'"
         )
     if not key and not sas:
-        raise SettingsError(f"{variable} holds neither AccountKey nor SharedAccessSignature; copy it again, whole")
+        raise SettingsError(f"{variable} holds neither AccountKey nor SharedAccessSignature; copy all of it again")
     if not (parts.get("blobendpoint") or parts.get("accountname")):
-        raise SettingsError(f"{variable} holds neither AccountName nor BlobEndpoint; copy it again, whole")
+        raise SettingsError(f"{variable} holds neither AccountName nor BlobEndpoint; copy all of it again")
     if key and not _is_base64(key):
-        raise SettingsError(f"{variable} holds an AccountKey that is cut or mistyped; copy it again, whole")
+        raise SettingsError(f"{variable} has a truncated or mistyped AccountKey; copy all of it again")
     protocol, suffix = parts.get("defaultendpointsprotocol", "https"), parts.get("endpointsuffix", DEFAULT_SUFFIX)
     endpoint = parts.get("blobendpoint") or f"{protocol}://{parts['accountname']}.blob.{suffix}"
     return _account(variable, endpoint, parts.get("accountname"), key, None if key else sas)
 
 
 def from_account_url(variable: str, text: str) -> AzureAccount:
-    """Return the account behind a blob service URL, to be reached through Entra ID.
+    """Return the account of a blob service URL, authenticated with Entra ID.
 
     Raises:
-        SettingsError: when the text is not such a URL, or carries a SAS.
+        SettingsError: when the text is not such a URL, or contains a SAS.
     """
     if "?" in text:
         raise SettingsError(
-            f"{variable} carries a query: a URL with a SAS belongs into AZURE_STORAGE_CONNECTION_STRING as "
+            f"{variable} contains a query: set a URL with a SAS in AZURE_STORAGE_CONNECTION_STRING as "
             "'BlobEndpoint=https://ACCOUNT.blob.core.windows.net;SharedAccessSignature=…'"
         )
     account = _account(variable, text, None, None, None)
     address = urlsplit(account.endpoint)
     if address.scheme == "http":
         raise SettingsError(
-            f"{variable} is an http:// address, and Entra ID needs https://; the emulator is reached by "
+            f"{variable} is an http:// address, but Entra ID requires https://; for the emulator set "
             "AZURE_STORAGE_CONNECTION_STRING='UseDevelopmentStorage=true'"
         )
     if address.path and not account.on_this_machine:
         raise SettingsError(
-            f"{variable} names a container or a folder: expected the account alone, "
-            "https://ACCOUNT.blob.core.windows.net"
+            f"{variable} names a container or a folder: expected the account alone, https://ACCOUNT.blob.core.windows.net"
         )
     return account
 
@@ -193,19 +185,17 @@ def _account(variable: str, endpoint: str, name: str | None, key: str | None, sa
         host, _ = address.hostname or "", address.port
     except ValueError:
         address, host = urlsplit(""), ""
-    more = address.username or address.query or address.fragment or re.search(r"\s", endpoint)
-    if address.scheme not in {"http", "https"} or not host or more:
-        raise SettingsError(
-            f"{variable} names no blob endpoint: expected something like 'https://ACCOUNT.blob.core.windows.net'"
-        )
+    unexpected = address.username or address.query or address.fragment or re.search(r"\s", endpoint)
+    if address.scheme not in {"http", "https"} or not host or unexpected:
+        raise SettingsError(f"{variable} has no blob endpoint: expected e.g. 'https://ACCOUNT.blob.core.windows.net'")
     if ".dfs." in host:
         raise SettingsError(
             f"{variable} names the dfs endpoint {host}: the export is read through {host.replace('.dfs.', '.blob.', 1)}"
         )
     if address.scheme == "http" and host not in LOOPBACK:
         raise SettingsError(
-            f"{variable} asks for plain http to {host}: keys and alerts would travel in the clear; use https "
-            "(http is for an emulator on this machine only)"
+            f"{variable} uses plain http to {host}: keys and alerts would be sent unencrypted; use https "
+            "(http is only for an emulator on this machine)"
         )
     from_path = address.path.strip("/").split("/")[0]
     return AzureAccount(name or from_path or host.split(".")[0], endpoint, key, sas)

@@ -1,4 +1,4 @@
-"""The container that a lake in Azure lives in: which one, whether it is there, and making it. Tables are `lake`'s."""
+"""The container of a lake in Azure: its name, whether it exists, and its creation."""
 
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -12,13 +12,13 @@ from defender_assets.core.errors import LakeError
 
 
 def container_of(uri: str) -> str:
-    """Return the container that `az://CONTAINER/…` or `abfss://CONTAINER@HOST/…` names."""
+    """Return the container in `az://CONTAINER/…` or `abfss://CONTAINER@HOST/…`."""
     address = urlsplit(uri)
     return address.username or address.netloc
 
 
 def is_missing(account: AzureAccount, uri: str) -> bool:
-    """Return whether the container is known not to exist; without the permission to ask, it may."""
+    """Return whether the container certainly does not exist; False when the account refuses to answer."""
     try:
         with account.service() as service:
             return not service.get_container_client(container_of(uri)).exists()
@@ -27,17 +27,17 @@ def is_missing(account: AzureAccount, uri: str) -> bool:
 
 
 def create_container(account: AzureAccount, uri: str) -> None:
-    """Create the container, when it is missing.
+    """Create the container if it is missing.
 
     Raises:
-        LakeError: when that is not permitted.
+        LakeError: when the account cannot be reached or refuses.
     """
     container = container_of(uri)
     try:
         with account.service() as service:
             client = service.get_container_client(container)
             if not client.exists():
-                # another first writer may be just as far
+                # another writer may create it at the same time
                 with suppress(ResourceExistsError):
                     client.create_container()
     except AzureError as error:

@@ -1,4 +1,4 @@
-"""What a shared access signature says of itself: what it allows, where, from when until when. It is signed, not hidden.
+"""The readable fields of a shared access signature (SAS): permissions, resource types and validity.
 
 Source: learn.microsoft.com/rest/api/storageservices/create-account-sas, fields `sp`, `ss`, `srt`, `st` and `se`, and
 create-service-sas, field `sr`.
@@ -11,26 +11,26 @@ from urllib.parse import parse_qs
 
 @dataclass(frozen=True)
 class RequiredPermissions:
-    """What has to be allowed: letters of `sp`, in words, the role that allows as much, and on which containers."""
+    """Permissions to grant: letters of `sp`, their names, the equivalent Azure role, and on which containers."""
 
     letters: str
-    words: str
+    names: str
     role: str
     containers: str = ""
 
 
 READ = RequiredPermissions("rl", "read and list", "Storage Blob Data Reader", "all three containers")
-"""All that an export needs."""
+"""For the export."""
 
 WRITE = RequiredPermissions("rwdlac", "read, write, delete, list, add and create", "Storage Blob Data Contributor")
-"""What a lake needs."""
+"""For the lake."""
 
-_WORDS = {
+_PERMISSION_NAMES = {
     "r": "read",
     "l": "list",
     "w": "write",
     "d": "delete",
-    "y": "delete for good",
+    "y": "permanent delete",
     "x": "delete versions",
     "a": "add",
     "c": "create",
@@ -40,48 +40,40 @@ _WORDS = {
     "f": "filter",
     "i": "immutability",
 }
-
-
-_PLACES = {"c": "the resource type container", "o": "the resource type object"}
+_RESOURCE_TYPES = {"c": "the resource type container", "o": "the resource type object"}
 
 
 @dataclass(frozen=True)
 class SasPermissions:
-    """What a SAS allows (the letters of `sp`), and from when until when; None where a stored access policy says so.
+    """Permissions (letters of `sp`) and validity of a SAS; None when a stored access policy sets them.
 
-    `places` are the resource types of an account's SAS (`srt`), None for one of a single container or blob.
+    `resource_types` (`srt`) is None for a service SAS, which is for a single container or blob (`single`).
     """
 
     allowed: frozenset[str] | None
     until: datetime | None
     since: datetime | None = None
-    places: frozenset[str] | None = None
+    resource_types: frozenset[str] | None = None
     single: bool = False
 
-    def lacking(self, needs: RequiredPermissions = READ) -> list[str]:
-        """Return what is needed and not allowed, in words."""
-        letters = [] if self.allowed is None else [letter for letter in needs.letters if letter not in self.allowed]
-        lacking = [_WORDS[letter] for letter in letters]
-        if self.places is not None:
-            lacking += [words for letter, words in _PLACES.items() if letter not in self.places]
-        return [*lacking, needs.containers] if self.single and needs.containers else lacking
+    def missing(self, needs: RequiredPermissions = READ) -> list[str]:
+        """Return the names of what is needed and not allowed."""
+        missing = [_PERMISSION_NAMES[x] for x in needs.letters if self.allowed is not None and x not in self.allowed]
+        if self.resource_types is not None:
+            missing += [name for letter, name in _RESOURCE_TYPES.items() if letter not in self.resource_types]
+        return [*missing, needs.containers] if self.single and needs.containers else missing
 
     def beyond(self) -> list[str]:
-        """Return what it allows beyond read and list, in words."""
-        return sorted(_WORDS.get(letter, letter) for letter in (self.allowed or frozenset()) - set(READ.letters))
+        """Return the names of the permissions beyond read and list."""
+        return sorted(_PERMISSION_NAMES.get(x, x) for x in (self.allowed or frozenset()) - set(READ.letters))
 
 
 def grant_of(sas: str) -> SasPermissions:
-    """Return what a SAS says of itself; never its signature."""
+    """Return the permissions that a SAS states."""
     fields = {name: values[0] for name, values in parse_qs(sas.removeprefix("?")).items()}
-    allowed, places = fields.get("sp"), fields.get("srt")
-    return SasPermissions(
-        frozenset(allowed) if allowed else None,
-        _instant(fields.get("se")),
-        _instant(fields.get("st")),
-        frozenset(places) if places else None,
-        single="sr" in fields,
-    )
+    allowed, resource_types = (frozenset(fields[name]) if name in fields else None for name in ("sp", "srt"))
+    until, since = _instant(fields.get("se")), _instant(fields.get("st"))
+    return SasPermissions(allowed, until, since, resource_types, single="sr" in fields)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What is said when an export cannot be read: one line, how to mend it, and never a secret."""
+"""Errors of an export that cannot be read: one line, with the fix, without secrets."""
 
 import base64
 import socket
@@ -32,12 +32,12 @@ from defender_assets_tests.support.exports import DAY, blob_path, records
 
 VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 CONTAINER = ALERT_INFO.container
-QUESTIONS = 5
+REQUESTS = 5
 WRONG_KEY = base64.b64encode(b"a wrong key of sixty-four bytes, as long as a real one would be.").decode()
 
 
 def shown(error: BaseException | None) -> Iterator[str]:
-    """Everything that could be printed of an error: its own text, and that of its causes and contexts."""
+    """Yield everything that could be printed about an error, its causes and its contexts."""
     while error is not None:
         yield f"{error} {error!r} {error.args} {vars(error)}"
         if error.__cause__ is not None:
@@ -45,7 +45,7 @@ def shown(error: BaseException | None) -> Iterator[str]:
         error = error.__context__
 
 
-def assert_plain(error: BaseException, *secrets: str) -> None:
+def assert_one_line_without(error: BaseException, *secrets: str) -> None:
     assert "\n" not in str(error)
     for text in shown(error):
         for secret in secrets:
@@ -53,27 +53,27 @@ def assert_plain(error: BaseException, *secrets: str) -> None:
 
 
 def refused(export: AzureExport, *secrets: str) -> str:
-    """Ask for everything that an export can be asked for; return the one thing that is said to all of it."""
+    """Call every method of an export; return the one advice that all their errors give."""
     blob = Blob("t", blob_path(), DAY, 8, 10, datetime(2026, 11, 3, 8, tzinfo=UTC))
-    questions = (
+    requests = (
         export.containers,
         lambda: export.tenants(CONTAINER),
         lambda: export.blobs_of_day(CONTAINER, DAY),
         lambda: list(export.all_blobs(CONTAINER)),
         lambda: export.read(CONTAINER, blob, 0, 10),
     )
-    said = set()
-    for question in questions:
+    advice = set()
+    for request in requests:
         with pytest.raises(ExportError) as error:
-            question()
-        assert_plain(error.value, *secrets)
-        said.add(str(error.value).split(": ", 1)[1])
-    (only,) = said
+            request()
+        assert_one_line_without(error.value, *secrets)
+        advice.add(str(error.value).split(": ", 1)[1])
+    (only,) = advice
     return only
 
 
 @pytest.mark.azure
-def test_a_sas_with_read_and_list_is_all_that_is_needed(account: Emulator, azure: Account, lake: Lake) -> None:
+def test_a_sas_with_read_and_list_is_sufficient(account: Emulator, azure: Account, lake: Lake) -> None:
     for table in TABLES:
         azure.append(table.container, blob_path(), records(table, 0, 2))
     reader = account_place(account, azure.service, "rl").export
@@ -83,33 +83,33 @@ def test_a_sas_with_read_and_list_is_all_that_is_needed(account: Emulator, azure
 
 
 @pytest.mark.azure
-def test_a_sas_without_list_is_told_what_to_grant(account: Emulator, azure: Account) -> None:
+def test_a_sas_without_list_gets_advice_on_what_to_grant(account: Emulator, azure: Account) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     reader = account_place(account, azure.service, "r").export
     with pytest.raises(ExportError, match=r"permission denied .*the SAS lacks list: make a SAS with rl") as error:
         reader.blobs_of_day(CONTAINER, DAY)
-    assert_plain(error.value, *reader.account.secrets)
+    assert_one_line_without(error.value, *reader.account.secrets)
 
 
 @pytest.mark.azure
-def test_a_sas_without_read_is_told_what_to_grant(account: Emulator, azure: Account, lake: Lake) -> None:
+def test_a_sas_without_read_gets_advice_on_what_to_grant(account: Emulator, azure: Account, lake: Lake) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     reader = account_place(account, azure.service, "l").export
     with pytest.raises(ExportError, match=r"permission denied .*make a SAS with rl") as error:
         ingest(lake, reader, ALERT_INFO, DAY)
-    assert_plain(error.value, *reader.account.secrets)
+    assert_one_line_without(error.value, *reader.account.secrets)
 
 
 @pytest.mark.azure
-def test_a_wrong_key_is_told_where_the_right_one_stands(account: Emulator, azure: Account) -> None:
+def test_a_wrong_key_gets_advice_on_where_to_copy_it(account: Emulator, azure: Account) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     wrong = account.connection_string.replace(account.account_key, WRONG_KEY)
-    said = refused(AzureExport(from_connection_string(VARIABLE, wrong)), WRONG_KEY, account.account_key)
-    assert said.startswith("the key is refused (AuthorizationFailure); copy the connection string again")
+    advice = refused(AzureExport(from_connection_string(VARIABLE, wrong)), WRONG_KEY, account.account_key)
+    assert advice.startswith("the key is refused (AuthorizationFailure); copy the connection string again")
 
 
 @pytest.mark.azure
-def test_a_wrong_signature_is_told_to_make_a_new_sas(account: Emulator, azure: Account) -> None:
+def test_a_wrong_signature_gets_advice_to_make_a_new_sas(account: Emulator, azure: Account) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     head = account.sas_connection_string("rl").partition("sig=")[0]
     signature = quote(base64.b64encode(b"no signature of thirty-two bytes").decode())
@@ -122,16 +122,16 @@ def test_a_wrong_signature_is_told_to_make_a_new_sas(account: Emulator, azure: A
     [
         ("AccountKey=a2V5", StorageErrorCode.AUTHENTICATION_FAILED, "the key is refused; copy the connection string"),
         ("AccountKey=a2V5", "KeyBasedAuthenticationNotPermitted", "check that the account allows keys"),
-        ("AccountKey=a2V5", StorageErrorCode.AUTHORIZATION_FAILURE, "its firewall lets this machine in"),
+        ("AccountKey=a2V5", StorageErrorCode.AUTHORIZATION_FAILURE, "its firewall allows this machine"),
         (
             "SharedAccessSignature=sig=a2V5",
             StorageErrorCode.AUTHENTICATION_FAILED,
-            "the SAS is refused; it may be cut short",
+            "the SAS is refused; it may be truncated",
         ),
         ("SharedAccessSignature=sig=a2V5", "AuthorizationPermissionMismatch", "make a SAS with rl"),
         ("SharedAccessSignature=sp=r&srt=o&sig=a2V5", "x", "the SAS lacks list, the resource type container: make"),
         ("SharedAccessSignature=sp=rl&sr=c&sig=a2V5", "x", "the SAS lacks all three containers: make"),
-        ("SharedAccessSignature=st=2999-01-01T00:00Z&sig=a2V5", "x", "the SAS begins on 2999-01-01 at 00:00 UTC"),
+        ("SharedAccessSignature=st=2999-01-01T00:00Z&sig=a2V5", "x", "the SAS starts on 2999-01-01 at 00:00 UTC"),
         ("", "AuthorizationPermissionMismatch", "give the identity the role 'Storage Blob Data Reader'"),
         ("", StorageErrorCode.INVALID_AUTHENTICATION_INFO, "give the identity the role 'Storage Blob Data Reader'"),
     ],
@@ -146,67 +146,64 @@ def test_each_refusal_of_azure_has_its_own_advice(
         else from_account_url("AZURE_STORAGE_ACCOUNT_URL", address)
     )
     error = HttpResponseError("refused: a2V5")
-    error.status_code, error.error_code = 403, code  # type: ignore[attr-defined]  # the SDK adds it so
-    said = describe_error(account, "list them", error)
-    assert expected in said
-    assert "a2V5" not in said
-    assert "StorageErrorCode" not in said
+    error.status_code, error.error_code = 403, code  # type: ignore[attr-defined]  # the SDK sets it the same way
+    text = describe_error(account, "list them", error)
+    assert expected in text
+    assert "a2V5" not in text
+    assert "StorageErrorCode" not in text
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between the tries of the Azure SDK, which are noted instead of waited for."""
-    noted: list[float] = []
-    monkeypatch.setattr(HttpTransport, "sleep", lambda _, duration: noted.append(duration))
-    return noted
+    """The pauses between attempts of the Azure SDK, recorded without waiting."""
+    recorded: list[float] = []
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, duration: recorded.append(duration))
+    return recorded
 
 
-def test_an_unreachable_account_is_given_up_before_a_sensors_minute_is_over(
-    closed_port: int, pauses: list[float]
-) -> None:
+def test_an_unreachable_account_fails_within_the_minute_of_a_sensor(closed_port: int, pauses: list[float]) -> None:
     account = from_connection_string(VARIABLE, f"BlobEndpoint=http://127.0.0.1:{closed_port}/a;AccountKey={WRONG_KEY}")
-    said = refused(AzureExport(account), WRONG_KEY)
-    assert said == "nobody listens there; is the emulator running?"
-    tries = len(pauses) / QUESTIONS + 1
-    assert 2 <= tries <= 3
-    assert sum(pauses) / QUESTIONS < 12
+    assert refused(AzureExport(account), WRONG_KEY) == "nothing listens there; is the emulator running?"
+    attempts = len(pauses) / REQUESTS + 1
+    assert 2 <= attempts <= 3
+    assert sum(pauses) / REQUESTS < 12
 
 
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
-        (NameResolutionError("acc", Mock(), socket.gaierror()), "DNS does not know its name"),
-        (ProxyError(MaxRetryError(Mock(), "/", OSError("403"))), "the proxy of HTTPS_PROXY does not let it through"),
+        (NameResolutionError("acc", Mock(), socket.gaierror()), "DNS cannot resolve its name"),
+        (ProxyError(MaxRetryError(Mock(), "/", OSError("403"))), "the proxy in HTTPS_PROXY refuses"),
         (
             SSLError(MaxRetryError(Mock(), "/", ssl.SSLCertVerificationError("x"))),
-            "let REQUESTS_CA_BUNDLE name the file",
+            "set REQUESTS_CA_BUNDLE to the file",
         ),
-        (ConnectionRefusedError(), "no such account, or no way to it"),
+        (ConnectionRefusedError(), "no such account, or it cannot be reached"),
     ],
 )
-def test_each_way_of_not_being_reached_has_its_own_advice(
+def test_each_connection_error_has_its_own_advice(
     cause: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{WRONG_KEY}@proxy.example")
     account = from_connection_string(VARIABLE, "AccountName=acc;AccountKey=a2V5")
-    said = describe_error(account, "list them", ServiceRequestError("no way", error=cause))
-    assert expected in said
-    assert WRONG_KEY not in said
+    text = describe_error(account, "list them", ServiceRequestError("no way", error=cause))
+    assert expected in text
+    assert WRONG_KEY not in text
 
 
-def test_a_lake_in_the_emulator_that_a_proxy_hides_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_emulator_behind_a_proxy_gets_advice_on_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "HTTP error \x1b[31m↳\x1b[0m error sending request ↳ client error (Connect) ↳ tcp connect error"
     account = from_connection_string(VARIABLE, "UseDevelopmentStorage=true")
     assert "is the emulator running?" in str(describe_error_text(account, "open it", text, WRITE))
     monkeypatch.setenv("HTTP_PROXY", "http://user:secret@proxy.example")
-    said = str(describe_error_text(account, "open it", text, WRITE))
-    assert "let NO_PROXY name 127.0.0.1" in said
-    assert "secret" not in said
+    described = str(describe_error_text(account, "open it", text, WRITE))
+    assert "add 127.0.0.1 and localhost to NO_PROXY" in described
+    assert "secret" not in described
     assert describe_error_text(account, "open it", "no such table", WRITE) is None
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>Sign in"), (200, b"\xff\x00"), (404, b"<html>Nothing")])
-def test_an_answer_of_no_blob_service_is_told_as_that(status: int, body: bytes) -> None:
+def test_a_response_from_another_server_gets_its_own_error(status: int, body: bytes) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
@@ -216,7 +213,7 @@ def test_an_answer_of_no_blob_service_is_told_as_that(status: int, body: bytes) 
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -224,29 +221,29 @@ def test_an_answer_of_no_blob_service_is_told_as_that(status: int, body: bytes) 
         address = f"http://127.0.0.1:{server.server_address[1]}/acc"
         export = AzureExport(from_connection_string(VARIABLE, f"BlobEndpoint={address};AccountKey=a2V5"))
         try:
-            for question in (export.tenants, lambda container: list(export.all_blobs(container))):
-                with pytest.raises(ExportError, match="what answers there is no blob service"):
-                    question(CONTAINER)
+            for request in (export.tenants, lambda container: list(export.all_blobs(container))):
+                with pytest.raises(ExportError, match="the server there is not a blob service"):
+                    request(CONTAINER)
         finally:
             server.shutdown()
             thread.join()
 
 
-def test_without_an_identity_nothing_is_asked_again(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_identity_nothing_is_retried(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     entra_credential.cache_clear()
-    said = refused(AzureExport(from_account_url("X", "https://acc.blob.core.windows.net")))
+    advice = refused(AzureExport(from_account_url("X", "https://acc.blob.core.windows.net")))
     entra_credential.cache_clear()
-    assert said.startswith("no Entra identity found; sign in by the Azure CLI")
+    assert advice.startswith("no Entra identity found; sign in with the Azure CLI")
     assert pauses == []
 
 
 @pytest.mark.parametrize("scheme", ["http", "ftp"])
-def test_keys_do_not_travel_in_the_clear(scheme: str) -> None:
+def test_keys_are_not_sent_unencrypted(scheme: str) -> None:
     string = f"BlobEndpoint={scheme}://storage.example.org/acc;AccountName=acc;AccountKey={WRONG_KEY}"
     with pytest.raises(SettingsError, match=VARIABLE) as error:
         from_connection_string(VARIABLE, string)
-    assert_plain(error.value, WRONG_KEY)
+    assert_one_line_without(error.value, WRONG_KEY)
 
 
 def test_an_account_shows_neither_key_nor_signature() -> None:
@@ -261,14 +258,14 @@ def test_an_account_shows_neither_key_nor_signature() -> None:
     assert set(with_sas.secrets) == {"sv=1&sig=a%2Bb%3D", "a%2Bb%3D", "a+b="}
 
 
-def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_directory_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / CONTAINER).write_text("a file where a folder should be")
     with pytest.raises(ExportError, match=rf"{CONTAINER} cannot be read .*give this user read permission") as error:
         DirectoryExport(tmp_path).blobs_of_day(CONTAINER, DAY)
-    assert_plain(error.value)
+    assert_one_line_without(error.value)
 
 
-def test_a_file_of_a_directory_whose_state_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_without_readable_metadata_is_named_in_the_error(tmp_path: Path) -> None:
     file = tmp_path / CONTAINER / blob_path()
     file.parent.mkdir(parents=True)
     file.symlink_to(file.name)  # to itself
