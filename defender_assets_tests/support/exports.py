@@ -1,4 +1,4 @@
-"""Builders of exports for tests: lines as Microsoft writes them, put into a directory or an account as blobs."""
+"""Builders of exports for tests: lines in Microsoft's format, blob paths, and a directory to write them to."""
 
 import json
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ _SMALLEST: Mapping[str, Mapping[str, Any]] = {
 
 
 def properties(table: Table, **changes: Any) -> str:
-    """The smallest sensible record of a table, as JSON text."""
+    """A minimal record of a table, as JSON text."""
     return json.dumps({**_SMALLEST[table.name], **changes})
 
 
 def line(table: Table, props: str, *, tenant: str = TENANT, time: str = MOMENT) -> bytes:
-    """A line of the export around the text of `properties`, CRLF included."""
+    """A line of the export with these `properties` (JSON text), CRLF included."""
     envelope = (
         f'{{"time":"{time}","tenantId":"{tenant}","operationName":"Publish","category":"{table.category}",'
         f'"_TimeReceivedBySvc":"{time}","properties":{props},"Tenant":"DefaultTenant"}}'
@@ -48,7 +48,7 @@ def line(table: Table, props: str, *, tenant: str = TENANT, time: str = MOMENT) 
 
 
 def records(table: Table, first: int, count: int, *, tenant: str = TENANT) -> bytes:
-    """Lines of distinct records, numbered."""
+    """Lines of distinct, numbered records."""
     return b"".join(
         line(table, properties(table, **{table.key: f"{table.key}-{number}"}), tenant=tenant)
         for number in range(first, first + count)
@@ -56,7 +56,7 @@ def records(table: Table, first: int, count: int, *, tenant: str = TENANT) -> by
 
 
 def blob_path(day: date = DAY, hour: int = 8, tenant: str = TENANT) -> str:
-    """Where Microsoft puts the blob of an hour."""
+    """The path of the blob of an hour in Microsoft's layout."""
     return f"tenantId={tenant}/y={day:%Y}/m={day:%m}/d={day:%d}/h={hour:02}/m=00/PT1H.json"
 
 
@@ -67,7 +67,7 @@ class Folder:
     root: Path
 
     def append(self, table: Table, path: str, content: bytes) -> Path:
-        """Append bytes to a blob, creating it when it is new."""
+        """Append bytes to a blob; create it if it is missing."""
         file = self.root / table.container / path
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as opened:
@@ -81,7 +81,7 @@ def local_lake(folder: Path) -> Lake:
 
 
 def compacted_above(lake: Lake, files: int) -> Lake:
-    """The lake, whose days are compacted from so many small files on."""
+    """The lake, with days compacted when they have more small files than `files`."""
     return replace(
         lake,
         tables=tuple(

@@ -1,4 +1,4 @@
-"""An export as Microsoft writes it: how to list a day's blobs and read ranges of them, in Azure or in a directory."""
+"""The export that Microsoft writes: listing blobs and reading byte ranges, in Azure or in a directory."""
 
 from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.export.blobs import Blob, BlobChangedError, Export

@@ -1,7 +1,7 @@
-"""An export in an Azure Storage account: listing by prefix, ranges of bounded size, one request each.
+"""An export in an Azure Storage account: listing by prefix, and ranges of bounded size in one request each.
 
-`download_blob` pins the ETag after its first chunk and fails on a blob that is appended to meanwhile
-(Azure/azure-sdk-for-python#39817); a range that fits its first request never meets that.
+`download_blob` pins the ETag after its first chunk and then fails on a blob that is being appended to
+(Azure/azure-sdk-for-python#39817). A range that fits its first request avoids that.
 """
 
 from collections.abc import Iterator
@@ -34,13 +34,12 @@ LARGEST_RANGE = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class AzureExport:
-    """The account that Microsoft's streaming API writes to. Read and list permission is all that is needed."""
+    """The account that Microsoft's streaming API writes to. It needs read and list permissions."""
 
     account: AzureAccount
     fixed_creation: bool = True
 
     def describe(self) -> str:
-        """Return the account's endpoint and the way in."""
         return f"{self.account.endpoint} ({self.account.auth_method})"
 
     @cached_property
@@ -51,66 +50,49 @@ class AzureExport:
         return self._service.get_container_client(container)
 
     def containers(self) -> list[str]:
-        """Return the containers of advanced-hunting tables."""
-        with self._explained("list the containers"):
-            return sorted(str(found.name) for found in self._service.list_containers(name_starts_with=CONTAINER_PREFIX))
+        with self._translate_errors("list the containers"):
+            return sorted(str(item.name) for item in self._service.list_containers(name_starts_with=CONTAINER_PREFIX))
 
     def tenants(self, container: str) -> list[str]:
-        """Return the tenants' folder names after `tenantId=`."""
-        with self._explained(f"list {container}"):
-            try:
-                names = [
-                    str(found.name)
-                    for found in self._container(container).walk_blobs(name_starts_with=TENANT_PREFIX, delimiter="/")
-                ]
-            except ResourceNotFoundError as error:
-                if not is_container_missing(error):
-                    raise
-                return []
+        names: list[str] = []
+        with self._translate_errors(f"list {container}"), _empty_if_missing():
+            folders = self._container(container).walk_blobs(name_starts_with=TENANT_PREFIX, delimiter="/")
+            names += (str(item.name) for item in folders)
         return sorted(name.removeprefix(TENANT_PREFIX).rstrip("/") for name in names if name.endswith("/"))
 
     def service_time(self, container: str) -> datetime | None:
-        """Return what time it is for the service; None where it does not say."""
-        told: list[datetime] = []
+        """Return the service's clock; None when its response has no date."""
+        times: list[datetime] = []
 
         def hook(response: PipelineResponse[Any, Any]) -> None:
             if date_header := response.http_response.headers.get("Date"):
-                told.append(parsedate_to_datetime(date_header))
+                times.append(parsedate_to_datetime(date_header))
 
-        with self._explained(f"list {container}"), suppress(ResourceNotFoundError):
-            found = self._container(container).list_blobs(
+        with self._translate_errors(f"list {container}"), suppress(ResourceNotFoundError):
+            blobs = self._container(container).list_blobs(
                 name_starts_with=TENANT_PREFIX, results_per_page=1, raw_response_hook=hook
             )
-            next(iter(found), None)
-        return told[0] if told else None
+            next(iter(blobs), None)
+        return times[0] if times else None
 
     def blobs_of_day(self, container: str, day: date) -> list[Blob]:
-        """Return the blobs of one day of all tenants: one listing a tenant."""
-        found: list[Blob] = []
-        for tenant in self.tenants(container):
-            found += self._listed(container, day_prefix(tenant, day))
-        return sorted(found)
+        tenants = self.tenants(container)
+        return sorted(blob for tenant in tenants for blob in self._list(container, day_prefix(tenant, day)))
 
     def all_blobs(self, container: str) -> Iterator[Blob]:
-        """Yield every blob of the container, page by page."""
-        return self._listed(container, TENANT_PREFIX)
+        return self._list(container, TENANT_PREFIX)
 
-    def _listed(self, container: str, prefix: str) -> Iterator[Blob]:
-        with self._explained(f"list {container}"):
-            try:
-                for found in self._container(container).list_blobs(name_starts_with=prefix):
-                    blob = blob_at(str(found.name), int(found.size), found.creation_time, found.last_modified)
-                    if blob is not None:
-                        yield blob
-            except ResourceNotFoundError as error:
-                if not is_container_missing(error):
-                    raise
+    def _list(self, container: str, prefix: str) -> Iterator[Blob]:
+        with self._translate_errors(f"list {container}"), _empty_if_missing():
+            for item in self._container(container).list_blobs(name_starts_with=prefix):
+                blob = blob_at(str(item.name), int(item.size), item.creation_time, item.last_modified)
+                if blob is not None:
+                    yield blob
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
-        """Return the bytes `[start, end)`; BlobChangedError when the answer is of another blob or shorter."""
         if not 0 <= start < end <= start + LARGEST_RANGE:
             raise ValueError(f"a range of 1 to {LARGEST_RANGE} bytes, not [{start}, {end})")
-        with self._explained(f"read {container}"):
+        with self._translate_errors(f"read {container}"):
             try:
                 answer = self._container(container).download_blob(
                     blob.path, offset=start, length=end - start, max_concurrency=1
@@ -128,13 +110,22 @@ class AzureExport:
         return content
 
     @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
+    def _translate_errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except AzureError as error:
-            raise ExportError(describe_error(self.account, what, error)) from None
+            raise ExportError(describe_error(self.account, action, error)) from None
         except (DeserializationError, UnicodeDecodeError):
-            raise ExportError(no_blob_service(self.account, what)) from None
+            raise ExportError(no_blob_service(self.account, action)) from None
+
+
+@contextmanager
+def _empty_if_missing() -> Iterator[None]:
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        if not is_container_missing(error):
+            raise
 
 
 def _creation(answered: datetime | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""An export in a directory that holds the containers as folders. Files change only by growing or being replaced."""
+"""An export in a directory with one folder per container. Files are only appended to or replaced."""
 
 import os
 from collections.abc import Iterator
@@ -12,38 +12,31 @@ from defender_assets.core.export.blobs import TENANT_PREFIX, Blob, BlobChangedEr
 
 @dataclass(frozen=True)
 class DirectoryExport:
-    """The containers as folders of `root`."""
+    """An export whose containers are folders of `root`."""
 
     root: Path
     fixed_creation: bool = False
 
     def describe(self) -> str:
-        """Return the directory's path."""
         return f"directory {self.root}"
 
     def containers(self) -> list[str]:
-        """Return the folders that hold tenants."""
+        """Return the folders that contain a tenant's folder."""
         return sorted(name for name in _folders(self.root) if self.tenants(name))
 
     def tenants(self, container: str) -> list[str]:
-        """Return the tenants' folder names after `tenantId=`."""
         names = _folders(self.root / container)
         return sorted(name.removeprefix(TENANT_PREFIX) for name in names if name.startswith(TENANT_PREFIX))
 
     def blobs_of_day(self, container: str, day: date) -> list[Blob]:
-        """Return the files of one day of all tenants."""
-        found: list[Blob] = []
-        for tenant in self.tenants(container):
-            found += _blobs_below(self.root / container, day_prefix(tenant, day))
-        return sorted(found)
+        folder, tenants = self.root / container, self.tenants(container)
+        return sorted(blob for tenant in tenants for blob in _blobs_below(folder, day_prefix(tenant, day)))
 
     def all_blobs(self, container: str) -> Iterator[Blob]:
-        """Yield every file of the container that lies where a blob would."""
         for tenant in self.tenants(container):
             yield from _blobs_below(self.root / container, f"{TENANT_PREFIX}{tenant}/")
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
-        """Return the bytes `[start, end)`; BlobChangedError when the file is gone or shorter."""
         try:
             with (self.root / container / blob.path).open("rb") as file:
                 file.seek(start)
@@ -88,4 +81,4 @@ def _blobs_below(container: Path, prefix: str) -> Iterator[Blob]:
 
 
 def _unreadable(path: Path, error: OSError) -> ExportError:
-    return ExportError(f"{path} cannot be read ({error.strerror}): give this user read permission on the export")
+    return ExportError(f"{path} cannot be read ({error.strerror}): give this user read permission for the export")

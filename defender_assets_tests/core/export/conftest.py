@@ -1,4 +1,4 @@
-"""The two kinds of export, and a lake for what is read from them."""
+"""Both kinds of export: a directory and an account."""
 
 from pathlib import Path
 

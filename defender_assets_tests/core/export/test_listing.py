@@ -1,4 +1,4 @@
-"""Which blobs a day holds: by tenant and day prefix, in a directory and in an account alike."""
+"""Listing the blobs of a day by tenant and day prefix, in a directory and in an account."""
 
 from datetime import timedelta
 
@@ -9,14 +9,14 @@ from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, blo
 CONTAINER = ALERT_INFO.container
 
 
-def test_a_missing_container_holds_nothing(place: Place) -> None:
+def test_a_missing_container_is_empty(place: Place) -> None:
     assert place.export.containers() == []
     assert place.export.tenants(CONTAINER) == []
     assert place.export.blobs_of_day(CONTAINER, DAY) == []
     assert list(place.export.all_blobs(CONTAINER)) == []
 
 
-def test_containers_are_named_once_they_hold_a_tenant(place: Place) -> None:
+def test_containers_are_listed_once_they_contain_a_tenant(place: Place) -> None:
     for table in TABLES[:2]:
         place.append(table.container, blob_path(), records(table, 0, 1))
     assert place.export.containers() == sorted(table.container for table in TABLES[:2])
@@ -50,7 +50,7 @@ def test_foreign_paths_are_ignored(place: Place) -> None:
         f"tenantId={TENANT}/y=2026/m=11/d=03/h=08/m=00/PT1H.json.part",
         f"tenantId={TENANT}/y=2026/m=02/d=30/h=08/m=00/PT1H.json",
         "tenant=x/y=2026/m=11/d=03/h=08/m=00/PT1H.json",
-        # the sweep would call this day behind for ever, and no run would find the blob
+        # the sweep would always report this day as stale, and no run would find the blob
         f"tenantId={TENANT}/y=2026/m=11/d=3/h=08/m=00/PT1H.json",
     ]
     for path in (good, *foreign):
@@ -59,7 +59,7 @@ def test_foreign_paths_are_ignored(place: Place) -> None:
     assert [blob.path for blob in place.export.all_blobs(CONTAINER)] == [good]
 
 
-def test_a_tenants_folder_may_be_upper_case_and_its_blobs_carry_the_lower_case_tenant(place: Place) -> None:
+def test_a_tenants_folder_may_be_upper_case_and_its_blobs_have_the_lower_case_tenant(place: Place) -> None:
     path = blob_path(tenant="ABCDEF00-2222-4333-8444-555555555555")
     place.append(CONTAINER, path, b"{}\r\n")
     (blob,) = place.export.blobs_of_day(CONTAINER, DAY)

@@ -1,4 +1,4 @@
-"""Ranges of blobs that grow, vanish and come back while they are read, and what raw makes of them."""
+"""Reading ranges of blobs that grow, vanish or are recreated meanwhile, and what raw stores of them."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def listed(place: Place) -> Blob:
 
 
 def generations(lake: Lake) -> list[bytes]:
-    """The bytes that raw holds of the blob, generation by generation."""
+    """The bytes of the blob in raw, by generation."""
     rows = lake.read(ALERT_INFO.raw).sort("blob_created_at", "byte_start").collect()
     found = []
     for (_,), chunks in rows.group_by("blob_created_at", maintain_order=True):
@@ -36,7 +36,7 @@ def generations(lake: Lake) -> list[bytes]:
 
 
 def recreate(place: Place, content: bytes) -> None:
-    """Delete the blob and write it anew. Azure tells creation times in whole seconds, so this takes until the next."""
+    """Delete and recreate the blob. Azure has creation times in whole seconds, so this waits for the next one."""
     old = listed(place).created_at
     place.delete(CONTAINER, PATH)
     place.append(CONTAINER, PATH, content)
@@ -46,7 +46,7 @@ def recreate(place: Place, content: bytes) -> None:
         place.append(CONTAINER, PATH, content)
 
 
-def test_ranges_come_as_written(place: Place) -> None:
+def test_ranges_are_read_as_written(place: Place) -> None:
     content = records(ALERT_INFO, 0, 3)
     place.append(CONTAINER, PATH, content)
     blob = listed(place)
@@ -54,7 +54,7 @@ def test_ranges_come_as_written(place: Place) -> None:
         assert place.export.read(CONTAINER, blob, start, end) == content[start:end]
 
 
-def test_the_listed_range_comes_though_the_blob_has_grown(place: Place) -> None:
+def test_the_listed_range_is_read_though_the_blob_has_grown(place: Place) -> None:
     content = records(ALERT_INFO, 0, 3)
     place.append(CONTAINER, PATH, content)
     blob = listed(place)
@@ -62,7 +62,7 @@ def test_the_listed_range_comes_though_the_blob_has_grown(place: Place) -> None:
     assert place.export.read(CONTAINER, blob, 0, blob.size) == content
 
 
-def test_ranges_come_while_the_blob_is_being_appended_to(place: Place) -> None:
+def test_ranges_are_read_while_the_blob_is_being_appended_to(place: Place) -> None:
     content = records(ALERT_INFO, 0, 40)
     place.append(CONTAINER, PATH, content)
     blob, enough = listed(place), Event()
@@ -83,7 +83,7 @@ def test_ranges_come_while_the_blob_is_being_appended_to(place: Place) -> None:
     assert listed(place).size > blob.size
 
 
-def test_an_empty_blob_is_nothing_to_read_and_no_error(place: Place, lake: Lake) -> None:
+def test_an_empty_blob_is_not_read_and_is_no_error(place: Place, lake: Lake) -> None:
     place.create(CONTAINER, PATH)
     assert listed(place).size == 0
     report = ingest(lake, place.export, ALERT_INFO, DAY)
@@ -102,7 +102,7 @@ def delete_container(place: Place) -> None:
 
 
 @pytest.mark.parametrize("vanish", [delete_blob, delete_container])
-def test_a_blob_that_is_gone_has_changed(place: Place, lake: Lake, vanish: Callable[[Place], None]) -> None:
+def test_a_deleted_blob_counts_as_changed(place: Place, lake: Lake, vanish: Callable[[Place], None]) -> None:
     content = records(ALERT_INFO, 0, 2)
     place.append(CONTAINER, PATH, content)
     ingest(lake, place.export, ALERT_INFO, DAY)
@@ -117,7 +117,7 @@ def test_a_blob_that_is_gone_has_changed(place: Place, lake: Lake, vanish: Calla
         place.export.read(CONTAINER, blob, 0, blob.size)
 
 
-def test_a_range_behind_the_end_has_changed(place: Place) -> None:
+def test_a_range_behind_the_end_counts_as_changed(place: Place) -> None:
     place.append(CONTAINER, PATH, b"0123456789")
     blob = listed(place)
     for start, end in ((5, 11), (10, 12), (500, 600)):
@@ -126,7 +126,7 @@ def test_a_range_behind_the_end_has_changed(place: Place) -> None:
 
 
 @pytest.mark.azure
-def test_a_blob_that_was_recreated_has_changed_even_when_it_is_longer(azure: Account) -> None:
+def test_a_recreated_blob_counts_as_changed_even_if_it_is_longer(azure: Account) -> None:
     azure.append(CONTAINER, PATH, records(ALERT_INFO, 0, 2))
     blob = listed(azure)
     recreate(azure, records(ALERT_INFO, 5, 4))
@@ -160,7 +160,7 @@ def test_a_shorter_blob_between_listing_and_reading_becomes_a_new_generation(pla
     assert generations(lake) == [old, new]
 
 
-def test_blobs_larger_than_a_slice_come_whole(place: Place, lake: Lake) -> None:
+def test_blobs_larger_than_a_slice_are_read_completely(place: Place, lake: Lake) -> None:
     wide = [line(ALERT_INFO, properties(ALERT_INFO, AlertId=f"da{n}", Title="x" * 60_000)) for n in range(300)]
     content = b"".join(wide)
     assert len(content) > 2 * SLICE
@@ -171,7 +171,7 @@ def test_blobs_larger_than_a_slice_come_whole(place: Place, lake: Lake) -> None:
     assert generations(lake) == [content]
 
 
-def test_every_appends_bytes_arrive_once_whatever_is_read_in_between(place: Place, lake: Lake) -> None:
+def test_bytes_of_every_append_arrive_once_with_reads_in_between(place: Place, lake: Lake) -> None:
     content = records(ALERT_INFO, 0, 6)
     cuts = [0, 1, 250, 251, 900, len(content) - 1, len(content)]
     for start, end in pairwise(cuts):
