@@ -1,1 +1,1 @@
-"""From the export to the raw tables: cursors, range reads, batches. Bytes stay as Microsoft wrote them."""
+"""From the export to the raw tables: cursors, range reads, batches. The bytes are stored unchanged."""

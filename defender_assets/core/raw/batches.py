@@ -1,4 +1,4 @@
-"""What raw holds of a day, batch by batch, read with bounded memory. Parsing it is `records`' business."""
+"""The batches of a day in a raw table, read with bounded memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _GENERATION = ("tenant_id", "blob", "blob_created_at")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a chunk's bytes lie: the provenance that its rows get."""
+    """The location of a chunk or a long line in the export, which becomes the provenance of its rows."""
 
     tenant_id: str
     day: date
@@ -28,9 +28,9 @@ class Source:
 
 @dataclass(frozen=True)
 class RawBatches:
-    """The batches `after` < batch ≤ `upto` of a day, in one opening of the raw table.
+    """The batches `after` < batch ≤ `upto` of a day, in one snapshot of the raw table.
 
-    `size` is how many bytes of whole lines they hold; `split` know it.
+    `size` is their bytes of whole lines, if they come from `split`.
     """
 
     raw: DeltaTable
@@ -45,7 +45,7 @@ class RawBatches:
         )
 
     def split(self, limit: int) -> list["RawBatches"]:
-        """Return the batches cut into shares of about `limit` bytes of whole lines, each of one batch or more."""
+        """Return the batches in shares of about `limit` bytes of whole lines, each with at least one batch."""
         sizes = (
             self._rows()
             .group_by("batch")
@@ -64,43 +64,27 @@ class RawBatches:
         return shares
 
     def chunks(self) -> Iterator[tuple[Source, bytes]]:
-        """Yield the chunks of whole lines, in no order that means anything, a few at a time in memory."""
-        wanted = ("tenant_id", "blob", "blob_created_at", "byte_start", "batch", "content")
-        for frame in self._rows().filter(_WHOLE).select(wanted).collect_batches(chunk_size=8, maintain_order=False):
+        """Yield the chunks of whole lines, in any order, a few at a time in memory."""
+        rows = self._rows().filter(_WHOLE).select(*_GENERATION, "byte_start", "batch", "content")
+        for frame in rows.collect_batches(chunk_size=8, maintain_order=False):
             for tenant_id, blob, created_at, start, batch, content in frame.iter_rows():
                 yield Source(tenant_id, self.day, blob, created_at, start, batch), content
 
     def long_lines(self) -> list[tuple[Source, bytes, int]]:
-        """Return each line above 16 MiB: where it lies, its first 64 KiB and its length without the line end."""
-        parts = (
-            self._rows()
-            .filter(~_WHOLE)
-            .select(
-                *_GENERATION,
-                "byte_start",
-                "byte_end",
-                "batch",
-                "line_part",
-                head=pl.when(pl.col("line_part") == 0).then(pl.col("content").bin.head(LONG_LINE_HEAD)),
-                tail=pl.col("content").bin.tail(2),
-            )
-            .collect()
-        )
+        """Return each line above 16 MiB: its source, its first 64 KiB and its length without the line end."""
+        content, first = pl.col("content").bin, pl.col("line_part") == 0
+        columns = (*_GENERATION, "byte_start", "byte_end", "batch", "line_part")
+        head = pl.when(first).then(content.head(LONG_LINE_HEAD))
+        parts = self._rows().filter(~_WHOLE).select(*columns, head=head, tail=content.tail(2)).collect()
         lines = (
             parts.sort(*_GENERATION, "batch", "byte_start")
-            .with_columns(line=(pl.col("line_part") == 0).cum_sum())
+            .with_columns(line=first.cum_sum())
             .group_by("line", maintain_order=True)
-            .agg(
-                pl.col(*_GENERATION, "byte_start", "batch", "head").first(),
-                pl.col("byte_end").last(),
-                pl.col("tail").last(),
-            )
+            .agg(pl.col(*_GENERATION, "byte_start", "batch", "head").first(), pl.col("byte_end", "tail").last())
+            .drop("line")
         )
         found = []
-        for row in lines.iter_rows(named=True):
-            source = Source(
-                row["tenant_id"], self.day, row["blob"], row["blob_created_at"], row["byte_start"], row["batch"]
-            )
-            line_end = 2 if row["tail"].endswith(b"\r\n") else 1
-            found.append((source, row["head"], row["byte_end"] - row["byte_start"] - line_end))
+        for tenant_id, blob, created_at, start, batch, head_bytes, end, tail in lines.iter_rows():
+            source = Source(tenant_id, self.day, blob, created_at, start, batch)
+            found.append((source, head_bytes, end - start - (2 if tail.endswith(b"\r\n") else 1)))
         return found

@@ -1,7 +1,7 @@
-"""How far raw holds each generation of a blob: the largest committed `byte_end`, answered from the Delta log.
+"""Cursors: the largest committed `byte_end` of each generation of a blob, from the Delta log.
 
-A file answers from its statistics only when minimum and maximum agree in both `blob` and `blob_created_at`; any other
-file's partition is opened. What a listing means against these cursors is `export.blobs.generation`'s question.
+A file's statistics suffice if minimum and maximum are equal in both `blob` and `blob_created_at`; of other files the
+partition is read.
 """
 
 from collections import defaultdict
@@ -18,46 +18,38 @@ Cursors = dict[date, dict[str, dict[datetime, int]]]
 """Day -> blob path -> creation time of the generation -> cursor in bytes."""
 
 _PARTITION = ("export_date", "tenant_id", "hour")
+_GENERATION = ("export_date", "blob", "blob_created_at")
 
 
 def read_cursors(raw: DeltaTable, days: Iterable[date]) -> Cursors:
-    """Return the cursors of all generations that raw holds on the days, from exactly this opening of the table."""
-    wanted = list(days)
-    ranges = read_ranges(raw, wanted)
-    cursors: Cursors = {day: defaultdict(dict) for day in wanted}
-    furthest = ranges.group_by("export_date", "blob", "blob_created_at").agg(pl.col("byte_end").max())
-    for day, blob, created_at, byte_end in furthest.iter_rows():
+    """Return the cursors of all generations on the days, in exactly this snapshot of raw."""
+    cursors: Cursors = {day: defaultdict(dict) for day in days}
+    ranges = read_ranges(raw, cursors)
+    for day, blob, created_at, byte_end in ranges.group_by(*_GENERATION).agg(pl.col("byte_end").max()).iter_rows():
         cursors[day][blob][created_at] = byte_end
     return cursors
 
 
 def read_ranges(raw: DeltaTable, days: Iterable[date]) -> pl.DataFrame:
-    """Return the ranges of bytes that raw holds on the days: one per file where the log tells it, else one per chunk.
+    """Return the byte ranges in raw on the days: one per file if the log has it, else one per chunk.
 
-    Columns `export_date`, `blob`, `blob_created_at`, `byte_start`, `byte_end`. The chunks of a file are contiguous, as
-    one commit wrote them.
+    Columns `export_date`, `blob`, `blob_created_at`, `byte_start`, `byte_end`. The chunks of a file are contiguous,
+    because one commit wrote them.
     """
     files = data_files(raw).filter(pl.col("export_date").is_in(list(days)))
-    one_generation = (pl.col("min.blob") == pl.col("max.blob")) & (
-        pl.col("min.blob_created_at") == pl.col("max.blob_created_at")
+    same_blob = pl.col("min.blob") == pl.col("max.blob")
+    same_generation = same_blob & (pl.col("min.blob_created_at") == pl.col("max.blob_created_at"))
+    exact = same_generation.fill_null(value=False) & pl.col("max.byte_end").is_not_null()
+    columns = {f"min.{name}": name for name in ("blob", "blob_created_at", "byte_start")} | {"max.byte_end": "byte_end"}
+    ranges = files.filter(exact).select("export_date", *columns).rename(columns)
+    partitions = files.filter(~exact).select(_PARTITION).unique()
+    if partitions.is_empty():
+        return ranges
+    from_rows = (
+        scan(raw)
+        .filter(pl.col("export_date").is_in(partitions["export_date"].unique().to_list()))
+        .join(partitions.lazy(), on=_PARTITION, how="semi", nulls_equal=True)
+        .select(ranges.columns)
+        .collect()
     )
-    sure = one_generation.fill_null(value=False) & pl.col("max.byte_end").is_not_null()
-    answered = files.filter(sure).select(
-        "export_date",
-        byte_start="min.byte_start",
-        byte_end="max.byte_end",
-        blob="min.blob",
-        blob_created_at="min.blob_created_at",
-    )
-    unsure = files.filter(~sure).select(_PARTITION).unique()
-    if unsure.height:
-        opened = (
-            scan(raw)
-            .filter(pl.col("export_date").is_in(unsure["export_date"].unique().to_list()))
-            .join(unsure.lazy(), on=_PARTITION, how="semi", nulls_equal=True)
-            .select(answered.columns)
-            .collect()
-        )
-        sure_elsewhere = answered.join(opened.select("blob").unique(), on="blob", how="anti")
-        answered = pl.concat([sure_elsewhere, opened])
-    return answered
+    return pl.concat([ranges.join(from_rows.select("blob").unique(), on="blob", how="anti"), from_rows])

@@ -1,7 +1,4 @@
-"""New bytes of a day into the raw table: plan against the cursors, fetch, commit chunks and cursor together.
-
-Lines and their meaning are `records`' business; here bytes stay as Microsoft wrote them.
-"""
+"""Ingestion of a day's new bytes into its raw table: compare with the cursors, fetch, commit chunks and cursors."""
 
 import logging
 from collections.abc import Iterator
@@ -32,10 +29,10 @@ CHANGED_ROUNDS = 5
 
 @dataclass
 class RawReport:
-    """What a run did to a day of a raw table. Sizes in bytes; `listed` and `pending` are those of its last listing.
+    """What a run did for a day of a raw table. Sizes in bytes; `listed` and `pending` are from its last listing.
 
-    `kept` is False for a day that is older than what the lake keeps: then nothing was looked at. The phases are list,
-    read, commit and compact; replacing what is read again counts as commit.
+    `kept` is False for a day past retention, for which nothing was read. The stages are list, read, commit and
+    compact; `refresh` counts a blob's replacement as commit.
     """
 
     new_bytes: int = 0
@@ -49,14 +46,14 @@ class RawReport:
 
     @property
     def pending_bytes(self) -> int:
-        """Return how long all unterminated tails are."""
+        """Return the bytes of all unterminated tails."""
         return sum(self.pending.values())
 
 
 def unread_parts(
     blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool
 ) -> list[UnreadRange]:
-    """Return the parts of the listed blobs that raw lacks, in the order of their paths."""
+    """Return the ranges of the listed blobs that are not in raw, in the same order."""
     parts = []
     for blob in blobs:
         created_at, cursor = generation(blob, cursors.get(blob.path, {}), fixed_creation=fixed_creation)
@@ -66,13 +63,13 @@ def unread_parts(
 
 
 def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes: int = COMMIT_BYTES) -> RawReport:
-    """Bring the raw table of a day up to the containers: every byte up to the last newline of each blob, once.
+    """Store the new bytes of a day: every byte up to the last newline of each blob, exactly once.
 
-    Each commit takes up to `commit_bytes` and ends at a line's end; a run that is killed goes on behind its last
-    commit.
+    Each commit has about `commit_bytes` and ends at a line end; after a killed run, the next one continues behind the
+    last commit.
 
     Raises:
-        ExportError: after what could be read has been committed, when a blob could not be read.
+        ExportError: when a blob could not be read; what could be read has been committed.
     """
     report = RawReport(kept=lake.is_retained(day))
     if not report.kept:
@@ -86,8 +83,8 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
         changed_rounds += bool(reader.changed)
         if changed_rounds > CHANGED_ROUNDS:
             raise ExportError(
-                f"{table.container}/{reader.changed[0]} changes each time it is read; nothing is lost, "
-                "the next run lists it again"
+                f"{table.container}/{reader.changed[0]} changes each time it is read; nothing is lost, the next run "
+                "lists it again"
             )
         if not reader.changed and not reader.cut_short:
             report.pending = reader.pending
@@ -103,7 +100,7 @@ def _one_commit(
         blobs = export.blobs_of_day(table.container, day)
         cursors = read_cursors(target.table, [day])[day]
     parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
-    waiting = sum(part.blob.size - part.start for part in parts)
+    unread = sum(part.blob.size - part.start for part in parts)
     reader = RangeReader(export, table.container)
     report.listed, report.batch = blobs, target.version
     counted = RawReport()
@@ -116,39 +113,29 @@ def _one_commit(
         report.batch = target.version + 1
         report.new_bytes += counted.new_bytes
         report.chunks += counted.chunks
-        logger.info(
-            "%s %s: batch %d, %s in %d chunks, %s/s; %s to go",
-            table.raw,
-            day,
-            report.batch,
-            format_bytes(counted.new_bytes),
-            counted.chunks,
-            format_bytes(counted.new_bytes / (timings.total - before)),
-            format_bytes(waiting - counted.new_bytes),
-        )
+        speed, remaining = counted.new_bytes / (timings.total - before), unread - counted.new_bytes
+        size = f"{format_bytes(counted.new_bytes)} in {counted.chunks} chunks, {format_bytes(speed)}/s"
+        logger.info("%s %s: batch %d, %s; %s to go", table.raw, day, report.batch, size, format_bytes(remaining))
         with timings.stage("compact"):
             compact_if_fragmented(lake, target.table, table.raw, day)
     return reader
 
 
 def tenants_held(lake: Lake) -> set[str]:
-    """Return the tenants of whom a lake holds bytes, by the logs of its raw tables; one that is missing is not made.
+    """Return the tenants in the raw tables' logs; a missing table is not created.
 
     Raises:
         LakeError: when a table cannot be read.
     """
-    held: set[str] = set()
-    for table in TABLES:
-        if lake.exists(table.raw):
-            held |= set(data_files(lake.open(table.raw))["tenant_id"].to_list())
-    return held
+    existing = [table.raw for table in TABLES if lake.exists(table.raw)]
+    return {tenant for raw in existing for tenant in data_files(lake.open(raw))["tenant_id"]}
 
 
 def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
-    """Read again what the account still holds of a day, replacing exactly those chunks, then what is new.
+    """Read a day's blobs again and replace their chunks, then ingest what is new.
 
-    Blob by blob, each as a batch with the next number: the chunks of the held generation go and the freshly read
-    ones come in the same commit. Chunks of vanished blobs and of older generations stay.
+    Each blob is a batch with the next number: one commit replaces the chunks of its current generation with those
+    just read. Chunks of vanished blobs and of older generations stay.
     """
     replaced = RawReport(kept=lake.is_retained(day))
     if not replaced.kept:
@@ -172,19 +159,19 @@ def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: 
     reader = RangeReader(export, table.container)
     counted = RawReport()
     rows = _rows(reader.chunks([UnreadRange(blob, created_at, 0)]), target.version + 1, counted)
-    held = (
+    predicate = (
         f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
         f"AND blob_created_at = '{created_at.isoformat()}'"
     )
     with report.timings.stage("commit"):
-        lake.commit(target, Commit(_whole(rows, reader, blob, cursor), target.version + 1, replaces=held))
+        lake.commit(target, Commit(_whole(rows, reader, blob, cursor), target.version + 1, replaces=predicate))
     report.new_bytes += counted.new_bytes
     report.chunks += counted.chunks
     report.replaced_blobs += 1
 
 
 def _whole(rows: Iterator[pl.DataFrame], reader: RangeReader, blob: Blob, cursor: int) -> Iterator[pl.DataFrame]:
-    """Yield the rows, but raise at their end, before the commit, when less came than raw holds already."""
+    """Yield the rows; at the end, before the commit, raise if they contain fewer bytes than raw already has."""
     reached = 0
     for row in rows:
         reached = row["byte_end"][0]
@@ -192,7 +179,7 @@ def _whole(rows: Iterator[pl.DataFrame], reader: RangeReader, blob: Blob, cursor
     if reader.failures:
         raise reader.failures[0]
     if reader.changed or reached < cursor:
-        raise ExportError(f"{blob.path} changed while it was read again; what raw holds of it was kept, try again")
+        raise ExportError(f"{blob.path} changed while it was read again; its bytes in raw are unchanged, try again")
 
 
 def _rows(chunks: Iterator[Chunk], batch: int, counted: RawReport) -> Iterator[pl.DataFrame]:

@@ -1,7 +1,7 @@
-"""Ranges of blobs, fetched in parallel and cut at line ends, as chunks. Knows bytes and lines, no tables.
+"""Reads blob ranges in parallel and splits them at line ends into chunks.
 
-Memory: a handful of slices in flight and one line of at most 16 MiB. A longer line is passed over until its end is
-found, then read again piece by piece.
+Memory: a few slices in flight and one line of at most 16 MiB. A longer line is skipped until its end is found, then
+read again in parts.
 """
 
 from collections import deque
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from defender_assets.core.errors import DefenderAssetsError, ExportError
 from defender_assets.core.export.blobs import Blob, BlobChangedError, Export
@@ -21,12 +22,12 @@ GIVE_UP_AFTER = 3
 
 
 class TornLineError(DefenderAssetsError):
-    """A line above 16 MiB did not come whole: nothing of this commit may be kept, or its rest would pass for a line."""
+    """A line above 16 MiB was not read completely: abort the commit, or its rest would be taken for a line."""
 
 
 @dataclass(frozen=True)
 class UnreadRange:
-    """The part of a blob generation that raw lacks: bytes from `start` to the listed size."""
+    """The part of a blob generation that is not in raw: bytes from `start` to the listed size."""
 
     blob: Blob
     created_at: datetime
@@ -47,8 +48,8 @@ class Chunk:
 class RangeReader:
     """One pass over the unread parts.
 
-    Afterwards `changed` and `failures` tell what did not come whole, `cut_short` whether `limit` ended it, and
-    `pending` how long the unterminated tails are, by the path of their blob.
+    Afterwards `changed` (paths) and `failures` have the blobs that were not read completely, `cut_short` is whether
+    `limit` ended the pass, and `pending` has the bytes of the unterminated tails by blob path.
     """
 
     export: Export
@@ -59,7 +60,7 @@ class RangeReader:
     cut_short: bool = False
 
     def up_to(self, limit: int, parts: list[UnreadRange], slice_bytes: int = SLICE) -> Iterator[Chunk]:
-        """Yield chunks as `chunks` does, and stop at the end of the line with which `limit` bytes are reached."""
+        """Yield chunks as `chunks` does, and stop at the first line end at or after `limit` bytes."""
         taken = 0
         for chunk in self.chunks(parts, slice_bytes):
             if taken >= limit and not chunk.line_part:
@@ -69,12 +70,12 @@ class RangeReader:
             yield chunk
 
     def chunks(self, parts: list[UnreadRange], slice_bytes: int = SLICE) -> Iterator[Chunk]:
-        """Yield the chunks of all parts, blob by blob, in byte order. An unterminated tail stays pending.
+        """Yield the chunks of all parts, blob by blob, in byte order, without unterminated tails.
 
-        A blob that is gone or recreated, or fails, ends early; the others go on, until three in a row have failed.
+        A blob that is deleted, recreated or fails ends early; the others continue, unless three in a row have failed.
 
         Raises:
-            TornLineError: when that happens in the middle of a line above 16 MiB.
+            TornLineError: when that happens within a line above 16 MiB.
         """
         failing = 0
         with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="range-read") as pool:
@@ -94,7 +95,7 @@ class RangeReader:
     def _fetched(
         self, pool: ThreadPoolExecutor, parts: list[UnreadRange], slice_bytes: int
     ) -> Iterator[tuple[UnreadRange, Iterator[tuple[int, bytes]]]]:
-        """Yield each part with its slices in order; slices of this and the next parts are fetched ahead."""
+        """Yield each part with its slices in order; slices of this and the next parts are prefetched."""
         ranges = (
             (number, start, min(start + slice_bytes, part.blob.size))
             for number, part in enumerate(parts)
@@ -103,18 +104,13 @@ class RangeReader:
         ahead: deque[tuple[int, int, Future[bytes]]] = deque()
 
         def fill() -> None:
-            while len(ahead) < IN_FLIGHT:
-                following = next(ranges, None)
-                if following is None:
-                    return
-                number, start, end = following
-                ahead.append(
-                    (number, start, pool.submit(self.export.read, self.container, parts[number].blob, start, end))
-                )
+            for number, start, end in islice(ranges, IN_FLIGHT - len(ahead)):
+                future = pool.submit(self.export.read, self.container, parts[number].blob, start, end)
+                ahead.append((number, start, future))
 
-        def slices_of(wanted: int) -> Iterator[tuple[int, bytes]]:
+        def slices_of(part: int) -> Iterator[tuple[int, bytes]]:
             fill()
-            while ahead and ahead[0][0] == wanted:
+            while ahead and ahead[0][0] == part:
                 _, start, future = ahead.popleft()
                 content = future.result()
                 fill()
@@ -124,21 +120,21 @@ class RangeReader:
             yield part, slices_of(number)
             fill()
             while ahead and ahead[0][0] == number:
-                # the part ended early: its remaining slices are of no use
+                # the part ended early: discard its remaining slices
                 ahead.popleft()[2].cancel()
                 fill()
 
     def _cut(self, part: UnreadRange, slices: Iterator[tuple[int, bytes]], slice_bytes: int) -> Iterator[Chunk]:
         line_start, rest = part.start, b""
-        passed_over = False
+        skipping = False
         for start, content in slices:
-            if passed_over:
+            if skipping:
                 end = content.find(b"\n") + 1
                 if not end:
                     continue
                 yield from self._long_line(part, line_start, start + end, slice_bytes)
-                line_start, rest, passed_over = start + end, b"", False
-                content = content[end:]  # noqa: PLW2901 (what follows the long line goes on as any slice)
+                line_start, rest, skipping = start + end, b"", False
+                content = content[end:]  # noqa: PLW2901 (bytes after the long line are processed as any slice)
             lines = rest + content
             end = lines.rfind(b"\n") + 1
             if end and (first := lines.find(b"\n") + 1) > LONGEST_LINE:
@@ -148,7 +144,7 @@ class RangeReader:
                 yield Chunk(part, line_start, lines[:end])
             line_start, rest = line_start + end, lines[end:]
             if len(rest) > LONGEST_LINE:
-                rest, passed_over = b"", True
+                rest, skipping = b"", True
         self.pending[part.blob.path] = part.blob.size - line_start
 
     def _long_line(self, part: UnreadRange, start: int, end: int, slice_bytes: int) -> Iterator[Chunk]:
@@ -157,8 +153,8 @@ class RangeReader:
                 content = self.export.read(self.container, part.blob, at, min(at + slice_bytes, end))
             except (BlobChangedError, ExportError) as error:
                 raise TornLineError(
-                    f"{part.blob.path}: the line at byte {start} ({end - start} bytes) did not come whole "
-                    f"({type(error).__name__}); nothing of it was kept, the next run reads it again"
+                    f"{part.blob.path}: the line at byte {start} ({end - start} bytes) was not read completely "
+                    f"({type(error).__name__}); none of it was stored, the next run reads it again"
                 ) from None
             yield Chunk(part, at, content, line_part=number)
 

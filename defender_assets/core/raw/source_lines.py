@@ -1,4 +1,4 @@
-"""The very lines behind a lead, out of raw: the bytes as Microsoft wrote them. Typed tables tell what they mean."""
+"""The original lines behind a lead, from raw: the bytes as Microsoft wrote them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, order=True)
 class SourceLine:
-    """A line of a blob, without its line end. A blob that was written anew may hold one at the same offset."""
+    """A line of a blob, without its line end. Each generation of a blob may have one at the same offset."""
 
     table: str
     blob: str
@@ -27,10 +27,10 @@ class SourceLine:
 
 
 def fetch_source_lines(lake: Lake, sources: Iterable[Mapping[str, Any]]) -> list[SourceLine]:
-    """Return the lines that stand at `sources` (structs of table, blob, byte_offset), in order of these.
+    """Return the lines at `sources` (structs of table, blob, byte_offset), sorted by these.
 
-    Of every generation of the blob that holds a line at the offset, for a typed row does not name its generation. A
-    line that raw no longer holds is missing.
+    Typed rows do not name a generation, so the result has the line of each generation with a line at that offset.
+    Lines that are no longer in raw are omitted.
     """
     wanted: dict[str, dict[str, set[int]]] = {}
     for source in sources:
@@ -54,7 +54,7 @@ def _lines(lake: Lake, table: str, blobs: Mapping[str, set[int]]) -> Iterator[So
             pl.col("byte_end") > min(offsets),
             pl.col("line_part").is_null(),
         ).select("blob_created_at", "byte_start", "content")
-        # a few at a time: a chunk may be of eight megabytes
+        # a few at a time: a chunk may have eight megabytes
         for frame in chunks.collect_batches(chunk_size=8):
             for created_at, start, content in frame.iter_rows():
                 for offset in offsets:
@@ -64,7 +64,7 @@ def _lines(lake: Lake, table: str, blobs: Mapping[str, set[int]]) -> Iterator[So
 
 
 def _line(content: bytes, at: int) -> bytes | None:
-    """Return the line that begins at the offset in a chunk of whole lines; None when none begins there."""
+    """Return the line that starts at the offset in a chunk of whole lines; None if none starts there."""
     if not 0 <= at < len(content) or (at and content[at - 1 : at] != b"\n"):
         return None
     end = content.find(b"\n", at)

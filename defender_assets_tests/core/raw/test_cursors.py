@@ -1,4 +1,4 @@
-"""The cursor, answered from the Delta log where its statistics are exact and from the files where they are not."""
+"""Cursors from the Delta log if its statistics are exact, else from the data files."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,11 +39,11 @@ def commit(lake: Lake, *chunks: tuple[str, datetime, int, int]) -> None:
     lake.commit(target, Commit([pl.DataFrame(rows, schema=RAW_SCHEMA)], target.version + 1))
 
 
-def test_no_table_no_cursor(lake: Lake) -> None:
+def test_an_empty_table_has_no_cursors(lake: Lake) -> None:
     assert read_cursors(lake.open(ALERT_INFO.raw), [DAY]) == {DAY: {}}
 
 
-def test_exact_statistics_answer_without_opening_a_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exact_statistics_give_cursors_without_reading_a_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(lake, (PATH, CREATED, 0, 10), (PATH, CREATED, 10, 25))
     commit(lake, (PATH, LATER, 0, 7))
     monkeypatch.setattr(cursors, "scan", None)
@@ -51,7 +51,7 @@ def test_exact_statistics_answer_without_opening_a_file(lake: Lake, monkeypatch:
 
 
 @pytest.mark.parametrize("other", [(PATH, LATER), (f"{PATH[:-5]}-2.json", CREATED)], ids=["generation", "blob"])
-def test_a_file_that_mixes_is_opened(lake: Lake, other: tuple[str, datetime]) -> None:
+def test_a_file_with_several_blobs_or_generations_is_read(lake: Lake, other: tuple[str, datetime]) -> None:
     commit(lake, (PATH, CREATED, 0, 10), (*other, 0, 7))
     expected: dict[str, dict[datetime, int]] = {PATH: {CREATED: 10}}
     expected.setdefault(other[0], {})[other[1]] = 7
@@ -78,7 +78,7 @@ def test_a_generation_of_a_directory_is_the_latest_until_the_file_is_shorter() -
     assert generation(listed(10, CREATED), known, fixed_creation=False) == (LATER + timedelta(milliseconds=1), 0)
 
 
-def test_a_blob_recreated_within_the_second_is_told_by_its_size() -> None:
+def test_a_blob_recreated_within_the_second_is_detected_by_its_size() -> None:
     created, cursor = generation(listed(10), {CREATED: 50}, fixed_creation=True)
     assert (created, cursor) == (LATER, 0)
     assert generation(listed(30), {CREATED: 50, LATER: 10}, fixed_creation=True) == (LATER, 10)

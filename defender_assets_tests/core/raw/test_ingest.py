@@ -1,4 +1,4 @@
-"""New bytes into raw: every byte once, cut at newlines, whatever the blobs do."""
+"""Ingestion into raw: every byte once, split at newlines, whatever happens to the blobs."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets_tests.support.exports import DAY, OTHER_TENANT, Folder, blob_path, records
 
 
-def kept(lake: Lake, day: date = DAY) -> dict[str, bytes]:
+def stored(lake: Lake, day: date = DAY) -> dict[str, bytes]:
     rows = lake.read(ALERT_INFO.raw).filter(pl.col("export_date") == day).collect()
     texts: dict[str, bytes] = {}
     for (blob, _), chunk in sorted(rows.group_by("blob", "blob_created_at")):
@@ -24,18 +24,20 @@ def kept(lake: Lake, day: date = DAY) -> dict[str, bytes]:
     return texts
 
 
-def test_a_missing_container_means_nothing_written_yet(lake: Lake, export: DirectoryExport) -> None:
+def test_a_missing_container_has_no_bytes(lake: Lake, export: DirectoryExport) -> None:
     for table in TABLES:
         assert ingest(lake, export, table, DAY).new_bytes == 0
 
 
-def test_bytes_come_as_written_and_a_second_run_reads_none(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
+def test_bytes_are_stored_unchanged_and_a_second_run_reads_none(
+    lake: Lake, export: DirectoryExport, folder: Folder
+) -> None:
     content = records(ALERT_INFO, 0, 3)
     folder.append(ALERT_INFO, blob_path(), content)
     first = ingest(lake, export, ALERT_INFO, DAY)
     second = ingest(lake, export, ALERT_INFO, DAY)
     assert (first.new_bytes, first.batch, second.new_bytes, second.batch) == (len(content), 1, 0, 1)
-    assert kept(lake) == {blob_path(): content}
+    assert stored(lake) == {blob_path(): content}
 
 
 def test_a_tail_without_its_newline_stays_pending(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
@@ -46,16 +48,16 @@ def test_a_tail_without_its_newline_stays_pending(lake: Lake, export: DirectoryE
     assert ingest(lake, export, ALERT_INFO, DAY).batch == 1
     folder.append(ALERT_INFO, blob_path(), tail[-1:])
     assert ingest(lake, export, ALERT_INFO, DAY).new_bytes == len(tail)
-    assert kept(lake) == {blob_path(): whole + tail}
+    assert stored(lake) == {blob_path(): whole + tail}
 
 
-def test_tenants_and_hours_are_kept_apart(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
+def test_tenants_and_hours_are_separate(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     paths = [blob_path(hour=3), blob_path(hour=4), blob_path(hour=3, tenant=OTHER_TENANT)]
     for number, path in enumerate(paths):
         folder.append(ALERT_INFO, path, records(ALERT_INFO, number, 1))
     report = ingest(lake, export, ALERT_INFO, DAY)
     assert (len(report.listed), report.batch) == (3, 1)
-    assert set(kept(lake)) == set(paths)
+    assert set(stored(lake)) == set(paths)
 
 
 def test_a_shorter_file_is_a_new_generation_and_the_old_one_stays(
@@ -68,7 +70,7 @@ def test_a_shorter_file_is_a_new_generation_and_the_old_one_stays(
     assert ingest(lake, export, ALERT_INFO, DAY).new_bytes == len(new)
     folder.append(ALERT_INFO, blob_path(), old)
     assert ingest(lake, export, ALERT_INFO, DAY).new_bytes == len(old)
-    assert kept(lake) == {blob_path(): old + new + old}
+    assert stored(lake) == {blob_path(): old + new + old}
 
 
 def test_a_touched_file_is_no_new_generation(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
@@ -89,7 +91,7 @@ def test_any_slice_size_gives_the_same_bytes(
     folder.append(ALERT_INFO, blob_path(hour=9), content)
     report = ingest(lake, export, ALERT_INFO, DAY)
     assert report.pending_bytes == len(b"pending")
-    assert kept(lake) == {blob_path(): content, blob_path(hour=9): content}
+    assert stored(lake) == {blob_path(): content, blob_path(hour=9): content}
 
 
 def test_a_large_day_takes_several_commits_each_ending_at_a_line(
@@ -101,10 +103,10 @@ def test_a_large_day_takes_several_commits_each_ending_at_a_line(
     report = ingest(lake, export, ALERT_INFO, DAY, commit_bytes=3000)
     assert report.batch > 3
     assert report.new_bytes == len(content)
-    assert kept(lake) == {blob_path(): content}
+    assert stored(lake) == {blob_path(): content}
 
 
-def test_a_line_above_16_mib_is_kept_in_parts(
+def test_a_line_above_16_mib_is_stored_in_parts(
     lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(range_reader, "LONGEST_LINE", 1000)
@@ -112,16 +114,16 @@ def test_a_line_above_16_mib_is_kept_in_parts(
     good, long = records(ALERT_INFO, 0, 1), b'{"x":"' + b"y" * 5000 + b'"}\r\n'
     folder.append(ALERT_INFO, blob_path(), good + long + good + b"z" * 3000)
     ingest(lake, export, ALERT_INFO, DAY, commit_bytes=500)
-    assert kept(lake) == {blob_path(): good + long + good}
+    assert stored(lake) == {blob_path(): good + long + good}
     parts = lake.read(ALERT_INFO.raw).filter(pl.col("line_part").is_not_null()).collect()
     assert parts.height > 10
     assert parts["batch"].n_unique() == 1
     folder.append(ALERT_INFO, blob_path(), b"\n")
     ingest(lake, export, ALERT_INFO, DAY)
-    assert kept(lake) == {blob_path(): good + long + good + b"z" * 3000 + b"\n"}
+    assert stored(lake) == {blob_path(): good + long + good + b"z" * 3000 + b"\n"}
 
 
-def test_a_failing_blob_does_not_keep_the_others_away(
+def test_a_failing_blob_does_not_stop_the_others(
     lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [blob_path(hour=hour) for hour in range(3)]
@@ -137,13 +139,13 @@ def test_a_failing_blob_does_not_keep_the_others_away(
     monkeypatch.setattr(DirectoryExport, "read", broken)
     with pytest.raises(ExportError, match="cannot read it"):
         ingest(lake, export, ALERT_INFO, DAY)
-    assert set(kept(lake)) == {paths[0], paths[2]}
+    assert set(stored(lake)) == {paths[0], paths[2]}
     monkeypatch.undo()
     ingest(lake, export, ALERT_INFO, DAY)
-    assert set(kept(lake)) == set(paths)
+    assert set(stored(lake)) == set(paths)
 
 
-def test_a_full_refresh_replaces_what_is_held_and_keeps_what_vanished(
+def test_a_full_refresh_replaces_existing_blobs_and_keeps_vanished_ones(
     lake: Lake, export: DirectoryExport, folder: Folder
 ) -> None:
     content = records(ALERT_INFO, 0, 3)
@@ -155,7 +157,7 @@ def test_a_full_refresh_replaces_what_is_held_and_keeps_what_vanished(
     folder.append(ALERT_INFO, blob_path(hour=2), more)
     report = refresh(lake, export, ALERT_INFO, DAY)
     assert (report.replaced_blobs, report.batch) == (1, 2)
-    assert kept(lake) == {blob_path(hour=1): content, blob_path(hour=2): content + more}
+    assert stored(lake) == {blob_path(hour=1): content, blob_path(hour=2): content + more}
     batches = lake.read(ALERT_INFO.raw).group_by("blob").agg(pl.col("batch").max()).collect()
     assert dict(batches.rows()) == {blob_path(hour=1): 1, blob_path(hour=2): 2}
     assert ingest(lake, export, ALERT_INFO, DAY).new_bytes == 0

@@ -1,4 +1,4 @@
-"""Cutting: any bytes, any slices, any start at a line's beginning give whole lines, in order, all of them."""
+"""Splitting at line ends: any bytes, slices and start offsets give all whole lines, in order."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ LONGEST = 20
 
 @dataclass(frozen=True)
 class Memory(DirectoryExport):
-    """An export whose blobs are in memory, by their path; one may be told to change at its n-th read."""
+    """An in-memory export; paths are indexes. Reads beyond `changes_from` bytes fail as if the blob had changed."""
 
     contents: tuple[bytes, ...] = ()
     changes_from: int | None = None
@@ -43,7 +43,7 @@ lines = st.lists(st.binary(max_size=60).map(lambda text: text.replace(b"\n", b""
 
 
 @given(st.lists(lines, min_size=1, max_size=3), st.binary(max_size=50), st.integers(1, 70), st.data())
-def test_every_whole_line_behind_the_cursor_comes_once(
+def test_every_whole_line_behind_the_cursor_is_read_once(
     texts: list[list[bytes]], tail: bytes, slice_bytes: int, data: st.DataObject
 ) -> None:
     tail = tail.replace(b"\n", b"")
@@ -70,7 +70,7 @@ def test_every_whole_line_behind_the_cursor_comes_once(
     assert sum(reader.pending.values()) == len(tail) * len(contents)
 
 
-def test_a_part_of_a_long_line_knows_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_a_long_line_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(range_reader, "LONGEST_LINE", LONGEST)
     found, _ = cut([b"a\n" + b"x" * 50 + b"\nb\n"], [0], 16)
     assert [(chunk.line_part, chunk.content[:1]) for chunk in found] == [
@@ -83,7 +83,7 @@ def test_a_part_of_a_long_line_knows_its_number(monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-def test_a_long_line_that_does_not_come_whole_stops_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incompletely_read_long_line_aborts_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(range_reader, "LONGEST_LINE", LONGEST)
     content = b"x" * 60 + b"\n"
     memory = Memory(root=None, contents=(content,))  # type: ignore[arg-type]
@@ -97,11 +97,11 @@ def test_a_long_line_that_does_not_come_whole_stops_the_commit(monkeypatch: pyte
         return content[start:end]
 
     monkeypatch.setattr(Memory, "read", read)
-    with pytest.raises(TornLineError, match="nothing of it was kept"):
+    with pytest.raises(TornLineError, match="none of it was stored"):
         list(RangeReader(memory, "container").chunks([unread(0, content)], 16))
 
 
-def test_a_changed_blob_ends_early_and_the_others_go_on() -> None:
+def test_a_changed_blob_ends_early_and_the_others_continue() -> None:
     contents = (b"a\nb\n" * 10, b"c\n")
     reader = RangeReader(Memory(root=None, contents=contents, changes_from=20), "container")  # type: ignore[arg-type]
     found = list(reader.chunks([unread(0, contents[0]), unread(1, contents[1])], 8))

@@ -12,8 +12,8 @@ PATH = blob_path()
 FIRST = datetime(2026, 11, 3, 8, tzinfo=UTC)
 
 
-def put(lake: Lake, content: bytes, start: int = 0, created_at: datetime = FIRST) -> None:
-    """A chunk of raw."""
+def commit_chunk(lake: Lake, content: bytes, start: int = 0, created_at: datetime = FIRST) -> None:
+    """Commit a chunk to raw."""
     target = lake.fenced(ALERT_INFO.raw, DAY)
     row = {
         "tenant_id": TENANT,
@@ -33,10 +33,10 @@ def source(offset: int, table: str = ALERT_INFO.name, blob: str = PATH) -> dict[
     return {"table": table, "blob": blob, "byte_offset": offset}
 
 
-def test_a_line_is_given_back_byte_by_byte_without_its_end(tmp_path: Path) -> None:
+def test_a_line_is_returned_unchanged_without_its_line_end(tmp_path: Path) -> None:
     lake = local_lake(tmp_path)
-    put(lake, b"one\r\ntwo \xff\r\n")
-    put(lake, b"three\nfour", start=12)
+    commit_chunk(lake, b"one\r\ntwo \xff\r\n")
+    commit_chunk(lake, b"three\nfour", start=12)
 
     found = fetch_source_lines(lake, [source(12), source(5), source(0), source(18), source(5)])
 
@@ -49,23 +49,23 @@ def test_a_line_is_given_back_byte_by_byte_without_its_end(tmp_path: Path) -> No
     assert found[0] == SourceLine(ALERT_INFO.name, PATH, 0, FIRST, b"one")
 
 
-def test_a_blob_that_was_written_anew_gives_the_line_of_each_generation(tmp_path: Path) -> None:
+def test_a_recreated_blob_gives_the_line_of_each_generation(tmp_path: Path) -> None:
     lake = local_lake(tmp_path)
     later = FIRST + timedelta(minutes=1)
-    put(lake, b"one\r\ntwo\r\n")
-    put(lake, b"uno\r\ndos\r\n", created_at=later)
-    put(lake, b"longer\r\n", created_at=later + timedelta(minutes=1))
+    commit_chunk(lake, b"one\r\ntwo\r\n")
+    commit_chunk(lake, b"uno\r\ndos\r\n", created_at=later)
+    commit_chunk(lake, b"longer\r\n", created_at=later + timedelta(minutes=1))
 
     found = fetch_source_lines(lake, [source(5)])
 
-    # of the last generation no line begins there
+    # no line of the last generation starts there
     assert [(line.blob_created_at, line.content) for line in found] == [(FIRST, b"two"), (later, b"dos")]
 
 
-def test_what_raw_does_not_hold_is_missing(tmp_path: Path) -> None:
+def test_lines_that_are_not_in_raw_are_omitted(tmp_path: Path) -> None:
     lake = local_lake(tmp_path)
     assert fetch_source_lines(lake, [source(0)]) == []
-    put(lake, b"one\r\n")
+    commit_chunk(lake, b"one\r\n")
 
     assert fetch_source_lines(lake, []) == []
     strange = [source(1), source(99), source(0, blob="elsewhere"), source(0, table="other")]
