@@ -1,1 +1,1 @@
-"""Delta tables: opening, committing behind a fence, compaction, retention. Which rows they hold is decided above."""
+"""Delta tables: opening, fenced commits, compaction, retention. Callers decide the rows."""

@@ -1,4 +1,4 @@
-"""Frames on their way into a Delta commit: an Arrow stream of exactly the table's schema. No table is opened here."""
+"""Conversion of Polars frames to an Arrow stream with exactly the table's schema, for Delta commits."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -8,9 +8,9 @@ from arro3.core import RecordBatchReader, Schema, Table
 
 
 class RowStream:
-    """Frames as an Arrow stream that is pulled as it is written, so that memory holds one frame at a time.
+    """Frames as a lazy Arrow stream, so that memory holds one frame at a time.
 
-    `problem` is what the frames' own source raised: it says more than the writer that it stopped.
+    `problem` is the exception that the source of the frames raised; the writer's own error hides it.
     """
 
     def __init__(self, schema: pl.Schema, frames: Iterable[pl.DataFrame]) -> None:
@@ -26,7 +26,7 @@ class RowStream:
     def _checked(self) -> Iterator[pl.DataFrame]:
         try:
             for frame in self._frames:
-                # the Delta writer casts silently: 1.9 into a long column would become 1
+                # the Delta writer casts silently: 1.9 in a long column would become 1
                 if frame.schema != self._schema:
                     wrong = {k: v for k, v in frame.schema.items() if self._schema.get(k) != v}
                     raise TypeError(f"rows do not have the table's schema; differing columns: {wrong}")  # noqa: TRY301

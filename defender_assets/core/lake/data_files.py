@@ -1,7 +1,4 @@
-"""The data files of one snapshot of a table, as its Delta log describes them, and which days are fragmented.
-
-No data file is opened here.
-"""
+"""The data files of a snapshot as its Delta log describes them, and fragmented days. No data file is opened here."""
 
 from datetime import date
 
@@ -32,10 +29,10 @@ _COLUMNS = {
 
 
 def data_files(table: DeltaTable) -> pl.DataFrame:
-    """Return a row per data file: path, bytes, rows, partition values, and the bounds that raw's cursors need.
+    """Return a row per data file: its size, its partition values, and the statistics that raw's cursors need.
 
     Columns: `path`, `size_bytes`, `num_records`, `export_date`, `tenant_id`, `hour`, and `min.` / `max.` of `blob`,
-    `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum). A value that the log does not state is null.
+    `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum). A value missing in the log is null.
     `small` is true for files that compaction may merge.
     """
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
@@ -53,14 +50,14 @@ def files_of_day(table: DeltaTable, day: date) -> pl.DataFrame:
 
 
 def row_count(table: DeltaTable, day: date) -> int:
-    """Return how many rows the Delta log counts in a day of this snapshot."""
+    """Return the number of rows of a day, as counted in this snapshot's log."""
     return int(files_of_day(table, day)["num_records"].sum())
 
 
 def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date, int]]:
-    """Return the days with more small files than `more_than`, and their number, the most fragmented first.
+    """Return the days with more than `more_than` small files, with their number, the most fragmented first.
 
-    Of raw only the files of mergeable hours count: a day of many tenants has many files and nothing to merge.
+    In raw only the files of mergeable hours count: a day of many tenants has many files, but nothing to merge.
     """
     files = data_files(table)
     if "hour" in table.metadata().partition_columns:
@@ -72,8 +69,8 @@ def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date, int]]
 def mergeable_hours(files: pl.DataFrame) -> pl.DataFrame:
     """Return day, tenant and hour of raw's partitions with several small files of one generation of one blob.
 
-    A file of several generations could no longer answer the cursor from the log, so an hour whose blob was recreated
-    stays as it is. So does one with holes: the byte balance takes a file's bounds for its bytes.
+    Hours with a recreated blob are excluded, because the statistics of a file with several generations give no cursor.
+    So are hours with holes, because the byte balance derives a file's bytes from its bounds.
     """
     one_generation = pl.all_horizontal(
         (pl.col(f"min.{name}") == pl.col(f"max.{name}").first()).all()

@@ -1,9 +1,8 @@
-"""The versions of all days of one opening of a table, from one reading of its log.
+"""The versions of all days in a snapshot of a table, from one read of its log. Writers use `FencedTable.version`.
 
-delta-rs reads the log anew for each `transaction_version`: sixty look-ups, as leads and the sensor need them, are a
-thousand requests in a remote lake. Here the last checkpoint and the commits behind it are read once. Where that is not
-possible (a checkpoint in parts, or one newer than the opening), each look-up goes to delta-rs as ever. Writers ask the
-handle that they commit on; see `lake`.
+delta-rs reads the log again for each `transaction_version`: the sixty lookups that leads and the sensor need are a
+thousand requests to a remote lake. This module reads the last checkpoint and the later commits once. If the checkpoint
+is in parts or newer than the snapshot, each lookup falls back to delta-rs.
 """
 
 import logging
@@ -15,7 +14,7 @@ from deltalake import DeltaTable
 from polars.exceptions import PolarsError
 
 Versions = Callable[[str, date], int]
-"""Version of (fence's table, day); 0 when it was never written."""
+"""Version of (fence's table, day); 0 if it was never written."""
 
 logger = logging.getLogger(__name__)
 
@@ -29,25 +28,20 @@ def fence_of(name: str, day: date) -> str:
 
 
 def version_of(table: DeltaTable, name: str, day: date) -> int:
-    """Return the version up to which the day stands in this opening of a table; 0 when it was never written."""
+    """Return the version of a day in this snapshot of a table; 0 if it was never written."""
     return table.transaction_version(fence_of(name, day)) or 0
 
 
 def versions_of(table: DeltaTable, options: Mapping[str, str]) -> Versions:
-    """Return the versions of all days in exactly this opening of a table.
-
-    Args:
-        table: the opening; commits after it do not count.
-        options: how its storage is reached.
-    """
-    known = read_versions(table, options)
-    if known is None:
+    """Return the versions of all days in exactly this snapshot of a table; `options` are its storage options."""
+    versions = read_versions(table, options)
+    if versions is None:
         return lambda name, day: version_of(table, name, day)
-    return lambda name, day: known.get(fence_of(name, day), 0)
+    return lambda name, day: versions.get(fence_of(name, day), 0)
 
 
 def read_versions(table: DeltaTable, options: Mapping[str, str]) -> dict[str, int] | None:
-    """Return the version of each `app_id`, or None where the log cannot be read in one go."""
+    """Return the version of each `app_id`; None if the log cannot be read at once."""
     log = f"{table.table_uri.rstrip('/')}/_delta_log"
     storage = dict(options)
     try:
@@ -57,19 +51,19 @@ def read_versions(table: DeltaTable, options: Mapping[str, str]) -> dict[str, in
             lines = pl.scan_ndjson(commits, schema={"txn": _TRANSACTION}, storage_options=storage)
             found.append(_transactions(lines))
     except (PolarsError, OSError, _UnusualLogError) as error:
-        logger.debug("%s: each version is looked up by itself (%s)", log, type(error).__name__)
+        logger.debug("%s: looking up each version with delta-rs (%s)", log, type(error).__name__)
         return None
-    # a fence never falls
+    # a fence's version never decreases
     highest = pl.concat(found).group_by("app").agg(pl.col("version").max()) if found else pl.DataFrame()
     return dict(highest.iter_rows())
 
 
 class _UnusualLogError(Exception):
-    """The log has a shape that is left to delta-rs."""
+    """The log has a form that only delta-rs reads."""
 
 
 def _checkpoint(log: str, upto: int, storage: dict[str, str]) -> tuple[int, list[pl.DataFrame]]:
-    """Return the version of the last checkpoint and its transactions; -1 where there is none."""
+    """Return the version of the last checkpoint (-1 if there is none) and its transactions."""
     try:
         hint = pl.scan_ndjson(f"{log}/_last_checkpoint", schema=_HINT, storage_options=storage).collect().row(0)
     except FileNotFoundError:

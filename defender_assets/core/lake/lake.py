@@ -1,12 +1,9 @@
-"""The lake: Delta tables under one URI. Creates them, opens them, commits to a day behind a fence, reads days.
-
-Which rows belong into a table, and which version they stand for, is the business of the rooms above; how a table is
-laid out, that of `layouts`.
+"""The lake: Delta tables under one URI. Creates, opens and reads them, and commits to a day behind its fence.
 
 The fence: each (table, day) has a version in the Delta transaction log (`app_id`). A writer opens the table, reads the
-version, computes from upstream and commits on that same `DeltaTable` object. delta-rs refuses the commit when another
-one with the same `app_id` landed since the opening; then everything starts again from the opening. Rows computed
-before are never committed on a fresh handle: delta-rs would accept them and they could be stale.
+version, computes from upstream and commits on the same `DeltaTable` object. delta-rs rejects the commit if another one
+with the same `app_id` was made since the table was opened; then the writer opens the table and starts again. Never
+commit rows computed earlier on a newly opened table: delta-rs would accept them, and they could be stale.
 """
 
 import logging
@@ -29,7 +26,7 @@ from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
-from defender_assets.core.lake.snapshots import Opening, scan
+from defender_assets.core.lake.snapshots import Snapshot, scan
 from defender_assets.core.lake.table_spec import (
     PROPERTIES,
     TableSpec,
@@ -45,9 +42,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Commit:
-    """Rows of one day and the version that the day's fence then holds; `replaces` is a predicate within the day.
+    """Rows of one day and the new version of its fence; `replaces` is a predicate within the day.
 
-    `schema` is that of rows that are moved as they are, columns of newer versions included; else the layout's.
+    `schema` is the schema of the rows if it is not the spec's, such as with columns of newer versions.
     """
 
     frames: Iterable[pl.DataFrame]
@@ -58,7 +55,7 @@ class Commit:
 
 @dataclass
 class FencedTable:
-    """A table opened behind the fence of one day: what `Lake.commit` writes on, and nothing else does."""
+    """A table opened behind the fence of one day. Only `Lake.commit` writes to it."""
 
     spec: TableSpec
     day: date
@@ -67,7 +64,6 @@ class FencedTable:
     version: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read the version that this opening of the table shows."""
         self.version = self.table.transaction_version(self.fence) or 0
 
 
@@ -75,7 +71,7 @@ class FencedTable:
 class Lake:
     """The Delta tables below `uri`: a local path, or `az://` / `abfss://` in `account`.
 
-    `keep_days` is how many past days it keeps; None keeps every day.
+    `keep_days` is the number of past days to retain; None retains every day.
     """
 
     uri: str
@@ -84,35 +80,33 @@ class Lake:
     keep_days: int | None = None
 
     def describe(self) -> str:
-        """Return where the lake is, without a secret."""
+        """Return the lake's location and authentication method, without a secret."""
         return f"{self.uri} ({self.account.auth_method})" if self.account else self.uri
 
     def first_day(self) -> date:
-        """Return the first day that is kept as of now (UTC). Earlier ones are neither read nor written."""
+        """Return the first retained day as of now (UTC). Earlier ones are neither read nor written."""
         if self.keep_days is None:
             return date.min
         return datetime.now(UTC).date() - timedelta(days=self.keep_days)
 
     def is_retained(self, day: date) -> bool:
-        """Return whether the day is kept; says so in the log when it is not."""
-        kept = day >= self.first_day()
-        if not kept:
+        """Return whether the day is retained; log a warning if it is not."""
+        retained = day >= self.first_day()
+        if not retained:
             logger.warning("%s is older than DEFENDER_RETENTION_DAYS=%s: nothing to do", day, self.keep_days)
-        return kept
+        return retained
 
     def spec(self, name: str) -> TableSpec:
-        """Return what a table is like, by its name."""
         return next(spec for spec in self.tables if spec.name == name)
 
     def table_uri(self, name: str) -> str:
-        """Return where a table lies."""
         return f"{self.uri.rstrip('/')}/{name}"
 
     def open(self, name: str) -> DeltaTable:
-        """Return a fresh opening of a table; creates it when it is not there, adds the columns that it lacks.
+        """Return a new snapshot of a table; create a missing table and add missing columns.
 
         Raises:
-            LakeError: when the lake cannot be reached or written, or the table is not as this version writes it.
+            LakeError: when the lake cannot be reached or written, or the table has another schema.
         """
         spec = self.spec(name)
 
@@ -135,51 +129,50 @@ class Lake:
                 return False
 
     def read(self, name: str) -> pl.LazyFrame:
-        """Return a table of the lake as it stands now, empty when it was never written."""
+        """Return the current rows of a table, empty if it was never written."""
         spec = self.spec(name)
         if not self.exists(name):
             return pl.LazyFrame(schema=spec.schema)
         with self.translate_errors(f"open {name}"):
-            # a reader may lack the right to add columns
-            table = Opening(self.table_uri(name), storage_options=self._options())
+            # a reader may not have the permission to add columns
+            table = Snapshot(self.table_uri(name), storage_options=self._options())
         return add_missing_columns(scan(table), missing_columns(table, spec))
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
-        """Return a fresh opening of a table behind the day's fence (by default that of the table itself)."""
+        """Return a new snapshot of a table behind the day's fence (by default the table's own)."""
         return FencedTable(self.spec(name), day, fence or fence_of(name, day), self.open(name))
 
     def versions(self, table: DeltaTable) -> Versions:
-        """Return the versions of all days in exactly this opening of a table, from one reading of its log."""
+        """Return the versions of all days in exactly this snapshot of a table, from one read of its log."""
         return versions_of(table, self._options())
 
     def commit(self, target: FencedTable, commit: Commit) -> None:
-        """Write the commit's rows and its version in one Delta commit, on the handle that was opened.
+        """Write the rows and the version in one Delta commit, on the opened table.
 
         Raises:
-            CommitFailedError: when another commit got in between; `retry_on_conflict` starts again from the opening.
-            LakeError: for everything else that goes wrong in the lake.
-            ValueError: when the version would fall, or a replacement would leave the day.
+            CommitFailedError: when another commit was made since; `retry_on_conflict` opens the table and starts again.
+            LakeError: for every other error of the lake.
+            ValueError: when the version would decrease.
         """
         if commit.version < target.version:
             raise ValueError(f"{target.fence}: version {commit.version} is below {target.version}")
-        day = f"export_date = '{target.day.isoformat()}'"
-        replaced: dict[str, Any] = {"mode": "append"}
+        mode: dict[str, Any] = {"mode": "append"}
         if commit.replaces is not None:
-            predicate = f"{day} AND ({commit.replaces})" if commit.replaces else day
-            replaced = {"mode": "overwrite", "predicate": predicate}
+            day = f"export_date = '{target.day.isoformat()}'"
+            mode = {"mode": "overwrite", "predicate": f"{day} AND ({commit.replaces})" if commit.replaces else day}
         schema = commit.schema or target.spec.schema
         rows = RowStream(schema, commit.frames)
         # columns of a newer version become null
         merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
-        # delta-rs would list the whole log after each commit to shorten it: that is left to maintenance
+        # delta-rs would list the whole log after each commit to clean it up: maintenance does that
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
         with self.translate_errors(f"write {target.spec.name}"):
             try:
                 write_deltalake(
                     target.table,
                     rows,
-                    **replaced,
+                    **mode,
                     schema_mode=merge,
                     writer_properties=target.spec.writer(),
                     commit_properties=properties,
@@ -194,7 +187,7 @@ class Lake:
         return self.account.storage_options() if self.account else {}
 
     def _lacks_container(self, error: Exception) -> bool:
-        """Return whether an error tells of a missing container. Another first writer may have made it since."""
+        """Return whether an error means a missing container. Another writer may have created it since."""
         if self.account is None:
             return False
         return "ContainerNotFound" in str(error) or is_missing(self.account, self.uri)
@@ -202,13 +195,13 @@ class Lake:
     def _open_or_create(self, spec: TableSpec) -> DeltaTable:
         options = self._options()
         try:
-            return Opening(self.table_uri(spec.name), storage_options=options)
+            return Snapshot(self.table_uri(spec.name), storage_options=options)
         except (DeltaError, OSError) as error:
-            # a missing container is an error of the store, not a missing table
+            # delta-rs reports a missing container as a storage error, not as a missing table
             if not isinstance(error, TableNotFoundError) and not self._lacks_container(error):
                 raise
             self._create(spec, options)
-            return Opening(self.table_uri(spec.name), storage_options=options)
+            return Snapshot(self.table_uri(spec.name), storage_options=options)
 
     def _create(self, spec: TableSpec, options: dict[str, str]) -> None:
         if self.account:
@@ -225,14 +218,14 @@ class Lake:
                 storage_options=options,
             )
         except DeltaError as error:
-            # two first writers at once: the other one has created it
+            # another writer may have created it at the same time
             if not DeltaTable.is_deltatable(self.table_uri(spec.name), storage_options=options):
                 raise
             logger.debug("%s was created by another writer (%s)", spec.name, type(error).__name__)
 
     @contextmanager
     def translate_errors(self, what: str) -> Iterator[None]:
-        """Tell errors of the storage and of delta-rs as one LakeError without a secret; conflicts pass as they are."""
+        """Raise errors of the storage and of delta-rs as LakeError without secrets, except commit conflicts."""
         try:
             yield
         except CommitFailedError:
@@ -242,14 +235,10 @@ class Lake:
                 raise
             raise LakeError(describe_error(self.account, f"{what} of the lake", error, WRITE)) from None
         except (DeltaError, OSError) as error:
-            secrets = self.account.secrets if self.account else ()
-            told = (
-                describe_error_text(self.account, f"{what} in {self.uri}", str(error), WRITE) if self.account else None
-            )
-            if told:
-                raise LakeError(told) from None
-            reason = redact(str(error), secrets)[:400]
-            raise LakeError(
-                f"cannot {what} in {self.describe()}: {reason}; "
-                "check DEFENDER_LAKE_URI, free space and write permission"
-            ) from None
+            if self.account:
+                message = describe_error_text(self.account, f"{what} in {self.uri}", str(error), WRITE)
+                if message:
+                    raise LakeError(message) from None
+            reason = redact(str(error), self.account.secrets if self.account else ())[:400]
+            advice = "check DEFENDER_LAKE_URI, free space and write permission"
+            raise LakeError(f"cannot {what} in {self.describe()}: {reason}; {advice}") from None

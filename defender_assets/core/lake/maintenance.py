@@ -1,8 +1,7 @@
-"""What keeps a lake quick and small: days that leave, compaction, dead files, the log.
+"""Maintenance of the lake: retention, compaction of fragmented days, and deletion of dead files and old log entries.
 
-How a day is compacted stands in `compaction`. All of it is safe while runs and the sensor are at work: a compaction
-goes through the day's fence, days that leave are neither read nor written any more, and files are deleted only when
-they have been dead for longer than any run may take.
+It is safe beside runs and the sensor: compactions use the day's fence, days past retention are neither read nor
+written, and files are deleted only when they have been dead for longer than any run may take.
 """
 
 import logging
@@ -10,23 +9,23 @@ from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
-from defender_assets.core.lake.compaction import Compacted, compact
+from defender_assets.core.lake.compaction import CompactedDay, compact
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import PROPERTIES
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
 
-# far above the longest run (dagster.yaml: an hour): a reader or writer may still hold an opening that names the files
+# far above the longest run (dagster.yaml: an hour), whose snapshot may still refer to the files
 DEAD_FOR_HOURS = 7 * 24
 
 
 @dataclass(frozen=True)
-class Maintained:
-    """What was done to a table: days compacted, files deleted."""
+class MaintenanceReport:
+    """The compacted days of a table and its number of deleted files."""
 
     table: str
-    compacted: list[Compacted]
+    compacted: list[CompactedDay]
     files_deleted: int
 
     def describe(self) -> str:
@@ -36,36 +35,36 @@ class Maintained:
 
 
 def apply_retention(lake: Lake) -> dict[str, int]:
-    """Delete the days that the lake no longer keeps from all tables; return how many rows left each.
+    """Delete the days past retention from all tables; return the number of deleted rows per table.
 
-    In the order of the data's way, and not further than the first table that fails. So a day that has left in part has
-    lost its raw rows first: were it ever wanted again, its bytes would be read again and what is left beside them be
-    known. The other way round the fences would say that it had been parsed. They stay in the log, so that no version
-    falls.
+    Tables are processed in the order of the data flow, up to the first one that fails, so a partly deleted day loses
+    its raw rows first. If a longer retention brings the day back, its bytes are read again, and rows that remained
+    downstream are recognized. In the reverse order the fences would mark the day as parsed. Fences stay in the log, so
+    that no version decreases.
 
     Raises:
         LakeError: when the lake cannot be reached or written.
     """
     if lake.keep_days is None:
         return {}
-    return {spec.name: retry_on_conflict(_leave, lake, spec.name) for spec in lake.tables}
+    return {spec.name: retry_on_conflict(_delete_old_days, lake, spec.name) for spec in lake.tables}
 
 
-def _leave(lake: Lake, name: str) -> int:
+def _delete_old_days(lake: Lake, name: str) -> int:
     first = lake.first_day()
-    with lake.translate_errors(f"let old days leave {name}"):
+    with lake.translate_errors(f"delete old days from {name}"):
         done = lake.open(name).delete(f"export_date < '{first.isoformat()}'")
     rows = int(done.get("num_deleted_rows") or 0)
     if rows:
-        logger.info("%s: %d rows of days before %s left", name, rows, first)
+        logger.info("%s: deleted %d rows of days before %s", name, rows, first)
     return rows
 
 
-def maintain(lake: Lake, name: str) -> Maintained:
-    """Compact the full days of a table, delete files that have been dead for a week, shorten the log.
+def maintain(lake: Lake, name: str) -> MaintenanceReport:
+    """Compact the fragmented days of a table, delete files that have been dead for a week, and shorten the log.
 
-    Dead files are whatever the log does not name and is older than a week: what compactions replaced, what days that
-    left leave behind, and what killed writers wrote and never committed.
+    Dead files are not in the log and older than a week: replaced by compactions, left behind by deleted days, or
+    written by killed writers and never committed.
 
     Raises:
         LakeError: when the lake cannot be reached or written.
@@ -73,17 +72,17 @@ def maintain(lake: Lake, name: str) -> Maintained:
     compacted = compact(lake, name)
     with lake.translate_errors(f"clean up {name}"):
         retry_on_conflict(lambda: _set_properties(lake.open(name)))
-        # `full`: a checkpoint forgets a file that died over a week ago, and never knew of one that was not committed
+        # `full`: checkpoints drop files that died over a week ago, and never listed uncommitted ones
         deleted = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=False, full=True))
         table = lake.open(name)
         table.create_checkpoint()
         table.cleanup_metadata()
-    return Maintained(name, compacted, len(deleted))
+    return MaintenanceReport(name, compacted, len(deleted))
 
 
 def _set_properties(table: DeltaTable) -> None:
-    """Give a table that an older version made the properties that this one gives a new table."""
-    held = table.metadata().configuration
-    wrong = {name: value for name, value in PROPERTIES.items() if held.get(name) != value}
-    if wrong:
-        table.alter.set_table_properties(wrong, raise_if_not_exists=False)
+    """Update the properties of a table that an older version created."""
+    current = table.metadata().configuration
+    changed = {name: value for name, value in PROPERTIES.items() if current.get(name) != value}
+    if changed:
+        table.alter.set_table_properties(changed, raise_if_not_exists=False)

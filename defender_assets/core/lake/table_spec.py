@@ -1,8 +1,7 @@
-"""What a Delta table is like: columns, partitions, fences, compaction, upstreams. And how an older one is upgraded.
+"""The specification of a Delta table, and schema evolution. The tables are listed in `catalog`.
 
-A column that the table lacks is added, and is null in the rows that were there. A column that this version does not
-know stays, and is null in the rows that this version writes. Anything else that differs is refused: delta-rs would
-cast silently. Which tables exist is listed in `catalog`.
+A missing column is added, with nulls in existing rows. An unknown column (of a newer version) stays, with nulls in new
+rows. Any other difference is an error: delta-rs would cast silently.
 """
 
 import logging
@@ -20,8 +19,8 @@ from defender_assets.core.schemas.column import Column
 
 logger = logging.getLogger(__name__)
 
-# Opening a table, and each question for a day's version, reads the log behind the last checkpoint. The log holds a
-# file per commit; a fence never leaves it, for delta-rs dates no transaction (see docs/decisions.md).
+# Opening a table, and each lookup of a day's version, reads the log since the last checkpoint: a file per commit.
+# Fences never expire, because delta-rs gives transactions no date (docs/decisions.md).
 PROPERTIES = {
     "delta.checkpointInterval": "20",
     "delta.logRetentionDuration": "interval 1 days",
@@ -42,10 +41,10 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Compaction:
-    """When and how the small files of a day become few: sorted by `order`, of which the first column cuts the frames.
+    """A day with more than `more_than` small files is compacted: sorted by `order`, split by its first column.
 
-    A day of more than `more_than` small files is compacted. At most about `at_once` rows are held in memory; with
-    `whole_hours` (raw) only mergeable hours are rewritten, and `at_once` counts bytes of content.
+    At most about `at_once` rows are in memory; with `whole_hours` (raw) only mergeable hours are rewritten, and
+    `at_once` is bytes of content.
     """
 
     order: tuple[str, ...]
@@ -56,18 +55,18 @@ class Compaction:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One Delta table: its columns, its partitions, its fences, how it is compacted and what it is derived from.
+    """One Delta table: its schema, partitioning, fences, compaction and upstreams.
 
     Args:
-        name: of the table, which is the name of its asset too.
+        name: of the table and of its asset.
         columns: in order.
         partition_by: partition columns.
-        large_values: a column of large values. It gets no dictionary and no statistics, otherwise Parquet keeps whole
-            values as minimum and maximum in its footers.
-        fence_column: where rows of several fences share a day, the column whose values name the fences.
-        compaction: None where each run replaces the day as a whole.
-        upstreams: what a derived table reads, in the order in which it is opened.
-        daily: whether a day's run brings a partition of it up to date.
+        large_values: a column of large values. It gets no dictionary and no statistics, because Parquet would store
+            whole values as minimum and maximum in its footers.
+        fence_column: if rows of several fences share a day, the column with the fences' names.
+        compaction: None if each run replaces the whole day.
+        upstreams: the tables that a derived table reads, in the order in which they are opened.
+        daily: whether the daily run updates a partition of it.
     """
 
     name: str
@@ -81,11 +80,10 @@ class TableSpec:
 
     @cached_property
     def schema(self) -> pl.Schema:
-        """Return the Polars schema of the table."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     def upstream_version(self, day: date, version_of: Callable[[str, date], int]) -> int:
-        """Return the sum of the upstream versions, look-back included, that partition `day` would be built from."""
+        """Return the sum of the upstream versions, including the look-back, that partition `day` is built from."""
         return sum(
             version_of(upstream.name, day - timedelta(days=back))
             for upstream in self.upstreams
@@ -93,22 +91,23 @@ class TableSpec:
         )
 
     def writer(self) -> WriterProperties:
-        """Return how Parquet files of this table are written."""
+        """Return the settings for writing Parquet files of this table."""
         if self.large_values is None:
             return WriterProperties(compression="ZSTD", compression_level=1)
-        plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
         return WriterProperties(
             compression="ZSTD",
             compression_level=1,
             max_row_group_size=8,
-            # long enough for a blob's whole path: a cut minimum and maximum would not agree
+            # long enough for a blob's path: a truncated minimum and maximum would differ
             statistics_truncate_length=1024,
-            column_properties={self.large_values: plain},
+            column_properties={
+                self.large_values: ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+            },
         )
 
 
 def schema_of(table: DeltaTable) -> pl.Schema:
-    """Return the columns of this snapshot of a table, including those that only a newer version knows."""
+    """Return the columns of this snapshot of a table, including those of newer versions."""
     return pl.Schema(table.schema().to_arrow())
 
 
@@ -116,10 +115,10 @@ def missing_columns(table: DeltaTable, spec: TableSpec) -> pl.Schema:
     """Return the columns of the spec that this snapshot of the table lacks.
 
     Raises:
-        LakeError: when a column has another type, or the table is partitioned otherwise.
+        LakeError: when a column has another type, or the table other partition columns.
     """
-    held = schema_of(table)
-    if held == spec.schema:
+    current = schema_of(table)
+    if current == spec.schema:
         return pl.Schema()
     partitions = tuple(table.metadata().partition_columns)
     if partitions != spec.partition_by:
@@ -128,16 +127,16 @@ def missing_columns(table: DeltaTable, spec: TableSpec) -> pl.Schema:
             f"{', '.join(spec.partition_by)}: another program wrote it; set DEFENDER_LAKE_URI to another lake"
         )
     for name, dtype in spec.schema.items():
-        if name in held and held[name] != dtype:
+        if name in current and current[name] != dtype:
             raise LakeError(
-                f"table {spec.name}, column {name}: the lake holds {held[name]}, this version writes {dtype}; "
+                f"table {spec.name}, column {name}: the lake holds {current[name]}, this version writes {dtype}; "
                 "use the version that wrote the lake, or move the table's folder away and run its days again"
             )
-    return pl.Schema({name: dtype for name, dtype in spec.schema.items() if name not in held})
+    return pl.Schema({name: dtype for name, dtype in spec.schema.items() if name not in current})
 
 
 def add_columns(table: DeltaTable, spec: TableSpec) -> None:
-    """Add the columns that the table lacks, on this very snapshot, which then shows them.
+    """Add the missing columns on this snapshot, which then includes them.
 
     Raises:
         CommitFailedError: when another writer changed the schema first; open the table again.
@@ -150,5 +149,5 @@ def add_columns(table: DeltaTable, spec: TableSpec) -> None:
 
 
 def add_missing_columns(rows: pl.LazyFrame, missing: pl.Schema) -> pl.LazyFrame:
-    """Return the rows with nulls in the columns that their table lacks."""
+    """Return the rows with the missing columns as nulls."""
     return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items())

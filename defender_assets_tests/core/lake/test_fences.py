@@ -1,4 +1,4 @@
-"""The versions of all days from one reading of the log: the same that delta-rs looks up one by one."""
+"""The versions of all days from one read of the log: the same that delta-rs looks up one by one."""
 
 from datetime import date, timedelta
 
@@ -25,22 +25,22 @@ def commit(lake: Lake, day: date) -> None:
     lake.commit(target, Commit([], target.version + 1))
 
 
-def assert_as_looked_up(table: DeltaTable) -> None:
-    known = read_versions(table, {})
-    assert known is not None
+def assert_equal_to_delta_rs(table: DeltaTable) -> None:
+    versions = read_versions(table, {})
+    assert versions is not None
     for day in [*DAYS, DAY - timedelta(days=1)]:
-        assert known.get(fence_of(NAME, day), 0) == version_of(table, NAME, day)
+        assert versions.get(fence_of(NAME, day), 0) == version_of(table, NAME, day)
 
 
-def test_they_are_those_that_delta_rs_looks_up_whatever_the_checkpoints(lake: Lake) -> None:
+def test_versions_equal_those_of_delta_rs_with_any_checkpoints(lake: Lake) -> None:
     assert read_versions(lake.open(NAME), {}) == {}
     for number in range(2 * INTERVAL + 2):
         commit(lake, DAYS[number % 2] if number else DAYS[2])
         if number % INTERVAL in (0, 1, INTERVAL - 2, INTERVAL - 1):
-            assert_as_looked_up(lake.open(NAME))
+            assert_equal_to_delta_rs(lake.open(NAME))
 
 
-def test_commits_after_the_opening_do_not_count(lake: Lake) -> None:
+def test_commits_after_the_snapshot_do_not_count(lake: Lake) -> None:
     commit(lake, DAY)
     opened = lake.open(NAME)
     commit(lake, DAY)
@@ -48,7 +48,7 @@ def test_commits_after_the_opening_do_not_count(lake: Lake) -> None:
     assert lake.versions(lake.open(NAME))(NAME, DAY) == 2
 
 
-def test_a_checkpoint_newer_than_the_opening_is_left_to_delta_rs(lake: Lake) -> None:
+def test_a_checkpoint_newer_than_the_snapshot_falls_back_to_delta_rs(lake: Lake) -> None:
     commit(lake, DAY)
     opened = lake.open(NAME)
     commit(lake, DAY)
@@ -57,7 +57,7 @@ def test_a_checkpoint_newer_than_the_opening_is_left_to_delta_rs(lake: Lake) -> 
     assert versions_of(opened, {})(NAME, DAY) == 1
 
 
-def test_what_cannot_be_read_is_left_to_delta_rs(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_log_falls_back_to_delta_rs(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(lake, DAY)
 
     def unreadable(*_: object, **__: object) -> None:
@@ -68,10 +68,10 @@ def test_what_cannot_be_read_is_left_to_delta_rs(lake: Lake, monkeypatch: pytest
 
 
 @pytest.mark.azure
-def test_they_are_read_from_an_account_too(account: Emulator) -> None:
+def test_versions_are_read_from_an_account(account: Emulator) -> None:
     lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
     for number in range(INTERVAL + 2):
         commit(lake, DAYS[number % 2])
     opened = lake.open(NAME)
-    known = read_versions(opened, lake.account.storage_options() if lake.account else {})
-    assert known == {fence_of(NAME, day): version_of(opened, NAME, day) for day in DAYS[:2]}
+    versions = read_versions(opened, lake.account.storage_options() if lake.account else {})
+    assert versions == {fence_of(NAME, day): version_of(opened, NAME, day) for day in DAYS[:2]}

@@ -1,4 +1,4 @@
-"""Compaction, retention, dead files and the log: the lake gets smaller and quicker, and holds the same."""
+"""Compaction, retention, dead files and the log: the lake gets smaller and faster, and its rows stay the same."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ BAD = b"no record\r\n"
 
 
 def ticks(lake: Lake, export: DirectoryExport, count: int, day: date = DAY, first: int = 0) -> None:
-    """Small appends, each followed by a run, newest records first so that the table is not sorted as a whole."""
+    """Small appends, each followed by a run, newest records first so that the table as a whole is not sorted."""
     folder = Folder(export.root)
     for number in range(first, first + count):
         folder.append(ALERT_INFO, blob_path(day=day, hour=8 + number % 2), records(ALERT_INFO, 999 - number, 1) + BAD)
@@ -57,23 +57,23 @@ def files(lake: Lake, name: str) -> int:
 
 
 def age(folder: Path, *only: Path) -> None:
-    """Make data files look as if they had been written nine days ago."""
+    """Set the modification time of data files to nine days ago."""
     then = time.time() - 9 * 86_400
     for file in only or folder.rglob("part-*.parquet"):
         os.utime(file, (then, then))
 
 
-def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: DirectoryExport) -> None:
+def test_a_compacted_lake_has_the_same_rows_in_fewer_files(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 8)
     build(lake, DAY)
-    before, held = promised(lake), bytes_held(lake)
+    before, raw_bytes = promised(lake), bytes_held(lake)
     cursors = read_cursors(lake.open(ALERT_INFO.raw), [DAY])
     for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
         done = compact_day(lake, name, DAY)
         assert done is not None
         assert done.files_before >= 8
         assert done.files_after == files(lake, name) <= 2
-    assert bytes_held(lake) == held
+    assert bytes_held(lake) == raw_bytes
     after = promised(lake)
     assert all(after[name].equals(frame) for name, frame in before.items())
     assert read_cursors(lake.open(ALERT_INFO.raw), [DAY]) == cursors
@@ -81,7 +81,7 @@ def test_a_compacted_lake_holds_the_same_in_fewer_files(lake: Lake, export: Dire
     assert find_stale_days(lake, export, [DAY]) == []
 
 
-def test_work_goes_on_after_a_compaction(lake: Lake, export: DirectoryExport) -> None:
+def test_runs_continue_after_a_compaction(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 4)
     for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
         compact_day(lake, name, DAY)
@@ -91,7 +91,7 @@ def test_work_goes_on_after_a_compaction(lake: Lake, export: DirectoryExport) ->
     assert version_of(lake.open(ALERT_INFO.raw), ALERT_INFO.raw, DAY) == 6
 
 
-def test_only_days_of_many_files_are_compacted(lake: Lake, export: DirectoryExport) -> None:
+def test_only_days_with_many_files_are_compacted(lake: Lake, export: DirectoryExport) -> None:
     lake = compacted_above(lake, 3)
     ticks(lake, export, 5)
     ticks(lake, export, 2, DAY + timedelta(days=1))
@@ -111,21 +111,19 @@ def test_an_hour_whose_blob_was_recreated_keeps_its_files(lake: Lake, export: Di
     assert len(cursors[DAY][blob_path()]) == 2
 
 
-def test_a_writer_that_gets_in_between_is_not_lost(
-    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_concurrent_writer_is_not_lost(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks(lake, export, 4)
-    commit, between = Lake.commit, [1]
+    commit, pending = Lake.commit, [1]
 
     def interrupted(self: Lake, target: FencedTable, rows: Commit) -> None:
-        if rows.replaces is not None and between:
-            between.clear()
+        if rows.replaces is not None and pending:
+            pending.clear()
             ticks(lake, export, 1, first=4)
         commit(self, target, rows)
 
     monkeypatch.setattr(Lake, "commit", interrupted)
     compact_day(lake, ALERT_INFO.name, DAY)
-    assert not between
+    assert not pending
     assert lake.read(ALERT_INFO.name).collect().height == 5
     assert files(lake, ALERT_INFO.name) == 1
 
@@ -133,27 +131,27 @@ def test_a_writer_that_gets_in_between_is_not_lost(
 def test_two_compactions_at_once_leave_each_row_once(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What OPTIMIZE does not do: two of them from one opening both commit, and each row is there twice."""
+    """OPTIMIZE fails this: two of them from one snapshot both commit and duplicate every row."""
     ticks(lake, export, 6)
-    held, before = bytes_held(lake), promised(lake)
-    commit, between = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, QUARANTINE]
+    raw_bytes, before = bytes_held(lake), promised(lake)
+    commit, pending = Lake.commit, [ALERT_INFO.name, ALERT_INFO.raw, QUARANTINE]
 
     def interrupted(self: Lake, target: FencedTable, rows: Commit) -> None:
-        if target.spec.name in between:
-            between.remove(target.spec.name)
+        if target.spec.name in pending:
+            pending.remove(target.spec.name)
             assert compact_day(lake, target.spec.name, DAY) is not None
         commit(self, target, rows)
 
     monkeypatch.setattr(Lake, "commit", interrupted)
     for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE):
         compact_day(lake, name, DAY)
-    assert not between
-    assert bytes_held(lake) == held
+    assert not pending
+    assert bytes_held(lake) == raw_bytes
     after = promised(lake)
     assert all(after[name].equals(frame) for name, frame in before.items())
 
 
-def test_maintenance_beside_running_ticks_loses_nothing(lake: Lake, export: DirectoryExport, tmp_path: Path) -> None:
+def test_maintenance_concurrent_with_ticks_loses_nothing(lake: Lake, export: DirectoryExport, tmp_path: Path) -> None:
     lake = compacted_above(lake, 1)
     over = Event()
     rewritten = []
@@ -177,7 +175,7 @@ def test_maintenance_beside_running_ticks_loses_nothing(lake: Lake, export: Dire
     assert_same(lake, calm)
 
 
-def test_a_day_of_many_tenants_and_nothing_to_merge_is_left_alone(lake: Lake, export: DirectoryExport) -> None:
+def test_a_day_of_many_tenants_without_mergeable_hours_is_not_compacted(lake: Lake, export: DirectoryExport) -> None:
     folder = Folder(export.root)
     for number in range(5):
         folder.append(ALERT_INFO, blob_path(tenant=f"tenant-{number}"), records(ALERT_INFO, number, 1))
@@ -189,7 +187,7 @@ def test_a_day_of_many_tenants_and_nothing_to_merge_is_left_alone(lake: Lake, ex
     assert fragmented_days(lake.open(ALERT_INFO.raw), 0) == [(DAY, 2)]
 
 
-def test_an_hour_with_a_hole_is_left_for_the_byte_balance(lake: Lake, export: DirectoryExport) -> None:
+def test_an_hour_with_a_hole_is_not_compacted(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 6)
     lake.open(ALERT_INFO.raw).delete("batch = 3")
     done = compact_day(lake, ALERT_INFO.raw, DAY)
@@ -197,7 +195,7 @@ def test_an_hour_with_a_hole_is_left_for_the_byte_balance(lake: Lake, export: Di
     assert (done.files_before, done.files_after) == (5, 3)
 
 
-def test_without_maintenance_runs_keep_their_day_readable(
+def test_without_maintenance_runs_compact_their_day(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "TOO_MANY_FILES", 3)
@@ -207,7 +205,7 @@ def test_without_maintenance_runs_keep_their_day_readable(
     assert lake.read(ALERT_INFO.name).collect().height == 9
 
 
-def test_a_compaction_that_fails_ends_no_run(
+def test_a_failing_compaction_does_not_end_the_run(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(*_: object) -> None:
@@ -220,9 +218,7 @@ def test_a_compaction_that_fails_ends_no_run(
     assert "could not be compacted, a later run tries again: LakeError" in caplog.text
 
 
-def test_rows_that_are_missing_at_the_end_stop_a_compaction(
-    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_rows_stop_a_compaction(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks(lake, export, 3)
     monkeypatch.setattr(compaction, "in_order", lambda rows, *_: iter([rows.head(2).collect()]))
     with pytest.raises(LakeError, match="read 2 of 3 rows; nothing was changed"):
@@ -266,16 +262,16 @@ def test_the_log_is_shortened_by_maintenance_and_not_by_every_commit(lake: Lake,
     assert bytes_held(lake)
 
 
-def test_dead_files_go_after_a_week_and_living_ones_stay(lake: Lake, export: DirectoryExport) -> None:
+def test_dead_files_are_deleted_after_a_week_and_live_ones_stay(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 3)
     folder = Path(lake.table_uri(ALERT_INFO.name))
     age(folder)
     compact_day(lake, ALERT_INFO.name, DAY)
-    # it died just now, though it was written long ago
+    # replaced just now, though written long ago
     assert maintain(lake, ALERT_INFO.name).files_deleted == 0
     of_a_killed_writer = next(folder.rglob("part-*.parquet")).with_name("part-00000-never-committed.parquet")
     of_a_killed_writer.write_bytes(b"rows")
-    # it may be that of a writer that is about to commit
+    # a writer may be about to commit it
     assert maintain(lake, ALERT_INFO.name).files_deleted == 0
     age(folder, of_a_killed_writer)
     assert maintain(lake, ALERT_INFO.name).files_deleted == 1
@@ -283,7 +279,7 @@ def test_dead_files_go_after_a_week_and_living_ones_stay(lake: Lake, export: Dir
     assert lake.read(ALERT_INFO.name).collect().height == 3
 
 
-def test_dead_files_that_the_log_has_forgotten_go_too(
+def test_dead_files_that_the_log_has_dropped_are_deleted_too(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forgetful = {**PROPERTIES, "delta.deletedFileRetentionDuration": "interval 0 hours"}
@@ -299,7 +295,7 @@ def test_dead_files_that_the_log_has_forgotten_go_too(
     assert lake.read(ALERT_INFO.name).collect().height == 3
 
 
-def test_a_table_of_an_older_version_gets_the_properties_of_a_new_one(lake: Lake) -> None:
+def test_a_table_of_an_older_version_gets_current_properties(lake: Lake) -> None:
     lake.open(ALERT_INFO.raw).alter.set_table_properties({"delta.checkpointInterval": "100"})
     maintain(lake, ALERT_INFO.raw)
     assert lake.open(ALERT_INFO.raw).metadata().configuration == PROPERTIES
@@ -310,30 +306,32 @@ def test_a_table_of_an_older_version_gets_the_properties_of_a_new_one(lake: Lake
 
 @pytest.fixture
 def old() -> date:
-    """A day before those that a lake of 31 days keeps."""
+    """A day outside a retention of 31 days."""
     return day_before(40)
 
 
-def test_old_days_leave_all_tables_and_are_not_read_again(lake: Lake, export: DirectoryExport, old: date) -> None:
+def test_old_days_are_deleted_from_all_tables_and_not_read_again(
+    lake: Lake, export: DirectoryExport, old: date
+) -> None:
     kept = day_before(2)
     for day in (old, kept):
         ticks(lake, export, 2, day)
         build(lake, day)
     short = replace(lake, keep_days=31)
-    left = apply_retention(short)
-    assert (left[ALERT_INFO.raw], left[ALERT_INFO.name], left[LEADS.name]) == (2, 2, 2)
+    deleted = apply_retention(short)
+    assert (deleted[ALERT_INFO.raw], deleted[ALERT_INFO.name], deleted[LEADS.name]) == (2, 2, 2)
     for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, LEADS.name):
         assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
     Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
     assert find_stale_days(short, export, [old, kept]) == []
-    versions = {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
+    versions = {spec.name: lake.open(spec.name).version() for spec in LAKE_TABLES}
     assert ingest(short, export, ALERT_INFO, old).new_bytes == 0
     assert refresh(short, export, ALERT_INFO, old).new_bytes == 0
     assert build_table_day(short, ALERT_INFO, old).rows == 0
     assert build_table_day(short, ALERT_INFO, old, rebuild=True).rows == 0
     assert build_partition(short, LEADS, old, force=True).rows.height == 0
     assert set(apply_retention(short).values()) == {0}
-    assert versions == {layout.name: lake.open(layout.name).version() for layout in LAKE_TABLES}
+    assert versions == {spec.name: lake.open(spec.name).version() for spec in LAKE_TABLES}
 
 
 @pytest.fixture(scope="module")
@@ -346,14 +344,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, date, dict[st
     return folder, day, promised(lake)
 
 
-@pytest.mark.parametrize("left_by_then", range(1, len(LAKE_TABLES) + 1))
-def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
-    built: tuple[Path, date, dict[str, pl.DataFrame]], tmp_path: Path, left_by_then: int
+@pytest.mark.parametrize("tables_done", range(1, len(LAKE_TABLES) + 1))
+def test_a_partly_deleted_day_is_restored_by_a_longer_retention(
+    built: tuple[Path, date, dict[str, pl.DataFrame]], tmp_path: Path, tables_done: int
 ) -> None:
     folder, old, before = built
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     lake, export = local_lake(tmp_path / "lake"), DirectoryExport(tmp_path / "export")
-    apply_retention(replace(lake, keep_days=31, tables=LAKE_TABLES[:left_by_then]))
+    apply_retention(replace(lake, keep_days=31, tables=LAKE_TABLES[:tables_done]))
     run_day(lake, export, old)
     assert find_stale_days(lake, export, [old]) == []
     after = promised(lake)
@@ -361,7 +359,7 @@ def test_a_day_that_left_in_part_comes_back_whole_when_more_days_are_kept(
         assert after[name].equals(frame), name
 
 
-def test_a_day_does_not_leave_the_tables_behind_one_that_fails(
+def test_a_failing_table_stops_the_deletion_of_old_days_downstream(
     lake: Lake, export: DirectoryExport, old: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks(lake, export, 2, old)
@@ -388,12 +386,12 @@ def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryE
 
 
 @pytest.mark.azure
-def test_a_lake_in_an_account_is_maintained_as_well(account: Emulator, export: DirectoryExport, old: date) -> None:
+def test_a_lake_in_an_account_is_maintained_too(account: Emulator, export: DirectoryExport, old: date) -> None:
     kept = day_before(2)
     credentials = from_connection_string("TEST", account.connection_string)
     lake = Lake("az://lake/tables", LAKE_TABLES, credentials, keep_days=31)
     for day in (old, kept):
-        # as a lake that kept every day
+        # without retention
         ticks(replace(lake, keep_days=None), export, 3, day)
     assert apply_retention(lake)[ALERT_INFO.name] == 3
     for name in (ALERT_INFO.raw, ALERT_INFO.name):

@@ -1,4 +1,4 @@
-"""A lake that another version wrote: it opens, gains columns and keeps its history; what would be cast is refused."""
+"""A lake of another version: it opens, gains columns and keeps its rows; other types are an error."""
 
 import shutil
 from dataclasses import replace
@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LAKE_TABLES, LEADS
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import lake as lake_room
+from defender_assets.core.lake import lake as lake_module
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.table_spec import TableSpec, add_columns, schema_of
@@ -27,10 +27,10 @@ EXPORT_DATE = Column("export_date", pl.Date(), "Day of arrival")
 FIRST_VERSION = Path(__file__).parents[2] / "lakes" / "first_version"
 
 
-def reduced(*lacking: str) -> tuple[TableSpec, ...]:
-    """The tables of an older version that did not know these columns."""
+def reduced(*missing: str) -> tuple[TableSpec, ...]:
+    """The tables of an older version without these columns."""
     return tuple(
-        replace(spec, columns=tuple(column for column in spec.columns if column.name not in lacking))
+        replace(spec, columns=tuple(column for column in spec.columns if column.name not in missing))
         for spec in LAKE_TABLES
     )
 
@@ -43,7 +43,7 @@ def run(lake: Lake, export: DirectoryExport) -> None:
         build_partition(lake, derived, DAY)
 
 
-def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
+def test_a_lake_of_the_first_version_still_works(tmp_path: Path) -> None:
     """`lakes/first_version` is a day of a synthetic export and the lake that version 0.1.0 made of it."""
     shutil.copytree(FIRST_VERSION, tmp_path / "copy")
     lake, export = local_lake(tmp_path / "copy" / "lake"), DirectoryExport(tmp_path / "copy" / "export")
@@ -53,7 +53,7 @@ def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
         BRIEFS.name,
         SENT_NOTICES,
     }
-    # of the tables that the first version did not have, those that are made of others are behind, and nothing else is
+    # only derived tables that the first version did not have are stale
     assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [FINDINGS.name, BRIEFS.name]
     build_partition(lake, FINDINGS, DAY)
     build_partition(lake, BRIEFS, DAY)
@@ -65,7 +65,7 @@ def test_a_lake_of_the_first_version_goes_on(tmp_path: Path) -> None:
     assert find_stale_days(lake, export, [DAY]) == []
 
 
-def test_a_table_gains_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Path, export: DirectoryExport) -> None:
+def test_a_table_gains_missing_columns_and_keeps_its_rows(tmp_path: Path, export: DirectoryExport) -> None:
     older = Lake(str(tmp_path / "lake"), reduced("MachineGroup", "line_part", "detail"))
     folder = Folder(export.root)
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
@@ -80,7 +80,7 @@ def test_a_table_gains_the_columns_that_it_lacks_and_keeps_its_rows(tmp_path: Pa
     assert set(rows.columns) == set(ALERT_INFO.schema)
 
 
-def test_columns_of_a_newer_version_stay_and_are_null_in_new_rows(tmp_path: Path, export: DirectoryExport) -> None:
+def test_columns_of_a_newer_version_stay_with_nulls_in_new_rows(tmp_path: Path, export: DirectoryExport) -> None:
     folder = Folder(export.root)
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
     run(local_lake(tmp_path / "lake"), export)
@@ -92,7 +92,7 @@ def test_columns_of_a_newer_version_stay_and_are_null_in_new_rows(tmp_path: Path
     assert sorted(rows["AlertId"]) == ["AlertId-0", "by the older"]
 
 
-def test_an_older_version_that_compacts_keeps_the_values_of_columns_it_does_not_know(
+def test_compaction_by_an_older_version_keeps_values_of_unknown_columns(
     tmp_path: Path, export: DirectoryExport
 ) -> None:
     lake, folder = local_lake(tmp_path / "lake"), Folder(export.root)
@@ -109,24 +109,24 @@ def test_an_older_version_that_compacts_keeps_the_values_of_columns_it_does_not_
     assert after["Title"].null_count() == 0
 
 
-def test_two_openings_that_add_the_same_columns_at_once_both_succeed(
+def test_two_writers_that_add_the_same_columns_at_once_both_succeed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Lake(str(tmp_path), reduced("MachineGroup")).open(ALERT_INFO.name)
-    add, between = add_columns, [1]
+    add, pending = add_columns, [1]
 
     def interrupted(table: DeltaTable, spec: TableSpec) -> None:
-        if between:
-            between.clear()
+        if pending:
+            pending.clear()
             local_lake(tmp_path).open(ALERT_INFO.name)
         add(table, spec)
 
-    monkeypatch.setattr(lake_room, "add_columns", interrupted)
+    monkeypatch.setattr(lake_module, "add_columns", interrupted)
     assert set(schema_of(local_lake(tmp_path).open(ALERT_INFO.name))) == set(ALERT_INFO.schema)
-    assert not between
+    assert not pending
 
 
-def test_a_reader_needs_no_right_to_add_columns(tmp_path: Path) -> None:
+def test_a_reader_needs_no_permission_to_add_columns(tmp_path: Path) -> None:
     Lake(str(tmp_path), reduced("MachineGroup")).open(ALERT_INFO.name)
     lake = local_lake(tmp_path)
     assert lake.read(ALERT_INFO.name).collect_schema()["MachineGroup"] == pl.String()

@@ -1,4 +1,4 @@
-"""A lake in a folder of any name: what delta-rs spells as a URL, readers must find as a file."""
+"""A lake in a folder of any name: delta-rs encodes paths, and readers must find the files."""
 
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,7 @@ from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_
 
 
 @pytest.mark.parametrize("name", ["My Lake", "größer & 100%", "a#b{c}"])
-def test_a_lake_lies_in_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
+def test_a_lake_may_be_in_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
     export = Folder(tmp_path / "export")
     lake = local_lake(tmp_path / name / "lake")
     for number in range(2):
