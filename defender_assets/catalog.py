@@ -1,7 +1,4 @@
-"""Every table of the lake, once, in the order of the data flow: columns, partitions, fences, compaction, upstreams.
-
-How a partition is read or written does not belong here.
-"""
+"""Every table of the lake, once, in the order of the data flow: columns, partitions, fences, compaction, upstreams."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +31,7 @@ RAW = tuple(
     TableSpec(
         table.raw,
         RAW_COLUMNS,
-        # one file holds one blob, so that its statistics answer the cursor
+        # one blob per file, so that its statistics give the cursor
         partition_by=("export_date", "tenant_id", "hour"),
         large_values="content",
         compaction=Compaction(("byte_start",), at_once=64 * MEBIBYTE, whole_hours=True),
@@ -75,7 +72,7 @@ BRIEFS = DerivedTable(
         Upstream(STORIES_TABLE, 0),
         Upstream(DEVICE_INFO.name, BRIEF_LOOKBACK_DAYS),
         # Its fences are those of the typed tables, and its lines are committed before their rows: opened after the
-        # leads, it holds all lines of the versions that the leads' own version counts.
+        # leads, it has all lines of the versions that the leads were built from.
         Upstream(QUARANTINE, 0),
     ),
     large_values="html",
@@ -84,24 +81,24 @@ BRIEFS = DerivedTable(
 NOTICES = TableSpec(
     SENT_NOTICES,
     NOTICE_COLUMNS,
-    # the notifying sensor reads two months of it at each tick
+    # the notification sensor reads two months of it at each tick
     compaction=Compaction(("entry",), more_than=4),
     daily=False,
 )
 
 DERIVED = (LEADS, STORIES, FINDINGS, BRIEFS)
-"""Tables that are derived from others, each after those that it reads."""
+"""Tables that are derived from others, each after its upstreams."""
 
 LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES)
-"""Every table of the lake: a reader who opens them in turn sees no table ahead of its upstream."""
+"""Every table of the lake. A reader that opens them in this order sees no table ahead of its upstream."""
 
 DAILY = tuple(table.name for table in LAKE_TABLES if table.daily)
-"""Names of the tables that a day's run brings up to date."""
+"""Names of the tables that the daily run updates."""
 
 SPECS: Mapping[str, TableSpec] = {table.name: table for table in LAKE_TABLES}
 
 
 def derived_tables(scoring: ScoringConfig) -> tuple[DerivedTable, ...]:
-    """Return DERIVED, with the leads scored and muted as the team configured."""
+    """Return DERIVED, with the leads scored and muted by this configuration."""
     leads = replace(LEADS, build=partial(LEADS.build, scoring=scoring))
     return (leads, *DERIVED[1:])

@@ -9,7 +9,7 @@ UPSTREAM = {
     QUARANTINED.name: {table.raw for table in TABLES},
     **{derived.name: {upstream.name for upstream in derived.upstreams} for derived in DERIVED},
 }
-# a constant, and a value that no raw column holds
+# a constant, and a value that is in no raw column
 WITHOUT_ORIGIN = {"ocsf_detection_findings": {"class_uid"}, QUARANTINED.name: {"table_name"}}
 
 
@@ -18,13 +18,13 @@ def column(table: str, name: str) -> Column:
 
 
 @pytest.mark.parametrize("name", UPSTREAM)
-def test_every_column_says_where_it_comes_from(name: str) -> None:
-    silent = {column.name for column in SPECS[name].columns if not column.origins}
-    assert silent == WITHOUT_ORIGIN.get(name, set())
+def test_every_column_has_origins(name: str) -> None:
+    without_origins = {column.name for column in SPECS[name].columns if not column.origins}
+    assert without_origins == WITHOUT_ORIGIN.get(name, set())
 
 
 @pytest.mark.parametrize("name", UPSTREAM)
-def test_every_origin_is_a_column_of_a_table_that_is_read(name: str) -> None:
+def test_every_origin_is_a_column_of_an_upstream_table(name: str) -> None:
     origins = {origin for column in SPECS[name].columns for origin in column.origins}
 
     assert {origin.table for origin in origins} == UPSTREAM[name]
@@ -32,7 +32,7 @@ def test_every_origin_is_a_column_of_a_table_that_is_read(name: str) -> None:
         assert origin.column in SPECS[origin.table].schema, origin
 
 
-def test_a_lead_column_is_followed_to_the_bytes() -> None:
+def test_a_lead_column_is_traced_to_the_bytes() -> None:
     assert Origin(DEVICE_INFO.name, "ExposureLevel") in column(LEADS.name, "exposure_level").origins
     assert column(DEVICE_INFO.name, "ExposureLevel").origins == (Origin(DEVICE_INFO.raw, "content"),)
     assert column(ALERT_INFO.name, "blob").origins == (Origin(ALERT_INFO.raw, "blob"),)

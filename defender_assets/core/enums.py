@@ -1,11 +1,8 @@
-"""The words that tables and commands share: severities and products. Plain Python: a command's help loads it.
-
-How Microsoft spells a product, and which words else a column holds, belongs to the rooms that read them.
-"""
+"""Enumerations that tables and commands share: severities and products. No imports: command help loads it."""
 
 SEVERITIES = ("High", "Medium", "Low", "Informational")
 LEVELS = tuple(severity.lower() for severity in SEVERITIES)
-"""Severities for comparing, highest first; a word that Microsoft may add one day is none of them."""
+"""Severities in lower case, highest first. Microsoft may add others."""
 
 PRODUCTS = (
     "endpoint",

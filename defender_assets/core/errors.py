@@ -1,7 +1,4 @@
-"""The errors that a user can act on, and the scrubbing of secrets from what other libraries say.
-
-Nothing is caught here; each room raises what it knows. Errors of single lines are data, not exceptions: see `records`.
-"""
+"""Errors that a user can act on, and redaction of secrets. Errors of single lines are data: see `tables.parsing`."""
 
 import re
 
@@ -9,21 +6,21 @@ _SIGNED = re.compile(
     r"(?i)(?P<name>\bsig|signature|accountkey|account_key|sharedaccesskey|sharedaccesssignature|authorization|password)"
     r"(?P<sep>\s*[=:]\s*)(?P<value>(?!…)[^\s&;,'\"}\])>]+(?:\s(?<=Bearer\s)\S+)?)"
 )
-# where webhooks live
+# hosts of webhooks
 SLACK_HOST = r"hooks\.slack\.com"
 TEAMS_DOMAIN = r"(?:logic\.azure|powerplatform|webhook\.office)\.com"
-# an account's key or signature, or a webhook's address
+# an account's key or signature, or a webhook's URL
 _SECRET = re.compile(
     r"(?i)accountkey=|sharedaccess\w+=|(?:^|[?&;])sig=|[a-z0-9+/]{86}==|"
     rf"(?:^|://)(?:{SLACK_HOST}|[\w.-]+\.{TEAMS_DOMAIN})[:/]"
 )
 _LONGEST_SHOWN = 40
-# delta-rs colours its arrows
+# delta-rs prints coloured arrows
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class DefenderAssetsError(Exception):
-    """An error whose text is one line that names the thing, the value and the fix, and holds no secret."""
+    """An error whose text is one line with the thing, the value and the fix, without secrets."""
 
 
 class SettingsError(DefenderAssetsError):
@@ -39,29 +36,28 @@ class LakeError(DefenderAssetsError):
 
 
 class LakeConflictError(LakeError):
-    """Other writers won every round; nothing was written and a later try will do."""
+    """Other writers committed first at every attempt; nothing was written, try again later."""
 
 
 class ReconciliationError(DefenderAssetsError):
-    """Lines or records are unaccounted for: a bug of the reader. Nothing was committed; raw holds every byte."""
+    """Lines or records are unaccounted for: a bug in the parser. Nothing was committed; raw has every byte."""
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return the text on one line, without colours, secrets and whatever looks like a signature or key."""
+    """Return the text on one line, without colours, the secrets, and anything that looks like a signature or key."""
     text = _COLOUR.sub("", text)
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
     return _SIGNED.sub(r"\g<name>\g<sep>***", " ".join(text.split()))
 
 
 def contains_secret(text: str) -> bool:
-    """Return whether a text looks like a connection string, a key, a SAS or the address of a webhook."""
+    """Return whether a text looks like a connection string, a key, a SAS or a webhook's URL."""
     return _SECRET.search(text) is not None
 
 
 def quoted(value: str) -> str:
-    """Return a wrong value of a setting for an error; what may be a secret in the wrong place by its length alone.
+    """Return a wrong value of a setting for an error; only its length if it may be a misplaced secret.
 
     >>> quoted("soon")
     "'soon'"

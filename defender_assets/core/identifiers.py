@@ -1,4 +1,4 @@
-"""Keys and identifiers: of alerts, leads, stories and portal pages; and connected components. No table is read here."""
+"""Keys and identifiers of alerts, leads, stories and portal pages, and connected components."""
 
 import hashlib
 from collections.abc import Hashable, Iterable
@@ -8,29 +8,28 @@ from urllib.parse import quote
 Item = TypeVar("Item", bound=Hashable)
 
 ALERT_KEY = ("tenant_id", "AlertId")
-"""What an alert is in every frame of the core: its tenant belongs to it."""
+"""Key of an alert in every frame, including its tenant."""
 
 LEAD_KEY = ("tenant_id", "lead_id")
-"""What a lead is in every frame of the core."""
+"""Key of a lead in every frame."""
 
 _DIGEST_BYTES = 16
 
 
 def stable_id(tenant_id: str, text: str) -> str:
-    """Return 32 hexadecimal digits (BLAKE2b, 128 bits) that depend on the tenant and the text and on nothing else."""
+    """Return 32 hexadecimal digits (BLAKE2b, 128 bits) that depend only on the tenant (any case) and the text."""
     return hashlib.blake2b(f"{tenant_id.lower()}\0{text}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def portal_url(tenant_id: str, alert_id: str) -> str:
-    """Return the alert's page in Microsoft's portal; whatever is unsafe in the identifiers is percent-encoded."""
+    """Return the URL of the alert in Microsoft's portal, with the identifiers percent-encoded."""
     return f"https://security.microsoft.com/alerts/{quote(alert_id, safe='')}?tid={quote(tenant_id, safe='')}"
 
 
 def connected_components(links: Iterable[tuple[Item, Item]]) -> list[set[Item]]:
     """Return the groups of items that are linked, directly or through others, in the order of their first links.
 
-    An item linked to itself alone is a group. The smaller of two groups joins the larger one, so that n items move at
-    most n log n times.
+    An item linked only to itself is a group. The smaller of two groups is merged into the larger one: O(n log n).
     """
     group_of: dict[Item, set[Item]] = {}
     for link in links:

@@ -1,4 +1,4 @@
-"""How the C library holds memory that threads have freed. Knows no data."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 import os
@@ -10,13 +10,13 @@ _ARENAS = 2
 
 @cache
 def share_arenas() -> None:
-    """Let all threads of this process free into few arenas (glibc), for the rest of its life.
+    """Limit glibc to two memory arenas for all threads of this process.
 
-    Otherwise glibc keeps an arena for each thread, and what one has freed serves no other: memory grows from share to
-    share. Other C libraries have no such call and need none.
+    By default each thread has an arena, whose freed memory other threads do not reuse: memory grows with every share.
+    Other C libraries do not have this setting.
     """
+    # on Windows CDLL(None) is an error
     if os.name != "posix":
-        # Windows knows no library without a name
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,7 +1,4 @@
-"""Retries: pauses that grow exponentially, and work that is repeated when another writer commits first.
-
-What is retried, and what counts as a failure, is decided by the caller.
-"""
+"""Retries: exponential backoff, and retrying work when another writer commits first."""
 
 import logging
 import random
@@ -27,27 +24,27 @@ LONGEST_CONFLICT_PAUSE = timedelta(seconds=5)
 
 
 def exponential_backoff(attempts: int, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
-    """Return how long to wait after so many attempts: `first`, doubled after each further one, at most `longest`.
+    """Return the pause after a number of attempts: `first`, doubled after each further one, at most `longest`.
 
     >>> [exponential_backoff(attempts).total_seconds() for attempts in (0, 1, 2, 3, 60)]
     [0.0, 60.0, 120.0, 240.0, 3600.0]
     """
     if attempts == 0:
         return timedelta(0)
-    doubled: int = 2 ** min(attempts - 1, 10)
-    return min(longest, first * doubled)
+    factor: int = 2 ** min(attempts - 1, 10)
+    return min(longest, first * factor)
 
 
 def retry_on_conflict(
     work: Callable[[*Arguments], Outcome], *arguments: *Arguments, attempts: int = CONFLICT_ATTEMPTS
 ) -> Outcome:
-    """Return what `work(*arguments)` returns; call it again from its beginning when its commit meets a conflict.
+    """Return the result of `work(*arguments)`; call it again when its commit conflicts.
 
-    `work` must open its target table itself. Appends conflict with compactions and replacements of other days too
+    `work` must open its target table itself. Appends also conflict with compactions and replacements of other days
     (delta-io/delta-rs#3890), hence many attempts with growing, jittered pauses.
 
     Raises:
-        LakeConflictError: when every attempt met a conflict.
+        LakeConflictError: when every attempt conflicted.
     """
     for attempt in range(1, attempts + 1):
         try:
@@ -55,6 +52,6 @@ def retry_on_conflict(
         except CommitFailedError:
             backoff = exponential_backoff(attempt, FIRST_CONFLICT_PAUSE, LONGEST_CONFLICT_PAUSE)
             pause = backoff.total_seconds() * random.uniform(0.5, 1.5)  # noqa: S311 (jitter, no secret)
-            logger.info("another writer committed first; starting again from the opening in %.2f s", pause)
+            logger.info("another writer committed first; opening the table and starting again in %.2f s", pause)
             time.sleep(pause)
-    raise LakeConflictError(f"{attempts} attempts met commits of other writers; run this day again when they are done")
+    raise LakeConflictError(f"{attempts} attempts conflicted with other writers; run this day again when they are done")

@@ -1,7 +1,7 @@
-"""Text for people: numbers with nouns and units, and hostile text with every character made visible.
+"""Text for display: numbers with nouns and units, and escaping of attacker-controlled text.
 
-An attacker may have written titles, file names, accounts and quarantined bytes. Spreadsheets need more than this
-(`cli.csv_safety`), HTML too (the brief's page).
+An attacker can influence titles, file names, accounts and quarantined bytes. Spreadsheets (`cli.csv_safety`) and HTML
+(`outputs.brief`) need further escaping.
 """
 
 import unicodedata
@@ -9,9 +9,9 @@ import unicodedata
 MEBIBYTE = 1024 * 1024
 
 # Controls (C0, C1, DEL), format characters (bidi overrides, zero-width), private use, line and paragraph separators
-_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-# no XML may hold them, and so no picture (XML 1.0, 2.2)
-_NO_CHARACTERS = frozenset("\ufffe\uffff")
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+# not allowed in XML, and so not in SVG charts (XML 1.0, 2.2)
+_NONCHARACTERS = frozenset("\ufffe\uffff")
 
 
 def pluralize(count: int, noun: str, plural: str | None = None) -> str:
@@ -24,7 +24,7 @@ def pluralize(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def format_bytes(count: float) -> str:
-    """Return a number of bytes in the unit that leaves few digits; units are powers of 1000.
+    """Return a number of bytes with a decimal unit (powers of 1000).
 
     >>> format_bytes(1), format_bytes(24_613), format_bytes(1_607_326), format_bytes(2.5e9)
     ('1 byte', '24.6 kB', '1.6 MB', '2.5 GB')
@@ -36,20 +36,18 @@ def format_bytes(count: float) -> str:
 
 
 def escape_control_chars(text: str) -> str:
-    r"""Return the text on one line with every character that a terminal acts on, or that hides, as an escape.
+    r"""Return the text on one line with control and invisible characters escaped.
 
     >>> escape_control_chars("a\x1b[2Jb\u202ec")
     'a\\x1b[2Jb\\u202ec'
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        _escaped(mark) if unicodedata.category(mark) in _UNSEEN or mark in _NO_CHARACTERS else mark for mark in text
-    )
+    return "".join(map(_escaped, text))
 
 
 def visible_bytes(content: bytes) -> str:
-    r"""Return bytes as text on one line; what is no UTF-8 is shown as an escape.
+    r"""Return bytes as text on one line, with control characters and invalid UTF-8 escaped.
 
     >>> visible_bytes(b"{\xff\r\n")
     '{\\xff\\x0d\\x0a'
@@ -57,10 +55,11 @@ def visible_bytes(content: bytes) -> str:
     return escape_control_chars(content.decode(errors="backslashreplace"))
 
 
-def _escaped(mark: str) -> str:
-    code = ord(mark)
-    digits = f"{code:x}"
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _INVISIBLE and character not in _NONCHARACTERS:
+        return character
+    code = f"{ord(character):x}"
     for letter, width in (("x", 2), ("u", 4)):
-        if len(digits) <= width:
-            return f"\\{letter}{code:0{width}x}"
-    return f"\\U{code:08x}"
+        if len(code) <= width:
+            return f"\\{letter}{code:0>{width}}"
+    return f"\\U{code:0>8}"

@@ -1,7 +1,4 @@
-"""How long each phase of a run took: measured where the work is done, told by its report.
-
-What the phases are called is the business of who does them.
-"""
+"""Durations of the stages of a run, for its report."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,13 +11,13 @@ Item = TypeVar("Item")
 
 @dataclass
 class StageTimings:
-    """Seconds by phase, in the order in which the phases first ended; a phase that comes again adds up."""
+    """Seconds by stage, in the order in which the stages first ended; repeated stages add up."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count the block's time as the phase's; less what phases inside of it count themselves."""
+        """Add the block's time to the stage, without the time of stages inside it."""
         inside_before, begun = sum(self.seconds.values()), time.perf_counter()
         try:
             yield
@@ -29,7 +26,7 @@ class StageTimings:
             self._add(name, time.perf_counter() - begun - inside)
 
     def each(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield the items; the time that it takes to get them is the phase's."""
+        """Yield the items, and add the time to get them to the stage."""
         iterator = iter(items)
         while True:
             with self.stage(name):
@@ -40,13 +37,13 @@ class StageTimings:
             yield item
 
     def add(self, other: "StageTimings") -> None:
-        """Add the phases of another report."""
+        """Add the stages of other timings."""
         for name, seconds in other.seconds.items():
             self._add(name, seconds)
 
     @property
     def total(self) -> float:
-        """Return the seconds of all phases."""
+        """Return the seconds of all stages."""
         return sum(self.seconds.values(), start=0.0)
 
     def _add(self, name: str, seconds: float) -> None:

@@ -20,30 +20,30 @@ def test_the_boundary_between_tenant_and_text_counts() -> None:
     assert stable_id("ab", "c") != stable_id("a", "bc")
 
 
-def test_the_portal_link_keeps_plain_ids_as_they_are() -> None:
+def test_the_portal_link_keeps_safe_ids_unchanged() -> None:
     assert portal_url("t-1", ALERT) == f"https://security.microsoft.com/alerts/{ALERT}?tid=t-1"
 
 
-def test_nothing_in_an_alert_id_can_leave_its_place_in_the_link() -> None:
+def test_an_alert_id_cannot_change_the_rest_of_the_link() -> None:
     assert portal_url("t", "a/../b?x=1&y#z é") == (
         "https://security.microsoft.com/alerts/a%2F..%2Fb%3Fx%3D1%26y%23z%20%C3%A9?tid=t"
     )
 
 
-def test_things_tied_through_others_are_one_group_whatever_the_order() -> None:
+def test_indirectly_linked_items_are_one_group_in_any_order() -> None:
     assert connected_components([("a", "b"), ("c", "d"), ("e", "e"), ("d", "b")]) == [{"a", "b", "c", "d"}, {"e"}]
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30))))
-def test_each_thing_is_in_the_one_group_of_all_that_it_reaches(ties: list[tuple[int, int]]) -> None:
+def test_each_item_is_in_one_group_with_all_that_it_reaches(links: list[tuple[int, int]]) -> None:
     def reached(start: int) -> set[int]:
         found, new = set[int](), {start}
         while new:
             found |= new
-            new = {end for tie in ties for one, end in (tie, tie[::-1]) if one in new} - found
+            new = {end for link in links for one, end in (link, link[::-1]) if one in new} - found
         return found
 
-    things = {thing for tie in ties for thing in tie}
-    groups = connected_components(ties)
-    assert sum(map(len, groups)) == len(things)
-    assert all(group == reached(thing) for group in groups for thing in group)
+    items = {item for link in links for item in link}
+    groups = connected_components(links)
+    assert sum(map(len, groups)) == len(items)
+    assert all(group == reached(item) for group in groups for item in group)

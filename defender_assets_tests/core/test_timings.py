@@ -19,7 +19,7 @@ def fail_slowly() -> None:
     raise OSError("full")
 
 
-def test_a_phase_that_comes_again_adds_up() -> None:
+def test_a_repeated_stage_adds_up() -> None:
     timings = StageTimings()
     for _ in range(2):
         with timings.stage("list"):
@@ -29,7 +29,7 @@ def test_a_phase_that_comes_again_adds_up() -> None:
     assert timings.total == timings.seconds["list"]
 
 
-def test_what_is_fetched_within_a_phase_does_not_count_twice() -> None:
+def test_a_nested_stage_does_not_count_twice() -> None:
     timings = StageTimings()
     begun = time.perf_counter()
     with timings.stage("commit"):
@@ -42,7 +42,7 @@ def test_what_is_fetched_within_a_phase_does_not_count_twice() -> None:
     assert timings.total <= whole
 
 
-def test_a_phase_that_fails_counts() -> None:
+def test_a_failing_stage_counts() -> None:
     timings = StageTimings()
     with pytest.raises(OSError, match="full"), timings.stage("commit"):
         fail_slowly()

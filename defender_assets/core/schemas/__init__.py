@@ -1,4 +1,4 @@
-"""The columns of raw, typed and quarantine tables: names, types, meanings, origins. No reading, no writing."""
+"""The columns of raw, typed and quarantine tables: names, types, meanings, origins. No I/O."""
 
 from defender_assets.core.schemas.alert_evidence import ALERT_EVIDENCE
 from defender_assets.core.schemas.alert_info import ALERT_INFO

@@ -57,7 +57,7 @@ ALERT_EVIDENCE = Table(
         text("DeviceId", "Device of the evidence; filled on Machine rows only"),
         text("DeviceName", "Fully qualified name of the device; filled on Machine rows only"),
         text("LocalIP", "IP address of the local device"),
-        text("NetworkMessageId", "Identifier of the e-mail, made by Microsoft 365"),
+        text("NetworkMessageId", "Identifier of the e-mail, created by Microsoft 365"),
         text("EmailSubject", "Subject of the e-mail"),
         text("Application", "Application that performed the activity"),
         integer("ApplicationId", "Identifier of the application"),
@@ -73,6 +73,6 @@ ALERT_EVIDENCE = Table(
         text("ResourceType", "Type of the cloud resource"),
         text("ResourceID", "Identifier of the cloud resource"),
         text("SubscriptionId", "Identifier of the cloud subscription"),
-        text("MachineGroup", "Device group; null in practice, the device knows it"),
+        text("MachineGroup", "Device group; null in practice, `mdatp_device_info` has it"),
     ),
 )

@@ -37,6 +37,6 @@ ALERT_INFO = Table(
         text("ServiceSource", "Product that raised the alert", *SERVICE_SOURCES),
         text("DetectionSource", "Detection technology or sensor that identified the activity"),
         texts("AttackTechniques", "MITRE ATT&CK techniques, as `Name (T1059.001)`"),
-        text("MachineGroup", "Device group; null in practice, the device knows it"),
+        text("MachineGroup", "Device group; null in practice, `mdatp_device_info` has it"),
     ),
 )

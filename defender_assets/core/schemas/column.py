@@ -1,7 +1,4 @@
-"""What a typed table is: its columns with types and meaning, its source, its key.
-
-The three tables themselves stand beside this file, one module each. Reading records into them is `records.py`'s job.
-"""
+"""Columns and typed tables: names, types, meanings, origins, keys. Each table has its own module here."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,8 +18,8 @@ class Origin:
     column: str
 
 
-def origins(words: str, **tables: str) -> tuple[Origin, ...]:
-    """Return the upstream columns that `words` names as `alias.column`, sorted; `tables` maps aliases to table names.
+def origins(columns: str, **tables: str) -> tuple[Origin, ...]:
+    """Return the upstream columns of a list of `alias.column`, sorted; `tables` maps aliases to table names.
 
     >>> origins("info.Title evidence.Title", info="a", evidence="b")
     (Origin(table='a', column='Title'), Origin(table='b', column='Title'))
@@ -30,16 +27,16 @@ def origins(words: str, **tables: str) -> tuple[Origin, ...]:
     Raises:
         KeyError: when an alias is unknown.
     """
-    named = (word.partition(".") for word in words.split())
-    return tuple(sorted({Origin(tables[alias], column) for alias, _, column in named}))
+    pairs = (item.split(".") for item in columns.split())
+    return tuple(sorted({Origin(tables[alias], column) for alias, column in pairs}))
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name as Microsoft (or we) spell it, its type in the lake and its meaning.
+    """One column: its name in the spelling of its author (Microsoft or this project), type in the lake and meaning.
 
-    `known_words` are the words of an enumeration that were seen so far; every enumeration is open. `origins` are the
-    upstream columns that its values are made of: none for a constant, a day or what raw takes from a blob.
+    `known_words` are the values of an enumeration seen so far; every enumeration is open. `origins` are the upstream
+    columns that its values are computed from: none for constants, days, and what raw takes from a blob.
     """
 
     name: str
@@ -49,12 +46,11 @@ class Column:
     origins: tuple[Origin, ...] = ()
 
     def made_from(self, origins: tuple[Origin, ...]) -> "Column":
-        """Return the column with its origins."""
         return replace(self, origins=origins)
 
     @property
     def type_name(self) -> str:
-        """Return the type as people say it."""
+        """Return the type for documentation."""
         if isinstance(self.dtype, pl.List):
             return "list of structs" if isinstance(self.dtype.inner, pl.Struct) else "list of strings"
         names = {pl.Datetime: "timestamp (UTC)", pl.String: "string", pl.Binary: "bytes"}
@@ -62,7 +58,7 @@ class Column:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Return the names of the fields of a list of structs; nothing for any other type."""
+        """Return the field names of a list of structs; empty for any other type."""
         inner = self.dtype.inner if isinstance(self.dtype, pl.List) else None
         return tuple(field.name for field in inner.fields) if isinstance(inner, pl.Struct) else ()
 
@@ -88,7 +84,7 @@ def instant(name: str, meaning: str) -> Column:
 
 
 def texts(name: str, meaning: str) -> Column:
-    """Return a List(String) column; on the wire it is text that holds a JSON array."""
+    """Return a List(String) column; in the export it is a string with a JSON array."""
     return Column(name, TEXTS, meaning)
 
 
@@ -122,15 +118,15 @@ PROVENANCE = (
     text("record_id", "Hash of table, tenant and the bytes of `properties`: equal for Azure's re-deliveries"),
     text("unmapped", "JSON object of what no column could take unchanged; null when there is nothing"),
 )
-"""Columns of ours that every typed table carries."""
+"""Columns that this project adds to every typed table."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One advanced-hunting table: where it comes from and what it becomes. There is one object of each.
+    """One advanced-hunting table; compared by identity.
 
-    `name` is the typed Delta table and asset, `raw` the raw one, `hunting_name` Microsoft's own, `container` the
-    storage container, `key` the column without which a record is no record.
+    `name` is the typed Delta table and asset, `raw` the raw one, `hunting_name` Microsoft's name, `key` the column that
+    every record must have. `comma_lists` are list columns that the export has as comma-separated text.
     """
 
     name: str
@@ -152,14 +148,12 @@ class Table:
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:
-        """Return Microsoft's columns, then those of ours. A record is part of a line, a line part of a raw chunk."""
+        """Return Microsoft's columns, then `PROVENANCE`, with their origins in raw."""
         content = (Origin(self.raw, "content"),)
-        named_by_chunk = {name: (Origin(self.raw, name),) for name in ("tenant_id", "export_date", "blob")}
-        offset = {"byte_offset": (Origin(self.raw, "byte_start"), *content)}
-        made_from = named_by_chunk | offset
-        return tuple(column.made_from(made_from.get(column.name, content)) for column in (*self.columns, *PROVENANCE))
+        same_name = {name: (Origin(self.raw, name),) for name in ("tenant_id", "export_date", "blob")}
+        origins = same_name | {"byte_offset": (Origin(self.raw, "byte_start"), *content)}
+        return tuple(column.made_from(origins.get(column.name, content)) for column in (*self.columns, *PROVENANCE))
 
     @cached_property
     def schema(self) -> pl.Schema:
-        """Return the Polars schema of the Delta table: Microsoft's columns, then ours."""
         return pl.Schema({column.name: column.dtype for column in self.all_columns})

@@ -1,4 +1,4 @@
-"""The table `quarantined_records`: lines that are no record, with their exact bytes and the reason."""
+"""The table `quarantined_records`: lines that are not records, with their exact bytes and the reason."""
 
 import polars as pl
 
@@ -12,20 +12,20 @@ QUARANTINE = "quarantined_records"
 
 QUARANTINE_REASONS = {
     "not_json": "the line is not JSON in UTF-8",
-    "too_deep": "the line nests deeper than the parser goes",
-    "no_envelope": "the line holds no category, tenantId and properties object",
+    "too_deep": "the line is nested deeper than the parser supports",
+    "no_envelope": "the line has no category, tenantId and properties object",
     "foreign_table": "the record's category is that of another table",
-    "foreign_tenant": "the record claims another tenant than the folder it lies in",
+    "foreign_tenant": "the record has another tenant than its folder",
     "no_key": "the record has no AlertId or DeviceId",
     "bad_timestamp": "the record has no readable Timestamp",
     "line_too_long": "the line is longer than 16 MiB",
 }
-"""The closed set of quarantine reasons, with what each means."""
+"""The closed set of quarantine reasons with their meanings."""
 
 _COLUMNS = (
-    Column("tenant_id", pl.String(), "Entra tenant of the folder that the line lies in, lower case"),
+    Column("tenant_id", pl.String(), "Entra tenant of the line's folder, lower case"),
     Column("export_date", pl.Date(), "Day of arrival (UTC). The partition"),
-    Column("table_name", pl.String(), "Typed table that the line could not enter"),
+    Column("table_name", pl.String(), "Typed table that the line was rejected from"),
     Column("blob", pl.String(), "Path of the blob in its container"),
     Column("blob_created_at", INSTANT, "Creation time of the blob: its generation"),
     Column("byte_offset", pl.Int64(), "Offset in the blob of the line's first byte"),
@@ -34,11 +34,9 @@ _COLUMNS = (
         pl.String(),
         f"Why: {'; '.join(f'{code} ({meaning})' for code, meaning in QUARANTINE_REASONS.items())}",
     ),
-    Column("detail", pl.String(), "What exactly was wrong"),
-    Column(
-        "content", pl.Binary(), "The line as written, without its line end; of a line above 16 MiB the first 64 KiB"
-    ),
-    Column("batch", pl.Int64(), "Raw batch that brought the line"),
+    Column("detail", pl.String(), "Details of the reason"),
+    Column("content", pl.Binary(), "The line as written without its line end; of a line above 16 MiB the first 64 KiB"),
+    Column("batch", pl.Int64(), "Raw batch of the line"),
 )
 
 _RAW_NAMES = {column.name for column in RAW_COLUMNS}

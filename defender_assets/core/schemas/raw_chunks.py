@@ -1,4 +1,4 @@
-"""The columns of the three raw tables: one row per chunk of a blob, as Microsoft wrote the bytes."""
+"""The columns of the three raw tables: one row per chunk of a blob, with the bytes as Microsoft wrote them."""
 
 import polars as pl
 
@@ -9,7 +9,7 @@ RAW_COLUMNS = (
     Column("export_date", pl.Date(), "Day of arrival (UTC): the y=/m=/d= of the blob's path. The partition"),
     Column("hour", pl.Int32(), "Hour of arrival: the h= of the blob's path. Partition below the day"),
     Column("blob", pl.String(), "Path of the blob in its container"),
-    Column("blob_created_at", INSTANT, "Creation time of the blob: a new one is a new generation of the blob"),
+    Column("blob_created_at", INSTANT, "Creation time of the blob: a new time is a new generation"),
     Column("byte_start", pl.Int64(), "Offset in the blob of the chunk's first byte"),
     Column("byte_end", pl.Int64(), "Offset behind the chunk's last byte; the largest one is the cursor"),
     Column("batch", pl.Int64(), "Number of the commit within the day: 1, 2, …"),
