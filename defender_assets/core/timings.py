@@ -37,13 +37,11 @@ class StageTimings:
             yield item
 
     def add(self, other: "StageTimings") -> None:
-        """Add the stages of other timings."""
         for name, seconds in other.seconds.items():
             self._add(name, seconds)
 
     @property
     def total(self) -> float:
-        """Return the seconds of all stages."""
         return sum(self.seconds.values(), start=0.0)
 
     def _add(self, name: str, seconds: float) -> None:

@@ -44,12 +44,10 @@ class AzureAccount:
 
     @property
     def auth_method(self) -> str:
-        """Return how the account is authenticated, without a secret."""
         return "account key" if self.key else "shared access signature" if self.sas else "Entra ID"
 
     @property
     def on_this_machine(self) -> bool:
-        """Return whether the endpoint is an emulator on this machine."""
         return urlsplit(self.endpoint).hostname in LOOPBACK
 
     def service(self) -> BlobServiceClient:

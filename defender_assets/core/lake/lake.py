@@ -80,7 +80,6 @@ class Lake:
     keep_days: int | None = None
 
     def describe(self) -> str:
-        """Return the lake's location and authentication method, without a secret."""
         return f"{self.uri} ({self.account.auth_method})" if self.account else self.uri
 
     def first_day(self) -> date:
@@ -119,7 +118,6 @@ class Lake:
             return retry_on_conflict(opened)
 
     def exists(self, name: str) -> bool:
-        """Return whether a table has been created."""
         with self.translate_errors(f"open {name}"):
             try:
                 return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
@@ -188,9 +186,7 @@ class Lake:
 
     def _lacks_container(self, error: Exception) -> bool:
         """Return whether an error means a missing container. Another writer may have created it since."""
-        if self.account is None:
-            return False
-        return "ContainerNotFound" in str(error) or is_missing(self.account, self.uri)
+        return self.account is not None and ("ContainerNotFound" in str(error) or is_missing(self.account, self.uri))
 
     def _open_or_create(self, spec: TableSpec) -> DeltaTable:
         options = self._options()

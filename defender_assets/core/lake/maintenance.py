@@ -29,7 +29,6 @@ class MaintenanceReport:
     files_deleted: int
 
     def describe(self) -> str:
-        """Return one line for the log."""
         days = ", ".join(f"{day.day} ({day.files_before} files to {day.files_after})" for day in self.compacted)
         return f"{self.table}: compacted {days or 'nothing'}; {self.files_deleted} dead files deleted"
 

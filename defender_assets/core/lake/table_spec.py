@@ -91,7 +91,6 @@ class TableSpec:
         )
 
     def writer(self) -> WriterProperties:
-        """Return the settings for writing Parquet files of this table."""
         if self.large_values is None:
             return WriterProperties(compression="ZSTD", compression_level=1)
         return WriterProperties(

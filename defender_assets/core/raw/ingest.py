@@ -46,7 +46,6 @@ class RawReport:
 
     @property
     def pending_bytes(self) -> int:
-        """Return the bytes of all unterminated tails."""
         return sum(self.pending.values())
 
 
@@ -54,12 +53,11 @@ def unread_parts(
     blobs: list[Blob], cursors: dict[str, dict[datetime, int]], *, fixed_creation: bool
 ) -> list[UnreadRange]:
     """Return the ranges of the listed blobs that are not in raw, in the same order."""
-    parts = []
-    for blob in blobs:
-        created_at, cursor = generation(blob, cursors.get(blob.path, {}), fixed_creation=fixed_creation)
-        if blob.size > cursor:
-            parts.append(UnreadRange(blob, created_at, cursor))
-    return parts
+    parts = (
+        UnreadRange(blob, *generation(blob, cursors.get(blob.path, {}), fixed_creation=fixed_creation))
+        for blob in blobs
+    )
+    return [part for part in parts if part.blob.size > part.start]
 
 
 def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes: int = COMMIT_BYTES) -> RawReport:
