@@ -1,6 +1,7 @@
-"""`defender-assets notify`: one round of notices by hand, or a look at what it would send. The work: `core.notices`."""
+"""`defender-assets notify`: run the notification sensor once by hand, or show what it would send."""
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -15,55 +16,58 @@ if TYPE_CHECKING:
     from defender_assets.settings import Settings
 
 
-@click.command(short_help="Tell Teams or Slack what is new, or show what would be told.")
-@click.option("--dry-run", is_flag=True, help="Show the messages; send nothing and write nothing down.")
+@click.command(short_help="Send Teams or Slack what is new, or show what would be sent.")
+@click.option("--dry-run", is_flag=True, help="Show the messages; send and record nothing.")
 @output_format(("text", "json"))
 @click.pass_context
 def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
     """Do one round of the sensor `notify_sensor`: post new leads, new or grown stories and failures, once each.
 
-    Failures of runs and checks are known where DAGSTER_HOME names an instance. Exit code 1: something could not be
-    delivered; it is tried again in a later round.
+    Failed runs and checks are found only if DAGSTER_HOME names an instance. Exit code 1: something could not be
+    delivered; a later round tries again.
     """
-    from defender_assets.outputs.notifications.delivery import Notifier, lines
+    from defender_assets.outputs.notifications.delivery import Notifier
+    from defender_assets.outputs.notifications.formatting import headline
     from defender_assets.settings import load_settings
 
     settings = load_settings()
     if not settings.notifications.webhooks:
         raise CliError(
-            "nobody is to be told: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"
+            "no webhook is set: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"
         )
-    notifier, incidents = Notifier(settings.lake(), settings.notifications), _health(settings)
+    notifier, incidents = Notifier(settings.lake(), settings.notifications), _incidents(settings)
     if dry_run:
-        messages = list(notifier.preview(incidents))
+        messages = [
+            {"destination": destination, "notices": [headline(each) for each in notifications], "payload": payload}
+            for destination, notifications, payload in notifier.preview(incidents)
+        ]
         if output_format == "json":
-            told = [
-                {"destination": to, "notices": lines(notifications), "payload": sent}
-                for to, notifications, sent in messages
-            ]
-            click.echo(as_json(told))
+            click.echo(as_json(messages))
             return
-        for destination, notifications, _ in messages:
-            for line in lines(notifications):
-                say(f"{destination}: {line}")
+        for message in messages:
+            for line in message["notices"]:
+                say(f"{message['destination']}: {line}")
         say(f"{pluralize(len(messages), 'message')} would be sent.")
         return
-    reports = notifier.round(incidents)
+    reports = notifier.deliver(incidents)
     if output_format == "json":
-        done = [
-            {"destination": of.destination, "messages": of.messages, "notices": lines(of.sent), "problem": of.problem}
-            for of in reports
+        results = [
+            {
+                "destination": report.destination,
+                "messages": report.messages,
+                "notices": [headline(each) for each in report.sent],
+                "problem": report.problem,
+            }
+            for report in reports
         ]
-        click.echo(as_json(done))
+        click.echo(as_json(results))
     else:
         for report in reports:
             say(report.describe())
     ctx.exit(1 if any(report.problem for report in reports) else 0)
 
 
-def _health(settings: "Settings") -> "Incidents":
-    from datetime import UTC, datetime
-
+def _incidents(settings: "Settings") -> "Incidents":
     from defender_assets.outputs.notifications.incidents import Incidents
 
     if not os.environ.get("DAGSTER_HOME"):

@@ -16,7 +16,7 @@ COMMAND = [str(Path(sys.executable).with_name("defender-assets")), "notify"]
 
 @pytest.fixture
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
-    """A team in whose lake one lead and one story of today wait to be told."""
+    """A team in whose lake one lead and one story of today are due."""
     with receiving() as receiver:
         team = Team(tmp_path / "lake", receiver)
         team.lead("a", day=today())
@@ -26,34 +26,34 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
         yield team
 
 
-def test_a_dry_run_shows_what_would_be_told_and_sends_and_keeps_nothing(team: Team, run: Run) -> None:
+def test_a_dry_run_shows_what_is_due_and_sends_and_writes_nothing(team: Team, run: Run) -> None:
     for _ in range(2):
-        told = run("notify", "--dry-run").stdout.splitlines()
-        assert told[-1] == "2 messages would be sent."
-        assert any("Lead a" in line for line in told)
-        assert any("Story s" in line for line in told)
+        lines = run("notify", "--dry-run").stdout.splitlines()
+        assert lines[-1] == "2 messages would be sent."
+        assert any("Lead a" in line for line in lines)
+        assert any("Story s" in line for line in lines)
     messages = json.loads(run("notify", "--dry-run", "--format", "json").stdout)
     run("notify")
 
     assert [message["payload"] for message in messages] == team.slack.asked
 
 
-def test_each_process_tells_what_is_new_since_the_last_one_died(team: Team) -> None:
-    told = []
+def test_each_process_sends_what_is_new_since_the_last_one_ended(team: Team) -> None:
+    outputs = []
     for number in range(4):
         done = subprocess.run(COMMAND, capture_output=True, text=True, check=True)
         assert done.stderr == ""
-        told.append(done.stdout)
+        outputs.append(done.stdout)
         if number == 1:
             team.story("t", "c", "d", day=today())
 
     assert sorted(team.titles()) == ["New lead: Lead a", "New story: Story s", "New story: Story t"]
-    assert [line.partition(" in ")[0] for line in told] == [
-        f"slack: {count}" for count in ("2 notices", "0 notices", "1 notice", "0 notices")
+    assert [line.partition(" in ")[0] for line in outputs] == [
+        f"slack: {count}" for count in ("2 notifications", "0 notifications", "1 notification", "0 notifications")
     ]
 
 
-def test_what_could_not_be_delivered_is_said_ends_with_1_and_stays_due(team: Team, run: Run) -> None:
+def test_a_failed_delivery_is_reported_with_exit_code_1_and_stays_due(team: Team, run: Run) -> None:
     team.slack.answers = [500, 200]
 
     result = run("notify", "--format", "json")
@@ -66,8 +66,8 @@ def test_what_could_not_be_delivered_is_said_ends_with_1_and_stays_due(team: Tea
     assert "Story s" in run("notify", "--dry-run").stdout
 
 
-def test_nobody_to_tell_is_one_line(run: Run) -> None:
+def test_a_missing_webhook_is_one_line(run: Run) -> None:
     result = run("notify")
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: nobody is to be told: set DEFENDER_TEAMS_WEBHOOK")
+    assert result.stderr.startswith("error: no webhook is set: set DEFENDER_TEAMS_WEBHOOK")

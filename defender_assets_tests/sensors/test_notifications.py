@@ -59,10 +59,10 @@ def test_a_lead_is_told_once_though_the_instance_is_lost(telling: Workshop, rece
     target = telling.lake.fenced(LEADS.name, yesterday())
     row = {"tenant_id": "t", "export_date": yesterday(), "lead_id": "l", "alert_id": "a", "title": "T", "risk_score": 9}
     telling.lake.commit(target, Commit([pl.DataFrame([row], schema=target.spec.schema)], 1))
-    assert notify(telling) == "slack: 1 notice in 1 message"
-    assert notify(telling) == "slack: 0 notices in 0 messages"
+    assert notify(telling) == "slack: 1 notification in 1 message"
+    assert notify(telling) == "slack: 0 notifications in 0 messages"
     with dg.DagsterInstance.ephemeral() as other:
-        assert notify(telling, other) == "slack: 0 notices in 0 messages"
+        assert notify(telling, other) == "slack: 0 notifications in 0 messages"
     assert len(receiver.asked) == 1
 
 
@@ -91,7 +91,7 @@ def test_failed_runs_and_checks_are_known_until_they_recover(
     assert telling.run(yesterday()).success
     telling.definitions().resolve_job_def("check_days").execute_in_process(instance=telling.instance)
     incidents = find_incidents(telling.instance, today(), LOOKBACK_DAYS)
-    assert {failed.key, stale.key} <= incidents.looked_at
-    assert not {failed.key, stale.key} & {condition.key for condition in incidents.failing}
-    # the day's own checks are looked at as well
-    assert (CHECK_FAILED, f"{yesterday()} line_balance of {ALERT_INFO.name}") in incidents.looked_at
+    assert {failed.key, stale.key} <= incidents.examined
+    assert not {failed.key, stale.key} & {incident.key for incident in incidents.failing}
+    # the day's own checks are examined as well
+    assert (CHECK_FAILED, f"{yesterday()} line_balance of {ALERT_INFO.name}") in incidents.examined

@@ -1,4 +1,4 @@
-"""A team with webhooks, a lake and a clock, for the tests of notices: rows are put, time passes, rounds are made."""
+"""A team with webhooks, a lake and a clock, for tests of notifications."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 @dataclass
 class Team:
-    """Each round is made by a new notifier on a new lake object, as after a restart that lost everything else."""
+    """Each `notify` uses a new notifier on a new lake object, as after a restart that lost everything else."""
 
     folder: Path
     slack: Receiver
@@ -38,17 +38,17 @@ class Team:
         return local_lake(self.folder)
 
     @property
-    def who(self) -> NotificationConfig:
+    def config(self) -> NotificationConfig:
         receivers = {"slack": self.slack, "teams": self.teams}
         webhooks = [Webhook(name, receiver.url) for name, receiver in receivers.items() if receiver]
         return NotificationConfig(tuple(webhooks), self.risk, self.ui_url)
 
     @property
     def notifier(self) -> Notifier:
-        return Notifier(self.lake, self.who, lambda: self.now, self.paced.append)
+        return Notifier(self.lake, self.config, lambda: self.now, self.paced.append)
 
-    def round(self, incidents: Incidents | None = None) -> list[Report]:
-        return self.notifier.round(incidents or Incidents())
+    def notify(self, incidents: Incidents | None = None) -> list[Report]:
+        return self.notifier.deliver(incidents or Incidents())
 
     def later(self, **passed: float) -> "Team":
         self.now += timedelta(**passed)
@@ -58,7 +58,7 @@ class Team:
         self.put(LEADS.name, [{**_lead(lead_id, risk), **more}], day)
 
     def leads(self, *lead_ids: str) -> None:
-        """Leads of today, the first the most urgent, in one commit."""
+        """Add leads of today in one commit, most urgent first."""
         self.put(LEADS.name, [_lead(lead_id, 99 - number % 19) for number, lead_id in enumerate(lead_ids)], TODAY)
 
     def story(self, story_id: str, *lead_ids: str, day: date = TODAY, **more: Any) -> None:
@@ -67,16 +67,16 @@ class Team:
 
     def put(self, name: str, rows: list[dict[str, Any]], day: date, replaces: str | None = None) -> None:
         target = self.lake.fenced(name, day)
-        said = pl.DataFrame(
+        frame = pl.DataFrame(
             [{"tenant_id": TENANT, "export_date": day, **row} for row in rows], schema=target.spec.schema
         )
-        self.lake.commit(target, Commit([said], target.version + 1, replaces))
+        self.lake.commit(target, Commit([frame], target.version + 1, replaces))
 
     def entries(self) -> pl.DataFrame:
         return self.lake.read(SENT_NOTICES).sort("entry").collect()
 
     def titles(self) -> list[str]:
-        """What the Slack receiver said yes to, by header."""
+        """Headers of the messages that the Slack receiver accepted."""
         return [message["blocks"][0]["text"]["text"] for message in self.slack.accepted]
 
 

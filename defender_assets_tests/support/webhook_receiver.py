@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: it keeps what is posted and answers as a test says."""
+"""A local webhook receiver: it keeps what is posted and answers as a test asks."""
 
 import json
 import threading
@@ -10,14 +10,14 @@ from typing import Any
 
 PATH = "/services/T0SECRET/B0SECRET/aVerySecretToken42"
 DROP = 0
-"""An answer: the connection is closed without one."""
+"""As an answer: the connection is closed without a response."""
 
 
 @dataclass
 class Receiver:
-    """`answers` are given in turn, the last one for ever: a status, or a status and headers.
+    """Gives `answers` in turn and then repeats the last: a status, or a status and headers.
 
-    A message that holds the text `refuses` is answered 400.
+    A message that contains the text `refuses` is answered with 400.
     """
 
     answers: list[int | tuple[int, dict[str, str]]] = field(default_factory=lambda: [200])
@@ -59,7 +59,7 @@ def receiving() -> Iterator[Receiver]:
             self.wfile.write(receiver.body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

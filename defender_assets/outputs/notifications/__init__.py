@@ -1,8 +1,8 @@
-"""Notifications: new leads, new or grown stories, and failures, sent once to each destination of a team.
+"""Notifications about new leads, new or grown stories, and failures: each sent once to every destination of a team.
 
-`webhooks` configures the destinations. `schema` and `outbox` record what was sent. `incidents`, `notification` and
-`selection` decide what to send. `formatting`, `slack` and `teams` write the messages, `webhook_client` posts them, and
-`delivery` orders the steps so that nothing is lost or sent twice.
+`webhooks` holds the configuration, `schema` and `outbox` the record of what was sent. `selection` decides what is due,
+`notification` builds its content, `formatting`, `slack` and `teams` its payload. `webhook_client` posts one message;
+`delivery` orders these steps. Runs and checks that fail are found by the sensor and handed in as `incidents`.
 """
 
 from defender_assets.outputs.notifications.schema import NOTICE_COLUMNS, SENT_NOTICES

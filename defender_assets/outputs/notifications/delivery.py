@@ -1,23 +1,23 @@
-"""A round: claim what is due, post it, write down what the receiver said. The one way to notify.
+"""Delivery of notifications: claim what is due, post it, record what the receiver answered.
 
-Exactly once as far as a webhook allows: a notice is claimed before it is sent, by one notifier; it is written down as
-sent after the receiver said yes. A notifier that dies between the answer and the writing leaves a claim, which ends
-after LEASE, and the notice is sent again: at least once in that case, once in every other.
+Exactly once as far as a webhook allows. One notifier claims a notification before it posts it, and records it as sent
+after the receiver accepted it. If it dies in between, its claim expires after LEASE and the notification is sent again:
+at least once in this case, exactly once in every other.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from defender_assets.core.errors import LakeError
+from defender_assets.core.identifiers import stable_id
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.retries import exponential_backoff, retry_on_conflict
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.notifications import slack, teams
-from defender_assets.outputs.notifications.formatting import headline
 from defender_assets.outputs.notifications.incidents import Incidents
 from defender_assets.outputs.notifications.notification import Notification
 from defender_assets.outputs.notifications.outbox import (
@@ -26,38 +26,36 @@ from defender_assets.outputs.notifications.outbox import (
     READY,
     REFUSED,
     RELEASED,
+    SENT,
     WAITING,
     DeliveryState,
     Entry,
     NotificationKey,
-    Outbox,
     append,
-    look_at_outbox,
     open_outbox,
+    read_outbox,
     record,
-    sent,
 )
-from defender_assets.outputs.notifications.selection import news_for, notice_id, subject_of
+from defender_assets.outputs.notifications.selection import Due, Selector
 from defender_assets.outputs.notifications.webhook_client import Answer, post
 from defender_assets.outputs.notifications.webhooks import SLACK, TEAMS, NotificationConfig, Webhook
 
 logger = logging.getLogger(__name__)
-Due = TypeVar("Due")
 
 LEASE = timedelta(minutes=10)
-"""How long a claim keeps others away; far longer than a round may take."""
+"""How long a claim keeps other notifiers away; far longer than a round may take."""
 
-# each destination; Dagster ends a tick after 60 seconds
-ROUND_SECONDS = 15.0
+# for each destination; Dagster stops a tick after 60 seconds
+ROUND_LIMIT = timedelta(seconds=15)
 DIGEST_ABOVE = 10
-# Slack takes a message a second
+# Slack accepts one message per second
 PACE_SECONDS = 1.0
-MESSAGES: dict[str, Callable[[Sequence[Notification]], dict[str, Any]]] = {SLACK: slack.message, TEAMS: teams.message}
+PAYLOADS: dict[str, Callable[[Sequence[Notification]], dict[str, Any]]] = {SLACK: slack.message, TEAMS: teams.message}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A notice that this notifier alone may send until the claim ends."""
+    """A notification that only this notifier may send until the claim expires."""
 
     notification: Notification
     entry: Entry
@@ -65,7 +63,7 @@ class Claim:
 
 @dataclass
 class Report:
-    """What a round did at one destination; texts hold no secret."""
+    """Result of a round at one destination, without secrets."""
 
     destination: str
     sent: list[Notification] = field(default_factory=list)
@@ -74,85 +72,82 @@ class Report:
 
     def describe(self) -> str:
         """Return a line for a log."""
-        done = f"{self.destination}: {pluralize(len(self.sent), 'notice')} in {pluralize(self.messages, 'message')}"
-        return f"{done}; {self.problem}" if self.problem else done
+        sent, messages = pluralize(len(self.sent), "notification"), pluralize(self.messages, "message")
+        return f"{self.destination}: {sent} in {messages}" + (f"; {self.problem}" if self.problem else "")
 
 
 @dataclass(frozen=True)
 class Notifier:
-    """Who is told of what is new in a lake. `clock` gives the moment in UTC, `pace` waits between two messages."""
+    """Sends what is due in a lake. `clock` returns the time in UTC, `pace` waits between two messages."""
 
     lake: Lake
-    who: NotificationConfig
+    config: NotificationConfig
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     pace: Callable[[float], None] = time.sleep
 
     def preview(self, incidents: Incidents) -> Iterator[tuple[str, list[Notification], dict[str, Any]]]:
-        """Yield each message that a round would send now: destination, notices, payload. Nothing is written or sent."""
+        """Yield destination, notifications and payload of each message that is due; writes and sends nothing."""
         now = self.clock()
-        outbox = look_at_outbox(self.lake, now)
-        for webhook in self.who.webhooks:
-            news = news_for(self.lake, outbox, webhook.destination, self.who, incidents, now)
-            for group in _messages(news.notifications, lambda due: due[1].attempts):
-                notifications = [notification for notification, _ in group]
-                yield webhook.destination, notifications, MESSAGES[webhook.destination](notifications)
+        outbox = read_outbox(self.lake, now)
+        for webhook in self.config.webhooks:
+            destination = webhook.destination
+            selection = Selector(self.lake, outbox, destination, self.config, now).select(incidents)
+            for group in _messages(_claims(selection.due, destination, now)):
+                notifications = [claim.notification for claim in group]
+                yield destination, notifications, PAYLOADS[destination](notifications)
 
-    def round(self, incidents: Incidents) -> list[Report]:
-        """Tell every destination what it is to be told now.
+    def deliver(self, incidents: Incidents) -> list[Report]:
+        """Do one round: send what is due to every destination.
 
         Raises:
-            LakeError: when the lake cannot be read or written; what was claimed is then free again after LEASE.
+            LakeError: when the lake cannot be read or written; claims then expire after LEASE.
         """
-        return [self._at(webhook, incidents) for webhook in self.who.webhooks]
+        return [self._deliver_to(webhook, incidents) for webhook in self.config.webhooks]
 
-    def _at(self, webhook: Webhook, incidents: Incidents) -> Report:
+    def _deliver_to(self, webhook: Webhook, incidents: Incidents) -> Report:
         report = Report(webhook.destination)
-        begun = self.clock()
-        claims, pause = retry_on_conflict(lambda: self._claim(webhook, incidents))
-        if pause.held_back(begun) and not claims:
+        started = self.clock()
+        claims, pause = retry_on_conflict(self._claim, webhook, incidents)
+        if pause.is_blocked(started) and not claims:
             report.problem = f"waits until {pause.until:%Y-%m-%d %H:%M} UTC after {pause.attempts} failed attempts"
             return report
-        groups = _messages(claims, lambda claim: claim.entry.attempts)
+        groups = _messages(claims)
         for number, group in enumerate(groups):
             if number:
                 self.pace(PACE_SECONDS)
-            # where the lake is slow there may be no time left at all: one message goes out in each round
-            if number and self.clock() - begun > timedelta(seconds=ROUND_SECONDS):
-                report.problem = "out of time, the others come next"
+            # the first message is sent even if reading a slow lake took all the time
+            if number and self.clock() - started > ROUND_LIMIT:
+                report.problem = "out of time; the next round sends the rest"
                 self._record(_released(groups[number:]))
                 break
-            answer = post(webhook, MESSAGES[webhook.destination]([claim.notification for claim in group]), self.clock())
+            notifications = [claim.notification for claim in group]
+            answer = post(webhook, PAYLOADS[webhook.destination](notifications), self.clock())
+            now = self.clock()
             if answer.delivered:
-                self._record(
-                    [
-                        *(sent(claim.entry, self.clock()) for claim in group),
-                        *_ready(webhook, pause, first=not report.messages),
-                    ]
-                )
-                report.sent += [claim.notification for claim in group]
+                entries = [replace(claim.entry, state=SENT, until=None, attempts=0, sent_at=now) for claim in group]
+                if pause.state == WAITING and not report.messages:
+                    entries.append(Entry(_pause_key(webhook), READY))
+                self._record(entries)
+                report.sent += notifications
                 report.messages += 1
             elif answer.refused:
-                report.problem = answer.words
-                self._record(_refused(group, self.clock()))
+                report.problem = answer.description
+                self._record([_refused(claim.entry, now) for claim in group])
             else:
-                waiting = _waiting(webhook, pause if not report.messages else DeliveryState(), answer, self.clock())
-                report.problem = f"{answer.words}; next try after {waiting.until:%H:%M:%S} UTC"
+                waiting = _waiting(webhook, 0 if report.messages else pause.attempts, answer, now)
+                report.problem = f"{answer.description}; next try after {waiting.until:%H:%M:%S} UTC"
                 self._record([waiting, *_released(groups[number:])])
                 break
         return report
 
     def _claim(self, webhook: Webhook, incidents: Incidents) -> tuple[list[Claim], DeliveryState]:
-        """Return what this notifier may send now: decided on and claimed in one opening of the table."""
+        """Return what is claimed, and the pause of the destination: selected and committed on one snapshot."""
         now = self.clock()
         target, outbox = open_outbox(self.lake, now)
-        news = news_for(self.lake, outbox, webhook.destination, self.who, incidents, now)
-        pause = _pause_of(outbox, webhook)
-        due = [] if pause.held_back(now) else news.notifications
-        claims = [
-            Claim(notification, _claimed(notification, standing, webhook.destination, now + LEASE))
-            for notification, standing in due
-        ]
-        entries = [*news.owed, *(claim.entry for claim in claims)]
+        selection = Selector(self.lake, outbox, webhook.destination, self.config, now).select(incidents)
+        pause = outbox.get(_pause_key(webhook))
+        claims = _claims(() if pause.is_blocked(now) else selection.due, webhook.destination, now)
+        entries = [*selection.entries, *(claim.entry for claim in claims)]
         if entries:
             append(self.lake, target, entries, now)
         return claims, pause
@@ -161,69 +156,53 @@ class Notifier:
         try:
             record(self.lake, entries, self.clock())
         except LakeError as error:
-            logger.warning("what was sent could not be written down and may be sent again: %s", error)
+            logger.warning("cannot record what was sent, so it may be sent again: %s", error)
             raise
 
 
-def lines(notifications: Sequence[Notification]) -> list[str]:
-    """Return the notices of a message on a line each, their text as it came: hostile."""
-    return [headline(notification) for notification in notifications]
+def _claims(due: Iterable[Due], destination: str, now: datetime) -> list[Claim]:
+    claims = []
+    for notification, delivery in due:
+        tenant_id, kind, subject_id = notification.tenant_id, notification.kind, notification.subject_id
+        entry = Entry(
+            NotificationKey(destination, kind, tenant_id, subject_id),
+            CLAIMED,
+            stable_id(tenant_id or "", f"{kind}\0{subject_id}\0{delivery.sent_count}"),
+            notification.lead_ids,
+            until=now + LEASE,
+            attempts=delivery.attempts,
+        )
+        claims.append(Claim(notification, entry))
+    return claims
 
 
-def _messages(due: Sequence[Due], refused: Callable[[Due], int]) -> list[list[Due]]:
-    """Return what goes into each message: a notice each, or all in one where they are many.
+def _messages(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Return the claims of each message: one each, or a digest if there are many.
 
-    What was refused before goes by itself: one notice that a receiver cannot take must not hold up a digest for ever.
+    What was refused before goes alone: a notification that the receiver cannot take must not block every digest.
     """
-    alone, others = [one for one in due if refused(one)], [one for one in due if not refused(one)]
+    refused = [claim for claim in claims if claim.entry.attempts]
+    others = [claim for claim in claims if not claim.entry.attempts]
     if len(others) > DIGEST_ABOVE:
-        return [others, *([one] for one in alone)]
-    return [[one] for one in due]
+        return [others, *([claim] for claim in refused)]
+    return [[claim] for claim in claims]
 
 
-def _claimed(notification: Notification, standing: DeliveryState, destination: str, until: datetime) -> Entry:
-    return Entry(
-        subject_of(notification, destination),
-        CLAIMED,
-        notice_id(notification, standing),
-        notification.lead_ids,
-        until=until,
-        attempts=standing.attempts,
-    )
+def _pause_key(webhook: Webhook) -> NotificationKey:
+    return NotificationKey(webhook.destination, PAUSE, None, webhook.destination)
 
 
-def _pause_of(outbox: Outbox, webhook: Webhook) -> DeliveryState:
-    return outbox.of(NotificationKey(webhook.destination, PAUSE, None, webhook.destination))
-
-
-def _waiting(webhook: Webhook, before: DeliveryState, answer: Answer, now: datetime) -> Entry:
-    """Return the pause of a destination: as long as it asks for, and never shorter than one that grows."""
-    attempts = before.attempts + 1
-    wait = max(exponential_backoff(attempts), answer.wait or timedelta(0))
-    return Entry(
-        NotificationKey(webhook.destination, PAUSE, None, webhook.destination),
-        WAITING,
-        until=now + wait,
-        attempts=attempts,
-    )
-
-
-def _ready(webhook: Webhook, pause: DeliveryState, *, first: bool) -> Iterator[Entry]:
-    if first and pause.state == WAITING:
-        yield Entry(NotificationKey(webhook.destination, PAUSE, None, webhook.destination), READY)
+def _waiting(webhook: Webhook, failed_attempts: int, answer: Answer, now: datetime) -> Entry:
+    """Return the pause of a destination: exponential back-off, or what it asked for if that is longer."""
+    attempts = failed_attempts + 1
+    wait = max(exponential_backoff(attempts), answer.retry_after or timedelta(0))
+    return Entry(_pause_key(webhook), WAITING, until=now + wait, attempts=attempts)
 
 
 def _released(groups: Sequence[Sequence[Claim]]) -> list[Entry]:
-    return [_step(claim.entry, RELEASED, claim.entry.attempts, None) for group in groups for claim in group]
+    return [replace(claim.entry, state=RELEASED, until=None) for group in groups for claim in group]
 
 
-def _refused(group: Sequence[Claim], now: datetime) -> list[Entry]:
-    attempts = [claim.entry.attempts + 1 for claim in group]
-    return [
-        _step(claim.entry, REFUSED, tried, now + exponential_backoff(tried))
-        for claim, tried in zip(group, attempts, strict=True)
-    ]
-
-
-def _step(claimed: Entry, state: str, attempts: int, until: datetime | None) -> Entry:
-    return Entry(claimed.subject, state, claimed.notice_id, claimed.lead_ids, until=until, attempts=attempts)
+def _refused(entry: Entry, now: datetime) -> Entry:
+    attempts = entry.attempts + 1
+    return replace(entry, state=REFUSED, attempts=attempts, until=now + exponential_backoff(attempts))

@@ -1,4 +1,4 @@
-"""Hostile text cut to what a receiver takes, and the words of a digest. The formats stand in `slack` and `teams`."""
+"""Text that Slack and Teams messages share: hostile text within a length limit, headlines and digest titles."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,40 +6,41 @@ from defender_assets.core.text import escape_control_chars, pluralize
 from defender_assets.outputs.notifications.notification import Notification
 
 DIGEST_SHOWN = 20
-_PLURAL = {"story": "stories", "run_failed": "failed runs", "check_failed": "failed checks", "lead": "leads"}
-_SINGULAR = {"story": "story", "run_failed": "failed run", "check_failed": "failed check", "lead": "lead"}
+_NOUNS = {
+    "story": ("story", "stories"),
+    "run_failed": ("failed run", "failed runs"),
+    "check_failed": ("failed check", "failed checks"),
+    "lead": ("lead", "leads"),
+}
 
 
-def fitted(text: str, most: int, escape: Callable[[str], str] = str) -> str:
-    """Return the text with every character visible and escaped, cut so that no escape is torn and it is not longer.
+def truncate(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
+    """Return the text with control characters made visible and each character escaped, at most `limit` long.
 
-    >>> fitted("a<b", 4, lambda mark: "&lt;" if mark == "<" else mark)
+    >>> truncate("a<b", 4, lambda char: "&lt;" if char == "<" else char)
     'a…'
     """
-    pieces, length = [], 0
-    for mark in text[: most + 1]:
-        piece = escape(escape_control_chars(mark))
-        pieces.append(piece)
-        length += len(piece)
-    if length <= most and len(text) <= most:
+    pieces = [escape(escape_control_chars(char)) for char in text[: limit + 1]]
+    length = sum(map(len, pieces))
+    if length <= limit and len(text) <= limit:
         return "".join(pieces)
-    while pieces and length > most - 1:
+    while pieces and length > limit - 1:
         length -= len(pieces.pop())
     return "".join(pieces).rstrip() + "…"
 
 
 def digest_title(notifications: Sequence[Notification]) -> str:
-    """Return what a digest holds, in numbers.
+    """Return how many notifications of each kind a digest holds.
 
     >>> digest_title([])
     'Nothing new'
     """
     kinds = [notification.kind for notification in notifications]
-    counts = [pluralize(kinds.count(kind), _SINGULAR[kind], _PLURAL[kind]) for kind in dict.fromkeys(kinds)]
+    counts = [pluralize(kinds.count(kind), *_NOUNS[kind]) for kind in dict.fromkeys(kinds)]
     return f"Many at once: {', '.join(counts)}" if counts else "Nothing new"
 
 
 def headline(notification: Notification) -> str:
-    """Return a notice on a line, its text as it came."""
+    """Return the notification in one line; its text is hostile and not escaped."""
     measure = {"lead": "risk", "story": "score"}.get(notification.kind)
-    return f"{notification.what}: {notification.title}" + (f" ({measure} {notification.weight})" if measure else "")
+    return f"{notification.heading}: {notification.title}" + (f" ({measure} {notification.weight})" if measure else "")

@@ -1,11 +1,11 @@
-"""What has been told to whom, read out of `sent_notices` and written to it behind one fence. What is news: `news`.
+"""What was sent to each destination: `sent_notices` is read into delivery states and appended to behind one fence.
 
-All entries go through a single fence, whatever their day: two notifiers that read the same state cannot both write to
-it, not even around midnight. The loser starts again from the opening and sees what the winner has claimed.
+All entries share this fence, whatever their day: of two notifiers that read the same state only one can commit, also
+around midnight. The other starts again with a new read and sees what the first one has claimed.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -17,18 +17,21 @@ from defender_assets.outputs.notifications.schema import NOTICE_SCHEMA, SENT_NOT
 
 FENCE = SENT_NOTICES
 OUTBOX_DAYS = 60
-"""How many days of entries are read: what was told longer ago than that may be told again when it changes."""
+"""Days of entries that are read. What was sent earlier may be sent again when it changes."""
+
+MAX_CLOCK_SKEW = timedelta(minutes=10)
+"""By how much the clocks of two notifiers may differ."""
 
 CLAIMED, SENT, RELEASED, REFUSED, RECOVERED = "claimed", "sent", "released", "refused", "recovered"
 WATCH, WATCHING = "watch", "watching"
 PAUSE, WAITING, READY = "pause", "waiting", "ready"
 
-_SUBJECT = ("destination", "kind", "tenant_id", "subject_id")
+_KEY = ("destination", "kind", "tenant_id", "subject_id")
 
 
 @dataclass(frozen=True)
 class NotificationKey:
-    """What a notice is about, at one destination."""
+    """Identifies what a notification is about, at one destination."""
 
     destination: str
     kind: str
@@ -38,9 +41,9 @@ class NotificationKey:
 
 @dataclass(frozen=True)
 class Entry:
-    """A step of a notice."""
+    """One step of a notification."""
 
-    subject: NotificationKey
+    key: NotificationKey
     state: str
     notice_id: str | None = None
     lead_ids: tuple[str, ...] = ()
@@ -50,122 +53,94 @@ class Entry:
     sent_at: datetime | None = None
 
 
-CLOCKS_APART = timedelta(minutes=10)
-"""How far the clocks of two notifiers may differ."""
-
-
 @dataclass(frozen=True)
 class DeliveryState:
-    """How a subject stands at a destination. `told` are the leads that were sent, `times` how many notices were."""
+    """The newest step for a key, the leads that were sent for it, and in how many notifications."""
 
     state: str | None = None
     until: datetime | None = None
     attempts: int = 0
     since: date | None = None
     written_at: datetime | None = None
-    told: frozenset[str] = frozenset()
-    times: int = 0
+    sent_lead_ids: frozenset[str] = frozenset()
+    sent_count: int = 0
     sent_at: datetime | None = None
 
-    def held_back(self, now: datetime) -> bool:
+    def is_blocked(self, now: datetime) -> bool:
         """Return whether another notifier has claimed it, or the pause after a failed attempt is not over.
 
-        What was written by a clock far ahead of this one holds nothing back.
+        Entries from a clock that was more than MAX_CLOCK_SKEW ahead block nothing.
         """
         if self.state not in {CLAIMED, REFUSED, WAITING} or self.until is None:
             return False
-        return now < self.until and (self.written_at is None or self.written_at - now < CLOCKS_APART)
+        return now < self.until and (self.written_at is None or self.written_at - now < MAX_CLOCK_SKEW)
 
 
 @dataclass(frozen=True)
 class Outbox:
-    """How every subject stands, as of one opening of the table."""
+    """The delivery state of every key, from one snapshot of the table."""
 
     states: dict[NotificationKey, DeliveryState]
 
-    def of(self, subject: NotificationKey) -> DeliveryState:
-        """Return how a subject stands; one that was never heard of has neither state nor notices."""
-        return self.states.get(subject, DeliveryState())
+    def get(self, key: NotificationKey) -> DeliveryState:
+        """Return the state of a key; an empty one if it has no entries."""
+        return self.states.get(key, DeliveryState())
 
-    def subjects(self, destination: str, kind: str) -> Iterator[tuple[NotificationKey, DeliveryState]]:
-        """Yield the known subjects of a kind at a destination."""
-        for subject, standing in self.states.items():
-            if (subject.destination, subject.kind) == (destination, kind):
-                yield subject, standing
+    def of_kind(self, destination: str, kind: str) -> Iterator[tuple[NotificationKey, DeliveryState]]:
+        """Yield the keys of a kind at a destination with their states."""
+        for key, delivery in self.states.items():
+            if (key.destination, key.kind) == (destination, kind):
+                yield key, delivery
 
 
-def read_outbox(entries: pl.LazyFrame, today: date) -> Outbox:
-    """Return how the subjects stand after the entries of the last OUTBOX_DAYS days."""
+def open_outbox(lake: Lake, now: datetime) -> tuple[FencedTable, Outbox]:
+    """Return the table opened behind its fence, and the outbox of exactly this snapshot."""
+    target = lake.fenced(SENT_NOTICES, now.date(), FENCE)
+    return target, _outbox(scan(target.table), now.date())
+
+
+def read_outbox(lake: Lake, now: datetime) -> Outbox:
+    """Return the outbox; needs no write access."""
+    return _outbox(lake.read(SENT_NOTICES), now.date())
+
+
+def append(lake: Lake, target: FencedTable, entries: Sequence[Entry], now: datetime) -> None:
+    """Append entries that were decided on the snapshot of `target`.
+
+    Raises:
+        CommitFailedError: when another notifier wrote first; decide again on a fresh snapshot.
+        LakeError: for every other failure.
+    """
+    version = target.version + 1
+    written = {"export_date": target.day, "entry": version, "written_at": now.astimezone(UTC)}
+    # the fields of an entry and of its key are named like the columns
+    rows = [{**vars(entry.key), **vars(entry), **written} for entry in entries]
+    lake.commit(target, Commit([pl.DataFrame(rows, schema=NOTICE_SCHEMA)], version))
+
+
+def record(lake: Lake, entries: Sequence[Entry], now: datetime) -> None:
+    """Append entries about what has happened; they hold whatever other notifiers wrote in the meantime."""
+    retry_on_conflict(lambda: append(lake, lake.fenced(SENT_NOTICES, now.date(), FENCE), entries, now))
+
+
+def _outbox(entries: pl.LazyFrame, today: date) -> Outbox:
     sent = pl.col("state") == SENT
-    subjects = (
+    rows = (
         entries.filter(pl.col("export_date") >= today - timedelta(days=OUTBOX_DAYS))
         .sort("entry")
-        .group_by(_SUBJECT)
+        .group_by(_KEY)
         .agg(
-            pl.col("state", "until", "attempts", "since", "written_at").last(),
-            told=pl.col("lead_ids").filter(sent),
-            times=sent.sum(),
+            pl.col("state", "until", "since", "written_at").last(),
+            pl.col("attempts").last().fill_null(0),
+            sent_lead_ids=pl.col("lead_ids").filter(sent),
+            sent_count=sent.sum(),
             sent_at=pl.col("sent_at").max(),
         )
         .collect()
     )
     states = {}
-    for row in subjects.iter_rows(named=True):
-        subject = NotificationKey(*(row.pop(name) for name in _SUBJECT))
-        told = frozenset(lead for leads in row.pop("told") for lead in leads or ())
-        states[subject] = DeliveryState(**{**row, "told": told, "attempts": row["attempts"] or 0})
+    for row in rows.iter_rows(named=True):
+        key = NotificationKey(*(row.pop(name) for name in _KEY))
+        sent_lead_ids = frozenset(lead for leads in row.pop("sent_lead_ids") for lead in leads or ())
+        states[key] = DeliveryState(**row, sent_lead_ids=sent_lead_ids)
     return Outbox(states)
-
-
-def open_outbox(lake: Lake, now: datetime) -> tuple[FencedTable, Outbox]:
-    """Return the table opened behind its fence, and how the subjects stand in exactly this opening."""
-    target = lake.fenced(SENT_NOTICES, now.date(), FENCE)
-    return target, read_outbox(scan(target.table), now.date())
-
-
-def look_at_outbox(lake: Lake, now: datetime) -> Outbox:
-    """Return how the subjects stand, without a right to write."""
-    return read_outbox(lake.read(SENT_NOTICES), now.date())
-
-
-def append(lake: Lake, target: FencedTable, entries: Iterable[Entry], now: datetime) -> None:
-    """Add entries on the opening that they were decided on.
-
-    Raises:
-        CommitFailedError: when another notifier wrote first; decide again on a fresh opening.
-        LakeError: for everything else.
-    """
-    version = target.version + 1
-    rows = [_row(entry, target.day, version, now) for entry in entries]
-    lake.commit(target, Commit([pl.DataFrame(rows, schema=NOTICE_SCHEMA, orient="row")], version))
-
-
-def record(lake: Lake, entries: Iterable[Entry], now: datetime) -> None:
-    """Add entries that tell what has happened: they hold whatever was written meanwhile."""
-    told = tuple(entries)
-    retry_on_conflict(lambda: append(lake, lake.fenced(SENT_NOTICES, now.date(), FENCE), told, now))
-
-
-def sent(entry: Entry, now: datetime) -> Entry:
-    """Return the step after a claim that the receiver said yes to."""
-    return replace(entry, state=SENT, until=None, attempts=0, sent_at=now)
-
-
-def _row(entry: Entry, day: date, version: int, now: datetime) -> dict[str, object]:
-    subject = entry.subject
-    return {
-        "tenant_id": subject.tenant_id,
-        "export_date": day,
-        "entry": version,
-        "notice_id": entry.notice_id,
-        "kind": subject.kind,
-        "subject_id": subject.subject_id,
-        "destination": subject.destination,
-        "state": entry.state,
-        "lead_ids": list(entry.lead_ids),
-        "until": entry.until,
-        "attempts": entry.attempts,
-        "since": entry.since,
-        "written_at": now.astimezone(UTC),
-        "sent_at": entry.sent_at,
-    }

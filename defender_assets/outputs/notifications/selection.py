@@ -1,7 +1,6 @@
-"""What is news for a destination: leads and stories that it was not told of, failures that it does not know of.
+"""Which notifications are due at a destination: current leads, stories and incidents that were not sent to it yet.
 
-Decided from the lake alone: the leads and stories as they stand now, against what `sent_notices` says was sent. Nothing
-is written here, nothing is sent.
+Decided from the lake and the outbox alone; nothing is written or sent.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,19 +10,19 @@ from typing import Any
 
 import polars as pl
 
-from defender_assets.core.identifiers import LEAD_KEY, stable_id
+from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.brief.entries import Row
-from defender_assets.outputs.notifications.incidents import CONDITIONS, Incidents
+from defender_assets.outputs.notifications.incidents import INCIDENT_KINDS, Incidents
 from defender_assets.outputs.notifications.notification import (
     LEAD,
     STORY,
     Notification,
-    of_condition,
-    of_lead,
-    of_story,
+    incident_notification,
+    lead_notification,
+    story_notification,
 )
 from defender_assets.outputs.notifications.outbox import (
     RECOVERED,
@@ -38,180 +37,172 @@ from defender_assets.outputs.notifications.outbox import (
 from defender_assets.outputs.notifications.webhooks import NotificationConfig
 from defender_assets.outputs.queries.views import active_stories, collected, latest_leads
 
-NEWS_DAYS = 30
-"""Partitions older than this are no news any more, whatever was not sent of them."""
+LOOKBACK_DAYS = 30
+"""Partitions older than this are not sent any more."""
 
-FIRST_NEWS_DAYS = 1
+FIRST_LOOKBACK_DAYS = 1
 GROWTH_PAUSE = timedelta(hours=1)
-FEWEST_LEADS = 2
-# the entry that says since when a destination watches is written anew before it could leave with the old days
-RENEW_AFTER = timedelta(days=7)
+MIN_STORY_LEADS = 2
+# the entry that says since when a destination watches is renewed before retention could remove it
+WATCH_RENEWAL = timedelta(days=7)
+
+Due = tuple[Notification, DeliveryState]
 
 
 @dataclass(frozen=True)
-class News:
-    """The notices that are due, the most urgent first, and entries that are owed whether or not anything is sent."""
+class Selection:
+    """Notifications that are due, most urgent first, and entries to write even if nothing is sent."""
 
-    notifications: tuple[tuple[Notification, DeliveryState], ...]
-    owed: tuple[Entry, ...]
+    due: tuple[Due, ...]
+    entries: tuple[Entry, ...]
 
 
-def news_for(
-    lake: Lake, outbox: Outbox, destination: str, who: NotificationConfig, incidents: Incidents, now: datetime
-) -> News:
-    """Return what a destination is to be told now.
+@dataclass(frozen=True)
+class Selector:
+    """Selects for one destination at a moment (UTC)."""
 
-    Raises:
-        LakeError: when leads or stories cannot be read.
+    lake: Lake
+    outbox: Outbox
+    destination: str
+    config: NotificationConfig
+    now: datetime
+
+    def select(self, incidents: Incidents) -> Selection:
+        """Return what is due.
+
+        Raises:
+            LakeError: when leads or stories cannot be read.
+        """
+        watches = [(int(key.subject_id), each.since) for key, each in self._of_kind(WATCH) if each.since]
+        # clamp to yesterday: an entry from a clock that was ahead must not suppress later notifications
+        first_day = self.now.date() - timedelta(days=FIRST_LOOKBACK_DAYS)
+        # A destination that watched at a lower risk has seen what is above it, so a raised risk forgets nothing. A
+        # risk lower than ever starts again: the leads below the previous one were never meant to be sent.
+        leads_since = min([first_day, *(since for risk, since in watches if risk <= self.config.risk)])
+        # stories are sent at any risk
+        stories_since = min([first_day, *(since for _, since in watches)])
+        due = [*self._leads(leads_since), *self._stories(stories_since), *self._incidents(incidents)]
+        due.sort(key=lambda pair: (-pair[0].weight, pair[0].kind, pair[0].subject_id))
+        return Selection(tuple(due), (*self._watch_entries(leads_since), *self._recovered(incidents)))
+
+    def _of_kind(self, kind: str) -> Iterator[tuple[NotificationKey, DeliveryState]]:
+        return self.outbox.of_kind(self.destination, kind)
+
+    def _delivery(self, kind: str, tenant_id: str | None, subject_id: str) -> DeliveryState:
+        return self.outbox.get(NotificationKey(self.destination, kind, tenant_id, subject_id))
+
+    def _watch_entries(self, since: date) -> Iterator[Entry]:
+        key = NotificationKey(self.destination, WATCH, None, str(self.config.risk))
+        written_at = self.outbox.get(key).written_at
+        if written_at is None or not timedelta(0) <= self.now - written_at < WATCH_RENEWAL:
+            yield Entry(key, WATCHING, since=since)
+
+    def _recent(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.filter(pl.col("export_date") >= self.now.date() - timedelta(days=LOOKBACK_DAYS))
+
+    def _leads(self, since: date) -> Iterator[Due]:
+        leads = self.lake.read(LEADS_TABLE)
+        recent = self._recent(leads)
+        loud = (pl.col("risk_score") >= self.config.risk) & pl.col("muted_by").is_null()
+        slim = recent.select(*LEAD_KEY, "export_date", loud=loud.fill_null(value=False))
+        seen = leads.filter(_counts_as_seen(since), loud).select(LEAD_KEY)
+        unseen = latest_leads(slim).filter("loud").join(seen, on=LEAD_KEY, how="anti").drop("loud")
+        candidates = collected(self.lake, unseen)
+        due = {}
+        for tenant_id, lead_id, _ in candidates.iter_rows():
+            delivery = self._delivery(LEAD, tenant_id, lead_id)
+            if not delivery.sent_count and not delivery.is_blocked(self.now):
+                due[tenant_id, lead_id] = delivery
+        if not due:
+            return
+        keys = pl.DataFrame(list(due), schema=candidates.select(LEAD_KEY).schema, orient="row")
+        wanted = candidates.join(keys, on=LEAD_KEY, how="semi").lazy()
+        rows = collected(self.lake, recent.join(wanted, on=[*LEAD_KEY, "export_date"], how="semi"))
+        for lead in rows.to_dicts():
+            yield lead_notification(lead, self.config.ui_url), due[lead["tenant_id"], lead["lead_id"]]
+
+    def _stories(self, since: date) -> Iterator[Due]:
+        stories = self.lake.read(STORIES_TABLE)
+        columns = ("tenant_id", "story_id", "lead_ids")
+        seen = collected(self.lake, stories.filter(_counts_as_seen(since)).select(columns))
+        sent_leads = _SentLeads(seen.iter_rows(), self._of_kind(STORY))
+        current = active_stories(self._recent(stories)).filter(pl.col("export_date") >= since)
+        due = []
+        for story in collected(self.lake, current).to_dicts():
+            delivery = self._delivery(STORY, story["tenant_id"], story["story_id"])
+            sent_lead_ids, sent_at = sent_leads.of(story, delivery)
+            too_early = sent_at is not None and timedelta(0) <= self.now - sent_at < GROWTH_PAUSE
+            grown = not sent_lead_ids.issuperset(story["lead_ids"])
+            if grown and not too_early and not delivery.is_blocked(self.now):
+                due.append((story, sent_lead_ids, delivery))
+        if not due:
+            return
+        leads = self._leads_of([story for story, _, _ in due])
+        for story, sent_lead_ids, delivery in due:
+            available = [lead for lead_id in story["lead_ids"] if (lead := leads.get((story["tenant_id"], lead_id)))]
+            unmuted = [lead for lead in available if lead["muted_by"] is None]
+            if len(story["lead_ids"]) - len(available) + len(unmuted) < MIN_STORY_LEADS:
+                continue
+            unmuted.sort(key=lambda lead: (lead["lead_id"] in sent_lead_ids, -(lead["risk_score"] or 0)))
+            yield story_notification(story, unmuted, sent_lead_ids, self.config.ui_url), delivery
+
+    def _leads_of(self, stories: list[dict[str, Any]]) -> dict[tuple[str, str], Row]:
+        """Return the latest rows of the stories' leads by tenant and lead."""
+        wanted = pl.DataFrame(stories).select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
+        columns = (*LEAD_KEY, "export_date", "alert_id", "title", "risk_score", "muted_by")
+        rows = self._recent(self.lake.read(LEADS_TABLE)).select(columns)
+        found = collected(self.lake, latest_leads(rows.join(wanted.lazy(), on=LEAD_KEY, how="semi")))
+        return {(lead["tenant_id"], lead["lead_id"]): lead for lead in found.to_dicts()}
+
+    def _incidents(self, incidents: Incidents) -> Iterator[Due]:
+        for incident in incidents.failing:
+            delivery = self._delivery(incident.kind, None, incident.subject_id)
+            if delivery.state != SENT and not delivery.is_blocked(self.now):
+                yield incident_notification(incident, self.config.ui_url), delivery
+
+    def _recovered(self, incidents: Incidents) -> Iterator[Entry]:
+        """Yield an entry for each incident that was sent and is over, so that the next one is sent again."""
+        over = incidents.examined - {incident.key for incident in incidents.failing}
+        for kind in INCIDENT_KINDS:
+            for key, delivery in self._of_kind(kind):
+                if delivery.state == SENT and (kind, key.subject_id) in over:
+                    yield Entry(key, RECOVERED)
+
+
+def _counts_as_seen(since: date) -> pl.Expr:
+    """Return whether a row is in a partition before `since`; older ones than LOOKBACK_DAYS before it are not read."""
+    return pl.col("export_date").is_between(since - timedelta(days=LOOKBACK_DAYS), since, closed="left")
+
+
+class _SentLeads:
+    """Which leads of stories were sent to a destination, or count as seen.
+
+    A story gets another id when its first lead leaves the look-back, or when an earlier lead arrives on the running
+    day. A story that was never sent under its id continues the stories that had its leads before.
     """
-    watching = [standing.since for _, standing in outbox.subjects(destination, WATCH) if standing.since]
-    since, watch = _watch(outbox, destination, who.risk, now)
-    found = [
-        *_leads(lake, outbox, destination, who, since, now),
-        # stories are told of at any risk, so since the first of all
-        *_stories(lake, outbox, destination, who, min([since, *watching]), now),
-        *_failures(outbox, destination, who, incidents, now),
-    ]
-    found.sort(key=lambda pair: (-pair[0].weight, pair[0].kind, pair[0].subject_id))
-    return News(tuple(found), (*watch, *_recovered(outbox, destination, incidents)))
 
-
-def notice_id(notification: Notification, standing: DeliveryState) -> str:
-    """Return the id of a notice: tenant, kind, subject, and how often the subject was told before."""
-    return stable_id(notification.tenant_id or "", f"{notification.kind}\0{notification.subject_id}\0{standing.times}")
-
-
-def subject_of(notification: Notification, destination: str) -> NotificationKey:
-    """Return what `sent_notices` knows the notice by."""
-    return NotificationKey(destination, notification.kind, notification.tenant_id, notification.subject_id)
-
-
-def _watch(outbox: Outbox, destination: str, risk: int, now: datetime) -> tuple[date, tuple[Entry, ...]]:
-    """Return the first partition that is news at this risk, and the entry that is owed to say so.
-
-    A destination that watches at a lower risk already has seen what is above: raising the risk forgets nothing. A lower
-    risk than ever begins anew, for the leads below were never meant.
-    """
-    own = NotificationKey(destination, WATCH, None, str(risk))
-    known = [
-        standing.since
-        for subject, standing in outbox.subjects(destination, WATCH)
-        if standing.since is not None and int(subject.subject_id) <= risk
-    ]
-    # no later than now: a clock that was ahead once would keep all that comes from being news
-    since = min([*known, now.date() - timedelta(days=FIRST_NEWS_DAYS)])
-    written = outbox.of(own).written_at
-    if written is not None and timedelta(0) <= now - written < RENEW_AFTER:
-        return since, ()
-    return since, (Entry(own, WATCHING, since=since),)
-
-
-def _leads(
-    lake: Lake, outbox: Outbox, destination: str, who: NotificationConfig, since: date, now: datetime
-) -> Iterator[tuple[Notification, DeliveryState]]:
-    held = lake.read(LEADS_TABLE)
-    rows = held.filter(pl.col("export_date") >= now.date() - timedelta(days=NEWS_DAYS))
-    loud = (pl.col("risk_score") >= who.risk) & pl.col("muted_by").is_null()
-    slim = rows.select(*LEAD_KEY, "export_date", loud=loud.fill_null(value=False))
-    seen = held.filter(_before(since), loud).select(LEAD_KEY)
-    candidates = collected(lake, latest_leads(slim).filter("loud").join(seen, on=LEAD_KEY, how="anti").drop("loud"))
-    due = {}
-    for tenant_id, lead_id, _ in candidates.iter_rows():
-        standing = outbox.of(NotificationKey(destination, LEAD, tenant_id, lead_id))
-        if not standing.times and not standing.held_back(now):
-            due[tenant_id, lead_id] = standing
-    if not due:
-        return
-    keys = pl.DataFrame(list(due), schema=candidates.select(LEAD_KEY).schema, orient="row")
-    wanted = candidates.join(keys, on=LEAD_KEY, how="semi")
-    for lead in collected(lake, rows.join(wanted.lazy(), on=[*LEAD_KEY, "export_date"], how="semi")).to_dicts():
-        yield of_lead(lead, who.ui_url), due[lead["tenant_id"], lead["lead_id"]]
-
-
-def _stories(
-    lake: Lake, outbox: Outbox, destination: str, who: NotificationConfig, since: date, now: datetime
-) -> Iterator[tuple[Notification, DeliveryState]]:
-    first = now.date() - timedelta(days=NEWS_DAYS)
-    held = lake.read(STORIES_TABLE)
-    seen = collected(lake, held.filter(_before(since)).select("tenant_id", "story_id", "lead_ids"))
-    known = _Known(outbox, destination, seen.iter_rows())
-    rows = held.filter(pl.col("export_date") >= first)
-    due = []
-    for story in collected(lake, active_stories(rows).filter(pl.col("export_date") >= since)).to_dicts():
-        standing = outbox.of(NotificationKey(destination, STORY, story["tenant_id"], story["story_id"]))
-        told, sent_at = known.of(story, standing)
-        too_early = sent_at is not None and timedelta(0) <= now - sent_at < GROWTH_PAUSE
-        if not told.issuperset(story["lead_ids"]) and not too_early and not standing.held_back(now):
-            due.append((story, told, standing))
-    if not due:
-        return
-    leads = _leads_of(lake, [story for story, _, _ in due], first)
-    for story, told, standing in due:
-        held_leads = [lead for lead_id in story["lead_ids"] if (lead := leads.get((story["tenant_id"], lead_id)))]
-        named = [lead for lead in held_leads if lead["muted_by"] is None]
-        if len(story["lead_ids"]) - len(held_leads) + len(named) < FEWEST_LEADS:
-            continue
-        named.sort(key=lambda lead: (lead["lead_id"] in told, -(lead["risk_score"] or 0)))
-        yield of_story(story, named, frozenset(told), who.ui_url), standing
-
-
-def _before(since: date) -> pl.Expr:
-    """Return whether a row lies in a partition that a destination counts as seen; those long before are not read."""
-    return pl.col("export_date").is_between(since - timedelta(days=NEWS_DAYS), since, closed="left")
-
-
-class _Known:
-    """Which leads of stories a destination was told of, or counts as seen.
-
-    A story takes another id when its first lead leaves the look-back, or an earlier one comes in on the day that runs:
-    one that was never told under its id goes on from those that held its leads.
-    """
-
-    def __init__(self, outbox: Outbox, destination: str, seen: Iterable[tuple[str, str, list[str]]]) -> None:
-        self._own: dict[tuple[str | None, str], set[str]] = {}
+    def __init__(
+        self,
+        seen: Iterable[tuple[str, str, list[str]]],
+        deliveries: Iterable[tuple[NotificationKey, DeliveryState]],
+    ) -> None:
+        self._seen: dict[tuple[str | None, str], set[str]] = {}
         self._by_lead: dict[tuple[str | None, str], list[tuple[frozenset[str], datetime | None]]] = {}
         for tenant_id, story_id, lead_ids in seen:
-            self._own.setdefault((tenant_id, story_id), set()).update(lead_ids)
-            self._hold(tenant_id, frozenset(lead_ids), None)
-        for subject, standing in outbox.subjects(destination, STORY):
-            self._hold(subject.tenant_id, standing.told, standing.sent_at)
+            self._seen.setdefault((tenant_id, story_id), set()).update(lead_ids)
+            self._add(tenant_id, frozenset(lead_ids), None)
+        for key, delivery in deliveries:
+            self._add(key.tenant_id, delivery.sent_lead_ids, delivery.sent_at)
 
-    def _hold(self, tenant_id: str | None, lead_ids: frozenset[str], sent_at: datetime | None) -> None:
+    def _add(self, tenant_id: str | None, lead_ids: frozenset[str], sent_at: datetime | None) -> None:
         for lead_id in lead_ids:
             self._by_lead.setdefault((tenant_id, lead_id), []).append((lead_ids, sent_at))
 
-    def of(self, story: Row, standing: DeliveryState) -> tuple[frozenset[str], datetime | None]:
-        """Return the leads of a story that are known, and when it was last told."""
-        if standing.times:
-            return standing.told | self._own.get((story["tenant_id"], story["story_id"]), set()), standing.sent_at
-        found = [one for lead_id in story["lead_ids"] for one in self._by_lead.get((story["tenant_id"], lead_id), ())]
-        known = frozenset().union(*(lead_ids for lead_ids, _ in found))
-        return known, max((sent_at for _, sent_at in found if sent_at), default=None)
-
-
-def _leads_of(lake: Lake, stories: list[dict[str, Any]], first: date) -> dict[tuple[str, str], Row]:
-    """Return the latest rows of the stories' leads by tenant and lead."""
-    wanted = pl.DataFrame(stories).select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
-    columns = (*LEAD_KEY, "export_date", "alert_id", "title", "risk_score", "muted_by")
-    rows = lake.read(LEADS_TABLE).filter(pl.col("export_date") >= first).select(columns)
-    found = collected(lake, latest_leads(rows.join(wanted.lazy(), on=LEAD_KEY, how="semi")))
-    return {(lead["tenant_id"], lead["lead_id"]): lead for lead in found.to_dicts()}
-
-
-def _failures(
-    outbox: Outbox, destination: str, who: NotificationConfig, incidents: Incidents, now: datetime
-) -> Iterator[tuple[Notification, DeliveryState]]:
-    for condition in incidents.failing:
-        standing = outbox.of(NotificationKey(destination, condition.kind, None, condition.subject_id))
-        if standing.state != SENT and not standing.held_back(now):
-            yield of_condition(condition, who.ui_url), standing
-
-
-def _recovered(outbox: Outbox, destination: str, incidents: Incidents) -> Iterator[Entry]:
-    """Yield an entry for each failure that was told and is over: the next one is told again."""
-    failing = {condition.key for condition in incidents.failing}
-    for kind in CONDITIONS:
-        for subject, standing in outbox.subjects(destination, kind):
-            key = (kind, subject.subject_id)
-            if standing.state == SENT and key in incidents.looked_at and key not in failing:
-                yield Entry(subject, RECOVERED)
+    def of(self, story: Row, delivery: DeliveryState) -> tuple[frozenset[str], datetime | None]:
+        """Return the leads that were sent for a story or count as seen, and when it was last sent."""
+        tenant_id = story["tenant_id"]
+        if delivery.sent_count:
+            return delivery.sent_lead_ids | self._seen.get((tenant_id, story["story_id"]), set()), delivery.sent_at
+        earlier = [each for lead_id in story["lead_ids"] for each in self._by_lead.get((tenant_id, lead_id), ())]
+        lead_ids = frozenset().union(*(lead_ids for lead_ids, _ in earlier))
+        return lead_ids, max((sent_at for _, sent_at in earlier if sent_at), default=None)

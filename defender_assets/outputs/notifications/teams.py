@@ -1,39 +1,40 @@
-"""A notice or a digest as a message for a Teams workflow: an Adaptive Card 1.4 in an attachment.
+"""Payload for a Teams workflow: an Adaptive Card 1.4 in an attachment.
 
-Text out of alerts stands in text runs (`RichTextBlock`), which know no Markdown; a `TextBlock` or `FactSet` would read
-links and formatting out of it. Only our own words stand in a `TextBlock`. adaptivecards.io/explorer/TextRun.html
+Text from alerts goes into text runs (adaptivecards.io/explorer/TextRun.html), which support no Markdown. A `TextBlock`
+or `FactSet` would interpret links and formatting, so only our own text is in a `TextBlock`.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from defender_assets.outputs.notifications.formatting import DIGEST_SHOWN, digest_title, fitted, headline
+from defender_assets.outputs.notifications.formatting import DIGEST_SHOWN, digest_title, headline, truncate
 from defender_assets.outputs.notifications.notification import Link, Notification
 
 Element = dict[str, Any]
 
 VERSION = "1.4"
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
-# Teams takes messages of 28 KB
-MOST_BYTES = 26_000
-_TITLE, _VALUE, _LINE, _ACTIONS, _LONGEST_URL = 500, 300, 140, 6, 2000
+# Teams accepts messages of 28 KB
+MAX_BYTES = 26_000
+_TITLE, _VALUE, _LINE, _ACTIONS, _URL = 500, 300, 140, 6, 2000
 
 
 def message(notifications: Sequence[Notification]) -> dict[str, Any]:
-    """Return the payload of one notice, or of several as a digest."""
-    body = _digest(notifications) if len(notifications) > 1 else _one(notifications[0])
-    links = [] if len(notifications) > 1 else list(notifications[0].links)
-    payload = _posted(body, links)
-    while len(json.dumps(payload).encode()) > MOST_BYTES and len(body) > 1:
+    """Return the payload of one notification, or of a digest of several."""
+    is_digest = len(notifications) > 1
+    body = _digest(notifications) if is_digest else _details(notifications[0])
+    links = () if is_digest else notifications[0].links
+    payload = _payload(body, links)
+    while len(json.dumps(payload).encode()) > MAX_BYTES and len(body) > 1:
         body.pop()
-        payload = _posted(body, links)
+        payload = _payload(body, links)
     return payload
 
 
-def _one(notification: Notification) -> list[Element]:
+def _details(notification: Notification) -> list[Element]:
     return [
-        {"type": "TextBlock", "text": notification.what, "weight": "Bolder", "color": "Attention", "wrap": True},
+        {"type": "TextBlock", "text": notification.heading, "weight": "Bolder", "color": "Attention", "wrap": True},
         _runs(_run(notification.title, _TITLE, weight="Bolder", size="Large")),
         *(
             _runs(_run(f"{label}: ", _VALUE, weight="Bolder"), _run(value, _VALUE))
@@ -45,7 +46,7 @@ def _one(notification: Notification) -> list[Element]:
 
 def _digest(notifications: Sequence[Notification]) -> list[Element]:
     lines = [
-        _runs(_run(headline(notification), _LINE, **_selected(notification.links)))
+        _runs(_run(headline(notification), _LINE, **_select_action(notification.links)))
         for notification in notifications[:DIGEST_SHOWN]
     ]
     more = len(notifications) - DIGEST_SHOWN
@@ -56,8 +57,8 @@ def _digest(notifications: Sequence[Notification]) -> list[Element]:
     ]
 
 
-def _posted(body: list[Element], links: Sequence[Link]) -> dict[str, Any]:
-    actions = [_open(link) for link in links[:_ACTIONS] if len(link.url) <= _LONGEST_URL]
+def _payload(body: list[Element], links: Sequence[Link]) -> dict[str, Any]:
+    actions = [_open(link) for link in links[:_ACTIONS] if len(link.url) <= _URL]
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -74,12 +75,12 @@ def _runs(*runs: Element) -> Element:
     return {"type": "RichTextBlock", "inlines": list(runs)}
 
 
-def _run(text: str, most: int, **style: Any) -> Element:
-    return {"type": "TextRun", "text": fitted(text, most) or "–", **style}
+def _run(text: str, limit: int, **style: Any) -> Element:
+    return {"type": "TextRun", "text": truncate(text, limit) or "–", **style}
 
 
-def _selected(links: Sequence[Link]) -> dict[str, Any]:
-    usable = [link for link in links if len(link.url) <= _LONGEST_URL]
+def _select_action(links: Sequence[Link]) -> dict[str, Any]:
+    usable = [link for link in links if len(link.url) <= _URL]
     return {"selectAction": _open(usable[0])} if usable else {}
 
 

@@ -1,4 +1,4 @@
-"""One message over HTTP: posted once, and what the receiver said in words without its address. When: `rounds`."""
+"""HTTP client for webhooks: posts a message once and describes the answer without the address, which is a secret."""
 
 import logging
 import re
@@ -17,84 +17,11 @@ from urllib3.exceptions import HTTPError
 from defender_assets.outputs.notifications.webhooks import Webhook
 
 CONNECT_SECONDS, READ_SECONDS = 5, 10
-LONGEST_WAIT = timedelta(days=1)
-# what is wrong with this message, rather than with the receiver
+MAX_RETRY_AFTER = timedelta(days=1)
+# the fault is in this message, not in the receiver
 _REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came of a message. `refused`: this message was, others may pass. `wait`: the receiver named a pause."""
-
-    delivered: bool
-    words: str
-    refused: bool = False
-    wait: timedelta | None = None
-
-
-def post(webhook: Webhook, payload: Mapping[str, Any], now: datetime) -> Answer:
-    """Post a message once: no retry, no redirect; no answer counts as not delivered.
-
-    An error of the HTTP library holds the address, so only its kind is told.
-    """
-    try:
-        with _unlogged(), requests.Session() as session:
-            response = session.post(
-                webhook.url,
-                json=payload,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                # of what a receiver answers beyond its status, the beginning is read and never told
-                stream=True,
-            )
-            status, after = response.status_code, response.headers.get("Retry-After")
-            page = _is_page(response)
-            response.close()
-    except (requests.RequestException, OSError, ValueError) as error:
-        return Answer(delivered=False, words=f"no answer ({type(error).__name__})")
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES and page:
-        words = f"answered {status} with a page, as a proxy or a login does and a receiver does not"
-        return Answer(delivered=False, words=words)
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Answer(delivered=True, words=f"answered {status}")
-    hint = _HINTS.get(status // 100 if status // 100 == _REDIRECT else status, "")
-    return Answer(
-        delivered=False, words=f"answered {status}{hint}", refused=status in _REFUSALS, wait=pause_asked(after, now)
-    )
-
-
-def _is_page(response: requests.Response) -> bool:
-    """Return whether the answer is an HTML page; the receivers answer nothing, or a word (Slack's is called HTML)."""
-    if "html" not in response.headers.get("Content-Type", "").lower():
-        return False
-    try:
-        # what comes at once: a receiver that trickles would hold the round up
-        begins = response.raw.read1(_BEGINNING, decode_content=True)
-    except (HTTPError, OSError, ValueError):
-        # the status has been told, and that is what counts
-        return False
-    return bool(_PAGE.match(begins))
-
-
-def pause_asked(after: str | None, now: datetime) -> timedelta | None:
-    """Return the pause that `Retry-After` asks for, in seconds or until a date (RFC 9110, 10.2.3); a day at most."""
-    if after is None:
-        return None
-    text = after.strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=min(int(text[:9]), 10**6)), LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(moment - now, timedelta(0)), LONGEST_WAIT)
-
-
-_BEGINNING, _PAGE = 512, re.compile(rb"(?i)\s*<(?:!doctype|html|head|\?xml|meta|script)")
-_REDIRECT = 3
-_HINTS = {
-    _REDIRECT: " (a redirect, which is not followed: set the address that it leads to)",
+_PAGE_BYTES, _PAGE = 512, re.compile(rb"(?i)\s*<(?:!doctype|html|head|\?xml|meta|script)")
+_HINTS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: " (the receiver refuses the message)",
     HTTPStatus.UNAUTHORIZED: " (is the address complete, signature included?)",
     HTTPStatus.FORBIDDEN: " (is the address complete, signature included?)",
@@ -102,22 +29,90 @@ _HINTS = {
     HTTPStatus.GONE: " (was the webhook deleted?)",
     HTTPStatus.TOO_MANY_REQUESTS: " (too many messages)",
 }
+_REDIRECT_HINT = " (redirects are not followed: set the address that it leads to)"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the receiver answered. `refused`: only this message is at fault, others may pass."""
+
+    delivered: bool
+    description: str
+    refused: bool = False
+    retry_after: timedelta | None = None
+
+
+def post(webhook: Webhook, payload: Mapping[str, Any], now: datetime) -> Answer:
+    """Post a message once, without retries or redirects; no answer counts as not delivered."""
+    try:
+        with _urllib3_silenced(), requests.Session() as session:
+            response = session.post(
+                webhook.url,
+                json=payload,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                # only the beginning of the body is read, and it is never shown
+                stream=True,
+            )
+            status, retry_after = response.status_code, response.headers.get("Retry-After")
+            is_page = _is_html_page(response)
+            response.close()
+    except (requests.RequestException, OSError, ValueError) as error:
+        # the error's message contains the address
+        return Answer(delivered=False, description=f"no answer ({type(error).__name__})")
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        page = " with an HTML page, as a proxy or a login does and a receiver does not" if is_page else ""
+        return Answer(delivered=not is_page, description=f"answered {status}{page}")
+    is_redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    return Answer(
+        delivered=False,
+        description=f"answered {status}{_REDIRECT_HINT if is_redirect else _HINTS.get(status, '')}",
+        refused=status in _REFUSALS,
+        retry_after=parse_retry_after(retry_after, now),
+    )
+
+
+def parse_retry_after(header: str | None, now: datetime) -> timedelta | None:
+    """Return the wait that `Retry-After` asks for, in seconds or until a date (RFC 9110, 10.2.3); at most a day."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=min(int(text[:9]), 10**6)), MAX_RETRY_AFTER)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(moment - now, timedelta(0)), MAX_RETRY_AFTER)
+
+
+def _is_html_page(response: requests.Response) -> bool:
+    """Return whether the body is an HTML page; receivers answer nothing or a word, which Slack sends as text/html."""
+    if "html" not in response.headers.get("Content-Type", "").lower():
+        return False
+    try:
+        # only what is there already: a receiver that trickles must not hold up the round
+        return bool(_PAGE.match(response.raw.read1(_PAGE_BYTES, decode_content=True)))
+    except (HTTPError, OSError, ValueError):
+        # the status is known, and it decides
+        return False
 
 
 @contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep the lines of the HTTP library out of the log meanwhile: they hold the path, which is the secret."""
+def _urllib3_silenced() -> Iterator[None]:
+    """Drop this thread's log lines of urllib3: they contain the path, which is the secret."""
     thread = get_ident()
-    # filters are not inherited: both say the path
-    library = [logging.getLogger(f"urllib3.{name}") for name in ("connection", "connectionpool")]
+    # filters are not inherited, and both loggers name the path
+    loggers = [logging.getLogger(f"urllib3.{name}") for name in ("connection", "connectionpool")]
 
-    def silent(line: logging.LogRecord) -> bool:
+    def of_other_threads(line: logging.LogRecord) -> bool:
         return line.thread != thread
 
-    for logger in library:
-        logger.addFilter(silent)
+    for logger in loggers:
+        logger.addFilter(of_other_threads)
     try:
         yield
     finally:
-        for logger in library:
-            logger.removeFilter(silent)
+        for logger in loggers:
+            logger.removeFilter(of_other_threads)

@@ -1,12 +1,9 @@
-"""Where notices go: the webhooks of a team, their addresses kept out of every text. What is posted stands beside.
-
-An address of a webhook is a secret: whoever knows it can post.
-"""
+"""Settings of notifications: the webhooks of a team. A webhook's address is a secret: whoever knows it can post."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.errors import SLACK_HOST, TEAMS_DOMAIN, SettingsError, contains_secret, quoted
@@ -23,25 +20,22 @@ _KINDS = {
     TEAMS_WEBHOOK: (TEAMS, "the address of a Teams workflow, https://….logic.azure.com/workflows/…"),
     SLACK_WEBHOOK: (SLACK, "the address of an incoming webhook, https://hooks.slack.com/services/…"),
 }
-# what is surely the other one's; either kind may also stand behind a host of one's own
-_HOSTS = {
-    TEAMS_WEBHOOK: re.compile(rf".+\.{TEAMS_DOMAIN}"),
-    SLACK_WEBHOOK: re.compile(SLACK_HOST),
-}
-# shorter parts of an address are words that also stand elsewhere, such as "workflows" or "manual"
+# to notice that the two were swapped; a proxy of one's own may have any host
+_HOSTS = {TEAMS_WEBHOOK: re.compile(rf".+\.{TEAMS_DOMAIN}"), SLACK_WEBHOOK: re.compile(SLACK_HOST)}
+# shorter parts of an address are common words, such as "workflows" or "manual"
 _SHORTEST_SECRET = 12
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """One receiver: `destination` is `teams` or `slack`."""
+    """A destination (`teams` or `slack`) and its address."""
 
     destination: str
     url: str = field(repr=False)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return the texts that must never be shown: the address, whole and in its parts."""
+        """Return the texts that must never be shown: the address and its parts."""
         address = urlsplit(self.url)
         target = f"{address.path}?{address.query}" if address.query else address.path
         parts = [*address.path.split("/"), *(pair.partition("=")[2] for pair in address.query.split("&"))]
@@ -51,7 +45,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class NotificationConfig:
-    """Who is told, from which risk on, and where links to Dagster's UI lead (None: none are made)."""
+    """Destinations, the lowest risk of a lead that is sent, and the base of links to Dagster's UI (None: no links)."""
 
     webhooks: tuple[Webhook, ...] = ()
     risk: int = DEFAULT_RISK
@@ -59,32 +53,27 @@ class NotificationConfig:
 
 
 def notification_config(values: Mapping[str, str]) -> NotificationConfig:
-    """Return what the settings say about notices.
+    """Return the notification settings.
 
     Raises:
-        SettingsError: one line that names the variable; the address of a webhook is never part of it.
+        SettingsError: one line that names the variable and never contains an address of a webhook.
     """
     webhooks = tuple(_webhook(variable, values[variable]) for variable in _KINDS if variable in values)
     return NotificationConfig(webhooks, _risk(values), _ui_url(values))
 
 
 def _webhook(variable: str, url: str) -> Webhook:
-    destination, right = _KINDS[variable]
-    try:
-        address = urlsplit(url)
-        host, plain = address.hostname, address.scheme == "http"
-        well_formed = bool(host) and address.username is None and address.port != 0 and url.isprintable()
-    except ValueError:
-        well_formed, host, plain = False, None, False
-    if not well_formed or " " in url or address.scheme not in {"http", "https"}:
-        raise SettingsError(f"{variable} is no https address: expected {right}")
-    if plain and host not in LOOPBACK:
+    destination, expected = _KINDS[variable]
+    address = _http_address(url)
+    if address is None or address.username is not None or not url.isprintable() or " " in url:
+        raise SettingsError(f"{variable} is not an https address: expected {expected}")
+    if address.scheme == "http" and address.hostname not in LOOPBACK:
         raise SettingsError(f"{variable} is an http:// address, which shows its secret to the network: use https://")
     for other, hosts in _HOSTS.items():
-        if other != variable and hosts.fullmatch(host or ""):
-            raise SettingsError(f"{variable} holds an address that belongs into {other}: expected {right}")
+        if other != variable and hosts.fullmatch(address.hostname or ""):
+            raise SettingsError(f"{variable} contains an address that belongs in {other}: expected {expected}")
     if not address.path.strip("/"):
-        raise SettingsError(f"{variable} names a host and no webhook: expected {right}")
+        raise SettingsError(f"{variable} names a host but no webhook: expected {expected}")
     return Webhook(destination, url)
 
 
@@ -99,19 +88,24 @@ def _ui_url(values: Mapping[str, str]) -> str | None:
     text = values.get(UI_URL)
     if text is None:
         return None
-    right = "expected the address of Dagster's UI, such as https://dagster.example.org"
-    try:
-        address = urlsplit(text)
-        well_formed = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
-    except ValueError:
-        well_formed = False
+    expected = "expected the address of Dagster's UI, such as https://dagster.example.org"
     if contains_secret(text):
-        raise SettingsError(f"{UI_URL} holds the address of a webhook or a key: {right}")
-    if not well_formed or address.username or address.query or address.fragment or not _plain(text):
-        raise SettingsError(f"{UI_URL} is no plain http or https address: {right}")
+        raise SettingsError(f"{UI_URL} contains the address of a webhook or a key: {expected}")
+    address = _http_address(text)
+    if not address or address.username or address.query or address.fragment or not _is_safe_in_links(text):
+        raise SettingsError(f"{UI_URL} is not a plain http or https address: {expected}")
     return text.rstrip("/")
 
 
-def _plain(text: str) -> bool:
-    """Return whether a text can stand in a link of any receiver as it is."""
+def _http_address(text: str) -> SplitResult | None:
+    """Return the parts of an http or https address with a host; None for any other text."""
+    try:
+        address = urlsplit(text)
+        valid = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return None
+    return address if valid else None
+
+
+def _is_safe_in_links(text: str) -> bool:
     return text.isascii() and text.isprintable() and not set(text) & set(" <>|\"'`()[]\\")

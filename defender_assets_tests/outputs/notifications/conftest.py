@@ -1,4 +1,4 @@
-"""The fixture `team`: see there."""
+"""Makes the fixture `team` available."""
 
 from defender_assets_tests.support.notified_team import team
 

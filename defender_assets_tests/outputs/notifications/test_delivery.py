@@ -1,4 +1,4 @@
-"""Once each, and nothing lost: restarts, a receiver that is down, notifiers that die or meet, news that grows."""
+"""Each notification is sent once, none is lost: restarts, failing receivers, competing notifiers, growing stories."""
 
 import threading
 from collections import Counter
@@ -28,7 +28,7 @@ def test_one_message_per_new_lead_and_story_across_three_restarts(team: Team) ->
     team.lead("a")
     team.story("s", "a", "b")
     for number in range(4):
-        team.round()
+        team.notify()
         team.later(minutes=7)
         if number == 1:
             team.story("t", "c", "d", day=team.now.date())
@@ -36,7 +36,7 @@ def test_one_message_per_new_lead_and_story_across_three_restarts(team: Team) ->
     assert len(team.slack.asked) == 3
 
 
-def test_none_is_lost_while_the_receiver_is_down(team: Team) -> None:
+def test_nothing_is_lost_while_the_receiver_is_down(team: Team) -> None:
     team.slack.answers = [500, DROP, 503]
     for number in range(12):
         if number < 6:
@@ -44,30 +44,30 @@ def test_none_is_lost_while_the_receiver_is_down(team: Team) -> None:
             team.story(f"s{number}", f"{number}", f"x{number}", day=team.now.date())
         if number == 8:
             team.slack.answers = [200]
-        team.round()
+        team.notify()
         team.later(minutes=25)
-    told = Counter(lead for lead in team.entries().filter(state="sent")["subject_id"])
-    assert told == Counter({f"{prefix}{number}": 1 for prefix in ("", "s") for number in range(6)})
-    # 12 are many: one message
+    sent = Counter(lead for lead in team.entries().filter(state="sent")["subject_id"])
+    assert sent == Counter({f"{prefix}{number}": 1 for prefix in ("", "s") for number in range(6)})
+    # more than ten: one digest
     (title,) = team.titles()
     assert title == "Many at once: 6 leads, 6 stories"
 
 
-def test_pauses_grow_while_the_receiver_is_down_and_begin_anew_after_a_success(team: Team) -> None:
+def test_pauses_grow_while_the_receiver_is_down_and_restart_after_a_success(team: Team) -> None:
     team.slack.answers = [500]
     team.lead("a")
-    team.round()
+    team.notify()
     for number, minutes in enumerate([1, 2, 4, 8, 16, 32, 60, 60], start=2):
-        team.later(minutes=minutes, seconds=-1).round()
+        team.later(minutes=minutes, seconds=-1).notify()
         assert len(team.slack.asked) == number - 1
-        team.later(seconds=1).round()
+        team.later(seconds=1).notify()
         assert len(team.slack.asked) == number
     team.slack.answers = [200]
-    team.later(hours=1).round()
+    team.later(hours=1).notify()
     assert team.titles() == ["New lead: Lead a"]
     team.slack.answers = [500]
     team.lead("b")
-    team.round()
+    team.notify()
     (last,) = team.entries().filter(kind="pause").tail(1).to_dicts()
     assert (last["state"], last["attempts"]) == ("waiting", 1)
 
@@ -76,103 +76,103 @@ def test_pauses_grow_while_the_receiver_is_down_and_begin_anew_after_a_success(t
 def test_retry_after_is_honoured(team: Team, asked: str, seconds: int) -> None:
     team.slack.answers = [(429, {"Retry-After": asked}), 200]
     team.lead("a")
-    (report,) = team.round()
+    (report,) = team.notify()
     assert "answered 429 (too many messages)" in str(report.problem)
-    team.later(seconds=seconds - 1).round()
+    team.later(seconds=seconds - 1).notify()
     assert len(team.slack.asked) == 1
-    team.later(seconds=2).round()
+    team.later(seconds=2).notify()
     assert team.titles() == ["New lead: Lead a"]
 
 
-def test_a_message_that_is_refused_does_not_hold_up_the_others(team: Team) -> None:
+def test_a_refused_message_does_not_block_the_others(team: Team) -> None:
     team.slack.answers = [400, 200]
     team.lead("worst", 99)
     team.lead("other", 85)
-    (report,) = team.round()
+    (report,) = team.notify()
     assert report.problem == "answered 400 (the receiver refuses the message)"
     assert team.titles() == ["New lead: Lead other"]
-    team.later(seconds=59).round()
+    team.later(seconds=59).notify()
     assert len(team.slack.asked) == 2
-    team.later(seconds=2).round()
+    team.later(seconds=2).notify()
     assert team.titles() == ["New lead: Lead other", "New lead: Lead worst"]
 
 
-def test_one_notice_that_is_refused_holds_up_no_digest(team: Team) -> None:
+def test_a_refused_notification_does_not_block_a_digest(team: Team) -> None:
     team.slack.refuses = "Lead poison"
     team.leads("poison", *map(str, range(11)))
-    team.round()
+    team.notify()
     assert team.titles() == []
     team.leads(*map(str, range(20, 32)))
-    team.later(minutes=2).round()
-    # those that were never refused are still one message, the others one each
+    team.later(minutes=2).notify()
+    # one digest of those that were never refused; one message for each of the others
     assert team.titles() == ["Many at once: 12 leads", *(f"New lead: Lead {number}" for number in range(11))]
     team.slack.refuses = None
-    team.later(minutes=3).round()
-    team.later(hours=1).round()
+    team.later(minutes=3).notify()
+    team.later(hours=1).notify()
     assert team.titles()[-1] == "New lead: Lead poison"
     assert team.entries().filter(state="sent")["subject_id"].value_counts()["count"].to_list() == [1] * 24
 
 
-def test_a_page_that_answers_200_is_no_receiver(team: Team) -> None:
+def test_an_html_page_with_status_200_is_not_a_delivery(team: Team) -> None:
     team.slack.body = b"\r\n<!DOCTYPE html><html><body>Sign in to the proxy"
     team.lead("a")
-    (report,) = team.round()
-    assert "answered 200 with a page" in str(report.problem)
+    (report,) = team.notify()
+    assert "answered 200 with an HTML page" in str(report.problem)
     team.slack.body = b"ok"
-    team.later(minutes=1).round()
+    team.later(minutes=1).notify()
     assert team.entries().filter(state="sent")["subject_id"].to_list() == ["a"]
     assert len(team.slack.asked) == 2
 
 
-def test_many_at_once_are_one_digest_and_ten_are_ten_messages(team: Team) -> None:
+def test_ten_are_ten_messages_and_more_are_one_digest(team: Team) -> None:
     team.leads(*map(str, range(10)))
-    team.round()
+    team.notify()
     assert len(team.slack.accepted) == 10
     assert len(team.paced) == 9
     team.leads(*map(str, range(10, 40)))
-    team.round()
-    team.round()
+    team.notify()
+    team.notify()
     assert len(team.slack.accepted) == 11
     assert team.titles()[-1] == "Many at once: 30 leads"
     assert team.entries().filter(state="sent")["subject_id"].n_unique() == 40
 
 
-def test_a_grown_story_is_told_again_at_most_once_an_hour(team: Team) -> None:
+def test_a_grown_story_is_sent_again_at_most_once_an_hour(team: Team) -> None:
     team.story("s", "a", "b")
-    team.round()
+    team.notify()
     team.story("s", "a", "b", "c")
-    team.later(minutes=59).round()
+    team.later(minutes=59).notify()
     assert team.titles() == ["New story: Story s"]
     team.story("s", "a", "b", "c", "d")
-    team.later(minutes=2).round()
+    team.later(minutes=2).notify()
     assert team.titles() == ["New story: Story s", "Story grown by 2 leads: Story s"]
-    # fewer leads, or another one's row, is no growth
+    # fewer leads and a row in another partition are not growth
     team.story("s", "a", "b", "d", day=TODAY + timedelta(days=1))
-    team.later(days=1).round()
+    team.later(days=1).notify()
     assert len(team.slack.asked) == 2
 
 
-def test_a_muted_or_quiet_lead_is_silent_until_it_is_loud(team: Team) -> None:
+def test_a_muted_or_low_risk_lead_is_not_sent_until_it_qualifies(team: Team) -> None:
     team.lead("muted", muted_by="scanner")
     team.lead("quiet", 79)
     team.lead("calmed")
     team.lead("calmed", 90, TODAY + timedelta(days=1), muted_by="scanner")
-    team.later(days=1).round()
+    team.later(days=1).notify()
     assert team.slack.asked == []
     team.lead("quiet", 80, TODAY + timedelta(days=1))
-    team.round()
+    team.notify()
     assert team.titles() == ["New lead: Lead quiet"]
 
 
-def test_the_first_round_tells_of_yesterday_and_today_alone(team: Team) -> None:
+def test_the_first_round_sends_only_yesterday_and_today(team: Team) -> None:
     for back in range(5):
         day = TODAY - timedelta(days=back)
         team.lead(f"{back}", day=day)
         team.story(f"s{back}", f"{back}", f"x{back}", day=day)
-    # an older one that changed today is no news, a story that grew today is
+    # an older lead that changed today is not sent, a story that grew today is
     team.lead("3", 95, TODAY)
     team.story("s4", "4", "x4", "new", day=TODAY)
-    team.round()
+    team.notify()
     assert sorted(team.titles()) == [
         "New lead: Lead 0",
         "New lead: Lead 1",
@@ -182,33 +182,33 @@ def test_the_first_round_tells_of_yesterday_and_today_alone(team: Team) -> None:
     ]
 
 
-def test_since_when_a_destination_watches_outlives_pauses_and_another_risk(team: Team) -> None:
-    team.round()
+def test_the_start_of_watching_survives_pauses_and_a_raised_risk(team: Team) -> None:
+    team.notify()
     for _ in range(5):
-        team.later(days=6).round()
+        team.later(days=6).notify()
     team.lead("late", 95, team.now.date() - timedelta(days=9))
     team.lead("medium", 70, team.now.date() - timedelta(days=9))
     team.risk = 90
-    team.round()
+    team.notify()
     assert team.titles() == ["New lead: Lead late"]
-    # a lower risk than ever begins anew
+    # a lower risk than ever starts again
     team.risk = 60
-    team.round()
+    team.notify()
     assert len(team.slack.asked) == 1
 
 
-def test_two_notifiers_at_once_send_once(team: Team) -> None:
+def test_two_concurrent_notifiers_send_once(team: Team) -> None:
     team.lead("a")
     team.story("s", "a", "b")
     team.lake.open(SENT_NOTICES)
-    both, reports = threading.Barrier(2), []
+    barrier, reports = threading.Barrier(2), []
 
-    def notify() -> None:
+    def deliver() -> None:
         notifier = team.notifier
-        both.wait()
-        reports.extend(notifier.round(Incidents()))
+        barrier.wait()
+        reports.extend(notifier.deliver(Incidents()))
 
-    threads = [threading.Thread(target=notify) for _ in range(2)]
+    threads = [threading.Thread(target=deliver) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -217,25 +217,23 @@ def test_two_notifiers_at_once_send_once(team: Team) -> None:
     assert sum(len(report.sent) for report in reports) == 2
 
 
-def test_a_notifier_that_meets_another_between_reading_and_claiming_sends_nothing(
-    team: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notifier_that_loses_the_claim_to_another_sends_nothing(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     team.lead("a")
-    append, met = outbox.append, [True]
+    append, pending = outbox.append, [True]
 
     def interrupted(*arguments: object) -> None:
-        if met:
-            met.clear()
-            # around midnight the other one writes to another day
-            Notifier(team.lake, team.who, lambda: team.now + timedelta(hours=12)).round(Incidents())
+        if pending:
+            pending.clear()
+            # around midnight the other notifier writes to another day
+            Notifier(team.lake, team.config, lambda: team.now + timedelta(hours=12)).deliver(Incidents())
         append(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(delivery, "append", interrupted)
-    team.round()
+    team.notify()
     assert team.titles() == ["New lead: Lead a"]
 
 
-def test_a_claim_of_a_notifier_that_died_ends(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_claim_of_a_notifier_that_died_expires(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     team.lead("a")
 
     def killed(*_: object) -> None:
@@ -243,16 +241,16 @@ def test_a_claim_of_a_notifier_that_died_ends(team: Team, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(delivery, "post", killed)
     with pytest.raises(KeyboardInterrupt):
-        team.round()
+        team.notify()
     monkeypatch.undo()
-    team.later(minutes=9).round()
+    team.later(minutes=9).notify()
     assert team.slack.asked == []
-    team.later(seconds=LEASE.total_seconds() - 9 * 60).round()
-    team.round()
+    team.later(seconds=LEASE.total_seconds() - 9 * 60).notify()
+    team.notify()
     assert team.titles() == ["New lead: Lead a"]
 
 
-def test_a_death_between_answer_and_writing_sends_again_and_then_never(
+def test_a_failure_between_answer_and_record_sends_exactly_once_more(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     team.lead("a")
@@ -262,71 +260,69 @@ def test_a_death_between_answer_and_writing_sends_again_and_then_never(
 
     monkeypatch.setattr(delivery, "record", failing)
     with pytest.raises(LakeError):
-        team.round()
+        team.notify()
     monkeypatch.undo()
     for _ in range(3):
-        team.later(minutes=10).round()
+        team.later(minutes=10).notify()
     assert team.titles() == ["New lead: Lead a"] * 2
 
 
-def test_each_destination_is_told_by_itself(team: Team) -> None:
+def test_destinations_are_independent(team: Team) -> None:
     team.lead("a")
     with receiving() as other:
         other.answers = [500, 202]
         team.teams = other
-        team.round()
-        team.later(minutes=1).round()
+        team.notify()
+        team.later(minutes=1).notify()
         assert (len(team.slack.accepted), len(other.asked), len(other.accepted)) == (1, 2, 1)
 
 
-def test_a_failure_is_told_once_until_it_recovers(team: Team) -> None:
+def test_an_incident_is_sent_once_until_it_recovers(team: Team) -> None:
     failed = Incident(RUN_FAILED, "2026-11-02", "The run of 2026-11-02 failed", "out of order", "0123456789")
     bad = Incidents((failed,), frozenset({failed.key}))
-    well = Incidents((), frozenset({failed.key}))
+    recovered = Incidents((), frozenset({failed.key}))
     for incidents in (bad, bad, Incidents(), bad):
-        team.round(incidents)
+        team.notify(incidents)
     assert team.titles() == ["Data health: The run of 2026-11-02 failed"]
-    for incidents in (well, well, bad, bad):
-        team.round(incidents)
+    for incidents in (recovered, recovered, bad, bad):
+        team.notify(incidents)
     assert len(team.slack.accepted) == 2
 
 
-def test_a_round_that_is_out_of_time_leaves_the_rest_to_the_next(team: Team) -> None:
+def test_a_round_that_is_out_of_time_leaves_the_rest_to_the_next_round(team: Team) -> None:
     team.leads("0", "1", "2", "3")
     slow = replace(team.notifier, pace=lambda _: (team.later(seconds=8), None)[1])
-    (report,) = slow.round(Incidents())
-    assert (len(report.sent), report.problem) == (2, "out of time, the others come next")
-    team.round()
+    (report,) = slow.deliver(Incidents())
+    assert (len(report.sent), report.problem) == (2, "out of time; the next round sends the rest")
+    team.notify()
     assert team.titles() == [f"New lead: Lead {number}" for number in range(4)]
 
 
-def test_a_lake_that_is_slow_to_read_does_not_keep_all_messages_back(
-    team: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_lake_does_not_prevent_the_first_message(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     team.leads("0", "1")
-    monkeypatch.setattr(selection, "collected", lambda *of: (team.later(seconds=16), collected(*of))[1])
+    monkeypatch.setattr(selection, "collected", lambda *arguments: (team.later(seconds=16), collected(*arguments))[1])
     for number in range(2):
-        team.round()
+        team.notify()
         assert len(team.slack.accepted) == number + 1
 
 
-def test_a_story_under_another_id_is_news_only_by_the_leads_that_nobody_was_told_of(team: Team) -> None:
+def test_a_story_under_another_id_is_sent_only_for_leads_that_were_not_sent(team: Team) -> None:
     team.story("s", "b", "c")
-    team.round()
-    # an earlier lead came in on the same day: the story begins with it
+    team.notify()
+    # an earlier lead arrived on the same day: the story now begins with it
     team.put(STORIES.name, [], TODAY, replaces="story_id = 's'")
     team.story("t", "a", "b", "c")
-    team.later(minutes=2).round()
+    team.later(minutes=2).notify()
     assert team.titles() == ["New story: Story s"]
-    team.later(hours=1).round()
+    team.later(hours=1).notify()
     assert team.titles()[1:] == ["Story grown by 1 lead: Story t"]
     # its first lead leaves the look-back
     team.story("u", "b", "c", day=TODAY + timedelta(days=1))
-    team.later(days=1).round()
+    team.later(days=1).notify()
     assert len(team.slack.asked) == 2
 
 
-def test_what_was_there_before_is_no_news_however_long_it_goes_on(team: Team) -> None:
+def test_what_existed_before_the_first_round_is_never_sent(team: Team) -> None:
     old = TODAY - timedelta(days=5)
     team.lead("old", day=old)
     team.story("olds", "old", "b", day=old)
@@ -334,33 +330,33 @@ def test_what_was_there_before_is_no_news_however_long_it_goes_on(team: Team) ->
         team.now = NOON + timedelta(days=days)
         team.lead("old", day=team.now.date())
         team.story("olds", "old", "b", day=team.now.date())
-        team.round()
+        team.notify()
     assert team.slack.asked == []
 
 
-def test_what_a_clock_that_was_ahead_wrote_holds_nothing_back(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_from_a_clock_that_was_ahead_block_nothing(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = NOON + timedelta(days=20)
-    # it began to watch in the future, sent one, was told to wait, and died with a claim
+    # it began to watch in the future, sent one, had to wait, and died with a claim
     team.now = ahead
-    team.round()
+    team.notify()
     team.now = NOON
     team.lead("a")
     team.story("s", "a", "b")
-    team.round()
+    team.notify()
     assert sorted(team.titles()) == ["New lead: Lead a", "New story: Story s"]
     team.now = ahead
     team.story("s", "a", "b", "c")
     team.lead("late")
     team.slack.answers = [200, 500, 200]
-    team.round()
+    team.notify()
     monkeypatch.setattr(delivery, "post", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        team.later(minutes=5).round()
+        team.later(minutes=5).notify()
     monkeypatch.undo()
     team.now = NOON + timedelta(hours=2)
-    team.round()
+    team.notify()
     team.story("s", "a", "b", "c", "d")
-    team.later(hours=2).round()
+    team.later(hours=2).notify()
     assert sorted(team.titles()[2:]) == [
         "New lead: Lead late",
         "Story grown by 1 lead: Story s",
@@ -368,61 +364,61 @@ def test_what_a_clock_that_was_ahead_wrote_holds_nothing_back(team: Team, monkey
     ]
 
 
-def test_a_story_of_muted_leads_is_silent_and_names_none(team: Team) -> None:
+def test_a_story_of_muted_leads_is_not_sent_and_muted_leads_are_not_named(team: Team) -> None:
     team.slack.answers = [500, 200]
     team.lead("a", 50)
     team.lead("b", 50)
     team.lead("c", 50)
     team.story("s", "a", "b")
     team.story("t", "a", "c", "d")
-    team.round()
+    team.notify()
     team.lead("a", 50, TODAY + timedelta(days=1), muted_by="scanner")
-    team.later(days=1).round()
+    team.later(days=1).notify()
     assert team.titles() == ["New story: Story t"]
     assert "Lead a" not in str(team.slack.accepted)
     assert "Lead c" in str(team.slack.accepted)
 
 
-def test_a_lower_risk_forgets_no_story(team: Team) -> None:
-    team.round()
+def test_a_lower_risk_does_not_forget_stories(team: Team) -> None:
+    team.notify()
     team.later(days=3)
     team.risk = 60
     team.story("late", "a", "b", day=TODAY)
-    team.round()
+    team.notify()
     assert team.titles() == ["New story: Story late"]
 
 
-def test_maintenance_keeps_what_was_sent_and_yields_to_a_claim(team: Team) -> None:
+def test_maintenance_keeps_what_was_sent(team: Team) -> None:
     for number in range(4):
         team.lead(f"{number}")
-        team.round()
+        team.notify()
     before = team.entries()
     (done,) = compact(team.lake, SENT_NOTICES)
     assert (done.files_before, done.files_after) == (before["entry"].n_unique(), 1)
     assert team.entries().equals(before)
     maintain(team.lake, SENT_NOTICES)
-    team.round()
+    team.notify()
     assert len(team.slack.asked) == 4
-    _, known = outbox.open_outbox(team.lake, team.now)
-    assert sum(standing.times for standing in known.states.values()) == 4
+    _, current = outbox.open_outbox(team.lake, team.now)
+    assert sum(delivery.sent_count for delivery in current.states.values()) == 4
 
 
-def test_a_compaction_that_meets_a_claim_starts_again(team: Team) -> None:
+def test_a_compaction_that_conflicts_with_a_claim_fails(team: Team) -> None:
     team.lead("a")
-    team.round()
+    team.notify()
     compaction = team.lake.fenced(SENT_NOTICES, TODAY)
-    held = scan(compaction.table).collect()
+    rows = scan(compaction.table).collect()
     team.lead("b")
-    team.round()
+    team.notify()
     with pytest.raises(CommitFailedError):
-        team.lake.commit(compaction, Commit([held], compaction.version, replaces=""))
+        team.lake.commit(compaction, Commit([rows], compaction.version, replaces=""))
 
 
 def test_nothing_new_writes_nothing(team: Team) -> None:
     team.lead("a")
-    team.round()
+    team.notify()
     before = team.lake.open(SENT_NOTICES).version()
-    team.round()
+    team.notify()
     assert team.lake.open(SENT_NOTICES).version() == before
 
 

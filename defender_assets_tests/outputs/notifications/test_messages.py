@@ -1,4 +1,4 @@
-"""The payloads: of the shape and within the limits that Slack and Teams document, whatever the text."""
+"""Payloads have the shape and stay within the limits that Slack and Teams document, whatever the text."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,12 @@ import pytest
 
 from defender_assets.outputs.notifications import slack, teams
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, Incident
-from defender_assets.outputs.notifications.notification import Notification, of_condition, of_lead, of_story
+from defender_assets.outputs.notifications.notification import (
+    Notification,
+    incident_notification,
+    lead_notification,
+    story_notification,
+)
 from defender_assets_tests.support.alert_rows import DAY, at, lead_row
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
 
@@ -21,7 +26,7 @@ OURS = ("https://security.microsoft.com/alerts/", f"{UI}/")
 
 
 def lead(text: str) -> Notification:
-    return of_lead(
+    return lead_notification(
         {
             **lead_row("1", when=at()),
             "title": text,
@@ -55,11 +60,11 @@ def story(text: str) -> Notification:
         "device_names": [text] * 200,
         "accounts": [text] * 200,
     }
-    return of_story(row, [{"tenant_id": "t", "alert_id": text, "title": text}] * 300, frozenset(), UI)
+    return story_notification(row, [{"tenant_id": "t", "alert_id": text, "title": text}] * 300, frozenset(), UI)
 
 
 def failure(text: str) -> Notification:
-    return of_condition(Incident(CHECK_FAILED, text, text, text, "0123456789abcdef"), UI)
+    return incident_notification(Incident(CHECK_FAILED, text, text, text, "0123456789abcdef"), UI)
 
 
 MESSAGES = [
@@ -82,13 +87,13 @@ def texts(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("notifications", MESSAGES)
-def test_slack_takes_it(notifications: list[Notification]) -> None:
+def test_slack_accepts_the_payload(notifications: list[Notification]) -> None:
     payload = slack.message(notifications)
     assert 1 <= len(payload["blocks"]) <= 50
     assert 0 < len(payload["text"]) <= 4000
     for block in payload["blocks"]:
         if block["type"] == "header":
-            check_plain(block["text"], 150)
+            check_plain_text(block["text"], 150)
         elif block["type"] == "context":
             (element,) = block["elements"]
             assert (element["type"], element["verbatim"]) == ("mrkdwn", True)
@@ -100,23 +105,23 @@ def test_slack_takes_it(notifications: list[Notification]) -> None:
         else:
             assert block["type"] == "section"
             if "text" in block:
-                check_plain(block["text"], 3000)
+                check_plain_text(block["text"], 3000)
             assert len(block.get("fields", [])) <= 10
             for field in block.get("fields", []):
-                check_plain(field, 2000)
+                check_plain_text(field, 2000)
     assert not set().union(*map(dangerous_in, texts(payload)))
 
 
-def check_plain(shown: Mapping[str, Any], most: int) -> None:
+def check_plain_text(shown: Mapping[str, Any], limit: int) -> None:
     assert (shown["type"], shown["emoji"]) == ("plain_text", False)
-    assert 1 <= len(shown["text"]) <= most
+    assert 1 <= len(shown["text"]) <= limit
     assert "<" not in shown["text"]
     assert ">" not in shown["text"]
     assert shown["text"].count("&") == sum(shown["text"].count(escape) for escape in ("&amp;", "&lt;", "&gt;"))
 
 
 @pytest.mark.parametrize("notifications", MESSAGES)
-def test_teams_takes_it(notifications: list[Notification]) -> None:
+def test_teams_accepts_the_payload(notifications: list[Notification]) -> None:
     payload = teams.message(notifications)
     assert len(json.dumps(payload).encode()) < 28 * 1024
     (attachment,) = payload["attachments"]
@@ -142,7 +147,7 @@ def test_teams_takes_it(notifications: list[Notification]) -> None:
     assert not set().union(*map(dangerous_in, texts(payload)))
 
 
-def test_a_message_says_what_an_analyst_needs() -> None:
+def test_a_message_contains_what_an_analyst_needs() -> None:
     row = {
         **lead_row("1", when=at()),
         "title": "Ransomware & co",
@@ -156,9 +161,9 @@ def test_a_message_says_what_an_analyst_needs() -> None:
         "attack_techniques": ["T1486"],
         "risk_reasons": [{"points": 60, "reason": "high severity"}, {"points": 31, "reason": "valuable device"}],
     }
-    notification = of_lead(row, UI)
+    notification = lead_notification(row, UI)
     for payload in (slack.message([notification]), teams.message([notification])):
-        said = "\n".join(texts(payload)).replace("&amp;", "&")
+        text = "\n".join(texts(payload)).replace("&amp;", "&")
         for part in (
             "Ransomware & co",
             "91 of 100, severity High",
@@ -171,6 +176,6 @@ def test_a_message_says_what_an_analyst_needs() -> None:
             f"https://security.microsoft.com/alerts/da1?tid={row['tenant_id']}",
             f"{UI}/assets/device_enriched_leads?view=partitions",
         ):
-            assert part in said
-    plain = of_lead(row, None)
-    assert "dagster" not in json.dumps([slack.message([plain]), teams.message([plain])])
+            assert part in text
+    unlinked = lead_notification(row, None)
+    assert "dagster" not in json.dumps([slack.message([unlinked]), teams.message([unlinked])])
