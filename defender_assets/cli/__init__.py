@@ -1,6 +1,6 @@
-"""The commands. One module or folder each, thin; what they tell and do stands elsewhere (core, simulator, definitions).
+"""The command line: a thin module or folder for each command, and what they share to read, print and fail.
 
-Nothing heavy is imported here: Dagster, Polars and the Azure SDK are loaded by the commands that need them.
+Dagster, Polars and the Azure SDK take seconds to import, so only the functions that need them import them.
 """
 
 import click
@@ -28,7 +28,7 @@ __all__ = ["main"]
 def main() -> None:
     """Microsoft Defender's alert and device exports as Dagster assets.
 
-    Settings come from the environment and from .env in the working directory; `check` says what they amount to.
+    Settings come from the environment and from .env in the working directory; `check` shows the result.
     """
 
 

@@ -1,13 +1,13 @@
-"""Text that an attacker may have written, made harmless for a spreadsheet. For terminals: `core.hostile`."""
+"""Spreadsheet cells from text that an attacker may have written. Terminals are covered by `core.text`."""
 
 from defender_assets.core.text import escape_control_chars
 
-# Spreadsheets take cells for formulas that begin with one of these, in full width too (OWASP, "CSV Injection")
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 (the full-width forms are meant)
+# first characters of a formula, full-width forms included (OWASP, "CSV Injection")
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 (full-width forms on purpose)
 
 
 def spreadsheet_cell(text: str) -> str:
-    """Return the text as a cell that no spreadsheet takes for a formula: those get an apostrophe in front.
+    """Return the text as a cell that no spreadsheet evaluates: a formula gets a leading apostrophe.
 
     >>> spreadsheet_cell("  =cmd|' /C calc'!A0")
     "'  =cmd|' /C calc'!A0"

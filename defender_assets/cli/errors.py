@@ -1,6 +1,6 @@
-"""How the commands fail: one line on standard error for what a user can mend, a scrubbed traceback for the rest.
+"""Failures of the commands: one line on standard error for what a user can fix, a redacted traceback for bugs.
 
-Exit codes: 0 well, 1 something needs attention or a bug, 2 a wrong setting, argument or account.
+Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, argument or account.
 """
 
 import logging
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CliError(click.ClickException):
-    """One line that says what is wrong and how to mend it."""
+    """One line that says what is wrong and how to fix it."""
 
     exit_code = 2
 
@@ -28,43 +28,44 @@ class CliError(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group of commands that complains in one line, and whose tracebacks hold no secret."""
+    """A group of commands that fail with one line, and whose tracebacks contain no secret."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; see the module for what happens when it fails."""
-        _escape_what_cannot_be_encoded()
-        # the SDK logs what it tried, with pages of advice; the one line below says what matters
+        """Run the command; the module describes how it fails."""
+        for stream in (sys.stdout, sys.stderr):
+            if reconfigure := getattr(stream, "reconfigure", None):
+                reconfigure(errors="backslashreplace")
+        # the SDK logs every attempt with pages of advice; the one line below says what matters
         logging.getLogger("azure").addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)
-        except DefenderAssetsError as error:
-            settings = _settings()
-            raise CliError(_one_line(str(error), settings.secrets if settings else ())) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 (shown as a traceback, but without secrets)
-            _refuse(error)
+            _fail(error)
 
 
-def complain(text: str, secrets: tuple[str, ...]) -> None:
-    """Print one line on standard error that says what is wrong and how to mend it."""
+def print_error(text: str, secrets: tuple[str, ...]) -> None:
+    """Print one line on standard error without secrets and control characters."""
     click.echo(f"error: {_one_line(text, secrets)}", err=True)
 
 
-def _refuse(error: Exception) -> NoReturn:
+def _fail(error: Exception) -> NoReturn:
     from azure.core.exceptions import AzureError
 
     from defender_assets.core.azure.errors import describe_error
 
     settings = _settings()
     secrets = settings.secrets if settings else ()
+    if isinstance(error, DefenderAssetsError):
+        raise CliError(_one_line(str(error), secrets)) from None
     account = (settings.lake_account or settings.export_account) if settings else None
     if isinstance(error, AzureError) and account:
         raise CliError(_one_line(describe_error(account, "reach the account", error), secrets)) from None
     if isinstance(error, OSError) and error.strerror:
-        where = error.filename or "standard output"
-        told = f"{where} cannot be written ({error.strerror}): name another place, or free space there"
-        raise CliError(_one_line(told, secrets)) from None
+        path = error.filename or "standard output"
+        line = f"{path} cannot be written ({error.strerror}): name another place, or free space there"
+        raise CliError(_one_line(line, secrets)) from None
     for line in traceback.format_exception(error):
         for text in line.splitlines():
             indent = text[: len(text) - len(text.lstrip())]
@@ -78,17 +79,10 @@ def _one_line(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def _settings() -> "Settings | None":
-    """Return the settings; None where they cannot be read, which is then what is complained about."""
+    """Return the settings; None if they cannot be read, which is then the error that is shown."""
     from defender_assets.settings import load_settings
 
     try:
         return load_settings()
     except DefenderAssetsError:
         return None
-
-
-def _escape_what_cannot_be_encoded() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from dotenv import dotenv_values
 
-from defender_assets.cli.errors import CliError, complain
+from defender_assets.cli.errors import CliError, print_error
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import say
 from defender_assets.core.errors import SettingsError
@@ -117,7 +117,7 @@ def _secret() -> str:
             from_connection_string(CONNECTION_STRING, text)
         except SettingsError as error:
             # said at once, not after the other questions
-            complain(str(error), (text,))
+            print_error(str(error), (text,))
         else:
             return text
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
 
-from defender_assets.cli.output import FORMATS
+from defender_assets.cli.output import FORMATS, TABLE_ROWS
 from defender_assets.core.enums import LEVELS, PRODUCTS
 
 
@@ -16,13 +17,12 @@ class Day(click.ParamType[date]):
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day."""
         if isinstance(value, date):
             return value
         try:
             return date.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"'{value}' is no day: expected YYYY-MM-DD, such as 2026-01-31", param, ctx)
+            self.fail(f"'{value}' is not a day: expected YYYY-MM-DD, such as 2026-01-31", param, ctx)
 
 
 DAY = Day()
@@ -38,31 +38,29 @@ def output_format(choices: tuple[str, ...] = FORMATS) -> Decorator:
         type=click.Choice(choices),
         default=choices[0],
         show_default=True,
-        help="JSON holds every column, times in UTC; CSV holds lists as JSON text and is safe for spreadsheets."
+        help="JSON has every column, times in UTC; CSV has lists as JSON text and is safe for spreadsheets."
         if "csv" in choices
-        else "How the answer is written.",
+        else "Output format.",
     )
 
 
-def of_day(help_text: str) -> Decorator:
+def day_option(help_text: str) -> Decorator:
     """Return the option `--day`."""
     return click.option("--day", type=DAY, metavar="YYYY-MM-DD", help=help_text)
 
 
-def picks(what: str) -> Decorator:
-    """Return the options by which leads and stories are picked: severity, product, device, user."""
+out_option: Decorator = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="A file instead of standard output."
+)
+
+
+def filter_options(what: str) -> Decorator:
+    """Return the options that filter leads and stories: severity, product, device, user."""
+    levels, products = (click.Choice(values, case_sensitive=False) for values in (LEVELS, PRODUCTS))
+    names = ", ".join(PRODUCTS)
     options = (
-        click.option(
-            "--severity",
-            type=click.Choice(LEVELS, case_sensitive=False),
-            help=f"Only {what} of this severity or a higher one.",
-        ),
-        click.option(
-            "--product",
-            type=click.Choice(PRODUCTS, case_sensitive=False),
-            metavar="NAME",
-            help=f"Only {what} of this product: {', '.join(PRODUCTS)}.",
-        ),
+        click.option("--severity", type=levels, help=f"Only {what} of this severity or a higher one."),
+        click.option("--product", type=products, metavar="NAME", help=f"Only {what} of this product: {names}."),
         click.option("--device", metavar="TEXT", help=f"Only {what} with a device whose name contains this."),
         click.option("--user", metavar="TEXT", help=f"Only {what} with an account whose name contains this."),
     )
@@ -75,11 +73,9 @@ def picks(what: str) -> Decorator:
     return decorate
 
 
-def limit(default: int) -> Decorator:
-    """Return the option `--limit`: it bounds the table that people read, and JSON or CSV only when it is given."""
-    return click.option(
-        "--limit",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help=f"At most so many rows. Default: {default} in a table, all in JSON and CSV.",
-    )
+limit_option: Decorator = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Maximum number of rows. Default: {TABLE_ROWS} in a table, all in JSON and CSV.",
+)

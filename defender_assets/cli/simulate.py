@@ -1,7 +1,4 @@
-"""`defender-assets simulate`: a tenant's export, written into a directory or into the account of the settings.
-
-What a simulated tenant does stands in `simulator`; here is only what is asked of it and what it tells.
-"""
+"""`defender-assets simulate`: write a simulated export into a directory or into the configured account."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,14 +19,14 @@ if TYPE_CHECKING:
     from defender_assets.simulator import GroundTruth, Scenario
 
 TRUTH = "ground_truth.json"
-# bytes for a day may arrive for so long after it: an export that ends earlier is complete and needs no end
+# bytes of a day may arrive this much later; an export that ended before needs no cut at the current time
 LATE_DAYS = 3
 
 
 @click.command(short_help="Write an export as Microsoft does, faults included.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write into a directory.")
 @click.option("--azure", is_flag=True, help="Write append blobs into the account of AZURE_STORAGE_CONNECTION_STRING.")
-@click.option("--days", type=int, default=3, show_default=True, help="How many days of blobs.")
+@click.option("--days", type=int, default=3, show_default=True, help="Days of blobs.")
 @click.option("--start", type=DAY, metavar="YYYY-MM-DD", help="First day. Default: so that today is the last.")
 @click.option("--devices", type=int, default=40, show_default=True, help="Devices of each tenant.")
 @click.option("--tenants", type=int, default=2, show_default=True, help="Tenants that share the account.")
@@ -38,58 +35,55 @@ LATE_DAYS = 3
 @click.option("--campaigns", type=int, default=3, show_default=True, help="Attacks across products, in each tenant.")
 @click.option("--bad-lines", type=int, default=1, show_default=True, help="Malformed lines per table, tenant and day.")
 @click.option("--no-faults", is_flag=True, help="No re-deliveries, blank lines, split appends, growth of closed hours.")
-@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where the truth goes.")
-def simulate(  # noqa: PLR0913 (an option each)
+@click.option(
+    "--truth", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="File for the ground truth."
+)
+def simulate(
     *,
     out: Path | None,
     azure: bool,
     days: int,
     start: date | None,
-    devices: int,
-    tenants: int,
-    seed: int,
-    alerts_per_day: float,
-    campaigns: int,
-    bad_lines: int,
     no_faults: bool,
+    campaigns: int,
     truth: Path | None,
+    **scenario_options: Any,
 ) -> None:
-    """Write an export as Microsoft does, faults included, and what it holds (the ground truth) as JSON.
+    """Write an export as Microsoft does, faults included, and its content (the ground truth) as JSON.
 
-    Nothing later than now is written, unless the first day lies in the future. The same command later, or with more
+    Nothing later than now is written, unless the first day is in the future. The same command later, or with more
     days, only appends.
     """
     from defender_assets.simulator import GroundTruth, Scenario
 
     if (out is None) != azure:
-        raise click.UsageError("Say where to: either --out DIR or --azure.")
+        raise click.UsageError("Name one destination: either --out DIR or --azure.")
     now = datetime.now(UTC)
     first = start or now.date() - timedelta(days=days - 1)
     try:
         scenario = Scenario(
             start=first,
             days=days,
-            devices=devices,
-            tenants=tenants,
-            alerts_per_day=alerts_per_day,
             campaigns_per_tenant=campaigns,
-            seed=seed,
             faults=not no_faults,
-            bad_lines=bad_lines,
+            **scenario_options,
             until=now if first <= now.date() < first + timedelta(days=days + LATE_DAYS) else None,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     observed = GroundTruth(scenario)
-    if out is not None:
-        new_bytes, where = _into_directory(scenario, observed, out), str(out)
-        truth = truth or out / TRUTH
-    else:
-        account = _account()
-        new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.auth_method})"
+    try:
+        if out is not None:
+            new_bytes, where = _into_directory(scenario, observed, out), str(out)
+            truth = truth or out / TRUTH
+        else:
+            account = _account()
+            new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.auth_method})"
+    except ValueError as error:
+        raise ExportError(str(error)) from None
     if truth is not None:
         observed.write(truth)
-    _tell(observed.as_dict(), new_bytes, where, truth)
+    _show(observed.as_dict(), new_bytes, where, truth)
 
 
 def _into_directory(scenario: "Scenario", observed: "GroundTruth", root: Path) -> int:
@@ -98,10 +92,7 @@ def _into_directory(scenario: "Scenario", observed: "GroundTruth", root: Path) -
     from defender_assets.simulator import write_directory
 
     _refuse_foreign_tenants(scenario, DirectoryExport(root))
-    try:
-        return write_directory(observed.watch(simulated(scenario)), root)
-    except ValueError as error:
-        raise ExportError(str(error)) from None
+    return write_directory(observed.watch(simulated(scenario)), root)
 
 
 def _account() -> "AzureAccount":
@@ -131,43 +122,38 @@ def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "Azure
             return write_account(observed.watch(simulated(scenario)), service)
     except AzureError as error:
         raise ExportError(describe_error(account, "write append blobs", error, WRITE)) from None
-    except ValueError as error:
-        raise ExportError(str(error)) from None
 
 
 def _refuse_foreign_tenants(scenario: "Scenario", export: "Export") -> None:
-    """Raise when the place holds tenants that this scenario does not simulate: it could be a real export."""
+    """Raise if the export holds tenants that this scenario does not simulate: it could be a real one."""
     from defender_assets.core.schemas import TABLES
     from defender_assets.simulator.tenants import tenant_ids
 
-    held = {tenant for of in TABLES for tenant in export.tenants(of.container)}
-    foreign = held - tenant_ids(scenario)
-    if foreign:
+    tenants = {tenant for table in TABLES for tenant in export.tenants(table.container)}
+    if foreign := tenants - tenant_ids(scenario):
         raise ExportError(
             f"{export.describe()} holds the export of tenant {min(foreign)}, which this command did not simulate: "
-            "made-up alerts do not belong beside it; use an empty place, or the --seed and --tenants of before"
+            "made-up alerts do not belong beside it; use an empty directory or account, or its --seed and --tenants"
         )
 
 
-def _tell(held: Mapping[str, Any], new_bytes: int, where: str, truth: Path | None) -> None:
-    totals = list(held["totals"])
+def _show(content: Mapping[str, Any], new_bytes: int, where: str, truth: Path | None) -> None:
+    totals = list(content["totals"])
     names = sorted({total["table"] for total in totals})
     rows = [
-        {"table": name, **{key: sum(of[key] for of in totals if of["table"] == name) for key in _COUNTED}}
+        {"table": name, **{key: sum(each[key] for each in totals if each["table"] == name) for key in _COUNTED}}
         for name in names
     ]
     cells = {"table": lambda row: row["table"], **{key: _count_of(key) for key in _COUNTED}}
     console().print(table(rows, cells, f"Simulated export in {where}"))
     days = sorted({total["day"] for total in totals})
-    span = ""
-    if days:
-        span = f"{pluralize(len(held['alerts']), 'tenant')}, {days[0]} to {days[-1]}, "
-    alerts = pluralize(sum(held["alerts"].values()), "alert")
-    say(f"{span}{alerts}, {pluralize(len(held['campaigns']), 'campaign')}; {new_bytes:,} new bytes.")
+    span = f"{pluralize(len(content['alerts']), 'tenant')}, {days[0]} to {days[-1]}, " if days else ""
+    alerts = pluralize(sum(content["alerts"].values()), "alert")
+    say(f"{span}{alerts}, {pluralize(len(content['campaigns']), 'campaign')}; {new_bytes:,} new bytes.")
     if truth is not None:
         with suppress(ValueError):
             truth = truth.relative_to(Path.cwd())
-        say(f"What it holds, as JSON: {truth}")
+        say(f"Ground truth: {truth}")
 
 
 _COUNTED = ("blobs", "bytes", "lines", "records", "duplicates", "blank", "bad")

@@ -1,4 +1,4 @@
-"""`defender-assets stories`: the current state of the stories, or a day's. Which row is current: see `core.views`."""
+"""`defender-assets stories`: show the current state of the stories, or that of a day."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -6,17 +6,16 @@ from typing import Any
 
 import click
 
-from defender_assets.cli.lake_reader import Reading, picked
-from defender_assets.cli.options import DAY, limit, of_day, output_format, picks
+from defender_assets.cli.lake_reader import LakeReader, filtered
+from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format
 from defender_assets.cli.output import Cells, fitting
 from defender_assets.core.text import pluralize
 
-ROWS_OF_A_TABLE = 25
 PLURAL = {"address": "addresses"}
 
 
-def ties(story: Mapping[str, Any]) -> list[str]:
-    """Return what ties the story's leads together: how many users, files and so on."""
+def shared_entities(story: Mapping[str, Any]) -> list[str]:
+    """Return how many entities of each kind link the story's leads."""
     kinds = [entity["kind"] for entity in story["shared_entities"] or []]
     return [pluralize(kinds.count(kind), kind, PLURAL.get(kind)) for kind in sorted(set(kinds))]
 
@@ -27,22 +26,22 @@ CELLS: Cells = {
     "leads": lambda story: len(story["lead_ids"]),
     "products": lambda story: story["products"],
     "title": lambda story: story["title"],
-    "shared": ties,
+    "shared": shared_entities,
     "first alert (UTC)": lambda story: story["first_alert_time"],
     "id": lambda story: story["story_id"][:8],
 }
 FROM_WIDTH = {"shared": 160, "products": 130, "first alert (UTC)": 90, "severity": 60}
-"""How wide a terminal must be for a column; the others always show."""
+"""Terminal width from which a column shows; the others always show."""
 
 VERSION: Cells = {"day": lambda story: story["export_date"]}
 
 
 @click.command(short_help="Show stories: leads that belong together.")
-@of_day("Only the stories that changed on this day of arrival, as they were then.")
+@day_option("Only the stories that changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
-@picks("stories")
+@filter_options("stories")
 @click.option("--all-versions", is_flag=True, help="Every row of a story, not only its latest.")
-@limit(ROWS_OF_A_TABLE)
+@limit_option
 @output_format()
 def stories(
     *,
@@ -51,15 +50,15 @@ def stories(
     all_versions: bool,
     limit: int | None,
     output_format: str,
-    **asked: str | None,
+    **filters: str | None,
 ) -> None:
     """Show stories: leads of any product that belong together, the highest score first. `story ID` shows one."""
     from defender_assets.outputs.queries import views
 
-    reading = Reading.of_settings()
+    reader = LakeReader.from_settings()
     if day is not None or all_versions:
-        rows = views.story_versions(reading.lake, day=day, until=until)
+        rows = views.story_versions(reader.lake, day=day, until=until)
     else:
-        rows = views.current_stories(reading.lake, until)
+        rows = views.current_stories(reader.lake, until)
     cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH)
-    reading.show(picked(rows, asked), cells, "stories", output_format, limit, ROWS_OF_A_TABLE)
+    reader.show(filtered(rows, filters), cells, "stories", output_format, limit)

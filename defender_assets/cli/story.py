@@ -1,16 +1,16 @@
-"""`defender-assets story ID`: all that is known of one story: its timeline, what ties it, down to the bytes."""
+"""`defender-assets story ID`: show everything about one story, down to the lines of its leads in the export."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from defender_assets.cli.details import show_row, show_structs
-from defender_assets.cli.lake_reader import Reading
+from defender_assets.cli.details import show_row, show_structs, show_versions
+from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.leads import CELLS, FROM_WIDTH
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import Cells, as_json, console, fitting, say, table
-from defender_assets.cli.source_lines import lines_as_json, show_originals
+from defender_assets.cli.source_lines import lines_as_json, show_source_lines
 
 TIME = "alert time (UTC)"
 FROM_WIDTHS = {**{name: width for name, width in FROM_WIDTH.items() if name != TIME}, "tactic": 130, "shares": 150}
@@ -29,47 +29,47 @@ VERSION = ("export_date", "lead_count", "severity", "score")
 
 @click.command(short_help="Everything about one story.")
 @click.argument("story_id", metavar="ID")
-@click.option("--raw", is_flag=True, help="Also the very lines of the export, as Microsoft wrote them.")
+@click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
 @output_format(("text", "json"))
 def story(*, story_id: str, raw: bool, output_format: str) -> None:
-    """Show everything about one story: its leads in order of time, what ties them, reasons, versions, provenance.
+    """Show everything about one story: its leads in order of time, shared entities, reasons, versions, provenance.
 
-    ID is the beginning of a story's id, as `stories` shows it.
+    ID is the beginning of a story's id as `stories` shows it.
     """
     import polars as pl
 
+    from defender_assets.core.raw.source_lines import fetch_source_lines
     from defender_assets.outputs.queries import filters, views
 
-    reading = Reading.of_settings()
-    told = filters.beginning_with(views.story_versions(reading.lake), "story_id", story_id)
-    versions = reading.all_of_one(told, "story", story_id)
+    reader = LakeReader.from_settings()
+    found = filters.beginning_with(views.story_versions(reader.lake), "story_id", story_id)
+    versions = reader.versions_of_one(found, "story", story_id)
     row = versions[-1]
     leads = views.collected(
-        reading.lake,
-        views.current_leads(reading.lake, muted=True)
+        reader.lake,
+        views.current_leads(reader.lake, muted=True)
         .filter(pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"]))
         .sort("alert_time", "lead_id"),
     ).to_dicts()
     sources = [source for lead in leads for source in lead["sources"] or []]
-    lines = reading.fetch_source_lines(sources) if raw else []
+    lines = fetch_source_lines(reader.lake, sources) if raw else []
     if output_format == "json":
-        found = {"story": row, "versions": versions, "leads": leads}
-        click.echo(as_json(found | ({"lines": lines_as_json(lines)} if raw else {})))
+        shown = {"story": row, "versions": versions, "leads": leads}
+        click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     say(row["title"] or "(untitled)", "bold")
     show_row(row, first=FIRST, leave_out=("title", "lead_ids", "shared_entities", "timeline"))
     console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS), "Timeline"))
     shared = row["shared_entities"] or []
-    show_structs("shared entities", [{**of, "lead_ids": [lead[:8] for lead in of["lead_ids"]]} for of in shared])
-    if len(versions) > 1:
-        show_structs("versions", [{name: version[name] for name in VERSION} for version in versions])
-    show_structs("sources", [{"lead": lead["lead_id"][:8], **of} for lead in leads for of in lead["sources"] or []])
+    show_structs("shared entities", [{**each, "lead_ids": [lead[:8] for lead in each["lead_ids"]]} for each in shared])
+    show_versions(versions, VERSION)
+    show_structs("sources", [{"lead": lead["lead_id"][:8], **each} for lead in leads for each in lead["sources"] or []])
     if raw:
-        show_originals(lines, sources)
+        show_source_lines(lines, sources)
 
 
 def _timeline(story: Mapping[str, Any]) -> Cells:
-    """Return the columns of leads in order of time, with each one's tactic and what it shares with earlier ones."""
+    """Return the columns of `leads`, with the tactic of each lead and the entities it shares with earlier ones."""
     steps = {step["lead_id"]: step for step in story["timeline"] or []}
 
     def tactic(lead: Mapping[str, Any]) -> object:

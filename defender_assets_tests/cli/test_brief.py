@@ -16,13 +16,13 @@ def test_the_newest_brief_is_written_unless_a_day_is_named(on_held: Run, held: H
     assert not dangerous_in(first)
 
 
-def test_a_file_is_named_when_it_was_written(on_held: Run, held: Held, tmp_path: Path) -> None:
+def test_the_written_file_is_named(on_held: Run, held: Held, tmp_path: Path) -> None:
     out = tmp_path / "brief.html"
 
-    told = on_held("brief", "--out", str(out)).stdout
+    output = on_held("brief", "--out", str(out)).stdout
 
-    assert "brief.html" in told
-    assert f"The brief of {held.days[-1]}" in told
+    assert "brief.html" in output
+    assert f"The brief of {held.days[-1]}" in output
     assert out.read_text(encoding="utf-8") == on_held("brief").stdout
 
 

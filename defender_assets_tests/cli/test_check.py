@@ -40,11 +40,11 @@ def container(found: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in found["export"]["containers"] if each["container"] == name)
 
 
-def test_nothing_there_is_well_and_says_what_to_do(run: Run, tmp_path: Path) -> None:
+def test_an_empty_installation_is_well_and_says_what_to_do(run: Run, tmp_path: Path) -> None:
     result = run("check")
 
     assert result.exit_code == 0
-    for said in (
+    for text in (
         "none of the export's containers",
         "nothing to read yet.",
         "Streaming API",
@@ -52,11 +52,11 @@ def test_nothing_there_is_well_and_says_what_to_do(run: Run, tmp_path: Path) -> 
         "does not exist",
         "default",
     ):
-        assert said in result.stdout
+        assert text in result.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_materialized_export_is_well_or_names_its_bad_lines(on_held: Run, held: Held) -> None:
+def test_a_materialized_export_is_usable_and_its_bad_lines_need_attention(on_held: Run, held: Held) -> None:
     found = checked(on_held, 1)
 
     assert found["status"] == "attention"
@@ -90,13 +90,13 @@ def test_only_the_end_of_a_large_blob_is_read(run: Run, folder: Folder) -> None:
     assert 0 < sample["good"] < 500
 
 
-def test_a_line_above_the_sample_is_read_whole(run: Run, folder: Folder) -> None:
+def test_a_line_longer_than_the_sample_is_read_completely(run: Run, folder: Folder) -> None:
     folder.append(ALERT_INFO, blob_path(hour=1), line(ALERT_INFO, properties(ALERT_INFO, Title="x" * 100_000)))
 
     assert container(checked(run, 0), ALERT_INFO.container)["sample"]["good"] == 1
 
 
-def test_the_newest_record_tells_the_age(run: Run, folder: Folder) -> None:
+def test_the_age_is_that_of_the_newest_record(run: Run, folder: Folder) -> None:
     now = datetime.now(UTC)
     an_hour_ago = (now - timedelta(hours=1)).isoformat()
     folder.append(ALERT_INFO, blob_path(now.date(), 0), line(ALERT_INFO, properties(ALERT_INFO), time=an_hour_ago))
@@ -146,9 +146,7 @@ def test_days_behind_are_found_without_creating_a_table(run: Run, folder: Folder
     assert not (tmp_path / ".defender" / "lake").exists()
 
 
-def test_days_that_were_run_are_not_behind_though_nothing_was_told_to_anybody(
-    run: Run, folder: Folder, tmp_path: Path
-) -> None:
+def test_days_that_were_run_are_not_behind_without_notifications(run: Run, folder: Folder, tmp_path: Path) -> None:
     for table in TABLES:
         folder.append(table, blob_path(today(), 0), records(table, 0, 3))
     lake = local_lake(tmp_path / ".defender" / "lake")
@@ -161,7 +159,7 @@ def test_days_that_were_run_are_not_behind_though_nothing_was_told_to_anybody(
     assert not lake.exists(SENT_NOTICES)
 
 
-def test_a_table_that_the_lake_lacks_is_behind_and_the_bytes_are_not(run: Run, folder: Folder, tmp_path: Path) -> None:
+def test_a_missing_table_is_behind_although_no_bytes_are_missing(run: Run, folder: Folder, tmp_path: Path) -> None:
     folder.append(ALERT_INFO, blob_path(today(), 0), records(ALERT_INFO, 0, 3))
     lake = local_lake(tmp_path / ".defender" / "lake")
     run_day(lake, DirectoryExport(folder.root), today())
@@ -229,13 +227,13 @@ def test_a_secret_in_the_wrong_variable_is_never_shown(
         assert result.exit_code == 2
 
 
-def test_a_first_day_that_is_to_come_needs_attention(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_date_in_the_future_needs_attention(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFENDER_START_DATE", "2999-01-01")
 
-    assert "DEFENDER_START_DATE=2999-01-01 is still to come" in checked(run, 1)["attention"][0]
+    assert "DEFENDER_START_DATE=2999-01-01 is in the future" in checked(run, 1)["attention"][0]
 
 
-def test_a_wrong_setting_is_told_as_json_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_reported_as_json_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFENDER_START_DATE", "soon")
 
     found = checked(run, 2)
@@ -244,7 +242,7 @@ def test_a_wrong_setting_is_told_as_json_too(run: Run, monkeypatch: pytest.Monke
     assert "DEFENDER_START_DATE" in found["errors"][0]
 
 
-def test_the_rules_of_a_team_are_counted_and_those_that_are_over_named(run: Run, tmp_path: Path) -> None:
+def test_mute_rules_are_counted_and_expired_ones_named(run: Run, tmp_path: Path) -> None:
     rule = '[[mute]]\nname = "{}"\nreason = "r"\nuntil = {}\ntitle = "t"\n'
     (tmp_path / "muted.toml").write_text(rule.format("old", "2020-01-01") + rule.format("new", "2999-01-01"))
     (tmp_path / "risk.toml").write_text("[severity]\nhigh = 50\n")
@@ -252,7 +250,7 @@ def test_the_rules_of_a_team_are_counted_and_those_that_are_over_named(run: Run,
 
     found = checked(run, 0)
 
-    told = {setting["name"]: setting["value"] for setting in found["settings"]}
-    assert told["DEFENDER_MUTED"] == f"{tmp_path / 'muted.toml'} (2 rules)"
-    assert told["DEFENDER_RISK_WEIGHTS"] == str(tmp_path / "risk.toml")
-    assert any(note.endswith("muted.toml holds rules that are over: old") for note in found["notes"])
+    values = {setting["name"]: setting["value"] for setting in found["settings"]}
+    assert values["DEFENDER_MUTED"] == f"{tmp_path / 'muted.toml'} (2 rules)"
+    assert values["DEFENDER_RISK_WEIGHTS"] == str(tmp_path / "risk.toml")
+    assert any(note.endswith("muted.toml contains rules that have expired: old") for note in found["notes"])

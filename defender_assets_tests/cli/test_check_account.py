@@ -93,13 +93,13 @@ def test_a_sas_that_may_not_read_is_one_line(filled: Emulator, run: Run, monkeyp
     assert "permission denied" in checked(run, 2, "sig=")["errors"][0]
 
 
-def test_a_sas_that_has_ended_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_sas_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, filled.sas_connection_string("rl", timedelta(hours=-1)))
 
     assert "the SAS expired on 20" in checked(run, 2, "sig=")["errors"][0]
 
 
-def test_a_sas_that_ends_soon_or_allows_too_much_is_told(
+def test_a_sas_that_expires_soon_or_allows_too_much_is_reported(
     filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, filled.sas_connection_string("rwdl", timedelta(days=2)))
@@ -110,7 +110,7 @@ def test_a_sas_that_ends_soon_or_allows_too_much_is_told(
     assert any("more than is needed (delete, write)" in line for line in found["notes"])
 
 
-def test_a_clock_that_is_off_is_told(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_clock_is_reported(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, filled.connection_string)
     assert abs(checked(run, 0)["export"]["clock_ahead_seconds"]) < 60
 
@@ -119,15 +119,15 @@ def test_a_clock_that_is_off_is_told(filled: Emulator, run: Run, monkeypatch: py
     assert any(re.search(r"\b6\d\d seconds ahead", line) for line in checked(run, 1)["attention"])
 
 
-def test_a_start_long_before_the_first_blob_is_told(
+def test_a_start_long_before_the_first_blob_is_reported(
     filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for start, told in ((DAY - timedelta(days=31), True), (DAY - timedelta(days=30), False)):
+    for start, noted in ((DAY - timedelta(days=31), True), (DAY - timedelta(days=30), False)):
         use(monkeypatch, filled.connection_string, DEFENDER_START_DATE=start.isoformat())
-        assert any(f"DEFENDER_START_DATE={DAY} hides them" in note for note in checked(run, 0)["notes"]) == told
+        assert any(f"DEFENDER_START_DATE={DAY} hides them" in note for note in checked(run, 0)["notes"]) == noted
 
 
-def test_an_account_to_which_nothing_comes_any_more_needs_attention(
+def test_an_account_that_receives_nothing_any_more_needs_attention(
     filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with filled.service() as service:
@@ -161,7 +161,7 @@ def test_no_such_account_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, 
     assert "nothing listens there; is the emulator running?" in found["errors"][0]
 
 
-def test_a_lake_in_the_account_is_tried_and_left_as_it_was(
+def test_a_lake_in_the_account_is_tried_and_left_unchanged(
     filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, filled.connection_string, DEFENDER_LAKE_URI="az://lake/tables")
@@ -184,7 +184,7 @@ def test_a_lake_that_may_only_be_read_is_one_line(filled: Emulator, run: Run, mo
     assert "the SAS lacks write, delete, add, create: make a SAS with rwdlac" in error
 
 
-def test_a_lake_with_a_wrong_key_is_told_in_words(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_with_a_wrong_key_is_explained(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = filled.connection_string.replace(filled.account_key, OTHER_KEY)
     use(monkeypatch, filled.connection_string, DEFENDER_LAKE_URI="az://lake", DEFENDER_LAKE_CONNECTION_STRING=wrong)
 

@@ -20,11 +20,11 @@ from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_
         ("", ""),
     ],
 )
-def test_what_a_terminal_acts_on_or_hides_is_escaped(text: str, shown: str) -> None:
+def test_characters_that_a_terminal_acts_on_or_hides_are_escaped(text: str, shown: str) -> None:
     assert escape_control_chars(text) == shown
 
 
-def test_bytes_that_are_no_text_are_escaped() -> None:
+def test_bytes_that_are_not_text_are_escaped() -> None:
     assert visible_bytes(b"{\xff\x00\xc3\xa9") == r"{\xff\x00é"
 
 
@@ -32,7 +32,7 @@ def test_bytes_that_are_no_text_are_escaped() -> None:
     "text",
     ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\xa0=1", "\u200b=1", "＝1", HOSTILE_TITLE],  # noqa: RUF001
 )
-def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(text: str) -> None:
+def test_a_formula_gets_an_apostrophe(text: str) -> None:
     cell = spreadsheet_cell(text)
 
     assert cell.startswith("'")

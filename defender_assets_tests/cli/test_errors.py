@@ -24,9 +24,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize("command", ["check", "leads", "stories", "quarantine"])
-@pytest.mark.parametrize(("settings", "said"), WRONG, ids=[said for _, said in WRONG])
+@pytest.mark.parametrize(("settings", "message"), WRONG, ids=[message for _, message in WRONG])
 def test_a_wrong_setting_is_one_line_without_a_secret(
-    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], said: str
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], message: str
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
@@ -35,7 +35,7 @@ def test_a_wrong_setting_is_one_line_without_a_secret(
 
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
-    assert said in result.stderr
+    assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert KEY not in result.output
 
@@ -72,7 +72,7 @@ def test_a_lake_that_cannot_be_read_is_one_line(run: Run, tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("arguments", [["leads", "--day", "01.02.2026"], ["leads", "--format", "xml"], ["unknown"]])
-def test_a_wrong_argument_is_told_with_the_usage(run: Run, arguments: list[str]) -> None:
+def test_a_wrong_argument_is_reported_with_the_usage(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)
 
     assert result.exit_code == 2
@@ -80,21 +80,21 @@ def test_a_wrong_argument_is_told_with_the_usage(run: Run, arguments: list[str])
 
 
 def test_help_loads_nothing_heavy() -> None:
-    asked = (
+    script = (
         "import sys; from click.testing import CliRunner; from defender_assets.cli import main; "
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
         "print(sorted({'dagster', 'polars', 'deltalake', 'azure'} & set(sys.modules)))"
     )
 
-    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
-    assert said.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]"
 
 
 def test_no_identity_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_URL", "https://acme.blob.core.windows.net")
     monkeypatch.setenv("DEFENDER_LAKE_URI", "az://lake/tables")
-    # the credentials that need no network and no other program: there are none
+    # these credentials need neither the network nor another program, and none are set
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
 
     result = run("leads")

@@ -51,12 +51,12 @@ def test_stories_as_json_find_the_campaigns(on_held: Run, held: Held) -> None:
 
     assert set(stories[0]) == set(STORY_SCHEMA.names())
     lake = local_lake(held.lake_dir)
-    told = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
-    found = campaigns_found(ground_truth(SCENARIO)["campaigns"], *told)
+    rows = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
+    found = campaigns_found(ground_truth(SCENARIO)["campaigns"], *rows)
     assert found == [True, True]
 
 
-def test_json_is_ascii_and_keeps_the_title_as_it_is(on_held: Run) -> None:
+def test_json_is_ascii_and_keeps_the_title_unchanged(on_held: Run) -> None:
     result = on_held("leads", "--format", "json")
 
     assert result.stdout.isascii()
@@ -75,7 +75,7 @@ def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_held: Run) -> None:
 
 
 @pytest.mark.parametrize("command", READING)
-def test_no_text_of_csv_is_a_formula_and_none_acts_on_a_terminal(on_held: Run, command: str) -> None:
+def test_text_in_csv_is_no_formula_and_does_not_act_on_a_terminal(on_held: Run, command: str) -> None:
     result = on_held(command, "--format", "csv")
 
     assert not dangerous_in(result.stdout)
@@ -86,7 +86,9 @@ def test_no_text_of_csv_is_a_formula_and_none_acts_on_a_terminal(on_held: Run, c
 
 
 @pytest.mark.parametrize("command", READING)
-def test_no_text_of_a_table_acts_on_a_terminal(on_held: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_in_a_table_does_not_act_on_a_terminal(
+    on_held: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "600")
 
     result = on_held(command, "--limit", "500")
@@ -102,8 +104,8 @@ def test_no_text_of_a_table_acts_on_a_terminal(on_held: Run, command: str, monke
 
 
 def test_a_table_is_cut_and_says_so(on_held: Run) -> None:
-    held = len(rows_of(on_held, "leads"))
-    assert f"1 of {held} leads: --limit N shows more" in on_held("leads", "--limit", "1").stdout
+    total = len(rows_of(on_held, "leads"))
+    assert f"1 of {total} leads: --limit N shows more" in on_held("leads", "--limit", "1").stdout
     assert "--limit N" not in on_held("leads", "--limit", "500").stdout
     assert len(rows_of(on_held, "leads", "--limit", "2")) == 2
 
@@ -120,7 +122,7 @@ def test_leads_of_a_product_and_a_severity(on_held: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["leads", "stories"])
-def test_a_product_that_is_none_is_refused_with_those_there_are(run: Run, command: str) -> None:
+def test_an_unknown_product_is_refused_with_the_known_ones(run: Run, command: str) -> None:
     result = run(command, "--product", "defender")
 
     assert result.exit_code == 2
@@ -156,7 +158,7 @@ def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(on_held: Run, m
     assert {"product", "accounts"} <= set(shown["160"])
 
 
-def test_where_all_cells_are_short_the_name_of_a_row_stays_whole(
+def test_when_all_cells_are_short_the_first_column_does_not_wrap(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
@@ -180,9 +182,9 @@ def test_muted_leads_are_shown_when_asked_for(
     write_deltalake(tmp_path / "lake" / LEADS.name, columns, mode="overwrite", schema_mode="overwrite")
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
 
-    exclude_muted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
+    unmuted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
 
-    assert "High" not in {lead["severity"] for lead in exclude_muted}
+    assert "High" not in {lead["severity"] for lead in unmuted}
     assert "High" in {lead["severity"] for lead in everything}
 
 
@@ -207,7 +209,7 @@ def test_quarantined_lines_keep_their_bytes(on_held: Run, held: Held) -> None:
 
 
 @pytest.mark.parametrize("command", READING)
-def test_an_empty_lake_is_told_kindly_and_stays_empty(run: Run, tmp_path: Path, command: str) -> None:
+def test_an_empty_lake_is_explained_and_stays_empty(run: Run, tmp_path: Path, command: str) -> None:
     result = run(command)
 
     assert result.exit_code == 0

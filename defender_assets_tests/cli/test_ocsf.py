@@ -8,7 +8,7 @@ from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TIT
 from defender_assets_tests.support.small_lake import Held
 
 
-def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_as_it_is(on_held: Run, held: Held) -> None:
+def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_unchanged(on_held: Run, held: Held) -> None:
     first, second = (on_held("ocsf", "--day", day.isoformat()).stdout for day in held.days)
 
     assert first.isascii()
@@ -23,11 +23,11 @@ def test_events_go_to_a_file(on_held: Run, held: Held, tmp_path: Path) -> None:
     out = tmp_path / "events.ndjson"
     day = held.days[0].isoformat()
 
-    told = on_held("ocsf", "--day", day, "--out", str(out)).stdout
+    output = on_held("ocsf", "--day", day, "--out", str(out)).stdout
 
     events = on_held("ocsf", "--day", day).stdout
     assert out.read_text() == events
-    assert told == f"{events.count(chr(10))} events: {out}\n"
+    assert output == f"{events.count(chr(10))} events: {out}\n"
 
 
 def test_a_lake_without_leads_has_no_events(run: Run, tmp_path: Path) -> None:

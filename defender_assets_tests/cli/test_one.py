@@ -20,7 +20,7 @@ def rows_of(run: Run, *arguments: str) -> Any:
 
 @pytest.fixture
 def hostile(on_held: Run) -> dict[str, Any]:
-    """The lead of which an attacker wrote each text."""
+    """The lead whose every text an attacker wrote."""
     (lead,) = [lead for lead in rows_of(on_held, "leads") if HOSTILE_HTML in lead["alert_id"]]
     return dict(lead)
 
@@ -37,8 +37,8 @@ def test_a_lead_is_found_by_the_beginning_of_its_id_or_by_microsofts(on_held: Ru
     assert all(lead["lead_id"] in story["lead_ids"] for story in stories_of(on_held, by_id))
 
 
-def stories_of(run: Run, of: dict[str, Any]) -> list[dict[str, Any]]:
-    wanted = {story["story_id"] for story in of["stories"]}
+def stories_of(run: Run, found: dict[str, Any]) -> list[dict[str, Any]]:
+    wanted = {story["story_id"] for story in found["stories"]}
     return [story for story in rows_of(run, "stories") if story["story_id"] in wanted]
 
 
@@ -88,7 +88,7 @@ def test_text_shows_every_value_and_nothing_that_acts(
 
 @pytest.mark.parametrize("width", ["60", "200"])
 @pytest.mark.parametrize(("command", "score"), [("lead", "risk score"), ("story", "score")])
-def test_the_score_and_its_reasons_stand_before_all_else(
+def test_the_score_and_its_reasons_come_first(
     on_held: Run, monkeypatch: pytest.MonkeyPatch, command: str, score: str, width: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -106,18 +106,18 @@ def test_the_score_and_its_reasons_stand_before_all_else(
     )
     found = [next(number for number, line in enumerate(lines) if line.startswith(begin)) for begin in beginnings]
     assert found == sorted(found)
-    # a heading is told from what stands above it
+    # an empty line precedes a heading
     assert lines[found[1] - 1] == lines[found[-1] - 1] == ""
 
 
-def test_times_are_in_utc_and_answers_are_words(on_held: Run) -> None:
+def test_times_are_in_utc_and_booleans_are_yes_or_no(on_held: Run) -> None:
     lead = rows_of(on_held, "leads")[0]
 
-    told = on_held("lead", lead["lead_id"]).stdout
+    output = on_held("lead", lead["lead_id"]).stdout
 
     at = lead["alert_time"][:19].replace("T", " ")
-    assert re.search(rf"^alert time +{at} UTC *$", told, re.MULTILINE)
-    assert re.search(r"^has alert info +(yes|no) *$", told, re.MULTILINE)
+    assert re.search(rf"^alert time +{at} UTC *$", output, re.MULTILINE)
+    assert re.search(r"^has alert info +(yes|no) *$", output, re.MULTILINE)
 
 
 def test_a_wide_terminal_shows_each_steps_tactic_and_what_it_shares(
@@ -141,16 +141,16 @@ def test_a_hostile_lead_shows_as_text_in_its_values_and_its_lines(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "600")
 
-    told = on_held("lead", hostile["lead_id"], "--raw").stdout
+    output = on_held("lead", hostile["lead_id"], "--raw").stdout
 
-    assert not dangerous_in(told)
-    assert told.splitlines()[0].startswith(r"=cmd|' /C calc'!A0 \x1b[31m")
-    assert HOSTILE_HTML in told
-    assert "[bold red]markup[/]" in told
+    assert not dangerous_in(output)
+    assert output.splitlines()[0].startswith(r"=cmd|' /C calc'!A0 \x1b[31m")
+    assert HOSTILE_HTML in output
+    assert "[bold red]markup[/]" in output
     assert on_held("lead", hostile["lead_id"], "--raw", "--format", "json").stdout.isascii()
 
 
-def test_an_id_that_fits_none_or_several_says_what_to_do(on_held: Run) -> None:
+def test_an_id_that_matches_none_or_several_says_what_to_do(on_held: Run) -> None:
     ids = [lead["lead_id"] for lead in rows_of(on_held, "leads")]
     often = next(digit for digit in "0123456789abcdef" if sum(of.startswith(digit) for of in ids) > 1)
 

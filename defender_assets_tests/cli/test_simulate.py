@@ -17,7 +17,7 @@ def files_of(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.json"))}
 
 
-def test_an_export_in_a_directory_with_its_truth(run: Run, tmp_path: Path) -> None:
+def test_an_export_in_a_directory_with_its_ground_truth(run: Run, tmp_path: Path) -> None:
     result = run("simulate", "--out", "export", *SMALL)
 
     assert result.exit_code == 0
@@ -28,7 +28,7 @@ def test_an_export_in_a_directory_with_its_truth(run: Run, tmp_path: Path) -> No
     assert f"{sum(truth['alerts'].values())} alerts" in result.stdout
 
 
-def test_the_same_again_writes_nothing_and_more_days_only_append(run: Run, tmp_path: Path) -> None:
+def test_the_same_command_writes_nothing_and_more_days_only_append(run: Run, tmp_path: Path) -> None:
     run("simulate", "--out", "export", *SMALL, "--truth", "truth.json")
     first = files_of(tmp_path / "export")
 
@@ -73,12 +73,12 @@ def test_nothing_of_the_future_is_written(run: Run, tmp_path: Path) -> None:
     "arguments",
     [(), ("--out", "x", "--azure"), ("--out", "x", "--devices", "1"), ("--out", "x", "--days", "0")],
 )
-def test_what_cannot_be_simulated_is_told(run: Run, arguments: tuple[str, ...]) -> None:
+def test_options_that_cannot_be_simulated_are_refused(run: Run, arguments: tuple[str, ...]) -> None:
     assert run("simulate", *arguments).exit_code == 2
 
 
 @pytest.mark.parametrize("settings", [{}, {"AZURE_STORAGE_ACCOUNT_URL": "https://acme.blob.core.windows.net"}])
-def test_azure_wants_a_connection_string(run: Run, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+def test_azure_needs_a_connection_string(run: Run, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 
@@ -100,13 +100,13 @@ def test_append_blobs_in_the_account_hold_the_bytes_of_the_directory(
 
     assert result.exit_code == 0
     assert (tmp_path / "truth.json").read_bytes() == (tmp_path / "other.json").read_bytes()
-    held = {}
+    written = {}
     with account.service() as service:
         for container in service.list_containers():
             client = service.get_container_client(container.name)
             for blob in client.list_blobs():
-                held[f"{container.name}/{blob.name}"] = client.download_blob(blob.name).readall()
-    assert held == files_of(tmp_path / "export")
+                written[f"{container.name}/{blob.name}"] = client.download_blob(blob.name).readall()
+    assert written == files_of(tmp_path / "export")
 
 
 @pytest.mark.azure

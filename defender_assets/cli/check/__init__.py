@@ -1,3 +1,1 @@
-"""The command `check`: facts about export and lake (`export_facts`, `lake_facts`), what follows from them (`advice`),
-the report that holds both, and its words for people (`words`). `command` is where they meet.
-"""
+"""The command `check`: facts about export and lake, their diagnosis, and the report of both as JSON or as text."""

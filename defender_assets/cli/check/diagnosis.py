@@ -1,4 +1,4 @@
-"""What follows from the facts about export and lake: notes worth knowing, and what must be mended and how."""
+"""Diagnosis of the facts about settings, export and lake: notes worth knowing, and what to fix and how."""
 
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
@@ -12,64 +12,67 @@ from defender_assets.settings import Settings
 
 HOUR, DAY = 3600, 86_400
 CLOCK_NOTED = 60
-"""Seconds; the service refuses signatures of clocks that are a quarter of an hour off."""
+"""Seconds. Azure refuses signatures from clocks that are 15 minutes off."""
 SOON = timedelta(days=14)
 GREY_DAYS_NOTED = 31
 STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API"
 
 
-def judge_settings(report: Report, settings: Settings, today: date) -> None:
-    """Name the mute rules that are over, and a start that is still to come."""
+def diagnose_settings(report: Report, settings: Settings, today: date) -> None:
+    """Report expired mute rules, and a start date in the future."""
     over = [mute.name for mute in settings.scoring.mutes if mute.until and mute.until < today]
     if over:
-        report.notes.append(f"{settings.muted} holds rules that are over: {', '.join(over)}")
+        report.notes.append(f"{settings.muted} contains rules that have expired: {', '.join(over)}")
     if settings.start_date > today:
-        report.attention.append(f"DEFENDER_START_DATE={settings.start_date} is still to come: nothing is read before")
+        report.attention.append(f"DEFENDER_START_DATE={settings.start_date} is in the future: nothing is read before")
 
 
-def judge_export(report: Report, settings: Settings) -> None:
-    """Say what is missing, unread or old in the export, and what to do about it."""
+def diagnose_export(report: Report, settings: Settings) -> None:
+    """Report what is missing, unread or old in the export."""
     containers = report.export.containers
     if not any(container.blobs for container in containers):
         report.notes.append("the export is empty: nothing to read yet")
         if settings.export_account is None:
             missing = "" if settings.export_dir.is_dir() else f"{settings.export_dir} does not exist; "
-            report.notes.append(f"{missing}`make demo` fills and shows a simulated one, `.env` names a real account")
-    begun = min((container.first_day for container in containers if container.first_day), default=settings.start_date)
-    before = (begun - settings.start_date).days
+            report.notes.append(
+                f"{missing}`make demo` creates and shows a simulated one; name a real account in `.env`"
+            )
+    first_day = min(
+        (container.first_day for container in containers if container.first_day), default=settings.start_date
+    )
+    before = (first_day - settings.start_date).days
     if before >= GREY_DAYS_NOTED:
         report.notes.append(
-            f"the first blob is of {begun}: the {before} days before it stay grey in Dagster's UI, "
-            f"DEFENDER_START_DATE={begun} hides them"
+            f"the first blob is of {first_day}: the {before} days before it stay grey in Dagster's UI, "
+            f"DEFENDER_START_DATE={first_day} hides them"
         )
-    lacking = [container for container in containers if container.exists is not True]
-    if len(lacking) == len(containers):
+    none_exists = not any(container.exists for container in containers)
+    if none_exists:
         report.notes.append(
-            f"none of the export's containers is there: nothing written yet, or the export is another account's or off "
-            f"({STREAMING_API})"
+            f"none of the export's containers exists: nothing is written yet, or the export is off or goes to another "
+            f"account ({STREAMING_API})"
         )
-        lacking = []
     for container in containers:
-        if container in lacking:
+        if not container.exists and not none_exists:
             state = "is missing" if container.exists is False else "is missing or empty"
             report.notes.append(
-                f"container {container.container} {state}: nothing written yet, or the table is not ticked in the "
+                f"container {container.container} {state}: nothing is written yet, or the table is not ticked in the "
                 f"export ({STREAMING_API})"
             )
-        _judge_container(report, container, settings)
+        _diagnose_container(report, container, settings)
 
 
-def judge_credentials(report: Report, settings: Settings, now: datetime) -> None:
-    """Say what is wrong with the clock, and whether the credentials allow too much or end soon."""
+def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> None:
+    """Report a wrong clock, and credentials that allow too much or expire soon."""
     ahead = report.export.clock_ahead_seconds or 0
     if abs(ahead) > CLOCK_NOTED:
         report.attention.append(
             f"this machine's clock is {abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'} the account's: set "
-            "it by NTP, or signatures will be refused and arrival look wrong"
+            "it by NTP, or signatures will be refused and arrival times will be wrong"
         )
     account = settings.export_account
     if account is None or settings.lake_account == account:
-        return  # a lake in the same account has to be written
+        return  # a lake in the same account also needs write access
     if account.key and urlsplit(account.endpoint).hostname not in LOOPBACK:
         report.notes.append(
             "the account key allows everything, deleting the export included: a SAS with rl, or the role 'Storage Blob "
@@ -81,16 +84,31 @@ def judge_credentials(report: Report, settings: Settings, now: datetime) -> None
             report.notes.append(f"the SAS allows more than is needed ({', '.join(grant.beyond())}): rl is enough")
         if grant.until and grant.until - now < SOON:
             report.attention.append(
-                f"the SAS ends on {grant.until:%Y-%m-%d at %H:%M} UTC: make a new one with read and list before"
+                f"the SAS ends on {grant.until:%Y-%m-%d at %H:%M} UTC: make a new one with read and list before then"
             )
 
 
-def _judge_container(report: Report, container: ContainerFacts, settings: Settings) -> None:
+def diagnose_lake(report: Report) -> None:
+    """Report days that are behind, and tenants that only the lake holds."""
+    unknown = set(report.lake.tenants) - set(report.export.tenants)
+    if unknown and report.export.tenants:
+        report.notes.append(
+            f"the lake holds tenants that the export does not: {', '.join(sorted(unknown))}. If they belong to "
+            "the demo or to another account, set DEFENDER_LAKE_URI to a separate lake"
+        )
+    if report.lake.behind:
+        report.notes.append(
+            f"{len(report.lake.behind)} of the last {pluralize(len(report.lake.looked_at), 'day')} are behind. "
+            "Dagster's sensor requests their runs while it is on (`make ui`)"
+        )
+
+
+def _diagnose_container(report: Report, container: ContainerFacts, settings: Settings) -> None:
     if container.days_before_start:
         days = pluralize(container.days_before_start, "day")
         report.notes.append(
-            f"{container.container} holds {days} before {settings.start_date} that are not read: "
-            f"DEFENDER_START_DATE={container.first_day} takes them in"
+            f"{container.container} has {days} before {settings.start_date} that are not read: "
+            f"DEFENDER_START_DATE={container.first_day} includes them"
         )
     if container.sample and container.sample.quarantined:
         report.attention.append(
@@ -98,23 +116,8 @@ def _judge_container(report: Report, container: ContainerFacts, settings: Settin
             f"be read ({', '.join(container.sample.reasons)}): `defender-assets quarantine` shows such lines"
         )
     if container.table == "mdatp_device_info" and (container.age_seconds or 0) > DAY:
-        # a directory may be a copy of long ago
+        # a directory may be an old copy
         (report.notes if settings.export_account is None else report.attention).append(
             f"the newest device record is {(container.age_seconds or 0) // HOUR} hours old, though devices report at "
             f"least daily: is the export still on ({STREAMING_API})?"
-        )
-
-
-def judge_lake(report: Report) -> None:
-    """Say which days are behind, and whose tenants the lake holds."""
-    unknown = set(report.lake.tenants) - set(report.export.tenants)
-    if unknown and report.export.tenants:
-        report.notes.append(
-            f"the lake holds tenants that the export does not: {', '.join(sorted(unknown))}. If they are the demo's or "
-            "another account's, name a lake of its own in DEFENDER_LAKE_URI"
-        )
-    if report.lake.behind:
-        report.notes.append(
-            f"{len(report.lake.behind)} of the last {pluralize(len(report.lake.looked_at), 'day')} are behind. "
-            "Dagster's sensor requests their runs while it is on (`make ui`)"
         )

@@ -1,7 +1,4 @@
-"""What `check` finds out about the export: containers, tenants, freshness, and whether the newest lines can be read.
-
-Facts only; what follows from them stands in `advice`.
-"""
+"""Facts about the export: containers, tenants, freshness, and whether the newest lines can be parsed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,21 +7,21 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from defender_assets.core.errors import ExportError
-from defender_assets.core.export import AzureExport, BlobChangedError
+from defender_assets.core.export import AzureExport, Blob, BlobChangedError, Export
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.core.tables.parsing.typed_rows import parse_chunk
 
 if TYPE_CHECKING:
-    from defender_assets.core.export import Blob, Export
+    from defender_assets.core.pipeline.staleness import Listing
 
-# how much of the newest blob's end is read: more where it holds no whole line
+# bytes read from the end of the newest blob; more if they contain no complete line
 _SAMPLES = (64 * 1024, 1024 * 1024, 16 * 1024 * 1024)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The last lines of the newest blob, parsed: `good` and `quarantined` lines, why, and the newest record's time."""
+    """Counts of the last lines of the newest blob, `reasons` of the quarantined ones, and the newest record's time."""
 
     bytes: int
     good: int
@@ -35,7 +32,7 @@ class Sample:
 
 @dataclass
 class ContainerFacts:
-    """One container. `exists` is None where the credentials do not tell whether it is missing or empty."""
+    """One container. `exists` is None if the credentials do not show whether it is missing or empty."""
 
     container: str
     table: str
@@ -53,9 +50,9 @@ class ContainerFacts:
 
 @dataclass
 class ExportFacts:
-    """The export: `error` is the line that says why it cannot be read, then nothing else is known.
+    """The export. `error` says why it cannot be read; the other fields are then incomplete.
 
-    `clock_ahead_seconds` is by how much this machine's clock is ahead of the account's.
+    `clock_ahead_seconds`: by how much this machine's clock is ahead of the account's.
     """
 
     where: str
@@ -69,40 +66,35 @@ class ExportFacts:
         return sorted({tenant.lower() for container in self.containers for tenant in container.tenants})
 
 
-EntityList = defaultdict[date, list[tuple[Table, "Blob"]]]
-
-
-def look_at_export(export: "Export", start: date, now: datetime) -> tuple[ExportFacts, EntityList]:
+def inspect_export(export: Export, start: date, now: datetime) -> tuple[ExportFacts, "Listing"]:
     """Return the facts, and every blob by day."""
-    facts, listed = ExportFacts(export.describe()), EntityList(list)
+    facts = ExportFacts(export.describe())
+    listing: defaultdict[date, list[tuple[Table, Blob]]] = defaultdict(list)
     try:
         for table in TABLES:
             container = ContainerFacts(table.container, table.name, tenants=export.tenants(table.container))
             blobs = list(export.all_blobs(table.container)) if container.tenants else []
             for blob in blobs:
-                listed[blob.day].append((table, blob))
+                listing[blob.day].append((table, blob))
             _count(container, blobs, start)
             _freshness(container, export, table, blobs, now)
             facts.containers.append(container)
         _which_exist(facts.containers, export)
-        if isinstance(export, AzureExport):
-            told = export.service_time(TABLES[0].container)
-            facts.clock_ahead_seconds = round((datetime.now(UTC) - told).total_seconds()) if told else None
+        if isinstance(export, AzureExport) and (service_time := export.service_time(TABLES[0].container)):
+            facts.clock_ahead_seconds = round((datetime.now(UTC) - service_time).total_seconds())
     except ExportError as error:
         facts.error = str(error)
-    return facts, listed
+    return facts, listing
 
 
-def _count(container: ContainerFacts, blobs: Sequence["Blob"], start: date) -> None:
+def _count(container: ContainerFacts, blobs: Sequence[Blob], start: date) -> None:
     days = {blob.day for blob in blobs}
     container.blobs, container.bytes = len(blobs), sum(blob.size for blob in blobs)
     container.days, container.first_day = len(days), min(days, default=None)
     container.days_before_start = sum(day < start for day in days)
 
 
-def _freshness(
-    container: ContainerFacts, export: "Export", table: Table, blobs: Sequence["Blob"], now: datetime
-) -> None:
+def _freshness(container: ContainerFacts, export: Export, table: Table, blobs: Sequence[Blob], now: datetime) -> None:
     newest = max((blob for blob in blobs if blob.size), key=lambda blob: (blob.day, blob.hour, blob.path), default=None)
     if newest is None:
         return
@@ -113,23 +105,23 @@ def _freshness(
     container.age_seconds = max(0, int((now - at).total_seconds()))
 
 
-def _sample(export: "Export", table: Table, blob: "Blob") -> Sample | None:
-    """Return what the blob's last whole lines say; None where there is none, or the blob changed meanwhile."""
+def _sample(export: Export, table: Table, blob: Blob) -> Sample | None:
+    """Return a sample of the blob's last complete lines; None if there are none or the blob changed meanwhile."""
     for size in _SAMPLES:
         start = max(0, blob.size - size)
         try:
             content = export.read(table.container, blob, start, blob.size)
         except BlobChangedError:
             return None
-        whole = content[: content.rfind(b"\n") + 1]
-        first = 0 if start == 0 else whole.find(b"\n") + 1
-        if whole[first:].strip():
+        complete = content[: content.rfind(b"\n") + 1]
+        first = 0 if start == 0 else complete.find(b"\n") + 1
+        if complete[first:].strip():
             source = Source(blob.tenant_id, blob.day, blob.path, blob.created_at, start + first, 0)
-            parsed = parse_chunk(table, source, whole[first:])
+            parsed = parse_chunk(table, source, complete[first:])
             reasons = parsed.quarantined["reason"].unique().sort().to_list()
             newest = parsed.rows["exported_at"].max()
             return Sample(
-                len(whole) - first,
+                len(complete) - first,
                 parsed.tally.good,
                 parsed.tally.quarantined,
                 tuple(reasons),
@@ -140,7 +132,7 @@ def _sample(export: "Export", table: Table, blob: "Blob") -> Sample | None:
     return None
 
 
-def _which_exist(containers: Sequence[ContainerFacts], export: "Export") -> None:
+def _which_exist(containers: Sequence[ContainerFacts], export: Export) -> None:
     for container in containers:
         container.exists = True if container.tenants else None
     if all(container.exists for container in containers):
@@ -148,7 +140,7 @@ def _which_exist(containers: Sequence[ContainerFacts], export: "Export") -> None
     try:
         names = export.containers()
     except ExportError:
-        # listing the containers takes a permission that reading them does not
+        # listing containers needs a permission that reading them does not
         return
     for container in containers:
         container.exists = container.exists or container.container in names

@@ -1,7 +1,4 @@
-"""What `check` finds out about the lake: can it be written and read back, what does it hold, which days are behind.
-
-The trial writes to a table of its own and removes it. Facts only; what follows from them stands in `advice`.
-"""
+"""Facts about the lake: whether it can be written and read back, what it holds, and which days are behind."""
 
 import secrets
 import shutil
@@ -33,14 +30,14 @@ if TYPE_CHECKING:
     from defender_assets.core.pipeline.staleness import Listing
     from defender_assets.settings import Settings
 
-# emulators before Azurite 3.37 fail at the third
+# Azurite before 3.37 fails at the third
 COMMITS = 3
 _TRIAL = (Column("export_date", pl.Date(), "Day of the trial"), Column("number", pl.Int64(), "Number of the commit"))
 
 
 @dataclass
 class LakeFacts:
-    """The lake: `error` is the line that says why it cannot be written, then nothing else is known."""
+    """The lake. `error` says why it cannot be used; the other fields are then incomplete."""
 
     where: str
     error: str | None = None
@@ -50,8 +47,8 @@ class LakeFacts:
     looked_at: list[date] = field(default_factory=list)
 
 
-def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listing", today: date) -> LakeFacts:
-    """Return the facts; which days are behind only where there is an export to compare with."""
+def inspect_lake(settings: "Settings", export: "Export | None", listing: "Listing", today: date) -> LakeFacts:
+    """Return the facts; days that are behind only if there is an export to compare with."""
     lake = settings.lake()
     facts = LakeFacts(lake.describe())
     try:
@@ -63,58 +60,60 @@ def look_at_lake(settings: "Settings", export: "Export | None", listing: "Listin
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
-            # a survey would create the tables that are missing, and a check leaves nothing behind
+            # `there` keeps the search from creating missing tables: `check` must not change the lake
             facts.behind = find_stale_days(lake, export, facts.looked_at, listing, there=facts.tables)
     except LakeError as error:
         facts.error = str(error)
     except AzureError as error:
-        # no token for the lake's account
+        # no token for the account of the lake
         facts.error = describe_error(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
     return facts
 
 
 def _reach(account: AzureAccount, uri: str) -> None:
-    """Ask the account for the container: delta-rs is more patient, and says less of what is wrong.
+    """Ask the account for the container, because delta-rs retries longer and reports less.
 
     Raises:
-        AzureError: when there is no way to the account, or no identity. What it refuses is left to the trial.
+        AzureError: when the account cannot be reached or there is no identity. Refusals are left to the trial.
     """
     with suppress(HttpResponseError), account.service() as service:
         service.get_container_client(container_of(uri)).exists()
 
 
 def write_and_read_back(lake: Lake, day: date) -> None:
-    """Commit three times to a throw-away table of the lake, count the rows, and remove it.
+    """Commit three times to a trial table of the lake, count its rows, and remove it.
 
     Raises:
         LakeError: when a commit fails or the rows are not there.
     """
     spec = TableSpec(f"_check_{secrets.token_hex(6)}", _TRIAL)
     trial = replace(lake, tables=(spec,))
-    made = [] if lake.account else _missing_folders(Path(lake.uri))
+    created = (
+        [] if lake.account else [folder for folder in (Path(lake.uri), *Path(lake.uri).parents) if not folder.exists()]
+    )
     number = 0
     try:
         for number in range(1, COMMITS + 1):
             target = trial.fenced(spec.name, day)
             row = pl.DataFrame({"export_date": [day], "number": [number]}, schema=spec.schema)
             trial.commit(target, Commit([row], number))
-        held = scan(trial.open(spec.name)).select(pl.len()).collect().item()
+        found = scan(trial.open(spec.name)).select(pl.len()).collect().item()
     except CommitFailedError as error:
         raise LakeError(f"cannot commit to {lake.describe()}: {redact(str(error))[:300]}") from None
     except LakeError as error:
-        hint = " (commit 1 went well: an emulator must be Azurite 3.37 or newer)" if number > 1 else ""
+        hint = " (commit 1 succeeded: an emulator must be Azurite 3.37 or newer)" if number > 1 else ""
         raise LakeError(f"{error}{hint}") from None
     finally:
         _remove(trial, spec.name)
-        for folder in made:
+        for folder in created:
             with suppress(OSError):
                 folder.rmdir()
-    if held != COMMITS:
-        raise LakeError(f"{lake.describe()} lost rows of a trial table: {held} of {COMMITS} are there; do not use it")
+    if found != COMMITS:
+        raise LakeError(f"{lake.describe()} lost rows of a trial table: {found} of {COMMITS} exist; do not use it")
 
 
 def _remove(lake: Lake, name: str) -> None:
-    """Remove a table as far as the credentials allow."""
+    """Remove a table, as far as the credentials allow."""
     if lake.account is None:
         shutil.rmtree(lake.table_uri(name), ignore_errors=True)
         return
@@ -122,15 +121,6 @@ def _remove(lake: Lake, name: str) -> None:
     with suppress(AzureError), lake.account.service() as service:
         container = service.get_container_client(container_of(lake.uri))
         names = [str(blob.name) for blob in container.list_blobs(name_starts_with=address.path.strip("/"))]
-        # with a hierarchical namespace folders are listed too, and must be empty when they go
+        # a hierarchical namespace lists folders too, and they must be empty when they are deleted
         for blob in sorted(names, reverse=True):
             container.delete_blob(blob)
-
-
-def _missing_folders(folder: Path) -> list[Path]:
-    """Return the folder and those above it that are not there, the deepest first."""
-    missing = []
-    while not folder.exists() and folder != folder.parent:
-        missing.append(folder)
-        folder = folder.parent
-    return missing

@@ -1,4 +1,4 @@
-"""The report of `check` laid out for people. What it says is decided in `advice`."""
+"""Text output of the report of `check`."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ def show(report: "Report") -> None:
     out = console()
     settings: Cells = {"setting": lambda row: row.name, "value": lambda row: row.value, "from": lambda row: row.origin}
     out.print(table(report.settings, settings, "Settings"))
-    say(*_mark("Export", report.export.where, "reachable", failed=report.export.error is not None))
+    say(*_status("Export", report.export.where, "reachable", failed=report.export.error is not None))
     if report.export.containers:
         from defender_assets.core.export.azure import CONTAINER_PREFIX
 
@@ -33,8 +33,8 @@ def show(report: "Report") -> None:
         }
         out.print(table(report.export.containers, containers, f"Containers {CONTAINER_PREFIX}…"))
         say(f"Tenants: {', '.join(report.export.tenants) or 'none yet'}")
-    writable = "writable (three commits on a trial table, removed again)"
-    say(*_mark("Lake", report.lake.where, writable, failed=report.lake.error is not None))
+    writable = "writable (three commits to a trial table, which was removed)"
+    say(*_status("Lake", report.lake.where, writable, failed=report.lake.error is not None))
     if report.lake.looked_at and report.lake.error is None:
         behind = "; ".join(day.describe() for day in report.lake.behind)
         last = pluralize(len(report.lake.looked_at), "day")
@@ -43,12 +43,12 @@ def show(report: "Report") -> None:
         for line in lines:
             say(f"{mark} {line}", style)
     if not report.errors:
-        well = "All is well." if report.export.tenants else "Nothing is wrong, but there is nothing to read yet."
-        say("Something needs attention." if report.attention else well, "bold")
+        no_problem = "No problems found" + ("." if report.export.tenants else ", but there is nothing to read yet.")
+        say("Something needs attention." if report.attention else no_problem, "bold")
 
 
-def _mark(what: str, where: str, well: str, *, failed: bool) -> tuple[str, str]:
-    mark, state = ("✗", "cannot be used") if failed else ("✓", well)
+def _status(what: str, where: str, usable: str, *, failed: bool) -> tuple[str, str]:
+    mark, state = ("✗", "cannot be used") if failed else ("✓", usable)
     return f"{mark} {what}: {where}: {state}", "bold red" if failed else "bold"
 
 

@@ -1,4 +1,4 @@
-"""All that `check` says, as data: for scripts as JSON, for people through `words`."""
+"""The report of `check` as data, and its JSON form."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ STATUS = {WELL: "well", ATTENTION: "attention", WRONG: "wrong"}
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as it counts, without a secret, and where it came from."""
+    """A setting in effect, without secrets, and where it came from."""
 
     name: str
     value: str
@@ -21,7 +21,7 @@ class Setting:
 
 @dataclass
 class Report:
-    """All that `check` says. `notes` are worth knowing; `attention` must be mended; `errors` stop the work."""
+    """Facts and diagnosis. `notes` are worth knowing, `attention` must be fixed, `errors` stop the work."""
 
     settings: list[Setting]
     export: ExportFacts

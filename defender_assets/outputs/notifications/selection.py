@@ -182,9 +182,7 @@ class _SentLeads:
     """
 
     def __init__(
-        self,
-        seen: Iterable[tuple[str, str, list[str]]],
-        deliveries: Iterable[tuple[NotificationKey, DeliveryState]],
+        self, seen: Iterable[tuple[str, str, list[str]]], deliveries: Iterable[tuple[NotificationKey, DeliveryState]]
     ) -> None:
         self._seen: dict[tuple[str | None, str], set[str]] = {}
         self._by_lead: dict[tuple[str | None, str], list[tuple[frozenset[str], datetime | None]]] = {}
