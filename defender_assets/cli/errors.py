@@ -6,15 +6,13 @@ Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, 
 import logging
 import sys
 import traceback
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from contextlib import suppress
+from typing import IO, Any, NoReturn
 
 import click
 
 from defender_assets.core.errors import DefenderAssetsError, redact
 from defender_assets.core.text import escape_control_chars
-
-if TYPE_CHECKING:
-    from defender_assets.settings import Settings
 
 
 class CliError(click.ClickException):
@@ -54,8 +52,12 @@ def _fail(error: Exception) -> NoReturn:
     from azure.core.exceptions import AzureError
 
     from defender_assets.core.azure.errors import describe_error
+    from defender_assets.settings import load_settings
 
-    settings = _settings()
+    settings = None
+    # settings that cannot be read are the error that is shown
+    with suppress(DefenderAssetsError):
+        settings = load_settings()
     secrets = settings.secrets if settings else ()
     if isinstance(error, DefenderAssetsError):
         raise CliError(_one_line(str(error), secrets)) from None
@@ -76,13 +78,3 @@ def _fail(error: Exception) -> NoReturn:
 
 def _one_line(text: str, secrets: tuple[str, ...]) -> str:
     return escape_control_chars(redact(text, secrets))
-
-
-def _settings() -> "Settings | None":
-    """Return the settings; None if they cannot be read, which is then the error that is shown."""
-    from defender_assets.settings import load_settings
-
-    try:
-        return load_settings()
-    except DefenderAssetsError:
-        return None

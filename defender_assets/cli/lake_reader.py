@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from defender_assets.cli.errors import CliError
-from defender_assets.cli.output import TABLE_ROWS, Cells, say, write_csv, write_json, write_table
+from defender_assets.cli.output import TABLE_ROWS, Cells, console, say, table, write_csv, write_json
 from defender_assets.core.errors import LakeError
 from defender_assets.core.text import escape_control_chars
 
@@ -43,7 +43,7 @@ class LakeReader:
         if not found.height:
             say(f"No {what} in {self.lake.describe()}.{self.empty_hint()}")
             return
-        write_table(found.head(shown), cells, what.capitalize())
+        console().print(table(found.head(shown).iter_rows(named=True), cells, what.capitalize()))
         if found.height > shown:
             import polars as pl
 
@@ -55,7 +55,7 @@ class LakeReader:
         from defender_assets.core.schemas import TABLES
 
         try:
-            has_data = any(self.lake.exists(table.raw) for table in TABLES)
+            has_data = any(self.lake.exists(each.raw) for each in TABLES)
         except LakeError:
             return ""
         if has_data:

@@ -91,11 +91,6 @@ def write_csv(rows: "pl.DataFrame") -> None:
         writer.writerow([_csv_cell(value) for value in row])
 
 
-def write_table(rows: "pl.DataFrame", cells: Cells, title: str) -> None:
-    """Print the rows as a table."""
-    console().print(table(rows.iter_rows(named=True), cells, title))
-
-
 def table(rows: Any, cells: Cells, title: str | None = None) -> "Table":
     """Return rows as a rich table; cells have no markup and no control characters."""
     from rich.box import SIMPLE_HEAD

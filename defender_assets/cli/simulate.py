@@ -73,26 +73,14 @@ def simulate(
         raise click.UsageError(str(error)) from None
     observed = GroundTruth(scenario)
     try:
-        if out is not None:
-            new_bytes, where = _into_directory(scenario, observed, out), str(out)
-            truth = truth or out / TRUTH
-        else:
-            account = _account()
-            new_bytes, where = _into_account(scenario, observed, account), f"{account.endpoint} ({account.auth_method})"
+        new_bytes, where = _write(scenario, observed, out)
     except ValueError as error:
         raise ExportError(str(error)) from None
+    if out is not None:
+        truth = truth or out / TRUTH
     if truth is not None:
         observed.write(truth)
     _show(observed.as_dict(), new_bytes, where, truth)
-
-
-def _into_directory(scenario: "Scenario", observed: "GroundTruth", root: Path) -> int:
-    from defender_assets.core.export import DirectoryExport
-    from defender_assets.simulator import simulate as simulated
-    from defender_assets.simulator import write_directory
-
-    _refuse_foreign_tenants(scenario, DirectoryExport(root))
-    return write_directory(observed.watch(simulated(scenario)), root)
 
 
 def _account() -> "AzureAccount":
@@ -107,21 +95,27 @@ def _account() -> "AzureAccount":
     return account
 
 
-def _into_account(scenario: "Scenario", observed: "GroundTruth", account: "AzureAccount") -> int:
+def _write(scenario: "Scenario", observed: "GroundTruth", out: Path | None) -> tuple[int, str]:
+    """Return how many bytes were new, and where they were written."""
     from azure.core.exceptions import AzureError
 
     from defender_assets.core.azure.errors import describe_error
     from defender_assets.core.azure.sas import WRITE
-    from defender_assets.core.export import AzureExport
+    from defender_assets.core.export import AzureExport, DirectoryExport
     from defender_assets.simulator import simulate as simulated
-    from defender_assets.simulator import write_account
+    from defender_assets.simulator import write_account, write_directory
 
+    if out is not None:
+        _refuse_foreign_tenants(scenario, DirectoryExport(out))
+        return write_directory(observed.watch(simulated(scenario)), out), str(out)
+    account = _account()
     _refuse_foreign_tenants(scenario, AzureExport(account))
     try:
         with account.service() as service:
-            return write_account(observed.watch(simulated(scenario)), service)
+            new_bytes = write_account(observed.watch(simulated(scenario)), service)
     except AzureError as error:
         raise ExportError(describe_error(account, "write append blobs", error, WRITE)) from None
+    return new_bytes, f"{account.endpoint} ({account.auth_method})"
 
 
 def _refuse_foreign_tenants(scenario: "Scenario", export: "Export") -> None:

@@ -70,13 +70,12 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
 
 def _timeline(story: Mapping[str, Any]) -> Cells:
     """Return the columns of `leads`, with the tactic of each lead and the entities it shares with earlier ones."""
-    steps = {step["lead_id"]: step for step in story["timeline"] or []}
+    steps: dict[str, Mapping[str, Any]] = {step["lead_id"]: step for step in story["timeline"] or []}
 
-    def tactic(lead: Mapping[str, Any]) -> object:
-        return steps.get(lead["lead_id"], {}).get("tactic")
+    def step(lead: Mapping[str, Any]) -> Mapping[str, Any]:
+        return steps.get(lead["lead_id"], {})
 
-    def shares(lead: Mapping[str, Any]) -> object:
-        shared = steps.get(lead["lead_id"], {}).get("shares") or []
-        return sorted({text.partition(" ")[0] for text in shared})
+    def shares(lead: Mapping[str, Any]) -> list[str]:
+        return sorted({text.partition(" ")[0] for text in step(lead).get("shares") or []})
 
-    return {TIME: CELLS[TIME], "tactic": tactic, **CELLS, "shares": shares}
+    return {TIME: CELLS[TIME], "tactic": lambda lead: step(lead).get("tactic"), **CELLS, "shares": shares}

@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 
 from defender_assets.catalog import LEADS
 from defender_assets.cli.demo.command import campaigns_found
-from defender_assets.cli.output import Cells, write_table
+from defender_assets.cli.output import Cells, console, table
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA
@@ -168,7 +168,7 @@ def test_when_all_cells_are_short_the_first_column_does_not_wrap(
         "seen": lambda row: row["at"],
     }
 
-    write_table(pl.DataFrame({"name": ["alertevidence"], "days": ["4 of 4 days"], "at": ["6 minutes ago"]}), cells, "")
+    console().print(table([{"name": "alertevidence", "days": "4 of 4 days", "at": "6 minutes ago"}], cells))
 
     assert "alertevidence " in capsys.readouterr().out
 

@@ -91,8 +91,8 @@ class Notifier:
         outbox = read_outbox(self.lake, now)
         for webhook in self.config.webhooks:
             destination = webhook.destination
-            selection = Selector(self.lake, outbox, destination, self.config, now).select(incidents)
-            for group in _messages(_claims(selection.due, destination, now)):
+            due, _ = Selector(self.lake, outbox, destination, self.config, now).select(incidents)
+            for group in _messages(_claims(due, destination, now)):
                 notifications = [claim.notification for claim in group]
                 yield destination, notifications, PAYLOADS[destination](notifications)
 
@@ -144,10 +144,10 @@ class Notifier:
         """Return what is claimed, and the pause of the destination: selected and committed on one snapshot."""
         now = self.clock()
         target, outbox = open_outbox(self.lake, now)
-        selection = Selector(self.lake, outbox, webhook.destination, self.config, now).select(incidents)
+        due, entries = Selector(self.lake, outbox, webhook.destination, self.config, now).select(incidents)
         pause = outbox.get(_pause_key(webhook))
-        claims = _claims(() if pause.is_blocked(now) else selection.due, webhook.destination, now)
-        entries = [*selection.entries, *(claim.entry for claim in claims)]
+        claims = _claims(() if pause.is_blocked(now) else due, webhook.destination, now)
+        entries += [claim.entry for claim in claims]
         if entries:
             append(self.lake, target, entries, now)
         return claims, pause

@@ -50,14 +50,6 @@ Due = tuple[Notification, DeliveryState]
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Notifications that are due, most urgent first, and entries to write even if nothing is sent."""
-
-    due: tuple[Due, ...]
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True)
 class Selector:
     """Selects for one destination at a moment (UTC)."""
 
@@ -67,8 +59,8 @@ class Selector:
     config: NotificationConfig
     now: datetime
 
-    def select(self, incidents: Incidents) -> Selection:
-        """Return what is due.
+    def select(self, incidents: Incidents) -> tuple[list[Due], list[Entry]]:
+        """Return what is due, most urgent first, and entries to write even if nothing is sent.
 
         Raises:
             LakeError: when leads or stories cannot be read.
@@ -83,7 +75,7 @@ class Selector:
         stories_since = min([first_day, *(since for _, since in watches)])
         due = [*self._leads(leads_since), *self._stories(stories_since), *self._incidents(incidents)]
         due.sort(key=lambda pair: (-pair[0].weight, pair[0].kind, pair[0].subject_id))
-        return Selection(tuple(due), (*self._watch_entries(leads_since), *self._recovered(incidents)))
+        return due, [*self._watch_entries(leads_since), *self._recovered(incidents)]
 
     def _of_kind(self, kind: str) -> Iterator[tuple[NotificationKey, DeliveryState]]:
         return self.outbox.of_kind(self.destination, kind)
