@@ -1,5 +1,7 @@
 """The columns of `device_enriched_leads`: names, types, meanings, origins."""
 
+import re
+
 import polars as pl
 
 from defender_assets.core.enums import PRODUCTS
@@ -10,7 +12,7 @@ from defender_assets.core.leads.entities.correlation_keys import ENTITY
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS
 from defender_assets.core.leads.risk.points import REASONS
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
-from defender_assets.core.schemas.column import Column, flag, instant, integer, origins, text, texts
+from defender_assets.core.schemas.column import INSTANT, TEXTS, Column, Origin, origins
 
 LEADS_TABLE = "device_enriched_leads"
 
@@ -22,9 +24,11 @@ DEVICE_LOOKBACK_DAYS = 7
 
 SOURCES = pl.List(pl.Struct({"table": pl.String(), "blob": pl.String(), "byte_offset": pl.Int64()}))
 
-_KEY = "info.AlertId evidence.AlertId"
+_TEXT, _INTEGER, _FLAG = pl.String(), pl.Int64(), pl.Boolean()
+
+# Upstream columns that several columns are made from; `_origins` resolves the names.
 _FIELDS = "evidence.AdditionalFields"
-_PERSON = "evidence.AccountObjectId evidence.AccountUpn evidence.AccountSid evidence.AccountDomain evidence.AccountName"
+_ACCOUNT = " ".join(f"evidence.Account{part}" for part in ("ObjectId", "Upn", "Sid", "Domain", "Name"))
 _FILE = "evidence.FileName evidence.FolderPath evidence.SHA1 evidence.SHA256"
 _MAIL = "evidence.NetworkMessageId evidence.EmailSubject"
 _CLOUD = (
@@ -32,169 +36,123 @@ _CLOUD = (
 )
 _APP = "evidence.Application evidence.ApplicationId evidence.OAuthApplicationId"
 _ENTITY = f"evidence.EntityType evidence.EvidenceRole {_FIELDS}"
-_CHOSEN = f"evidence.DeviceId evidence.DeviceName {_FIELDS}"
-_MERGED = "device.DeviceId device.MergedDeviceIds device.MergedToDeviceId"
+_DEVICE = f"evidence.DeviceId evidence.DeviceName {_FIELDS}"
+_MERGED_DEVICE = f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId"
 _TAGS = "device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag"
+_RATING = "device.ExposureLevel device.AssetValue device.IsInternetFacing device.SensorHealthState"
 _CATEGORY = "info.Category evidence.Categories"
 
-_DEVICE = {taken.column.name: taken for taken in DEVICE_COLUMNS}
+_DEVICE_COLUMNS = {taken.column.name: taken for taken in DEVICE_COLUMNS}
 _ALSO_FROM = {
     "device_name": f"evidence.DeviceName {_FIELDS}",
     "os_platform": _FIELDS,
-    "machine_group": "info.MachineGroup evidence.MachineGroup",
+    "machine_group": "alert.MachineGroup",
 }
 _LIST_ORIGINS = {
-    "accounts": f"{_PERSON} {_ENTITY}",
-    "files": f"{_FILE} evidence.FileSize evidence.ThreatFamily {_ENTITY}",
-    "processes": f"{_FILE} evidence.ProcessCommandLine {_ENTITY}",
-    "ip_addresses": f"evidence.RemoteIP evidence.LocalIP {_ENTITY}",
-    "urls": f"evidence.RemoteUrl {_ENTITY}",
-    "mails": f"{_MAIL} {_ENTITY}",
-    "mailboxes": f"evidence.AccountUpn {_ENTITY}",
-    "registry": f"evidence.RegistryKey evidence.RegistryValueName evidence.RegistryValueData {_ENTITY}",
-    "cloud_resources": f"{_CLOUD} {_ENTITY}",
-    "applications": f"{_APP} {_ENTITY}",
-    "logon_sessions": f"{_PERSON} {_ENTITY}",
-    "hashes": f"{_FILE} {_ENTITY}",
+    "accounts": _ACCOUNT,
+    "files": f"{_FILE} evidence.FileSize evidence.ThreatFamily",
+    "processes": f"{_FILE} evidence.ProcessCommandLine",
+    "ip_addresses": "evidence.RemoteIP evidence.LocalIP",
+    "urls": "evidence.RemoteUrl",
+    "mails": _MAIL,
+    "mailboxes": "evidence.AccountUpn",
+    "registry": "evidence.RegistryKey evidence.RegistryValueName evidence.RegistryValueData",
+    "cloud_resources": _CLOUD,
+    "applications": _APP,
+    "logon_sessions": _ACCOUNT,
+    "hashes": _FILE,
 }
-
-
-def _from(words: str, column: Column) -> Column:
-    """Return the column with its origins: `info.`, `evidence.` and `device.` name the three typed tables."""
-    tables = {"info": ALERT_INFO.name, "evidence": ALERT_EVIDENCE.name, "device": DEVICE_INFO.name}
-    return column.made_from(origins(words, **tables))
-
-
-def _both(*names: str) -> str:
-    return " ".join(f"info.{name} evidence.{name}" for name in names)
-
-
-def _device(*names: str) -> tuple[Column, ...]:
-    return tuple(
-        _from(f"device.{_DEVICE[name].source.meta.output_name()} {_ALSO_FROM.get(name, '')}", _DEVICE[name].column)
-        for name in names
-    )
-
-
+_LINKED = (
+    f"{_ENTITY} {_ACCOUNT} {_FILE} {_MAIL} {_CLOUD} {_APP} evidence.RemoteIP evidence.LocalIP evidence.RemoteUrl "
+    f"evidence.RegistryKey {_MERGED_DEVICE} device.PublicIP"
+)
+_COMPARED = (
+    f"{_MERGED_DEVICE} device.Timestamp device.DeviceName device.OSVersion device.MachineGroup "
+    f"device.OnboardingStatus {_RATING} device.JoinType {_TAGS}"
+)
 _SCORED = (
-    f"{_both('Severity', 'AttackTechniques', 'Title')} {_CATEGORY} {_FIELDS} device.ExposureLevel device.AssetValue "
-    f"device.IsInternetFacing {_TAGS} device.SensorHealthState {_PERSON} evidence.record_id {_CHOSEN} evidence.SHA1 "
-    "evidence.SHA256 evidence.NetworkMessageId evidence.RemoteUrl evidence.RemoteIP evidence.OAuthApplicationId"
+    f"alert.Severity alert.AttackTechniques alert.Title {_CATEGORY} {_DEVICE} {_RATING} {_TAGS} {_ACCOUNT} "
+    "evidence.record_id evidence.SHA1 evidence.SHA256 evidence.NetworkMessageId evidence.RemoteUrl evidence.RemoteIP "
+    "evidence.OAuthApplicationId"
 )
 _MUTED = (
-    f"{_both('tenant_id', 'Title', 'Severity', 'ServiceSource', 'DetectionSource', 'AttackTechniques')} {_CATEGORY} "
-    f"{_CHOSEN} {_MERGED} device.DeviceName {_TAGS} {_PERSON} {_FILE} evidence.RemoteIP"
+    f"alert.tenant_id alert.Title alert.Severity alert.ServiceSource alert.DetectionSource alert.AttackTechniques "
+    f"{_CATEGORY} {_MERGED_DEVICE} device.DeviceName {_TAGS} {_ACCOUNT} {_FILE} evidence.RemoteIP"
 )
 
+
+def _origins(names: str) -> tuple[Origin, ...]:
+    """Return the columns of the typed tables `info`, `evidence` and `device`; `alert` is both `info` and `evidence`."""
+    names = re.sub(r"alert\.(\w+)", r"info.\1 evidence.\1", names)
+    return origins(names, info=ALERT_INFO.name, evidence=ALERT_EVIDENCE.name, device=DEVICE_INFO.name)
+
+
+def _column(name: str, dtype: pl.DataType, meaning: str, made_from: str) -> Column:
+    return Column(name, dtype, meaning, origins=_origins(made_from))
+
+
+def _device(*names: str) -> list[Column]:
+    columns = [(_DEVICE_COLUMNS[name].column, _DEVICE_COLUMNS[name].source.meta.output_name()) for name in names]
+    return [
+        column.made_from(_origins(f"device.{theirs} {_ALSO_FROM.get(column.name, '')}")) for column, theirs in columns
+    ]
+
+
 LEAD_COLUMNS = (
-    _from(_both("tenant_id"), text("tenant_id", "Entra tenant that the record belongs to, lower case")),
-    _from(
-        _both("export_date"),
-        Column("export_date", pl.Date(), "Day of arrival (UTC) on which the alert was new or changed. The partition"),
-    ),
-    _from(f"{_both('tenant_id')} {_KEY}", text("lead_id", "Hash of tenant and AlertId: the same on every day")),
-    _from(_KEY, text("alert_id", "AlertId of Microsoft")),
-    _from(
-        _both("export_date"),
-        text("change", "new, or updated if an earlier day of the look-back holds a record of the alert"),
-    ),
-    _from(
-        f"{_both('export_date', 'Severity', 'Title')} {_CATEGORY} evidence.record_id",
-        texts(
-            "changes",
-            "What changed since the alert's last version, in sentences; empty for a new one. Holds hostile text",
-        ),
-    ),
-    _from(_both("Title"), text("title", "Title of the alert. Text that an attacker can influence")),
-    _from(_both("Severity"), text("severity", "High, Medium, Low or Informational, as Microsoft wrote it")),
-    _from(_CATEGORY, text("category", "Type of threat indicator or breach activity")),
-    _from(_both("ServiceSource"), text("service_source", "Product that raised the alert, as Microsoft wrote it")),
-    _from(
-        _both("DetectionSource"),
-        text("detection_source", "Detection technology or sensor that identified the activity"),
-    ),
-    _from(
-        f"{_both('ServiceSource')} {_KEY}",
-        text("product", "Product that raised the alert: one name through all of Microsoft's renamings", *PRODUCTS),
-    ),
-    _from(
-        _both("AttackTechniques"),
-        texts("attack_techniques", "MITRE ATT&CK techniques (T1059.001) of all versions of the alert, sorted"),
-    ),
-    _from(_both("Timestamp"), instant("alert_time", "Earliest Timestamp of the alert's records")),
-    _from(
-        _both("exported_at"),
-        instant("first_seen_at", "When Microsoft wrote the first record of the alert (least exported_at)"),
-    ),
-    _from(
-        _both("exported_at"),
-        instant("last_updated_at", "When Microsoft wrote the last record of the alert (greatest exported_at)"),
-    ),
-    _from("evidence.record_id", integer("evidence_count", "Number of distinct AlertEvidence records")),
-    _from("info.AlertId", flag("has_alert_info", "Whether an AlertInfo record has arrived; evidence may come without")),
-    _from(f"{_CHOSEN} {_MERGED}", text("device_id", "Device of the alert, resolved through merges")),
-    _from(_CHOSEN, text("original_device_id", "Device of the alert as the evidence names it")),
-    _from(
-        f"{_CHOSEN} {_both('Timestamp')} {_MERGED} device.Timestamp",
-        text("device_match", "as_of, after (the alert), unknown (no heartbeat) or no_device (none in the evidence)"),
-    ),
-    _from("device.Timestamp", instant("device_seen_at", "Timestamp of the heartbeat that the device columns are of")),
-    _from(
-        f"{_both('Timestamp')} device.Timestamp",
-        integer("device_age_seconds", "Alert's time less `device_seen_at`; negative for a heartbeat after the alert"),
-    ),
+    _column("tenant_id", _TEXT, "Entra tenant that the record belongs to, lower case", "alert.tenant_id"),
+    _column("export_date", pl.Date(), "Day (UTC) on which a new or changed alert arrived. The partition",
+            "alert.export_date"),
+    _column("lead_id", _TEXT, "Hash of tenant and AlertId: the same on every day", "alert.tenant_id alert.AlertId"),
+    _column("alert_id", _TEXT, "AlertId of Microsoft", "alert.AlertId"),
+    _column("change", _TEXT, "new, or updated if an earlier day of the look-back has a record of the alert",
+            "alert.export_date"),
+    _column("changes", TEXTS, "Changes since the alert's last version, in sentences; empty if new. Holds hostile text",
+            f"alert.export_date alert.Severity alert.Title {_CATEGORY} evidence.record_id"),
+    _column("title", _TEXT, "Title of the alert. Text that an attacker can influence", "alert.Title"),
+    _column("severity", _TEXT, "High, Medium, Low or Informational, as Microsoft wrote it", "alert.Severity"),
+    _column("category", _TEXT, "Type of threat indicator or breach activity", _CATEGORY),
+    _column("service_source", _TEXT, "Product that raised the alert, as Microsoft wrote it", "alert.ServiceSource"),
+    _column("detection_source", _TEXT, "Detection technology or sensor that found the activity",
+            "alert.DetectionSource"),
+    Column("product", _TEXT, "Product that raised the alert: one name through all of Microsoft's renamings",
+           PRODUCTS, _origins("alert.ServiceSource alert.AlertId")),
+    _column("attack_techniques", TEXTS, "MITRE ATT&CK techniques (T1059.001) of all versions of the alert, sorted",
+            "alert.AttackTechniques"),
+    _column("alert_time", INSTANT, "Earliest Timestamp of the alert's records", "alert.Timestamp"),
+    _column("first_seen_at", INSTANT, "When Microsoft wrote the alert's first record (least exported_at)",
+            "alert.exported_at"),
+    _column("last_updated_at", INSTANT, "When Microsoft wrote the alert's last record (greatest exported_at)",
+            "alert.exported_at"),
+    _column("evidence_count", _INTEGER, "Number of distinct AlertEvidence records", "evidence.record_id"),
+    _column("has_alert_info", _FLAG, "Whether an AlertInfo record has arrived; evidence may come without",
+            "info.AlertId"),
+    _column("device_id", _TEXT, "Device of the alert, resolved through merges", _MERGED_DEVICE),
+    _column("original_device_id", _TEXT, "Device of the alert as the evidence names it", _DEVICE),
+    _column("device_match", _TEXT, "as_of, after (the alert), unknown (no heartbeat), no_device (none in the evidence)",
+            f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
+    _column("device_seen_at", INSTANT, "Timestamp of the heartbeat that the device columns come from",
+            "device.Timestamp"),
+    _column("device_age_seconds", _INTEGER, "`alert_time` minus `device_seen_at`; negative if the heartbeat is later",
+            "alert.Timestamp device.Timestamp"),
     *_device("device_name", "os_platform", "os_version", "os_build", "device_type", "device_category", "machine_group"),
-    _from(_TAGS, texts("device_tags", "Tags of the device, set by hand, by rules or through the registry; sorted")),
-    *_device(
-        "onboarding_status",
-        "sensor_health_state",
-        "exposure_level",
-        "asset_value",
-        "is_internet_facing",
-        "public_ip",
-        "join_type",
-        "aad_device_id",
-        "logged_on_users",
-    ),
-    _from(
-        f"{_CHOSEN} {_MERGED} device.Timestamp device.DeviceName device.OSVersion device.MachineGroup "
-        "device.OnboardingStatus device.SensorHealthState device.ExposureLevel device.AssetValue "
-        f"device.IsInternetFacing device.JoinType {_TAGS}",
-        Column(
-            "device_changes",
-            CHANGES,
-            "What of the device is otherwise now, then and now side by side",
-        ),
-    ),
-    _from(
-        f"{_CHOSEN} {_MERGED} device.Timestamp",
-        Column("devices", DEVICES, "All devices of the alert, the primary one first; null unless there are several"),
-    ),
-    *(_from(_LIST_ORIGINS[listed.name], Column(listed.name, listed.dtype, listed.meaning)) for listed in ENTITY_LISTS),
-    _from(
-        f"{_ENTITY} {_PERSON} {_FILE} {_MAIL} {_CLOUD} {_APP} evidence.RemoteIP evidence.LocalIP evidence.RemoteUrl "
-        f"evidence.RegistryKey {_CHOSEN} {_MERGED} device.PublicIP",
-        Column("entities", pl.List(ENTITY), "Normalised entities by which stories tie leads together"),
-    ),
-    _from(
-        _FIELDS,
-        text("remediation_state", "Worst of the newest remediation states of the evidence, as Microsoft wrote it"),
-    ),
-    _from(_FIELDS, text("verdict", "Worst of the newest verdicts on the evidence, as Microsoft wrote it")),
-    _from(_SCORED, integer("risk_score", "Urgency, 0 to 100")),
-    _from(_SCORED, Column("risk_reasons", REASONS, "Reasons for the score; their points add up to it")),
-    _from(
-        _MUTED,
-        text(
-            "muted_by", "Rule of the team that mutes the lead, and its reason; views and stories leave such a lead out"
-        ),
-    ),
-    _from(f"{_both('tenant_id')} {_KEY}", text("portal_url", "Page of the alert in Microsoft's portal")),
-    _from(
-        _both("blob", "byte_offset"),
-        Column("sources", SOURCES, "Where the alert's records stand in the export, sorted"),
-    ),
-)
+    _column("device_tags", TEXTS, "Tags of the device, set by hand, by rules or through the registry; sorted", _TAGS),
+    *_device("onboarding_status", "sensor_health_state", "exposure_level", "asset_value", "is_internet_facing"),
+    *_device("public_ip", "join_type", "aad_device_id", "logged_on_users"),
+    _column("device_changes", CHANGES, "How the device changed since the alert: then and now side by side", _COMPARED),
+    _column("devices", DEVICES, "All devices of the alert, the primary one first; null unless there are several",
+            f"{_MERGED_DEVICE} device.Timestamp"),
+    *(_column(each.name, each.dtype, each.meaning, f"{_LIST_ORIGINS[each.name]} {_ENTITY}") for each in ENTITY_LISTS),
+    _column("entities", pl.List(ENTITY), "Normalised entities that link leads into stories", _LINKED),
+    _column("remediation_state", _TEXT, "Worst of the evidence's newest remediation states, as Microsoft wrote it",
+            _FIELDS),
+    _column("verdict", _TEXT, "Worst of the newest verdicts on the evidence, as Microsoft wrote it", _FIELDS),
+    _column("risk_score", _INTEGER, "Urgency, 0 to 100", _SCORED),
+    _column("risk_reasons", REASONS, "Reasons for the score; their points add up to it", _SCORED),
+    _column("muted_by", _TEXT, "The team's rule that mutes the lead, and its reason; views and stories omit such leads",
+            _MUTED),
+    _column("portal_url", _TEXT, "Page of the alert in Microsoft's portal", "alert.tenant_id alert.AlertId"),
+    _column("sources", SOURCES, "Where the alert's records are in the export, sorted", "alert.blob alert.byte_offset"),
+)  # fmt: skip
 """Every column of `device_enriched_leads`, in order."""
 
 LEAD_SCHEMA = pl.Schema({column.name: column.dtype for column in LEAD_COLUMNS})

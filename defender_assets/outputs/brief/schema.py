@@ -4,7 +4,7 @@ import polars as pl
 
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE
-from defender_assets.core.schemas.column import Column, integer, origins, text, texts
+from defender_assets.core.schemas.column import TEXTS, Column, origins
 from defender_assets.core.stories.schema import STORIES_TABLE
 
 BRIEFS_TABLE = "daily_briefs"
@@ -12,44 +12,32 @@ BRIEFS_TABLE = "daily_briefs"
 BRIEF_LOOKBACK_DAYS = 7
 """Partition D of the briefs reads the lead and device partitions D-7 … D: a story of the day tells of older leads."""
 
+_TEXT, _INTEGER = pl.String(), pl.Int64()
+_TABLES = {"lead": LEADS_TABLE, "story": STORIES_TABLE, "device": DEVICE_INFO.name, "quarantine": QUARANTINE}
+_TENANTS = "lead.tenant_id story.tenant_id device.tenant_id"
 
-def _from(words: str, column: Column) -> Column:
-    return column.made_from(
-        origins(words, lead=LEADS_TABLE, story=STORIES_TABLE, device=DEVICE_INFO.name, quarantine=QUARANTINE)
-    )
+
+def _column(name: str, dtype: pl.DataType, meaning: str, made_from: str) -> Column:
+    return Column(name, dtype, meaning, origins=origins(made_from, **_TABLES))
 
 
 BRIEF_COLUMNS = (
-    _from(
-        "lead.tenant_id story.tenant_id device.tenant_id",
-        text("tenant_id", "Entra tenant, lower case; null when the brief is of several, which `tenants` names"),
-    ),
-    _from(
-        "lead.export_date",
-        Column("export_date", pl.Date(), "Day of arrival (UTC) that the brief is about. The partition"),
-    ),
-    _from(
-        "lead.tenant_id story.tenant_id device.tenant_id",
-        texts("tenants", "Tenants with leads or heartbeats on the day, sorted"),
-    ),
-    _from("lead.lead_id", integer("lead_count", "Leads that were new or changed on the day, without muted ones")),
-    _from("story.story_id", integer("story_count", "Stories of which a lead was new or changed on the day")),
-    _from("quarantine.reason", integer("quarantined_lines", "Lines of the day that are no record")),
-    _from(
-        "lead.lead_id lead.severity story.story_id story.title story.score",
-        text("headline", "The day in a sentence. Holds text that an attacker can influence"),
-    ),
-    _from(
-        "lead.alert_time lead.severity",
-        text("picture", "Leads by hour and severity as a small SVG; its only text is the project's own"),
-    ),
-    _from(
-        "lead.title lead.severity lead.risk_score lead.risk_reasons lead.changes lead.device_name lead.alert_time "
-        "story.title story.score story.score_reasons story.lead_ids story.merged_story_ids story.tactics "
-        "story.timeline story.shared_entities device.Timestamp quarantine.reason",
-        text("html", "The page. Text that an attacker can influence is escaped in it"),
-    ),
-)
+    _column("tenant_id", _TEXT, "Entra tenant, lower case; null if the brief covers several (see `tenants`)", _TENANTS),
+    _column("export_date", pl.Date(), "Day of arrival (UTC) that the brief is about. The partition",
+            "lead.export_date"),
+    _column("tenants", TEXTS, "Tenants with leads or heartbeats on the day, sorted", _TENANTS),
+    _column("lead_count", _INTEGER, "Leads that were new or changed on the day, without muted ones", "lead.lead_id"),
+    _column("story_count", _INTEGER, "Stories with a lead that was new or changed on the day", "story.story_id"),
+    _column("quarantined_lines", _INTEGER, "Lines of the day that are no record", "quarantine.reason"),
+    _column("headline", _TEXT, "The day in a sentence. Holds text that an attacker can influence",
+            "lead.lead_id lead.severity story.story_id story.title story.score"),
+    _column("picture", _TEXT, "Leads by hour and severity as a small SVG; its only text is the project's own",
+            "lead.alert_time lead.severity"),
+    _column("html", _TEXT, "The page. Text that an attacker can influence is escaped in it",
+            "lead.title lead.severity lead.risk_score lead.risk_reasons lead.changes lead.device_name lead.alert_time "
+            "story.title story.score story.score_reasons story.lead_ids story.merged_story_ids story.tactics "
+            "story.timeline story.shared_entities device.Timestamp quarantine.reason"),
+)  # fmt: skip
 """Every column of `daily_briefs`, in order."""
 
 BRIEF_SCHEMA = pl.Schema({column.name: column.dtype for column in BRIEF_COLUMNS})

@@ -3,40 +3,34 @@
 import polars as pl
 
 from defender_assets.core.leads.schema import LEAD_COLUMNS, LEADS_TABLE
-from defender_assets.core.schemas.column import Column, instant, integer, origins, text
+from defender_assets.core.schemas.column import INSTANT, Column, Origin
 
 FINDINGS_TABLE = "ocsf_detection_findings"
 _NOT_IN_EVENT = {"sources", "first_seen_at", "entities"}
+_TEXT, _INTEGER = pl.String(), pl.Int64()
 
 
-def _from(words: str, column: Column) -> Column:
-    return column.made_from(origins(words, lead=LEADS_TABLE))
+def _column(name: str, dtype: pl.DataType, meaning: str, leads: str) -> Column:
+    """Return a column that is made from these columns of the leads."""
+    return Column(name, dtype, meaning, origins=tuple(sorted(Origin(LEADS_TABLE, lead) for lead in leads.split())))
 
 
 FINDING_COLUMNS = (
-    _from("lead.tenant_id", text("tenant_id", "Entra tenant that the record belongs to, lower case")),
-    _from(
-        "lead.export_date", Column("export_date", pl.Date(), "Day of arrival (UTC) of the lead's row. The partition")
-    ),
-    _from(
-        "lead.tenant_id lead.lead_id lead.export_date",
-        text("event_uid", "Hash of tenant, lead and day: metadata.uid, the same whenever the day is built"),
-    ),
-    _from("lead.lead_id", text("finding_uid", "The lead's lead_id: finding_info.uid, the same on every day")),
-    _from("lead.alert_time", instant("time", "Time of the alert, to the millisecond as OCSF has it")),
-    integer("class_uid", "2004, Detection Finding"),
-    _from("lead.change", integer("activity_id", "1 Create for a new lead, 2 Update for a changed one")),
-    _from("lead.change", integer("type_uid", "class_uid × 100 + activity_id")),
-    _from(
-        "lead.severity",
-        integer("severity_id", "1 Informational, 2 Low, 3 Medium, 4 High, 0 unknown, 99 another word of Microsoft's"),
-    ),
-    _from("lead.muted_by", integer("status_id", "1 New, 3 Suppressed for a muted lead")),
-    _from(
-        " ".join(f"lead.{column.name}" for column in LEAD_COLUMNS if column.name not in _NOT_IN_EVENT),
-        text("event", "The event as OCSF 1.8.0 JSON, one line. Holds text that an attacker can influence"),
-    ),
-)
+    _column("tenant_id", _TEXT, "Entra tenant that the record belongs to, lower case", "tenant_id"),
+    _column("export_date", pl.Date(), "Day of arrival (UTC) of the lead's row. The partition", "export_date"),
+    _column("event_uid", _TEXT, "Hash of tenant, lead and day: metadata.uid, the same whenever the day is built",
+            "tenant_id lead_id export_date"),
+    _column("finding_uid", _TEXT, "The lead's lead_id: finding_info.uid, the same on every day", "lead_id"),
+    _column("time", INSTANT, "Time of the alert, to the millisecond as OCSF has it", "alert_time"),
+    _column("class_uid", _INTEGER, "2004, Detection Finding", ""),
+    _column("activity_id", _INTEGER, "1 Create for a new lead, 2 Update for a changed one", "change"),
+    _column("type_uid", _INTEGER, "class_uid × 100 + activity_id", "change"),
+    _column("severity_id", _INTEGER, "1 Informational, 2 Low, 3 Medium, 4 High, 0 unknown, 99 any other word",
+            "severity"),
+    _column("status_id", _INTEGER, "1 New, 3 Suppressed for a muted lead", "muted_by"),
+    _column("event", _TEXT, "The event as OCSF 1.8.0 JSON, one line. Holds text that an attacker can influence",
+            " ".join(column.name for column in LEAD_COLUMNS if column.name not in _NOT_IN_EVENT)),
+)  # fmt: skip
 """Every column of `ocsf_detection_findings`, in order."""
 
 FINDING_SCHEMA = pl.Schema({column.name: column.dtype for column in FINDING_COLUMNS})
