@@ -1,1 +1,1 @@
-"""What is made of leads: briefs, OCSF events, notifications, queries. Never imports Dagster; builds no leads."""
+"""Products of the leads: briefs, OCSF events, notifications, queries. Never imports Dagster; builds no leads."""

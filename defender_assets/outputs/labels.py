@@ -1,17 +1,22 @@
-"""How the brief words and shortens what tables hold: severities, products, categories, moments, long text.
+"""Wording that the brief and the notifications share: products, categories, moments, a lead's title, device, accounts.
 
-Nothing is made harmless here: the page does that to every text that it shows.
+Text is shortened here and never escaped: each output escapes all text that it shows.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
-from defender_assets.core.enums import LEVELS
+Row = Mapping[str, Any]
 
-OTHER = "other"
-KINDS = (*LEVELS, OTHER)
-"""Severities, highest first, as the page names their colours; a word that Microsoft may add one day is `other`."""
+SHORT = 110
+"""Longest name of an account or a device, in characters."""
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _PRODUCTS = {
     "endpoint": "Endpoint",
@@ -26,22 +31,14 @@ _PRODUCTS = {
     "sentinel": "Sentinel",
     "other": "Other",
 }
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-def kind_of(severity: str | None) -> str:
-    """Return which of KINDS a severity is.
-
-    >>> kind_of("High"), kind_of("Critical"), kind_of(None)
-    ('high', 'other', 'other')
-    """
-    lowered = (severity or "").lower()
-    return lowered if lowered in KINDS else OTHER
+_WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# well-known SIDs: the system, the local service, the network service
+_SYSTEM_SIDS = frozenset({"S-1-5-18", "S-1-5-19", "S-1-5-20"})
 
 
 def product_name(product: str | None) -> str:
-    """Return a product as people write it."""
-    return _PRODUCTS.get(product or OTHER, product or "")
+    """Return a product as people write it; an unknown one unchanged."""
+    return _PRODUCTS.get(product or "other", product or "")
 
 
 def category_name(category: str) -> str:
@@ -50,12 +47,21 @@ def category_name(category: str) -> str:
     >>> category_name("CommandAndControl")
     'Command and control'
     """
-    words = _HUMP.split(category)
-    return " ".join([*words[:1], *(word.lower() for word in words[1:])])
+    first, *rest = _WORD_BOUNDARY.split(category)
+    return " ".join([first, *map(str.lower, rest)])
+
+
+def short_day(day: date) -> str:
+    """Return a day without its year, in English in any locale.
+
+    >>> short_day(date(2026, 11, 3))
+    '3 Nov'
+    """
+    return f"{day.day} {MONTHS[day.month - 1][:3]}"
 
 
 def moment_words(moment: datetime, day: date) -> str:
-    """Return the time of a moment (UTC), with its day where that is another one.
+    """Return the time of a moment (UTC), with its date unless that is `day`.
 
     >>> moment_words(datetime(2026, 11, 3, 8, 5, tzinfo=UTC), date(2026, 11, 3))
     '08:05'
@@ -63,39 +69,37 @@ def moment_words(moment: datetime, day: date) -> str:
     '2 Nov 08:05'
     """
     moment = moment.astimezone(UTC)
-    return f"{moment:%H:%M}" if moment.date() == day else f"{day_words(moment.date(), short=True)} {moment:%H:%M}"
+    return f"{moment:%H:%M}" if moment.date() == day else f"{short_day(moment.date())} {moment:%H:%M}"
 
 
-def day_words(day: date, *, short: bool = False) -> str:
-    """Return a day in words, in English whatever the machine's language.
-
-    >>> day_words(date(2026, 11, 3)), day_words(date(2026, 11, 3), short=True)
-    ('Tuesday 3 November 2026', '3 Nov')
-    """
-    month = _MONTHS[day.month - 1]
-    return f"{day.day} {month[:3]}" if short else f"{_WEEKDAYS[day.weekday()]} {day.day} {month} {day.year}"
+def whole_title(lead: Row) -> str:
+    """Return the lead's title, or a substitute if no AlertInfo has arrived."""
+    return lead["title"] or f"Evidence without its alert, {lead['alert_id']}"
 
 
-def span_words(seconds: float) -> str:
-    """Return a length of time in its two largest units.
+def accounts_of(lead: Row) -> list[str]:
+    """Return the names of the people among the lead's accounts; if there are none, those of machines and the system."""
+    impersonal = {}
+    for account in lead["accounts"] or []:
+        if name := (account["upn"] or "").lower() or account["name"] or account["sid"]:
+            impersonal[name] = (account["name"] or "").endswith("$") or account["sid"] in _SYSTEM_SIDS
+    people = [name for name in impersonal if not impersonal[name]]
+    return [clipped(name, SHORT) for name in people or impersonal]
 
-    >>> span_words(45), span_words(750), span_words(101_000)
-    ('45 s', '12 min', '1 d 4 h')
-    """
-    sign, whole = ("-" if seconds < 0 else ""), abs(round(seconds))
-    if whole < _MINUTE:
-        return f"{sign}{whole} s"
-    if whole < _HOUR:
-        return f"{sign}{whole // _MINUTE} min"
-    if whole < _DAY:
-        hours, rest = divmod(whole, _HOUR)
-        return f"{sign}{hours} h" + (f" {rest // _MINUTE} min" if rest >= _MINUTE else "")
-    days, rest = divmod(whole, _DAY)
-    return f"{sign}{days} d" + (f" {rest // _HOUR} h" if rest >= _HOUR else "")
+
+def device_words(lead: Row) -> str | None:
+    """Return the lead's device, the number of further ones and any doubt about the match; None without a device."""
+    name = lead["device_name"] or (lead["device_id"] or "")[:12]
+    if not name:
+        return None
+    others = len(lead["devices"] or []) - 1
+    notes = [f"+{others}"] if others > 0 else []
+    notes += {"after": ["first seen later"], "unknown": ["not seen"]}.get(lead["device_match"], [])
+    return clipped(name, SHORT) + (f" ({', '.join(notes)})" if notes else "")
 
 
 def listed(texts: Sequence[str], most: int) -> str:
-    """Return the first of the texts and how many more there are.
+    """Return the first `most` texts and how many more there are.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b and 1 more'
@@ -105,17 +109,9 @@ def listed(texts: Sequence[str], most: int) -> str:
 
 
 def clipped(text: str, most: int) -> str:
-    """Return the text, cut where it is longer than so many characters.
+    """Return the text, cut to at most `most` characters.
 
     >>> clipped("a long command", 7)
     'a long…'
     """
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
-
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip

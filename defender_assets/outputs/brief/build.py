@@ -1,4 +1,4 @@
-"""A day's brief put together: what is counted, which leads and stories are shown, and the page around them."""
+"""The assembly of a day's brief from numbers, leads, stories, devices and the state of the data."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -13,18 +13,20 @@ from defender_assets.outputs.brief.charts import columns, stacked
 from defender_assets.outputs.brief.data_quality import health
 from defender_assets.outputs.brief.entries import LEADS_SHOWN, device_entry, lead_entry
 from defender_assets.outputs.brief.figures import Figures, devices_hit, figures
+from defender_assets.outputs.brief.format import KINDS, day_words
 from defender_assets.outputs.brief.page import page, picture
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
 from defender_assets.outputs.brief.timelines import STORIES_SHOWN, story_entry
-from defender_assets.outputs.labels import KINDS, clipped, day_words
+from defender_assets.outputs.labels import clipped, short_day
 
 HEADLINE = 240
+"""Longest title of a story in the headline, in characters."""
 
 
 def build_briefs(
     day: date, leads: pl.LazyFrame, stories: pl.LazyFrame, device_info: pl.LazyFrame, quarantined: pl.LazyFrame
 ) -> pl.DataFrame:
-    """Return the brief of a day: BRIEF_SCHEMA, one row; none for a day of which nothing has arrived.
+    """Return the brief of a day: BRIEF_SCHEMA, one row, or none if nothing has arrived for the day.
 
     Args:
         day: the partition to build.
@@ -35,20 +37,21 @@ def build_briefs(
     """
     all_of_day = days_between(leads, day, day).collect()
     of_day = exclude_muted(all_of_day)
-    told = days_between(stories, day, day).collect()
+    stories_of_day = days_between(stories, day, day).collect()
     state = health(day, all_of_day, device_info, quarantined)
     numbers = figures(day, of_day)
     ranked = of_day.sort("risk_score", "alert_time", *LEAD_KEY, descending=[True, True, False, False], nulls_last=True)
-    best = told.sort("score", "last_alert_time", "tenant_id", "story_id", descending=[True, True, False, False])
-    shown = best.head(STORIES_SHOWN).to_dicts()
+    order = ["score", "last_alert_time", "tenant_id", "story_id"]
+    best = stories_of_day.sort(order, descending=[True, True, False, False]).head(STORIES_SHOWN)
+    shown = best.to_dicts()
     story_of = {
         (story["tenant_id"], lead): f"story-{story['story_id']}" for story in shown for lead in story["lead_ids"]
     }
-    members = _members(day, leads, best.head(STORIES_SHOWN))
-    tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *told["tenant_id"]})
+    members = _members(day, leads, best)
+    tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *stories_of_day["tenant_id"]})
     if not tenants and not state.quarantined:
         return BRIEF_SCHEMA.to_frame()
-    headline = _headline(numbers, shown, told.height)
+    headline = _headline(numbers, shown, stories_of_day.height)
     content: dict[str, Any] = {
         "day": day,
         "day_words": day_words(day),
@@ -63,19 +66,19 @@ def build_briefs(
             for name, counts in numbers.products
         ],
         "stories": [story_entry(story, members, day) for story in shown],
-        "story_count": told.height,
+        "story_count": stories_of_day.height,
         "leads": [lead_entry(lead, day, story_of) for lead in ranked.head(LEADS_SHOWN).to_dicts()],
         "muted": all_of_day.height - of_day.height,
         "devices": [device_entry(device) for device in devices_hit(of_day)],
         "health": state,
-        "silent": [day_words(silent, short=True) for silent in state.silent],
+        "silent": [short_day(silent) for silent in state.silent],
     }
     row = {
         "tenant_id": tenants[0] if len(tenants) == 1 else None,
         "export_date": day,
         "tenants": tenants,
         "lead_count": numbers.leads,
-        "story_count": told.height,
+        "story_count": stories_of_day.height,
         "quarantined_lines": state.quarantined_lines,
         "headline": headline,
         "picture": picture(content),
@@ -85,7 +88,7 @@ def build_briefs(
 
 
 def _members(day: date, leads: pl.LazyFrame, stories: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the leads of the stories, each as it stood on the day: its latest row of the look-back."""
+    """Return the leads of the stories by (tenant, lead): the latest row of each in the look-back."""
     if stories.is_empty():
         return {}
     wanted = stories.select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
@@ -101,6 +104,6 @@ def _headline(numbers: Figures, stories: list[dict[str, Any]], story_count: int)
     high = numbers.severities.get("high", 0)
     leads = f"{pluralize(numbers.leads, 'lead')}, {f'{high:,}' if high else 'none'} of high severity"
     if not stories:
-        return f"{leads}; no story ties any of them together."
+        return f"{leads}; no story links any of them."
     strongest = clipped(stories[0]["title"] or "untitled", HEADLINE)
     return f"{leads}; {pluralize(story_count, 'story', 'stories')}. The strongest: {strongest}"

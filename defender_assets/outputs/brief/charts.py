@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from defender_assets.outputs.brief.figures import HOURS, Counts, Figures
-from defender_assets.outputs.labels import KINDS
+from defender_assets.outputs.brief.format import KINDS
 
 BOX = 100
 GAP = 0.24
-"""Of an hour's width, between its column and the next."""
+"""Space between two columns, as a share of an hour's width."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Bar:
 
 
 def columns(figures: Figures) -> list[Bar]:
-    """Return a column for each hour of the day, stacked by severity, the highest at the bottom."""
+    """Return a column for each hour of the day, stacked by severity, the highest severity at the bottom."""
     _, most = figures.busiest
     width = BOX / HOURS
     bars = []
@@ -37,7 +37,7 @@ def columns(figures: Figures) -> list[Bar]:
 
 
 def stacked(counts: Counts, of: int) -> list[Bar]:
-    """Return one bar stacked from the left by severity, the whole width of which stands for `of` leads."""
+    """Return one bar, stacked by severity from the left; its full width is `of` leads."""
     left = 0.0
     bars = []
     for kind, count in counts.items():

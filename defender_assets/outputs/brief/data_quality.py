@@ -1,7 +1,7 @@
-"""How sound the data behind the brief is: what arrived, how late, what was refused, which days are silent.
+"""The state of the data behind the brief: what arrived, how late, what was quarantined, which days are silent.
 
-A day's brief is a function of the tables up to the day. So it has no word on what has happened since: whether a day is
-behind is said by `defender-assets check` and by the check `stale_days`.
+A day's brief depends only on the tables up to that day. `defender-assets check` and the check `stale_days` show which
+days are behind now.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS
 
 @dataclass(frozen=True)
 class Arrival:
-    """What arrived on the day: how many, the newest event, and how many seconds after the event Microsoft wrote it."""
+    """What arrived on the day: count, newest event, and seconds from an event until Microsoft wrote it."""
 
     name: str
     what: str
@@ -27,9 +27,9 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Health:
-    """What an analyst should know of the data before trusting a quiet page.
+    """What an analyst should know about the data before trusting a quiet page.
 
-    `silent` are days of the look-back without a heartbeat, of those since the first with one.
+    `silent` are the days of the look-back without a heartbeat, counted from its first day with one.
     """
 
     arrivals: list[Arrival]
@@ -39,18 +39,18 @@ class Health:
 
     @property
     def quarantined_lines(self) -> int:
-        """Return how many lines of the day are no record."""
+        """Return the number of the day's lines that are no record."""
         return sum(count for _, count in self.quarantined)
 
 
-def health(day: date, leads: pl.DataFrame, device_info: pl.LazyFrame, refused: pl.LazyFrame) -> Health:
+def health(day: date, leads: pl.DataFrame, device_info: pl.LazyFrame, quarantined: pl.LazyFrame) -> Health:
     """Return the state of the data.
 
     Args:
         day: the day of the brief.
         leads: its leads, muted ones included.
         device_info: `mdatp_device_info`, partitions D-7 … D.
-        refused: `quarantined_records`, partition D.
+        quarantined: `quarantined_records`, partition D.
     """
     beats = days_between(device_info, day, day)
     span = days_between(device_info, day - timedelta(days=BRIEF_LOOKBACK_DAYS), day)
@@ -59,7 +59,10 @@ def health(day: date, leads: pl.DataFrame, device_info: pl.LazyFrame, refused: p
             _arrival(leads.lazy().filter(pl.col("change") == "new"), "alert_time", "first_seen_at"),
             _arrival(beats, "Timestamp", "exported_at"),
             beats.select("tenant_id").unique().sort("tenant_id"),
-            days_between(refused, day, day).group_by("reason").len().sort("len", "reason", descending=[True, False]),
+            days_between(quarantined, day, day)
+            .group_by("reason")
+            .len()
+            .sort("len", "reason", descending=[True, False]),
             span.select("export_date").unique(),
         ]
     )

@@ -1,4 +1,4 @@
-"""What the brief counts: leads by severity, product and hour, and the devices that they hit most."""
+"""The brief's numbers: leads by severity, product and hour, and the devices with most leads."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,18 +6,18 @@ from typing import Any
 
 import polars as pl
 
-from defender_assets.outputs.labels import KINDS
+from defender_assets.outputs.brief.format import KINDS
 
 HOURS = 24
 DEVICES_SHOWN = 10
 
 Counts = dict[str, int]
-"""Kind of severity -> number of leads; kinds without any are left out."""
+"""Kind of severity -> number of leads, without zeros."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The leads of a day in numbers. `hours` are those of the alerts; alerts of earlier days are in `earlier`."""
+    """The leads of a day in numbers. `hours` are those of the day's alerts; `earlier` counts alerts of other days."""
 
     day: date
     leads: int
@@ -28,14 +28,14 @@ class Figures:
 
     @property
     def busiest(self) -> tuple[int, int]:
-        """Return the hour with the most alerts, and how many they are."""
+        """Return the hour with the most alerts, and their number."""
         totals = [sum(counts.values()) for counts in self.hours]
         most = max(totals)
         return totals.index(most), most
 
 
 def figures(day: date, leads: pl.DataFrame) -> Figures:
-    """Return the numbers of a day's leads (columns of `device_enriched_leads`, a row per lead)."""
+    """Return the numbers of a day's leads (rows of `device_enriched_leads`)."""
     kind = pl.col("severity").str.to_lowercase()
     rows = leads.select(
         "product",
@@ -54,17 +54,17 @@ def figures(day: date, leads: pl.DataFrame) -> Figures:
     )
 
 
-def _counts(rows: pl.DataFrame, of: pl.Expr) -> dict[Any, Counts]:
+def _counts(rows: pl.DataFrame, group: pl.Expr) -> dict[Any, Counts]:
     found: dict[Any, Counts] = {}
-    for of_what, kind, count in rows.group_by(of=of, kind=pl.col("kind")).len().rows():
-        found.setdefault(of_what, {})[kind] = count
-    return {what: {kind: counts[kind] for kind in KINDS if kind in counts} for what, counts in found.items()}
+    for key, kind, count in rows.group_by(group=group, kind=pl.col("kind")).len().rows():
+        found.setdefault(key, {})[kind] = count
+    return {key: {kind: counts[kind] for kind in KINDS if kind in counts} for key, counts in found.items()}
 
 
 def devices_hit(leads: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the devices of the most leads, the riskiest first among equals.
+    """Return the devices with most leads, of equal ones the riskiest first.
 
-    Each with tenant_id, device_id, the newest device columns, `leads`, `top_risk`, `severities` (one per lead).
+    Each has tenant_id, device_id, the newest device columns, `leads`, `top_risk`, `severities` (one per lead).
     """
     shown = ("device_name", "os_platform", "machine_group", "exposure_level", "asset_value", "is_internet_facing")
     return (

@@ -1,8 +1,8 @@
-"""The page: the template, its style, and how any text gets into it.
+"""The rendering of the brief: its templates, its style, and the escaping of all text.
 
-Every text that the template shows goes through `finalize`, where control and direction characters become visible, and
-then through Jinja's escaping; a template cannot forget it. The style may be applied because the page's policy holds
-its hash; nothing else may be loaded, run or sent, so a text that got through would still do nothing.
+Every text goes through `finalize`, which makes control and direction characters visible, and then through Jinja's
+autoescaping; a template cannot omit either. The page's content security policy allows only the style, by its hash:
+nothing else is loaded, run or sent, so a text that escapes both is still inert.
 """
 
 import base64
@@ -16,7 +16,8 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from defender_assets.core.text import escape_control_chars, pluralize
-from defender_assets.outputs.labels import listed, moment_words, product_name, span_words
+from defender_assets.outputs.brief.format import span_words
+from defender_assets.outputs.labels import listed, moment_words, product_name
 
 _TEMPLATES = ("page.html", "marks.html", "picture.svg")
 _STYLE = "page.css"
@@ -30,7 +31,7 @@ def page(content: Mapping[str, Any]) -> str:
 
 
 def picture(content: Mapping[str, Any]) -> str:
-    """Return the small picture of the day as SVG."""
+    """Return the day's small picture as SVG."""
     return _environment().get_template("picture.svg").render(**content)
 
 
@@ -44,12 +45,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "pluralize": pluralize,
-        "listed": listed,
-        "span": span_words,
-        "product": product_name,
-    }
+    environment.filters |= {"pluralize": pluralize, "listed": listed, "span": span_words, "product": product_name}
     environment.globals["moment"] = moment_words
     return environment
 

@@ -1,19 +1,20 @@
-"""Stories as the brief shows them: their alerts in order of time, and in which words. Their layout: `page.html`."""
+"""The entries of stories in the brief: their alerts in order of time, in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from defender_assets.core.text import pluralize
-from defender_assets.outputs.brief.entries import LONG, Row, accounts_of, device_words, reasons_of, title_of
+from defender_assets.outputs.brief.format import LONG, kind_of, reasons_of, span_words, title_of
 from defender_assets.outputs.labels import (
+    Row,
+    accounts_of,
     category_name,
     clipped,
-    kind_of,
+    device_words,
     listed,
     moment_words,
     product_name,
-    span_words,
 )
 
 STORIES_SHOWN = 8
@@ -22,7 +23,7 @@ STEPS_SHOWN = 20
 
 @dataclass(frozen=True)
 class Step:
-    """An alert in a story's timeline; `of_day` when its lead was new or changed on the day of the brief."""
+    """An alert of a story; `of_day`: its lead was new or changed on the day of the brief."""
 
     moment: datetime | None
     when: str
@@ -54,15 +55,14 @@ class StoryEntry:
 
 
 def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> StoryEntry:
-    """Return a story as the page shows it; `leads` are the latest rows by (tenant, lead) up to the day."""
-    members = [lead for key in story["lead_ids"] or [] if (lead := leads.get((story["tenant_id"], key)))]
-    count = len(story["lead_ids"] or [])
+    """Return a story's entry; `leads` maps (tenant, lead) to the latest row up to the day."""
+    lead_ids = story["lead_ids"] or []
+    members = [lead for lead_id in lead_ids if (lead := leads.get((story["tenant_id"], lead_id)))]
     merged = story["merged_story_ids"] or []
     shares = {step["lead_id"]: step["shares"] for step in story["timeline"] or []}
     products = [product_name(product) for product in story["products"] or []]
     shared = [entity["kind"] for entity in story["shared_entities"] or []]
     span = (story["last_alert_time"] - story["first_alert_time"]).total_seconds() if story["last_alert_time"] else 0
-    named = (("device", story["device_names"]), ("account", story["accounts"]))
     return StoryEntry(
         anchor=f"story-{story['story_id']}",
         title=clipped(story["title"] or "untitled", LONG),
@@ -70,16 +70,17 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
         severity=story["severity"] or "Unrated",
         score=story["score"] or 0,
         facts=[
-            pluralize(count, "alert"),
+            pluralize(len(lead_ids), "alert"),
             " · ".join(products),
             f"over {span_words(span)}",
-            *(pluralize(len(of), noun) for noun, of in named if of),
+            *([pluralize(len(devices), "device")] if (devices := story["device_names"]) else []),
+            *([pluralize(len(accounts), "account")] if (accounts := story["accounts"]) else []),
             *([f"took in {pluralize(len(merged), 'earlier story', 'earlier stories')}"] if merged else []),
         ],
         tactics=[category_name(tactic) for tactic in story["tactics"] or []],
         techniques=list(story["techniques"] or []),
         steps=[_step(lead, shares.get(lead["lead_id"]) or [], day) for lead in members[:STEPS_SHOWN]],
-        further=max(0, count - STEPS_SHOWN),
+        further=max(0, len(lead_ids) - STEPS_SHOWN),
         shared=[pluralize(shared.count(kind), kind) for kind in sorted(set(shared))],
         reasons=reasons_of(story["score_reasons"]),
         tenant=story["tenant_id"],
@@ -87,15 +88,13 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
 
 
 def _step(lead: Row, shares: Sequence[str], day: date) -> Step:
-    who = accounts_of(lead)
-    # each of `split` is a kind and a value, which the leads show anyway
+    # each of `shares` is a kind and a value; the leads show the values already
     kinds = list(dict.fromkeys(text.partition(" ")[0] for text in shares))
-    tactic = category_name(lead["category"]) if lead["category"] else None
     facts = [
-        tactic,
+        category_name(lead["category"]) if lead["category"] else None,
         product_name(lead["product"]),
         device_words(lead),
-        listed(who, 2) if who else None,
+        listed(accounts_of(lead), 2),
         f"same {', '.join(kinds)} as before" if kinds else None,
     ]
     return Step(

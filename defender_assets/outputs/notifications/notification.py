@@ -6,8 +6,16 @@ from datetime import date
 
 from defender_assets.core.identifiers import portal_url
 from defender_assets.core.text import pluralize
-from defender_assets.outputs.brief.entries import Row, accounts_of, device_words, whole_title
-from defender_assets.outputs.labels import category_name, listed, moment_words, product_name
+from defender_assets.outputs.labels import (
+    Row,
+    accounts_of,
+    category_name,
+    device_words,
+    listed,
+    moment_words,
+    product_name,
+    whole_title,
+)
 from defender_assets.outputs.notifications.incidents import Incident
 
 LEAD, STORY = "lead", "story"

@@ -14,7 +14,7 @@ from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.stories.schema import STORIES_TABLE
-from defender_assets.outputs.brief.entries import Row
+from defender_assets.outputs.labels import Row
 from defender_assets.outputs.notifications.incidents import INCIDENT_KINDS, Incidents
 from defender_assets.outputs.notifications.notification import (
     LEAD,

@@ -1,4 +1,4 @@
-"""What the brief says, on few rows. How it looks is seen in `browser/test_brief.py`."""
+"""The content of the brief, from a few rows. Its look is in `integration/browser/test_brief.py`."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 def nothing() -> list[pl.LazyFrame]:
-    """Stories, heartbeats and refused lines of which there are none."""
+    """No stories, no heartbeats and no quarantined lines."""
     return [pl.LazyFrame(schema=schema) for schema in (STORY_SCHEMA, DEVICE_INFO.schema, QUARANTINE_SCHEMA)]
 
 
@@ -31,18 +31,18 @@ def brief(
     leads: Iterable[Row] = (),
     stories: pl.LazyFrame | None = None,
     beats: Iterable[Row] = (),
-    refused: Iterable[Row] = (),
+    quarantined: Iterable[Row] = (),
 ) -> Row:
     """The brief of DAY."""
-    told = pl.LazyFrame(schema=STORY_SCHEMA) if stories is None else stories
-    lines = pl.DataFrame(list(refused), schema=QUARANTINE_SCHEMA).lazy()
-    rows = build_briefs(DAY, lead_frame(leads), told, frame(DEVICE_INFO, beats), lines)
+    stories = pl.LazyFrame(schema=STORY_SCHEMA) if stories is None else stories
+    lines = pl.DataFrame(list(quarantined), schema=QUARANTINE_SCHEMA).lazy()
+    rows = build_briefs(DAY, lead_frame(leads), stories, frame(DEVICE_INFO, beats), lines)
     assert rows.schema == BRIEF_SCHEMA
     return rows.row(0, named=True)
 
 
 def text_of(html: str) -> str:
-    """What the page shows, without tags, style and the spaces between."""
+    """The visible text of the page, with single spaces."""
     body = html[html.index("<body>") :]
     return unescape(" ".join(re.sub(r"<[^>]+>", " ", body).split()))
 
@@ -56,13 +56,13 @@ def test_a_day_without_leads_is_a_quiet_one() -> None:
     assert "No lead of the day names a device." in text_of(row["html"])
 
 
-def test_a_day_of_which_nothing_arrived_has_no_brief() -> None:
-    of_the_eve = lead_frame([lead_row("a", day=DAY - timedelta(days=1))])
+def test_a_day_without_data_has_no_brief() -> None:
+    day_before = lead_frame([lead_row("a", day=DAY - timedelta(days=1))])
 
-    assert build_briefs(DAY, of_the_eve, *nothing()).equals(BRIEF_SCHEMA.to_frame())
+    assert build_briefs(DAY, day_before, *nothing()).equals(BRIEF_SCHEMA.to_frame())
 
 
-def test_leads_of_the_day_are_counted_by_severity_product_and_hour_and_earlier_ones_are_not() -> None:
+def test_only_leads_of_the_day_are_counted_by_severity_product_and_hour() -> None:
     row = brief(
         [
             lead_row("a", when=at(-4), severity="High", product="identity"),
@@ -74,14 +74,14 @@ def test_leads_of_the_day_are_counted_by_severity_product_and_hour_and_earlier_o
 
     text = text_of(row["html"])
     assert row["lead_count"] == 3
-    assert row["headline"] == "3 leads, 2 of high severity; no story ties any of them together."
+    assert row["headline"] == "3 leads, 2 of high severity; no story links any of them."
     assert "High 2 Medium 0 Low 0 Informational 0 Other 1" in text
     assert "Endpoint 2 Identity 1" in text
     assert "Busiest: 08-09 h, 2 leads. 1 lead of another day’s alerts." in text.replace("–", "-")
     assert row["picture"].count("<rect class=") == 1
 
 
-def test_the_riskiest_leads_come_first_with_every_reason_and_the_rest_are_counted() -> None:
+def test_the_riskiest_leads_come_first_with_all_reasons_and_the_rest_are_counted() -> None:
     reasons = [{"reason": "Microsoft rates the alert High", "points": 40}, {"reason": "Blocked", "points": -20}]
     leads = [lead_row(f"{number:02}", risk_score=number) for number in range(LEADS_SHOWN + 5)]
     leads[-1] |= {"risk_reasons": reasons, "portal_url": "https://security.microsoft.com/alerts/x?tid=y"}
@@ -95,7 +95,7 @@ def test_the_riskiest_leads_come_first_with_every_reason_and_the_rest_are_counte
     assert f"{LEADS_SHOWN} of {LEADS_SHOWN + 5}" in html
 
 
-def test_a_lead_that_changed_says_what_did_and_a_story_what_it_took_in() -> None:
+def test_a_lead_shows_its_changes_and_a_story_its_merged_stories() -> None:
     host = ("device", "pc")
     leads = [
         lead_row("a", host, change="updated", changes=["Severity: Low → High"]),
@@ -123,7 +123,7 @@ def test_a_muted_lead_is_counted_and_not_shown() -> None:
     assert "Title of b" not in row["html"]
 
 
-def test_a_story_is_told_in_order_of_time_with_earlier_alerts_and_what_is_new_of_it() -> None:
+def test_a_story_shows_its_alerts_in_order_of_time_and_marks_new_ones() -> None:
     shared = (("device", "pc"), ("file", "tool.exe"))
     early = lead_row("a", *shared, when=at(-20), day=DAY - timedelta(days=1), category="InitialAccess")
     late = lead_row("b", *shared, when=at(-1), category="Execution", device_name="pc.example", title="Ran it")
@@ -144,7 +144,7 @@ def test_a_story_is_told_in_order_of_time_with_earlier_alerts_and_what_is_new_of
     assert 'href="#story-' in html
 
 
-def test_a_long_story_is_cut_and_says_how_to_see_the_rest() -> None:
+def test_a_long_story_is_cut_and_names_the_command_for_the_rest() -> None:
     leads = [
         lead_row(f"{n:03}", ("file", f"{n}.exe"), ("file", f"{n + 1}.exe"), when=at(-10 + n / 60))
         for n in range(STEPS_SHOWN + 7)
@@ -157,7 +157,7 @@ def test_a_long_story_is_cut_and_says_how_to_see_the_rest() -> None:
     assert "… and 7 alerts more: defender-assets story" in text_of(html)
 
 
-def test_every_lead_names_its_tenant_where_there_are_several() -> None:
+def test_every_lead_names_its_tenant_if_there_are_several() -> None:
     both = brief([lead_row("a"), lead_row("a", tenant_id=OTHER_TENANT, title="Of the other")])
     one = brief([lead_row("a"), lead_row("b")])
 
@@ -181,14 +181,14 @@ def test_a_lead_of_another_tenant_is_never_part_of_a_story() -> None:
     assert "Of the other" not in story
 
 
-def test_the_data_tell_of_refused_lines_late_arrival_and_silent_days() -> None:
+def test_the_data_section_shows_quarantined_lines_late_arrival_and_silent_days() -> None:
     beats = [beat(day=DAY - timedelta(days=back), when=at(days=-back)) for back in (0, 1, 4)]
-    refused = [
+    quarantined = [
         {"tenant_id": TENANT, "export_date": DAY, "reason": reason} for reason in ("not_json", "not_json", "no_key")
     ]
     lead = lead_row("a", change="new", first_seen_at=at(1.5))
 
-    row = brief([lead], beats=beats, refused=refused)
+    row = brief([lead], beats=beats, quarantined=quarantined)
 
     text = text_of(row["html"])
     assert row["quarantined_lines"] == 3
@@ -202,7 +202,7 @@ def test_days_before_the_first_heartbeat_are_not_silent() -> None:
     assert "none of the last eight" in brief(beats=[beat()])["html"]
 
 
-def test_the_page_may_apply_its_own_style_and_nothing_else() -> None:
+def test_the_policy_allows_only_the_style_of_the_page() -> None:
     html = brief(beats=[beat()])["html"]
 
     style = html[html.index("<style>") + len("<style>") : html.index("</style>")]
