@@ -1,7 +1,4 @@
-"""What the records of an alert say of the alert itself: title, severity, techniques, where the records stand.
-
-Devices and entities have folders of their own.
-"""
+"""The alert's own columns, from its records: title, severity, techniques, times and sources."""
 
 import polars as pl
 
@@ -16,16 +13,15 @@ _FROM_BOTH = {
     "detection_source": "DetectionSource",
     "alert_machine_group": "MachineGroup",
 }
-# `Name (T1059.001)`: a name may hold parentheses itself, so the last group counts; the space may be missing.
+# `Name (T1059.001)`: the name can have parentheses too, so the last group counts; the space can be missing.
 _TECHNIQUE = r"(?:AML\.)?TA?[0-9]{4}(?:\.[0-9]{3})?"
 
 
 def alert_values(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per alert: ALERT_KEY, `title`, `severity`, `category`, `service_source`, `detection_source`,
-    `alert_machine_group`, `product`, `attack_techniques`.
+    """Return one row per alert: ALERT_KEY, the columns of _FROM_BOTH, `category`, `product`, `attack_techniques`.
 
-    A value is the newest AlertInfo record's (by Timestamp, then record_id); where that one is null, the newest evidence
-    that fills it; failing that, an older AlertInfo record. Techniques are those of all records.
+    A value comes from the newest AlertInfo record (by Timestamp, then record_id); if it is null there, from the newest
+    evidence that has one; else from an older AlertInfo record. Techniques are those of all records.
     """
     order = ["Timestamp", "record_id"]
     newest_info = (
@@ -47,7 +43,7 @@ def alert_values(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
             category_evidence=pl.col("category").last(ignore_nulls=True),
         )
     )
-    names = [*_FROM_BOTH, "category"]
+    names = (*_FROM_BOTH, "category")
     return (
         newest_info.join(newest_evidence, on=ALERT_KEY, how="full", coalesce=True)
         .select(*ALERT_KEY, *(pl.coalesce(f"{n}_newest", f"{n}_evidence", f"{n}_info").alias(n) for n in names))

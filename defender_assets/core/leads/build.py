@@ -1,4 +1,4 @@
-"""A day's leads, put together out of alerts, devices and entities. The parts themselves are made elsewhere."""
+"""The assembly of a day's leads from alerts, devices, entities and risk."""
 
 from datetime import date, timedelta
 
@@ -37,19 +37,19 @@ def build_leads(
 ) -> pl.DataFrame:
     """Return the leads of a day: one row per alert that was new or changed, with its device as it was at the time.
 
-    An alert gets a row if a record of it arrived that no earlier day of the look-back holds, or if its device, unknown
-    with what there was the day before, is known with what there is now.
+    An alert gets a row if a record of it arrived that no earlier day of the look-back has, or if its device was unknown
+    the day before and is known now.
 
     Args:
         day: the partition to build.
-        alert_info: the typed table, partitions D-30 … D (others are left out).
+        alert_info: the typed table, partitions D-30 … D (others are ignored).
         alert_evidence: the same.
-        device_info: the typed table, partitions D-7 … D (others are left out).
-        scoring: the team's weights and what it has muted, by default the project's weights and nothing.
+        device_info: the typed table, partitions D-7 … D (others are ignored).
+        scoring: the team's weights and mutes; by default the packaged weights and no mutes.
 
     Returns:
         LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
-        records it holds, matter to `sources`, `first_seen_at` and `last_updated_at` alone.
+        records it has, affect only `sources`, `first_seen_at` and `last_updated_at`.
     """
     alert_span = (day - timedelta(days=ALERT_LOOKBACK_DAYS), day)
     alert_info = days_between(alert_info, *alert_span)
@@ -63,15 +63,17 @@ def build_leads(
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
 
-    # Alerts of the day before need their device only: where the evidence names it outright, nothing has to be parsed.
-    read = with_fields(_of(evidence, fresh))
-    glanced = with_fields(_of(evidence, eve), where=~names_a_device().any().over(ALERT_KEY))
-    probes = named_devices(pl.concat([read, glanced])).join(history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY)
+    # Alerts of the day before need only their device: AdditionalFields is parsed only if no Machine row names it.
+    parsed = with_fields(_of(evidence, fresh))
+    partly_parsed = with_fields(_of(evidence, eve), where=~names_a_device().any().over(ALERT_KEY))
+    probes = named_devices(pl.concat([parsed, partly_parsed])).join(
+        history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY
+    )
     as_of = devices_as_of(device_info, probes)
     late = _of(eve, late_device_matches(day, _of(probes, eve), as_of, device_info))
 
     alerts = pl.concat([fresh, late])
-    info, evidence = _of(info, alerts), pl.concat([read, with_fields(_of(evidence, late))])
+    info, evidence = _of(info, alerts), pl.concat([parsed, with_fields(_of(evidence, late))])
     devices = distinct_devices(named_devices(evidence), as_of)
     persons = known_persons(alert_evidence)
     rows = entity_rows(evidence, persons)
@@ -88,10 +90,10 @@ def build_leads(
     for part in parts:
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
     alerts = with_prevalence(day, alerts, alert_info, alert_evidence)
-    return _finished(day, alerts, scoring or ScoringConfig())
+    return _to_leads(day, alerts, scoring or ScoringConfig())
 
 
-def _finished(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.DataFrame:
+def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.DataFrame:
     keys = alerts.select(ALERT_KEY).rows()
     leads = alerts.with_columns(
         pl.Series("lead_id", [stable_id(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
@@ -104,20 +106,20 @@ def _finished(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.Dat
     leads = leads.with_columns(
         pl.col(name).fill_null(pl.lit([], dtype=dtype))
         for name, dtype in LEAD_SCHEMA.items()
-        if isinstance(dtype, pl.List) and name in leads.columns and name not in _MAY_BE_NULL
+        if isinstance(dtype, pl.List) and name in leads.columns and name not in _NULLABLE_LISTS
     )
     scored = with_muted(with_score(leads, scoring.weights), scoring.mutes)
     return scored.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA).sort("tenant_id", "lead_id")
 
 
-# Lists of the device say nothing when the device is unknown; the other lists are empty rather than null.
-_MAY_BE_NULL = ("devices", "device_tags", "device_changes", "logged_on_users")
+# The device's lists are null if the device is unknown; all other lists are empty instead of null.
+_NULLABLE_LISTS = ("devices", "device_tags", "device_changes", "logged_on_users")
 
 
 def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
-    # The plain filter reaches the reader, which then decodes no more than these alerts; the join adds the tenant.
-    named = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
-    return distinct_records(named.join(alerts.lazy(), on=ALERT_KEY, how="semi")).collect()
+    # The filter is pushed down, so that only these alerts are decoded; the join adds the tenant.
+    rows = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
+    return distinct_records(rows.join(alerts.lazy(), on=ALERT_KEY, how="semi")).collect()
 
 
 def _of(rows: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:

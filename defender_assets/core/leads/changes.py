@@ -1,4 +1,4 @@
-"""What changed in an alert since its last version, in sentences. Which alerts get a row at all is told in `issued`."""
+"""What changed in an alert since its last version, in sentences."""
 
 from datetime import date
 
@@ -11,9 +11,9 @@ _RANKS = {"informational": 0, "low": 1, "medium": 2, "high": 3}
 
 
 def alert_changes(day: date, info: pl.DataFrame, evidence: pl.DataFrame, late: pl.DataFrame) -> pl.DataFrame:
-    """Return ALERT_KEY and `changes` (List(String)) of the alerts that an earlier day of the look-back knew.
+    """Return ALERT_KEY and `changes` (List(String)) of the alerts with a record on an earlier day of the look-back.
 
-    Compared are the values as the records of earlier days gave them and as all records give them now.
+    Compares the values from the records of earlier days with those from all records.
 
     Args:
         day: the day of the row.
@@ -34,14 +34,13 @@ def alert_changes(day: date, info: pl.DataFrame, evidence: pl.DataFrame, late: p
         .join(added, on=ALERT_KEY, how="left")
         .join(late.select(ALERT_KEY).with_columns(_late=True), on=ALERT_KEY, how="left")
     )
-    new = pl.col("attack_techniques").list.set_difference(
-        pl.col("attack_techniques_before").fill_null(pl.lit([], dtype=pl.List(pl.String)))
-    )
+    known_techniques = pl.col("attack_techniques_before").fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    new = pl.col("attack_techniques").list.set_difference(known_techniques)
     sentences = [
         pl.when(pl.col("_got_info") & pl.col("_had_info").is_null()).then(pl.lit("Its AlertInfo arrived")),
         _severity(),
-        _other("title", "Title"),
-        _other("category", "Category"),
+        _replaced("title", "Title"),
+        _replaced("category", "Category"),
         pl.when(new.list.len() > 0).then(pl.format("Techniques added: {}", new.list.sort().list.join(", "))),
         pl.when(pl.col("_added") == 1).then(pl.lit("1 evidence record added")),
         pl.when(pl.col("_added") > 1).then(pl.format("{} evidence records added", "_added")),
@@ -55,19 +54,14 @@ def _severity() -> pl.Expr:
         pl.col(name).str.to_lowercase().replace_strict(_RANKS, default=None, return_dtype=pl.Int64)
         for name in ("severity", "severity_before")
     )
-    word = (
-        pl.when(now > before)
-        .then(pl.lit("raised"))
-        .when(now < before)
-        .then(pl.lit("lowered"))
-        .otherwise(pl.lit("changed"))
-    )
+    raised_or_lowered = pl.when(now > before).then(pl.lit("raised")).when(now < before).then(pl.lit("lowered"))
+    word = raised_or_lowered.otherwise(pl.lit("changed"))
     return pl.when(pl.col("severity") != pl.col("severity_before")).then(
         pl.format("Severity {} from {} to {}", word, "severity_before", "severity")
     )
 
 
-def _other(column: str, name: str) -> pl.Expr:
+def _replaced(column: str, name: str) -> pl.Expr:
     return pl.when(pl.col(column) != pl.col(f"{column}_before")).then(
         pl.format(f"{name} changed from “{{}}” to “{{}}”", f"{column}_before", column)
     )

@@ -1,63 +1,44 @@
-"""Which Microsoft product raised an alert: the names it went by, and the prefixes of its alert identifiers."""
+"""The product that raised an alert, from its service source or from the prefix of its identifier."""
 
 import polars as pl
 
-# Source facts, section 3, today's names and the older ones; compared in lower case.
-_BY_SERVICE_SOURCE = {
-    "microsoft defender for endpoint": "endpoint",
-    "microsoft defender atp": "endpoint",
-    "windows defender atp": "endpoint",
-    "microsoft defender advanced threat protection": "endpoint",
-    "microsoft defender for office 365": "office365",
-    "office 365 atp": "office365",
-    "office 365 advanced threat protection": "office365",
-    "microsoft defender for identity": "identity",
-    "azure atp": "identity",
-    "azure advanced threat protection": "identity",
-    "microsoft defender for cloud apps": "cloud_apps",
-    "microsoft cloud app security": "cloud_apps",
-    "microsoft defender xdr": "xdr",
-    "microsoft 365 defender": "xdr",
-    "microsoft threat protection": "xdr",
-    "microsoft defender experts": "xdr",
-    "aad identity protection": "entra_id",
-    "azure ad identity protection": "entra_id",
-    "azure active directory identity protection": "entra_id",
-    "microsoft entra id protection": "entra_id",
-    "app governance": "app_governance",
-    "microsoft app governance": "app_governance",
-    "microsoft data loss prevention": "dlp",
-    "microsoft purview data loss prevention": "dlp",
-    "microsoft defender for cloud": "cloud",
-    "azure security center": "cloud",
-    "microsoft sentinel": "sentinel",
-    "azure sentinel": "sentinel",
+# Source facts, section 3: current and older names, in lower case.
+_SERVICE_SOURCES = {
+    "endpoint": ("microsoft defender for endpoint", "microsoft defender atp",
+                 "windows defender atp", "microsoft defender advanced threat protection"),
+    "office365": ("microsoft defender for office 365", "office 365 atp", "office 365 advanced threat protection"),
+    "identity": ("microsoft defender for identity", "azure atp", "azure advanced threat protection"),
+    "cloud_apps": ("microsoft defender for cloud apps", "microsoft cloud app security"),
+    "xdr": ("microsoft defender xdr", "microsoft 365 defender",
+            "microsoft threat protection", "microsoft defender experts"),
+    "entra_id": ("aad identity protection", "azure ad identity protection",
+                 "azure active directory identity protection", "microsoft entra id protection"),
+    "app_governance": ("app governance", "microsoft app governance"),
+    "dlp": ("microsoft data loss prevention", "microsoft purview data loss prevention"),
+    "cloud": ("microsoft defender for cloud", "azure security center"),
+    "sentinel": ("microsoft sentinel", "azure sentinel"),
+}  # fmt: skip
+_PREFIXES = {
+    "endpoint": ("da", "ed"),
+    "office365": ("fa",),
+    "identity": ("aa", "ri"),
+    "cloud_apps": ("ca", "rm"),
+    "app_governance": ("ma",),
+    "entra_id": ("ad",),
+    "xdr": ("ra", "ea", "ta"),
+    "dlp": ("dl",),
+    "cloud": ("dc",),
+    "sentinel": ("sn",),
 }
+_BY_SERVICE_SOURCE = {name: product for product, names in _SERVICE_SOURCES.items() for name in names}
+_BY_PREFIX = {prefix: product for product, prefixes in _PREFIXES.items() for prefix in prefixes}
 
-_BY_PREFIX = {
-    "da": "endpoint",
-    "ed": "endpoint",
-    "fa": "office365",
-    "aa": "identity",
-    "ri": "identity",
-    "ca": "cloud_apps",
-    "rm": "cloud_apps",
-    "ma": "app_governance",
-    "ad": "entra_id",
-    "ra": "xdr",
-    "ea": "xdr",
-    "ta": "xdr",
-    "dl": "dlp",
-    "dc": "cloud",
-    "sn": "sentinel",
-}
-
-# A bare GUID carries no prefix: its first two digits would only look like one.
+# A bare GUID has no prefix: its first two digits could be mistaken for one.
 _BARE_GUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 def product_of(service_source: pl.Expr, alert_id: pl.Expr) -> pl.Expr:
-    """Return one of PRODUCTS: by the service source, failing that by the prefix of the alert's identifier."""
+    """Return one of PRODUCTS, by the service source, else by the prefix of the alert's identifier."""
     source = service_source.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
     lowered = alert_id.str.to_lowercase()
     prefix = pl.when(~lowered.str.contains(_BARE_GUID)).then(lowered.str.slice(0, 2))

@@ -1,4 +1,4 @@
-"""Which alerts get a row on a day, and whether they are new. What the rows say is told in the rooms beside this one."""
+"""Which alerts get a lead on a day, and whether they are new or changed."""
 
 from datetime import date, timedelta
 
@@ -11,9 +11,9 @@ from defender_assets.core.leads.devices.primary import distinct_devices
 
 
 def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
-    """Return the alerts that may get a row: ALERT_KEY and `on_eve`, whether the day before holds a record of it.
+    """Return the alerts with a record, or a copy of one, on the day or the day before: ALERT_KEY and `on_eve`.
 
-    A copy is enough here, and no more than a candidate: whether a record is new is `alert_history`'s to say.
+    `on_eve`: the day before has a record of the alert. `alert_history` decides which records are new.
     """
     eve = day - timedelta(days=1)
     rows = pl.concat([days_between(table, eve, day).select(*ALERT_KEY, "export_date") for table in alert_tables])
@@ -26,7 +26,7 @@ def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
 
 
 def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
-    """Return for each alert `alert_time`, `is_new` (a record that no earlier day holds) and `known_before`.
+    """Return ALERT_KEY, `alert_time`, `is_new` (the day has a new record) and `known_before` (an earlier day has one).
 
     `distinct` are AlertInfo and AlertEvidence rows, each record once, on its earliest day.
     """
@@ -39,13 +39,13 @@ def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
 
 
 def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, devices: pl.LazyFrame) -> pl.DataFrame:
-    """Return the alerts (ALERT_KEY) whose device became known on the day: a heartbeat can follow its alert.
+    """Return the alerts (ALERT_KEY) whose device became known on the day: a heartbeat can arrive after its alert.
 
     Args:
         day: the day.
-        probes: what `named_devices` found for the alerts with a record on the day before and none new on the day, with
-            `alert_time`.
-        as_of: what `devices_as_of` found for them with the partitions up to the day.
+        probes: result of `named_devices`, with `alert_time`, for the alerts with a record on the day before and no new
+            one on the day.
+        as_of: result of `devices_as_of` for them, from the partitions up to the day.
         devices: typed DeviceInfo rows of the look-back.
     """
     known_now = _primary_matches(probes, as_of).filter(pl.col("device_match") != "unknown")
@@ -57,6 +57,6 @@ def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, de
 
 
 def _primary_matches(named: pl.DataFrame, as_of: pl.DataFrame) -> pl.DataFrame:
-    """Return the `device_match` of the device that each alert is about."""
+    """Return ALERT_KEY and the `device_match` of each alert's primary device."""
     devices = distinct_devices(named, as_of)
     return devices.unique(ALERT_KEY, keep="first", maintain_order=True).select(*ALERT_KEY, "device_match")

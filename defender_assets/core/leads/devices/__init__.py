@@ -1,1 +1,1 @@
-"""The device of an alert: which one it is, what it is called today, and how it was at the time."""
+"""The devices of an alert: which ones it names, their resolved identifiers, and their state at the alert."""

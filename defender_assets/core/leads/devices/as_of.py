@@ -1,7 +1,4 @@
-"""The device as it was at an alert: which of its heartbeats counts, and what earlier ones add to it.
-
-Which identifiers a device may be found under is `merges.py`'s business.
-"""
+"""The state of a device at its alert, out of its heartbeats. Identifiers of merged devices are in `merges`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +10,12 @@ from defender_assets.core.leads.devices.merges import merge_chains
 from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
 
 DEVICES_AT_ONCE = 20_000
-"""So many devices' heartbeats are held at once: memory then follows this number, not the size of the tenant."""
+"""Devices per slice: bounds memory by this number instead of the tenant's size."""
 
 
 @dataclass(frozen=True)
 class DeviceColumn:
-    """A column of DeviceInfo that a lead takes: under which name, and out of what expression."""
+    """A column of the lead that comes from DeviceInfo; `carried`: filled forward from earlier heartbeats."""
 
     column: Column
     source: pl.Expr
@@ -58,114 +55,109 @@ DEVICE_COLUMNS = (
         carried=False,
     ),
 )
-"""What a lead takes from a heartbeat. A partial heartbeat says nothing of a null column, so it is carried forward."""
+"""What a lead takes from a heartbeat. A null in a partial heartbeat is unknown, so values are carried forward."""
 
+_LOOKUP, _PROBE = ["tenant_id", "lookup_id"], [*ALERT_KEY, "original_device_id"]
 _NAMES = [taken.column.name for taken in DEVICE_COLUMNS]
 
 
 def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
     """Return each probed device as it was at the time of its alert.
 
-    In this order: the latest heartbeat at or before the alert under the resolved identifier, then under the others of
-    its merge chain, those near the original first (`as_of`, columns carried forward from earlier heartbeats of the same
-    identifier); the earliest heartbeat after the alert, in the same order (`after`, nothing carried); else `unknown`.
-    Of heartbeats at one moment the one with the higher ReportId counts, then the higher record_id.
+    `as_of`: the latest heartbeat at or before the alert, with columns carried forward from earlier heartbeats of the
+    same identifier. It is looked for under the resolved identifier, then under the others of the merge chain, those
+    near the original first. `after`: the earliest heartbeat after the alert, in the same order, nothing carried. Else
+    `unknown`. At equal times the higher ReportId wins, then the higher record_id.
 
     Args:
-        devices: typed DeviceInfo rows of the look-back; copies do no harm.
+        devices: typed DeviceInfo rows of the look-back; copies are allowed.
         probes: ALERT_KEY, `original_device_id` (lower case), `alert_time`.
 
     Returns:
-        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and DEVICE_COLUMNS; these and
-        `seen_at` again with the prefix `now_`, as of the newest heartbeat, likewise carried forward.
+        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and DEVICE_COLUMNS; also
+        `now_seen_at` and DEVICE_COLUMNS with the prefix `now_`, as of the newest heartbeat, carried forward too.
     """
     chains = merge_chains(devices, probes)
-    named = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
+    originals = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
     parts = [
         _as_of(devices, probes.join(part, on=part.columns, how="semi"), chains.join(part, on=part.columns, how="semi"))
-        for part in named.iter_slices(DEVICES_AT_ONCE)
+        for part in originals.iter_slices(DEVICES_AT_ONCE)
     ]
     return pl.concat(parts or [_as_of(devices, probes, chains)])
 
 
 def _as_of(devices: pl.LazyFrame, probes: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    identity = [*ALERT_KEY, "original_device_id"]
-    looked_up = probes.select(*identity, "alert_time").join(chains, on=["tenant_id", "original_device_id"])
+    looked_up = probes.select(*_PROBE, "alert_time").join(chains, on=["tenant_id", "original_device_id"])
     beats = _heartbeats(devices, chains)
-    carried = _carried_forward(beats)
+    names = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
+    carried = beats.with_columns(pl.col(names).forward_fill().over(_LOOKUP))
     before = _first_found(looked_up, carried, "backward").with_columns(device_match=pl.lit("as_of"))
-    rest = looked_up.join(before, on=identity, how="anti")
+    rest = looked_up.join(before, on=_PROBE, how="anti")
     after = _first_found(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
-    found = pl.concat([before, after])
-    everything = looked_up.filter(pl.col("rank") == 0).select(*identity, "device_id")
+    found = pl.concat([before, after]).drop("device_id")
     return (
-        everything.join(found.drop("device_id"), on=identity, how="left")
-        .join(_newest(looked_up, carried), on=identity, how="left")
+        looked_up.filter(pl.col("rank") == 0)
+        .select(*_PROBE, "device_id")
+        .join(found, on=_PROBE, how="left")
+        .join(_newest(looked_up, carried), on=_PROBE, how="left")
         .with_columns(pl.col("device_match").fill_null("unknown"))
     )
 
 
 def _heartbeats(devices: pl.LazyFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    """Return the heartbeats of the devices that are looked up, in their order; nothing else of the day is held."""
-    needed = chains.select("tenant_id", "lookup_id").unique()
+    """Return the heartbeats of the devices that are looked up, sorted by time."""
+    needed = chains.select(_LOOKUP).unique()
     ids = needed.get_column("lookup_id").unique().implode()
-    # The plain filter reaches the reader, which then decodes no more than these devices; the join adds the tenant.
+    lookup_id = pl.col("DeviceId").str.strip_chars().str.to_lowercase()
+    # The filter is pushed down, so that only these devices are decoded; the join adds the tenant.
     return (
-        devices.filter(pl.col("DeviceId").str.strip_chars().str.to_lowercase().is_in(ids))
-        .with_columns(lookup_id=pl.col("DeviceId").str.strip_chars().str.to_lowercase())
-        .join(needed.lazy(), on=["tenant_id", "lookup_id"], how="semi")
+        devices.filter(lookup_id.is_in(ids))
+        .with_columns(lookup_id=lookup_id)
+        .join(needed.lazy(), on=_LOOKUP, how="semi")
         .select(
-            "tenant_id",
-            "lookup_id",
+            *_LOOKUP,
             "ReportId",
             "record_id",
             pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
             **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
         )
         .collect()
-        .sort("tenant_id", "lookup_id", "device_seen_at", "ReportId", "record_id", nulls_last=False)
+        .sort(*_LOOKUP, "device_seen_at", "ReportId", "record_id", nulls_last=False)
     )
-
-
-def _carried_forward(beats: pl.DataFrame) -> pl.DataFrame:
-    carried = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
-    return beats.with_columns(pl.col(carried).forward_fill().over("tenant_id", "lookup_id"))
 
 
 def _newest(looked_up: pl.DataFrame, carried: pl.DataFrame) -> pl.DataFrame:
     """Return for each probe the newest heartbeat under the first identifier that has one, as `now_…`."""
-    lookup, identity = ["tenant_id", "lookup_id"], [*ALERT_KEY, "original_device_id"]
-    last = carried.unique(lookup, keep="last", maintain_order=True).select(
-        *lookup, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
+    last = carried.unique(_LOOKUP, keep="last", maintain_order=True).select(
+        *_LOOKUP, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
     )
     return (
-        looked_up.join(last, on=lookup)
-        .sort(*identity, "rank")
-        .unique(identity, keep="first", maintain_order=True)
-        .select(*identity, pl.col("^now_.*$"))
+        looked_up.join(last, on=_LOOKUP)
+        .sort(*_PROBE, "rank")
+        .unique(_PROBE, keep="first", maintain_order=True)
+        .select(*_PROBE, pl.col("^now_.*$"))
     )
 
 
 def _first_found(
     looked_up: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]
 ) -> pl.DataFrame:
-    """Return for each probe the heartbeat next to the alert, under the first identifier that has one."""
-    of_a_moment = beats.unique(["tenant_id", "lookup_id", "device_seen_at"], keep="last", maintain_order=True)
-    identity = [*ALERT_KEY, "original_device_id"]
+    """Return for each probe the heartbeat nearest to the alert, under the first identifier that has one."""
+    distinct = beats.unique([*_LOOKUP, "device_seen_at"], keep="last", maintain_order=True)
     return (
-        # Both sides are sorted here: an unsorted side would give wrong rows, not an error.
+        # An unsorted side would give wrong rows, not an error.
         looked_up.sort("alert_time")
         .join_asof(
-            of_a_moment.sort("device_seen_at"),
+            distinct.sort("device_seen_at"),
             left_on="alert_time",
             right_on="device_seen_at",
-            by=["tenant_id", "lookup_id"],
+            by=_LOOKUP,
             strategy=strategy,
             coalesce=False,
             check_sortedness=False,
         )
         .filter(pl.col("device_seen_at").is_not_null())
-        .sort(*identity, "rank")
-        .unique(identity, keep="first", maintain_order=True)
-        .select(*identity, "device_id", "device_seen_at", *_NAMES)
+        .sort(*_PROBE, "rank")
+        .unique(_PROBE, keep="first", maintain_order=True)
+        .select(*_PROBE, "device_id", "device_seen_at", *_NAMES)
     )

@@ -1,4 +1,4 @@
-"""Which devices an alert names in its evidence. How they were at the time is `as_of.py`'s business."""
+"""The devices that an alert's evidence names, and their order. Their state is in `as_of`."""
 
 import polars as pl
 
@@ -8,7 +8,7 @@ IMPACTED = "impacted"
 
 
 def names_a_device() -> pl.Expr:
-    """Return whether an evidence row names its device outright: a Machine row with a DeviceId."""
+    """Return whether an evidence row is a Machine row with a DeviceId."""
     machine = (pl.col("EntityType").str.strip_chars().str.to_lowercase() == "machine").fill_null(value=False)
     return machine & _id(pl.col("DeviceId")).is_not_null()
 
@@ -16,8 +16,8 @@ def names_a_device() -> pl.Expr:
 def named_devices(evidence: pl.DataFrame) -> pl.DataFrame:
     """Return the devices of each alert, one row per identifier.
 
-    Machine rows' DeviceId; only where an alert has none, the DeviceId of other rows and the MachineId of the hosts in
-    AdditionalFields (source facts, section 4).
+    They are the DeviceIds of Machine rows; if an alert has none, the DeviceIds of other rows and the MachineIds of the
+    hosts in AdditionalFields (source facts, section 4).
 
     Args:
         evidence: AlertEvidence rows, each record once, with `fields` (`additional_fields.FIELDS`, null if not read).
@@ -31,7 +31,7 @@ def named_devices(evidence: pl.DataFrame) -> pl.DataFrame:
         *ALERT_KEY,
         "Timestamp",
         "record_id",
-        outright=names_a_device(),
+        machine=names_a_device(),
         original_device_id=pl.coalesce(_id(pl.col("DeviceId")), _id(field("machine_id"))),
         role="EvidenceRole",
         evidence_name=pl.coalesce("DeviceName", field("host_name")),
@@ -39,14 +39,11 @@ def named_devices(evidence: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("original_device_id").is_not_null())
     impacted = pl.col("role").str.to_lowercase() == IMPACTED
     return (
-        rows.filter(pl.col("outright") | ~pl.col("outright").any().over(ALERT_KEY))
+        rows.filter(pl.col("machine") | ~pl.col("machine").any().over(ALERT_KEY))
         .sort("Timestamp", "record_id")
         .group_by(*ALERT_KEY, "original_device_id", maintain_order=True)
         .agg(
-            role=pl.coalesce(
-                pl.col("role").filter(impacted).last(),
-                pl.col("role").last(ignore_nulls=True),
-            ),
+            role=pl.coalesce(pl.col("role").filter(impacted).last(), pl.col("role").last(ignore_nulls=True)),
             named_at=pl.col("Timestamp").first(),
             evidence_name=pl.col("evidence_name").last(ignore_nulls=True),
             evidence_os=pl.col("evidence_os").last(ignore_nulls=True),
@@ -55,7 +52,7 @@ def named_devices(evidence: pl.DataFrame) -> pl.DataFrame:
 
 
 def rank_devices(devices: pl.DataFrame) -> pl.DataFrame:
-    """Return the devices, the one that the alert is about first: Impacted ones, then the earliest named, then by id."""
+    """Return the devices, each alert's primary one first: Impacted ones, then the earliest named, then by id."""
     impacted = (pl.col("role").str.to_lowercase() == IMPACTED).fill_null(value=False)
     return devices.sort(*ALERT_KEY, ~impacted, "named_at", "original_device_id", nulls_last=True, maintain_order=True)
 

@@ -1,4 +1,4 @@
-"""The device columns of a lead: the one device that the alert is about, and all of them when there are several."""
+"""The device columns of a lead: its primary device, and all of its devices if there are several."""
 
 import polars as pl
 
@@ -29,11 +29,11 @@ DEVICES = pl.List(_DEVICE)
 
 
 def distinct_devices(named: pl.DataFrame, as_of: pl.DataFrame) -> pl.DataFrame:
-    """Return the alerts' devices with their state, in order of concern, two names of one merged device once.
+    """Return the alerts' devices with their state, ranked, each merged device once.
 
     Args:
-        named: what `named_devices` found.
-        as_of: what `devices_as_of` found for them.
+        named: result of `named_devices`.
+        as_of: result of `devices_as_of` for them.
     """
     joined = named.join(as_of, on=[*ALERT_KEY, "original_device_id"], how="left").with_columns(
         device_name=pl.coalesce("device_name", "evidence_name"),
@@ -74,10 +74,7 @@ def primary_devices(devices: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame
 
 
 def tags(prefix: str = "") -> pl.Expr:
-    """Return the device's tags, whoever set them, sorted; null where no heartbeat is known.
-
-    With a prefix, out of the columns so named.
-    """
+    """Return the device's tags of all three columns, sorted; null if no heartbeat is known."""
     lists = [pl.col(f"{prefix}{name}").fill_null(pl.lit([], dtype=pl.List(pl.String()))) for name in _TAGS[:2]]
     single = pl.concat_list(pl.col(f"{prefix}registry_tag"))
     found = pl.concat_list(*lists, single).list.drop_nulls().list.unique().list.sort()

@@ -1,4 +1,4 @@
-"""What of an alert's device is not as it was then: then and now side by side. Now is its newest heartbeat."""
+"""How an alert's device changed between the alert and its newest heartbeat: then and now, side by side."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -8,33 +8,24 @@ from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.devices.primary import tags
 
 COMPARED = (
-    "device_name",
-    "os_version",
-    "machine_group",
-    "onboarding_status",
-    "sensor_health_state",
-    "exposure_level",
-    "asset_value",
-    "is_internet_facing",
-    "join_type",
-)
-"""The columns whose change tells something; addresses and builds change by themselves."""
+    "device_name", "os_version", "machine_group", "onboarding_status", "sensor_health_state", "exposure_level",
+    "asset_value", "is_internet_facing", "join_type",
+)  # fmt: skip
+"""Columns whose change matters; addresses and builds change in normal operation."""
 
 SILENT_AFTER = timedelta(hours=24)
-"""A device is silent when its newest heartbeat is that much older than the newest one of its tenant."""
+"""A device is silent if its newest heartbeat is this much older than its tenant's newest one."""
 
 CHANGES = pl.List(pl.Struct({"what": pl.String(), "then": pl.String(), "now": pl.String()}))
 """`what` is a column of the lead, `device_tag` (null then: added; null now: removed) or `heartbeat`."""
 
-_CHANGE = CHANGES.inner
-
 
 def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) -> pl.DataFrame:
-    """Return ALERT_KEY and `device_changes` (CHANGES) of the device that each alert is about.
+    """Return ALERT_KEY and `device_changes` (CHANGES) of each alert's primary device.
 
     Args:
-        day: the partition; heartbeats that claim to be of later days do not tell whether a device is silent.
-        devices: what `distinct_devices` made, in order of concern, with `now_…` columns.
+        day: the partition; heartbeats dated later are ignored when silence is judged.
+        devices: result of `distinct_devices`, with `now_…` columns.
         device_info: typed DeviceInfo rows of the look-back.
     """
     end = datetime.combine(day + timedelta(days=1), time(), UTC)
@@ -46,7 +37,7 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
     )
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True).join(newest, on="tenant_id", how="left")
     known = pl.col("device_seen_at").is_not_null() & pl.col("now_seen_at").is_not_null()
-    before, after = tags(""), tags("now_")
+    before, after = tags(), tags("now_")
     changes = pl.concat_list(
         pl.concat_list(_compared(column) for column in COMPARED).list.drop_nulls(),
         after.list.set_difference(before).list.sort().list.eval(_change("device_tag", pl.lit(None), pl.element())),
@@ -70,4 +61,4 @@ def _silence() -> pl.Expr:
 
 
 def _change(what: str, then: pl.Expr, now: pl.Expr) -> pl.Expr:
-    return pl.struct(what=pl.lit(what), then=then.cast(pl.String), now=now.cast(pl.String)).cast(_CHANGE)
+    return pl.struct(what=pl.lit(what), then=then.cast(pl.String), now=now.cast(pl.String)).cast(CHANGES.inner)

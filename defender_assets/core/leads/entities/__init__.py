@@ -1,1 +1,1 @@
-"""The entities of alerts: what evidence says of accounts, files, addresses, mails. Devices are next door."""
+"""The entities in an alert's evidence: accounts, files, addresses, mails … Devices are in `devices`."""

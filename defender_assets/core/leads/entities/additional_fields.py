@@ -1,4 +1,4 @@
-"""What an evidence row's AdditionalFields holds: the few facts that we use. How the text is spelt: `json_net`."""
+"""The values of an evidence row's AdditionalFields that leads use. Its JSON is read by `json_net`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ _MOST_URLS = 100
 
 
 class Fields(NamedTuple):
-    """The facts that are taken from one AdditionalFields; None where there is none."""
+    """The values of one AdditionalFields; None if absent."""
 
     kind: str | None = None
     role: str | None = None
@@ -69,9 +69,8 @@ class Fields(NamedTuple):
 FIELDS = pl.Struct(
     {name: pl.String() for name in Fields._fields} | {"process_id": pl.Int64(), "urls": pl.List(pl.String())}
 )
-"""The struct that `with_fields` adds: the columns of `Fields`."""
+"""`Fields` as a struct type."""
 
-_NOTHING = Fields()
 _HOST_PATHS = (("Host",), ("ImageFile", "Host"), ("ParentProcess", "Host"), ("ParentProcess", "ImageFile", "Host"))
 
 
@@ -85,29 +84,29 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
     texts = read.drop_nulls().unique()
     parsed = [read_fields(text) for text in texts]
     columns = [
-        pl.Series(field.name, [fields[place] for fields in parsed], dtype=field.dtype)
-        for place, field in enumerate(FIELDS.fields)
+        pl.Series(field.name, [fields[index] for fields in parsed], dtype=field.dtype)
+        for index, field in enumerate(FIELDS.fields)
     ]
-    known = pl.DataFrame([texts, pl.DataFrame(columns).to_struct("fields")])
-    return evidence.with_columns(read).join(known, on="_text", how="left", maintain_order="left").drop("_text")
+    by_text = pl.DataFrame([texts, pl.DataFrame(columns).to_struct("fields")])
+    return evidence.with_columns(read).join(by_text, on="_text", how="left", maintain_order="left").drop("_text")
 
 
 def read_fields(text: str) -> Fields:
-    """Return what one AdditionalFields text tells; never raises for what the text holds."""
+    """Return the values of one AdditionalFields text; no content raises an error."""
     root = node_of(text)
     if not isinstance(root, dict):
-        return _NOTHING
+        return Fields()
     kind = lower_of(root.get("Type"))
-    told = {name: read(root[key]) for key, (name, read) in _PLAIN.items() if key in root}
+    found = {name: read(root[key]) for key, (name, read) in _TOP_LEVEL.items() if key in root}
     if "MachineId" in text or "HostName" in text:
-        told |= _of_host(_host(root))
+        found |= _of_host(_host(root))
     if "ParentProcess" in root:
-        told |= _of_parent(object_of(root["ParentProcess"]))
+        found |= _of_parent(object_of(root["ParentProcess"]))
     if kind in {"account", "mailbox"} or "AadUserId" in root:
-        told |= _of_account(root)
+        found |= _of_account(root)
     elif "Account" in root:
-        told |= _of_account(object_of(root["Account"]))
-    return Fields(kind=kind, **told, **_of_file(object_of(root.get("ImageFile")) or root, kind), **_of_session(root))
+        found |= _of_account(object_of(root["Account"]))
+    return Fields(kind=kind, **found, **_of_file(object_of(root.get("ImageFile")) or root, kind), **_of_session(root))
 
 
 def _of_host(host: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _of_file(file: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
 
 
 def _of_session(root: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what stands under one of several names: who sent a mail, the session, the application."""
+    """Return the fields that services write under different names."""
     return {
         "sender": text_of(root.get("Sender")) or text_of(root.get("P2Sender")) or text_of(root.get("P1Sender")),
         "session_id": lower_of(root.get("SessionId")) or lower_of(root.get("RequestId")),
@@ -156,7 +155,7 @@ def _of_session(root: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _host(root: dict[str, Any]) -> dict[str, Any]:
-    """Return the object that carries the MachineId; the likely places first, then the shallowest."""
+    """Return the object with the MachineId: usual paths first, then the shallowest; else one with a HostName."""
     candidates = [root]
     for path in _HOST_PATHS:
         node = root
@@ -173,7 +172,7 @@ def _host(root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hashes(file: Mapping[str, Any]) -> dict[str, str]:
-    """Return the lower-case hashes of a file by the lower-case name of their algorithm."""
+    """Return algorithm -> hash of a file, both in lower case."""
     listed = node_of(file.get("FileHashes"))
     pairs = [
         (lower_of(entry.get("Algorithm")), lower_of(entry.get("Value")))
@@ -197,8 +196,8 @@ def _upn(account: Mapping[str, Any]) -> str | None:
     return text_of(account.get("UserPrincipalName")) or text_of(account.get("Upn")) or composed
 
 
-# What stands under one name at the top.
-_PLAIN: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+# Top-level name -> field and how its value is read; the other fields can be in several places.
+_TOP_LEVEL: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "Role": ("role", word_of),
     "MergeByKeyHex": ("entity_key", lower_of),
     "DetectionStatus": ("detection_status", text_of),

@@ -1,4 +1,4 @@
-"""Network addresses and host names: one spelling each, and which addresses say something about an attacker."""
+"""Normal forms of network addresses and host names, and which addresses are external."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-# Not `is_private`: it also takes the documentation ranges (RFC 5737), which simulators and examples use for attackers.
-_SAYS_NOTHING = tuple(
+# Not `is_private`: it includes the documentation ranges (RFC 5737), which simulators and examples use for attackers.
+_INTERNAL = tuple(
     ip_network(text)
     for text in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -20,19 +20,19 @@ _LOCAL_HOSTS = {"localhost", "localhost.localdomain"}
 
 
 def normal_address(text: str) -> str | None:
-    """Return an IP address in its one spelling (`::ffff:` mapped ones as IPv4), or None if the text is none."""
+    """Return an IP address in its normal form (`::ffff:` mapped ones as IPv4), None for any other text."""
     address = _address(text)
     return str(address) if address else None
 
 
 def is_external(text: str) -> bool:
-    """Tell whether an address can belong to somebody else: not loopback, private, link-local or reserved."""
+    """Return whether an address can be outside of the organisation: not loopback, private, link-local or reserved."""
     address = _address(text)
-    return address is not None and not any(address in network for network in _SAYS_NOTHING)
+    return address is not None and not any(address in network for network in _INTERNAL)
 
 
 def host_of(url: str) -> str | None:
-    """Return the host of a URL or a bare `host/path`, in lower case, as DNS spells it; None when there is none."""
+    """Return the host of a URL or of a bare `host/path`, lower case and IDNA-encoded; None without one."""
     text = url.strip()
     try:
         host = urlsplit(text if "://" in text else f"//{text}").hostname
@@ -40,7 +40,7 @@ def host_of(url: str) -> str | None:
         return None
     host = (host or "").rstrip(".")
     if not host.isascii():
-        with suppress(UnicodeError):  # what DNS cannot spell stays as it is
+        with suppress(UnicodeError):  # keep what IDNA cannot encode
             host = host.encode("idna").decode()
     return host if host and host not in _LOCAL_HOSTS and host.strip("-. ") and " " not in host else None
 

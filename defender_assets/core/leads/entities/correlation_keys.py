@@ -1,6 +1,6 @@
-"""The normalised entities by which stories tie leads together: one kind and one spelling per thing (source facts, §6).
+"""The normalised entities that link leads into stories: one kind and one normal form per entity (source facts, §6).
 
-How leads become a story is told in `core/stories`; how often an entity may occur before it ties nothing, too.
+How often an entity may occur before it links nothing is decided in `core/stories`.
 """
 
 import polars as pl
@@ -11,11 +11,11 @@ from defender_assets.core.leads.entities.identities import IDENTIFIERS
 from defender_assets.core.leads.entities.lists import with_mail_urls
 
 ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.String()})
-"""`identity` is equal for all identifiers of one user; elsewhere it is the value."""
+"""`identity` is equal for all identifiers of one user; for other kinds it is the value."""
 
 KINDS = ("user", "device", "resource", "file", "address", "host", "mail", "sender", "session", "app")
 
-# Windows' own tools are the image of half of all processes: two alerts that share one have nothing in common.
+# Windows' own tools are the image of half of all processes, so they link nothing.
 _PREVALENT_FILES = [
     "bitsadmin.exe", "certutil.exe", "cmd.exe", "conhost.exe", "cscript.exe", "dllhost.exe", "explorer.exe",
     "lsass.exe", "mmc.exe", "msedge.exe", "mshta.exe", "msiexec.exe", "net.exe", "net1.exe", "ntoskrnl.exe",
@@ -24,7 +24,7 @@ _PREVALENT_FILES = [
     "excel.exe", "chrome.exe", "wmic.exe", "wmiprvse.exe", "wscript.exe",
 ]  # fmt: skip
 _PREVALENT_FOLDERS = r"^[a-z]:\\(?:windows|program files(?: \(x86\))?)(?:\\|$)"
-# Where everybody signs in and reads mail. Not whole domains: files that attackers share lie under them as well.
+# Where everybody signs in and reads mail. Not whole domains: attackers share files under them too.
 _PREVALENT_HOSTS = [
     "graph.microsoft.com", "login.live.com", "login.microsoftonline.com", "login.windows.net", "office.com",
     "outlook.office.com", "outlook.office365.com", "security.microsoft.com", "www.bing.com", "www.google.com",
@@ -36,8 +36,8 @@ _NO_FILES = [
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",  # SHA-256 of it
     "d41d8cd98f00b204e9800998ecf8427e",  # MD5 of it
 ]
-# Defender for Cloud Apps' numbers of Office 365, Azure, OneDrive, SharePoint, Exchange and Teams, and the Entra ids of
-# Exchange, SharePoint and Graph: everybody's applications.
+# Applications that everybody uses: Office 365, Azure, OneDrive, SharePoint, Exchange and Teams by their numbers in
+# Defender for Cloud Apps; Exchange, SharePoint and Graph by their Entra ids.
 _PREVALENT_APPS = [
     "0", "11161", "12260", "15600", "20892", "20893", "28375",
     "00000002-0000-0ff1-ce00-000000000000",
@@ -52,22 +52,20 @@ def link_entities(
     """Return ALERT_KEY and `entities`, a sorted List(ENTITY); an alert without any has no row.
 
     Args:
-        rows: what `entity_rows` made.
-        persons: what `known_persons` found: all identifiers of a person stand on the lead, whichever it was told.
+        rows: result of `entity_rows`.
+        persons: result of `known_persons`; a lead gets all identifiers of a person, whichever its evidence names.
         devices: ALERT_KEY and `device_id`, resolved, one row per device of the alert.
-        egress: `tenant_id` and `address`, what `egress_addresses` found.
+        egress: result of `egress_addresses`.
     """
     rows = with_mail_urls(rows)
-    places = [
-        _one(rows, "address", pl.col("address")),
-        _one(rows, "host", pl.when(~pl.col("host").is_in(_PREVALENT_HOSTS)).then("host")),
-    ]
+    addresses = _one(rows, "address", pl.col("address"))
+    hosts = _one(rows, "host", pl.when(~pl.col("host").is_in(_PREVALENT_HOSTS)).then("host"))
     found = pl.concat(
         [
             _users(rows, persons),
             _one(devices, "device", pl.col("device_id")),
             _one(rows, "file", _file()),
-            *_places(pl.concat(places), egress),
+            *_addresses_and_hosts(pl.concat([addresses, hosts]), egress),
             _one(rows, "mail", pl.col("network_message_id")),
             _one(rows, "sender", pl.when(pl.col("sender").str.contains("@", literal=True)).then("sender")),
             _one(rows, "session", pl.when(pl.col("entity").str.contains("logon")).then("session_id")),
@@ -101,38 +99,35 @@ def _one(rows: pl.DataFrame, kind: str, value: pl.Expr) -> pl.DataFrame:
 
 
 def _users(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
-    """Return the identifiers of the alerts' users, and the others that the look-back knows of the same persons."""
-    # A recipient is one of the organisation's unless the mail went out; then the sender is.
+    """Return the identifiers of the alerts' users, and all others of the same persons in the look-back."""
+    # The organisation's user is the recipient, or the sender of an outbound mail.
     insider = pl.when(pl.col("mail_direction") == "outbound").then("sender").otherwise("recipient")
     columns = [*(pl.col(name) for name in IDENTIFIERS), insider, pl.col("mailbox_address")]
-    told = pl.concat([_one(rows, "user", column).drop("identity") for column in columns]).unique()
-    told = told.join(persons, on=["tenant_id", "value"], how="left").with_columns(
+    mentioned = pl.concat([_one(rows, "user", column).drop("identity") for column in columns]).unique()
+    users = mentioned.join(persons, on=["tenant_id", "value"], how="left").with_columns(
         identity=pl.coalesce("identity", "value")
     )
-    more = told.drop("value").unique().join(persons, on=["tenant_id", "identity"], how="inner").select(told.columns)
-    return pl.concat([told, more]).unique()
+    others = users.drop("value").unique().join(persons, on=["tenant_id", "identity"]).select(users.columns)
+    return pl.concat([users, others]).unique()
 
 
 def _file() -> pl.Expr:
     digest = pl.coalesce("sha256", "sha1", "md5")
-    prevalent = pl.col("file_name").str.to_lowercase().is_in(_PREVALENT_FILES) & pl.col(
-        "folder"
-    ).str.to_lowercase().str.contains(_PREVALENT_FOLDERS)
+    name, folder = pl.col("file_name").str.to_lowercase(), pl.col("folder").str.to_lowercase()
+    prevalent = name.is_in(_PREVALENT_FILES) & folder.str.contains(_PREVALENT_FOLDERS)
     return pl.when(~prevalent.fill_null(value=False) & ~digest.is_in(_NO_FILES)).then(digest)
 
 
-def _places(places: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return addresses and hosts; a host that is an address is one, and an address must be somebody else's."""
-    as_address = by_value(places.get_column("value"), normal_address)
-    places = places.with_columns(_address=as_address)
-    hosts = places.filter(pl.col("_address").is_null()).drop("_address")
-    addresses = places.filter(pl.col("_address").is_not_null()).with_columns(
+def _addresses_and_hosts(rows: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return external addresses without the organisation's own, and hosts; a host that is an address counts as one."""
+    rows = rows.with_columns(_address=by_value(rows.get_column("value"), normal_address))
+    hosts = rows.filter(pl.col("_address").is_null()).drop("_address")
+    addresses = rows.filter(pl.col("_address").is_not_null()).with_columns(
         kind=pl.lit("address"), value="_address", identity="_address"
     )
-    outside = by_value(addresses.get_column("value"), lambda text: "yes" if is_external(text) else None)
-    addresses = addresses.filter(outside.is_not_null()).drop("_address")
+    external = by_value(addresses.get_column("value"), lambda text: "yes" if is_external(text) else None).is_not_null()
     own = egress.select("tenant_id", value="address")
-    return [hosts, addresses.join(own, on=["tenant_id", "value"], how="anti")]
+    return [hosts, addresses.filter(external).drop("_address").join(own, on=["tenant_id", "value"], how="anti")]
 
 
 def _app(column: str) -> pl.Expr:

@@ -1,7 +1,6 @@
-"""JSON text as Json.NET writes it, and the scalars in it. Which of them mean what is the business of who reads them.
+"""Reading JSON text as Json.NET writes it: references (`"$id":"3"` … `{"$ref":"3"}`) and JSON text inside JSON text.
 
-References inside one text (`"$id":"3"` … `{"$ref":"3"}`), JSON text inside JSON text (source facts, section 4). It is
-written by services from what attackers do, so nothing in it may stop a day: what cannot be read is None.
+Attackers influence the content, so no text raises an error: what cannot be read is None (source facts, section 4).
 """
 
 import json
@@ -19,7 +18,7 @@ def _decoded(text: str) -> Any:
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        # The standard library reads what msgspec refuses, such as a lone surrogate in a file name.
+        # The standard library accepts what msgspec refuses, such as a lone surrogate in a file name.
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
@@ -28,22 +27,22 @@ def _decoded(text: str) -> Any:
 
 
 def _linked(root: Any) -> Any:
-    """Put the object in the place of each reference to it; a text inside a text is a document of its own."""
+    """Replace each reference by its object, in place; a text inside a text is a document of its own."""
     targets: dict[str, Any] = {}
     references: list[tuple[Any, Any, str]] = []
     for node in walk(root):
         if isinstance(node, dict) and "$id" in node:
             targets[str(node["$id"])] = node
-        for place, child in node.items() if isinstance(node, dict) else enumerate(node):
+        for key, child in node.items() if isinstance(node, dict) else enumerate(node):
             if isinstance(child, dict) and "$ref" in child:
-                references.append((node, place, str(child["$ref"])))
-    for node, place, target in references:
-        node[place] = targets.get(target)
+                references.append((node, key, str(child["$ref"])))
+    for node, key, target in references:
+        node[key] = targets.get(target)
     return root
 
 
 def walk(root: Any) -> Iterator[Any]:
-    """Yield the objects and arrays of a value, shallow ones first; references make circles, so each one once."""
+    """Yield the objects and arrays of a value, shallow ones first, each once: references can form cycles."""
     level: list[Any] = [root]
     seen = set[int]()
     while level and len(seen) < _MOST_NODES:
@@ -57,7 +56,7 @@ def walk(root: Any) -> Iterator[Any]:
 
 
 def node_of(value: Any) -> Any:
-    """Return an object or array as it is, or the one that a text spells (or a text in a text); else None."""
+    """Return an object or array, also out of JSON text or JSON text in JSON text; else None."""
     if value is None or isinstance(value, dict):
         return value
     for _ in range(3):
@@ -68,14 +67,14 @@ def node_of(value: Any) -> Any:
 
 
 def object_of(value: Any) -> dict[str, Any]:
-    """Return an object as it is, or the one that a text spells; else an empty one."""
+    """Return an object, also out of JSON text; else an empty one."""
     node = node_of(value)
     return node if isinstance(node, dict) else {}
 
 
 def text_of(value: Any) -> str | None:
-    """Return a scalar as text, trimmed, None when empty; a lone surrogate, which no frame can hold, as `?`."""
-    # most fields of most rows are not there
+    """Return a scalar as trimmed text, None if empty; a lone surrogate, which Polars cannot store, as `?`."""
+    # fast path: most fields of most rows are absent
     if value is None or isinstance(value, (dict, list)):
         return None
     text = value if isinstance(value, str) else str(value)
@@ -85,7 +84,7 @@ def text_of(value: Any) -> str | None:
 
 
 def word_of(value: Any) -> str | None:
-    """Return text that is not merely a number: services write roles as words and as positions of a list of theirs."""
+    """Return text unless it is a number: services write roles as words or as indexes of an internal list."""
     text = text_of(value)
     return None if text is None or text.lstrip("-").isdigit() else text
 
@@ -97,7 +96,7 @@ def lower_of(value: Any) -> str | None:
 
 
 def integer_of(value: Any) -> int | None:
-    """Return a number, or the one that a text spells; None where 64 bits cannot hold it."""
+    """Return an integer, also out of text; None if it does not fit into 64 bits."""
     try:
         number = int(value) if isinstance(value, int | str) else None
     except ValueError:

@@ -1,30 +1,17 @@
-"""The alert's verdict and remediation state, out of what its pieces of evidence say of themselves."""
+"""An alert's verdict and remediation state, derived from those of its evidence."""
 
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 
-# Worst first. What Microsoft may add one day ranks between the states that need work and those that need none.
+# Worst first. A new word of Microsoft ranks as unknown, between the states that need work and those that need none.
 _VERDICTS = ("malicious", "suspicious", "unknown", "nothreatsfound", "clean", "none")
 _REMEDIATIONS = (
-    "active",
-    "failed",
-    "notremediated",
-    "declined",
-    "pendingapproval",
-    "running",
-    "partiallyremediated",
-    "detected",
-    "unknown",
-    "remediated",
-    "blocked",
-    "prevented",
-    "notfound",
-    "none",
-)
-_UNKNOWN_RANK = "unknown"
+    "active", "failed", "notremediated", "declined", "pendingapproval", "running", "partiallyremediated", "detected",
+    "unknown", "remediated", "blocked", "prevented", "notfound", "none",
+)  # fmt: skip
 
-# Without Microsoft's key of the entity, what it is called tells two entities apart.
+# These identify an entity that has no key of Microsoft.
 _NAMES = (
     "entity", "file_name", "folder", "sha256", "sha1", "person", "address", "url", "command_line", "process_id",
     "created", "network_message_id", "recipient", "mailbox_address", "registry_key", "value_name", "resource_id",
@@ -33,10 +20,10 @@ _NAMES = (
 
 
 def verdicts(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return ALERT_KEY, `verdict` and `remediation_state`, in Microsoft's words; null where no evidence says any.
+    """Return ALERT_KEY, `verdict` and `remediation_state` in Microsoft's words; null if no evidence has one.
 
-    Each entity counts with the newest statement about it, and the alert takes the worst of its entities: LastVerdict
-    (failing that SuspicionLevel) and LastRemediationState (failing that DetectionStatus) of AdditionalFields.
+    The alert takes the worst of its entities, each with its newest value: LastVerdict (else SuspicionLevel) and
+    LastRemediationState (else DetectionStatus) of AdditionalFields.
     """
     verdict = _worst(rows, "verdict", _VERDICTS)
     remediation = _worst(rows, "remediation", _REMEDIATIONS).rename({"remediation": "remediation_state"})
@@ -49,7 +36,7 @@ def _worst(rows: pl.DataFrame, column: str, order: tuple[str, ...]) -> pl.DataFr
         pl.col(column)
         .str.to_lowercase()
         .str.replace_all(r"[^a-z]", "")
-        .replace_strict(ranks, default=ranks[_UNKNOWN_RANK], return_dtype=pl.Int64)
+        .replace_strict(ranks, default=ranks["unknown"], return_dtype=pl.Int64)
     )
     named = pl.when(pl.col("entity_key").is_null())
     return (

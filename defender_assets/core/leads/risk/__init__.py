@@ -1,4 +1,4 @@
-"""How urgent a lead is to a team: points with their reasons, and which detections it has muted."""
+"""The risk of a lead: points with their reasons, the weights they come from, and the mutes of a team."""
 
 from defender_assets.core.leads.risk.config import ScoringConfig
 

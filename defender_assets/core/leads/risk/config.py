@@ -1,4 +1,4 @@
-"""What a team thinks of urgency: its weights and what it has muted; without files of its own, the project's weights."""
+"""A team's weights and mutes, together."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from defender_assets.core.leads.risk.weights import Weights, packaged_weights
 
 @dataclass(frozen=True)
 class ScoringConfig:
-    """The weights of the risk, and the rules that mute leads."""
+    """The weights of the risk, by default the packaged ones, and the rules that mute leads, by default none."""
 
     weights: Weights = field(default_factory=packaged_weights)
     mutes: tuple[Mute, ...] = ()

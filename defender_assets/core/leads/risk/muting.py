@@ -1,7 +1,4 @@
-"""Which leads a team has muted: rules for detections that are known to be benign. Muted leads are kept and say so.
-
-What is left out for them is decided in `core/views` and `core/stories`.
-"""
+"""Mutes: a team's rules for detections that are known to be benign. A muted lead is kept, with the rule's name."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +16,12 @@ from defender_assets.core.leads.risk.toml import read_toml
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 VARIABLE = "DEFENDER_MUTED"
-# some thousands in one regular expression are more than Polars compiles
+# Polars cannot compile a regular expression of some thousand patterns.
 _AT_ONCE = 200
 
 
 def _each(column: str, *fields: str) -> pl.Expr:
-    """Return the texts of some fields of a list of structs, as one list."""
+    """Return the texts of these fields of a list of structs, as one list."""
     field = pl.element().struct.field
     return pl.concat_list(pl.col(column).list.eval(field(name)) for name in fields)
 
@@ -48,7 +45,7 @@ CONDITIONS: Mapping[str, pl.Expr] = {
     "file": _each("files", "name", "sha1", "sha256"),
     "address": _each("ip_addresses", "address"),
 }
-"""What a rule can ask for, and the texts of a lead of which one must match."""
+"""Condition of a rule -> the lead's texts, one of which must match."""
 
 _ABOUT = ("name", "reason", "until")
 _EXAMPLE = "[[mute]] with name, reason and a condition such as title = 'Network scan*'"
@@ -56,7 +53,7 @@ _EXAMPLE = "[[mute]] with name, reason and a condition such as title = 'Network 
 
 @dataclass(frozen=True)
 class Mute:
-    """A rule: all of its conditions must hold, each by one of its patterns. `until` is the last day that it mutes."""
+    """A rule: each condition must match by one of its patterns. `until` is the last day that it mutes."""
 
     name: str
     reason: str
@@ -64,17 +61,17 @@ class Mute:
     until: date | None = None
 
     def holds(self) -> pl.Expr:
-        """Return whether the rule mutes a lead (of `export_date`)."""
-        told = [
+        """Return whether the rule mutes a lead, at its `export_date`."""
+        matches = [
             CONDITIONS[name].list.eval(pl.any_horizontal(*_matches(patterns))).list.any()
             for name, patterns in self.conditions
         ]
         in_time = pl.lit(value=True) if self.until is None else pl.col("export_date") <= self.until
-        return pl.all_horizontal(*told, in_time).fill_null(value=False)
+        return pl.all_horizontal(*matches, in_time).fill_null(value=False)
 
 
 def with_muted(leads: pl.DataFrame, mutes: Sequence[Mute]) -> pl.DataFrame:
-    """Return the leads with `muted_by`: name and reason of the first rule that mutes the lead, else null."""
+    """Add `muted_by`: name and reason of the first rule that mutes the lead, else null."""
     rules = [pl.when(mute.holds()).then(pl.lit(f"{mute.name}: {mute.reason}")) for mute in mutes]
     return leads.with_columns(muted_by=pl.coalesce(*rules, pl.lit(None, dtype=pl.String)))
 
@@ -113,7 +110,7 @@ def _patterns(where: str, key: str, value: object) -> tuple[str, ...]:
     if not patterns or not all(isinstance(pattern, str) and pattern.strip(" *") for pattern in patterns):
         raise SettingsError(f"{where} has '{key} = {value}': expected text or a list of texts, more than '*'")
     if key == "product":
-        # the one closed set: what matches none of it is a slip, and would mute nothing
+        # The only closed set of values: a pattern that matches none is a mistake and would mute nothing.
         for pattern in patterns:
             if not any(re.match(_pattern([pattern]), product) for product in PRODUCTS):
                 raise SettingsError(f"{where} has 'product = {pattern}': expected one of {', '.join(PRODUCTS)}")
@@ -126,9 +123,9 @@ def _matches(patterns: Sequence[str]) -> Iterator[pl.Expr]:
 
 
 def _pattern(patterns: Sequence[str]) -> str:
-    """Return the regular expression of patterns in which `*` stands for any text; upper and lower case are the same."""
-    told = (".*".join(re.escape(part) for part in pattern.strip().split("*")) for pattern in patterns)
-    return f"(?is)^(?:{'|'.join(told)})$"
+    """Return one case-insensitive regular expression for patterns in which `*` is any text."""
+    alternatives = (".*".join(re.escape(part) for part in pattern.strip().split("*")) for pattern in patterns)
+    return f"(?is)^(?:{'|'.join(alternatives)})$"
 
 
 def exclude_muted(leads: Frame) -> Frame:

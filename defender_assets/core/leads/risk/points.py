@@ -1,7 +1,4 @@
-"""Scores from 0 to 100 that are explained: reasons whose points add up to them.
-
-How a lead earns its points is told in `core/risk`, how a story does in `core/stories`.
-"""
+"""Explained scores from 0 to 100: reasons whose points add up to the score. Leads and stories use them."""
 
 import polars as pl
 
@@ -16,14 +13,10 @@ _FLOOR = "Fewer than 0 points count as 0"
 
 
 def clamp_score(frame: pl.DataFrame, score: str, reasons: str) -> pl.DataFrame:
-    """Return the frame with the column `score`: the sum of `reasons`, kept within 0 and 100 by a last reason."""
+    """Add the column `score`: the sum of `reasons`, kept within 0 and 100 by a last reason."""
     total = pl.col(reasons).list.eval(pl.element().struct.field("points")).list.sum().fill_null(0)
-    correction = (
-        pl.when(total > TOP)
-        .then(reason(pl.lit(_CUT), TOP - total))
-        .when(total < 0)
-        .then(reason(pl.lit(_FLOOR), -total))
-    )
+    above, below = reason(pl.lit(_CUT), TOP - total), reason(pl.lit(_FLOOR), -total)
+    correction = pl.when(total > TOP).then(above).when(total < 0).then(below)
     return frame.with_columns(
         pl.concat_list(reasons, pl.concat_list(correction).list.drop_nulls()).alias(reasons),
         total.clip(0, TOP).cast(pl.Int64).alias(score),

@@ -1,4 +1,4 @@
-"""A lead's risk: what of it earns points, and in which words. How many points stands in `weights.toml`."""
+"""A lead's risk: which of its columns earn points, and the reasons' texts. The points are in `weights.toml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ import polars as pl
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.leads.risk.weights import FALLING_STEPS, OTHERWISE, RISING_STEPS, Weights
 
-# Names by which administrators are called in practice, and the built-in administrator's SID.
+# Usual names of administrators, and the SID of the built-in administrator.
 _PRIVILEGED_NAME = r"(?i)admin|^root$|^krbtgt$|(?:^|[._-])(?:adm|da|t0|tier0)(?:[._-]|$)"
 _PRIVILEGED_SID = r"(?i)^S-1-5-21-.*-500$"
 
 
 @dataclass(frozen=True)
 class RiskFactor:
-    """What of a lead earns the points of a section of the table, and the words for it; {} is what was seen."""
+    """A column of the lead, the section of the weights that rates it, and the reason's text; {} is the value."""
 
     section: str
     column: str
-    words: str
-    words_at_0: str = ""
+    text: str
+    text_at_0: str = ""
 
 
-SIGNS = (
+RISK_FACTORS = (
     RiskFactor("severity", "severity", "Microsoft rates the alert {}"),
     RiskFactor("category", "category", "The activity is {}"),
     RiskFactor("technique", "attack_techniques", "A telling technique of ATT&CK: {}"),
@@ -50,39 +50,38 @@ SIGNS = (
         "No other alert of the last 30 days names its {}",
     ),
 )
-"""In the order in which the reasons are given."""
+"""In the order of the reasons."""
 
 
 def with_score(leads: pl.DataFrame, weights: Weights) -> pl.DataFrame:
-    """Return the leads with `risk_score` (Int64, 0-100) and `risk_reasons` (REASONS) that add up to it.
-
-    Reads the columns of SIGNS, and `rarest`.
-    """
-    reasons = pl.concat_list(_reason(sign, weights.get(sign.section, {})) for sign in SIGNS).list.drop_nulls()
+    """Add `risk_score` (Int64, 0-100) and `risk_reasons` (REASONS); reads the columns of RISK_FACTORS and `rarest`."""
+    reasons = pl.concat_list(
+        _reason(factor, weights.get(factor.section, {})) for factor in RISK_FACTORS
+    ).list.drop_nulls()
     return clamp_score(leads.with_columns(risk_reasons=reasons), "risk_score", "risk_reasons")
 
 
-def _reason(sign: RiskFactor, lines: Mapping[str, int]) -> pl.Expr:
-    """Return the reason that a sign gives for a row, null if it gives none."""
-    column = pl.col(sign.column)
-    if sign.section in (*RISING_STEPS, *FALLING_STEPS):
-        points, said = _points_of_number(column, lines), column.cast(pl.String)
-        words = pl.format(sign.words, said)
-        if sign.words_at_0:
-            at_0 = pl.format(sign.words_at_0, "rarest") if "{}" in sign.words_at_0 else pl.lit(sign.words_at_0)
-            words = pl.when(column == 0).then(at_0).otherwise(words)
-    elif sign.section in _OF_MANY:
-        points, said = _OF_MANY[sign.section](column, lines)
-        words = pl.format(sign.words, said)
+def _reason(factor: RiskFactor, lines: Mapping[str, int]) -> pl.Expr:
+    """Return the factor's reason for a row, null if it earns no points."""
+    column = pl.col(factor.column)
+    if factor.section in (*RISING_STEPS, *FALLING_STEPS):
+        points = _points_of_number(column, lines)
+        text = pl.format(factor.text, column.cast(pl.String))
+        if factor.text_at_0:
+            at_0 = pl.format(factor.text_at_0, "rarest") if "{}" in factor.text_at_0 else pl.lit(factor.text_at_0)
+            text = pl.when(column == 0).then(at_0).otherwise(text)
+    elif factor.section in _LIST_SECTIONS:
+        points, name = _LIST_SECTIONS[factor.section](column, lines)
+        text = pl.format(factor.text, name)
     else:
         value = column.cast(pl.String)
-        points = _points_of(_plain(value), lines, lines.get(OTHERWISE, 0)).fill_null(lines.get(OTHERWISE, 0))
-        words = pl.format(sign.words, value.fill_null("unknown")) if "{}" in sign.words else pl.lit(sign.words)
-    return pl.when(points != 0).then(reason(words, points))
+        points = _points_of(_normal(value), lines, lines.get(OTHERWISE, 0)).fill_null(lines.get(OTHERWISE, 0))
+        text = pl.format(factor.text, value.fill_null("unknown")) if "{}" in factor.text else pl.lit(factor.text)
+    return pl.when(points != 0).then(reason(text, points))
 
 
-def _plain(text: pl.Expr) -> pl.Expr:
-    return text.str.to_lowercase().str.replace_all(r"[\s_-]", "")
+def _normal(value: pl.Expr) -> pl.Expr:
+    return value.str.to_lowercase().str.replace_all(r"[\s_-]", "")
 
 
 def _points_of(value: pl.Expr, lines: Mapping[str, int], otherwise: int | None) -> pl.Expr:
@@ -92,19 +91,19 @@ def _points_of(value: pl.Expr, lines: Mapping[str, int], otherwise: int | None) 
 
 
 def _points_of_number(column: pl.Expr, lines: Mapping[str, int]) -> pl.Expr:
-    """Return the points of the highest step that a number reaches, 0 below the first."""
+    """Return the points of the highest step that the number reaches, 0 below the first."""
     steps = sorted(((int(step), points) for step, points in lines.items()), reverse=True)
     return pl.coalesce(*(pl.when(column >= step).then(pl.lit(points)) for step, points in steps), pl.lit(0))
 
 
 def _technique(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.Expr]:
-    named = pl.element().str.to_lowercase()
-    own, of_parent = _points_of(named, lines, None), _points_of(named.str.slice(0, 5), lines, None)
-    return _most_telling(column, pl.coalesce(own, of_parent), pl.element())
+    technique = pl.element().str.to_lowercase()
+    own, of_parent = _points_of(technique, lines, None), _points_of(technique.str.slice(0, 5), lines, None)
+    return _top_entry(column, pl.coalesce(own, of_parent), pl.element())
 
 
 def _device_tag(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.Expr]:
-    return _most_telling(column, _points_of(_plain(pl.element()), lines, None), pl.element())
+    return _top_entry(column, _points_of(_normal(pl.element()), lines, None), pl.element())
 
 
 def _privileged(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.Expr]:
@@ -112,17 +111,17 @@ def _privileged(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.
     name = pl.coalesce(field("name"), field("upn").str.split("@").list.first())
     privileged = name.str.contains(_PRIVILEGED_NAME) | field("sid").str.contains(_PRIVILEGED_SID)
     points = pl.when(privileged.fill_null(value=False)).then(pl.lit(lines.get("privileged", 0), dtype=pl.Int64))
-    return _most_telling(column, points, pl.coalesce(field("upn"), field("name"), field("sid")))
+    return _top_entry(column, points, pl.coalesce(field("upn"), field("name"), field("sid")))
 
 
-_OF_MANY = {"technique": _technique, "device_tag": _device_tag, "account": _privileged}
-"""Sections for columns that are lists: one entry earns the points."""
+_LIST_SECTIONS = {"technique": _technique, "device_tag": _device_tag, "account": _privileged}
+"""Sections whose columns are lists: the entry with most points counts."""
 
 
-def _most_telling(column: pl.Expr, points: pl.Expr, said: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Return the points and the name of the entry with most points, the first of several; 0 and null without any."""
-    entry = pl.struct(points=points, said=said)
-    told = column.list.eval(
+def _top_entry(column: pl.Expr, points: pl.Expr, name: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Return points and name of the (first) entry with most points; 0 and null if none has any."""
+    entry = pl.struct(points=points, name=name)
+    top = column.list.eval(
         entry.filter(points.is_not_null()).sort_by(points.drop_nulls(), descending=True, maintain_order=True)
     ).list.first()
-    return told.struct.field("points").fill_null(0), told.struct.field("said")
+    return top.struct.field("points").fill_null(0), top.struct.field("name")

@@ -1,4 +1,4 @@
-"""A team's TOML file, read whole or refused with one line. What stands in it is judged by the rooms beside."""
+"""Reading a team's TOML file, with one-line errors. Its content is validated by `weights` and `muting`."""
 
 import tomllib
 from pathlib import Path
@@ -11,10 +11,10 @@ def read_toml(variable: str, path: Path) -> dict[str, Any]:
     """Return the content of the file that a setting names.
 
     Raises:
-        SettingsError: it cannot be read or is not TOML; one line that names the variable, the file and the fault.
+        SettingsError: the file cannot be read or is not TOML; one line with the variable, the file and the fault.
     """
     try:
-        # with or without the mark that Windows puts before a text
+        # with or without the byte order mark that Windows editors write
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or "cannot be opened").lower()

@@ -1,7 +1,4 @@
-"""The table of weights: the one in `weights.toml` beside this file, and what a team's own file changes in it.
-
-What the weights are points for is told in `score`.
-"""
+"""The weights of the risk: the packaged ones in `weights.toml`, and what a team's file changes in them."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -28,31 +25,31 @@ RISING = {
     "internet_facing": ("false", "true"),
     "account": ("ordinary", "privileged"),
 }
-"""Values from the least to the most urgent: none may count for less than the one before it. One without a line is 0."""
+"""Values from the least to the most urgent: points must not fall. A value without a line counts 0."""
 
 RISING_STEPS = ("devices", "evidence")
 FALLING_STEPS = ("detection", "rarest_entity")
-"""Sections whose keys are numbers: of more of the former a lead is more urgent, of more of the latter less."""
+"""Sections whose keys are numbers: higher ones are more urgent in the former, less urgent in the latter."""
 
 _OPEN_VALUES = ("severity", "verdict", "remediation")
 
 
-def plain(text: str) -> str:
-    """Return a value as the table spells it: lower case without spaces, dashes and underscores."""
+def normal(text: str) -> str:
+    """Return the normal form of a value: lower case without spaces, dashes and underscores."""
     return "".join(character for character in text.lower() if character not in " \t-_")
 
 
 @cache
 def packaged_weights() -> Weights:
-    """Return the table that comes with the project."""
+    """Return the packaged weights."""
     return _checked("weights.toml", read_toml(VARIABLE, Path(__file__).with_name("weights.toml")), {})
 
 
 def load_weights(path: Path) -> Weights:
-    """Return the packaged table with what a team's file changes in it.
+    """Return the packaged weights with a team's changes.
 
     Raises:
-        SettingsError: one line that names the file, the line at fault and what is right.
+        SettingsError: one line with the file, the wrong line and what is expected.
     """
     return _checked(str(path), read_toml(VARIABLE, path), packaged_weights())
 
@@ -87,7 +84,7 @@ def _lines(name: str, section: str, lines: Mapping[str, object], below: Weights)
                 raise SettingsError(f"{VARIABLE}: {name} has '{key}' in [{section}]: expected a number such as 20")
             yield str(int(key)), points
             continue
-        value = plain(key)
+        value = normal(key)
         known = {*RISING.get(section, ()), *below.get(section, {})}
         if section in RISING and section not in _OPEN_VALUES and below and value not in known:
             raise SettingsError(
@@ -97,9 +94,8 @@ def _lines(name: str, section: str, lines: Mapping[str, object], below: Weights)
 
 
 def _rising(section: str, lines: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return the lines whose points must not fall, in that order."""
+    """Return the lines in the order in which their points must not fall."""
     if section in (*RISING_STEPS, *FALLING_STEPS):
         steps = sorted(lines.items(), key=lambda line: int(line[0]), reverse=section in FALLING_STEPS)
-        beyond = ("none", 0)
-        return [beyond, *steps] if section in RISING_STEPS else steps
+        return [("none", 0), *steps] if section in RISING_STEPS else steps
     return [(value, lines.get(value, 0)) for value in RISING.get(section, ())]

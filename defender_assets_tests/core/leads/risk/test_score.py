@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS
-from defender_assets.core.leads.risk.score import SIGNS, with_score
+from defender_assets.core.leads.risk.score import RISK_FACTORS, with_score
 from defender_assets.core.leads.risk.weights import RISING, packaged_weights
 
 ACCOUNTS = next(listed.dtype for listed in ENTITY_LISTS if listed.name == "accounts")
@@ -148,13 +148,13 @@ def test_reasons_are_sentences_that_say_what_was_seen() -> None:
 
 
 def test_the_words_name_the_length_of_the_look_back() -> None:
-    told = [sign.words for sign in SIGNS if "days" in sign.words]
-    assert len(told) == 2
-    assert all(f"{ALERT_LOOKBACK_DAYS} days" in words for words in told)
+    texts = [factor.text for factor in RISK_FACTORS if "days" in factor.text]
+    assert len(texts) == 2
+    assert all(f"{ALERT_LOOKBACK_DAYS} days" in text for text in texts)
 
 
 def test_every_section_of_the_table_is_a_sign_and_the_other_way_round() -> None:
-    assert [sign.section for sign in SIGNS] == list(packaged_weights())
+    assert [factor.section for factor in RISK_FACTORS] == list(packaged_weights())
 
 
 def test_a_score_cut_at_100_ends_with_a_reason_of_negative_points() -> None:
