@@ -1,4 +1,4 @@
-"""A day's stories, put together out of leads and what ties them. How one lead is scored: `core/risk`."""
+"""The assembly of a day's stories from leads and their ties: ids, values, score and title."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ from defender_assets.core.stories.correlation import ties
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
 
-# What the leads of a story tell beyond the strongest of them: points for each further one, and the most there can be.
+# What further leads add to the strongest one: points for each, and their maximum.
 PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24
 PER_DETECTION, MOST_FOR_DETECTIONS = 3, 15
 PER_TACTIC, MOST_FOR_TACTICS = 4, 12
@@ -27,7 +27,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
 
     Args:
         day: the partition to build.
-        leads: `device_enriched_leads`, partitions D-7 … D (others are left out); of each lead the latest row counts.
+        leads: `device_enriched_leads`, partitions D-7 … D (others are ignored); the latest row of each lead counts.
 
     Returns:
         STORY_SCHEMA, sorted by tenant and story_id.
@@ -55,7 +55,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _latest(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the latest row of each lead, with the first and last day on which it has one."""
+    """Return the latest row of each lead, with the first and the last day on which it has a row."""
     first_day, last_day = pl.col("export_date").min().over(LEAD_KEY), pl.col("export_date").max().over(LEAD_KEY)
     return rows.with_columns(_first_day=first_day, _last_day=last_day).unique(
         LEAD_KEY, keep="last", maintain_order=True
@@ -63,9 +63,9 @@ def _latest(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
-    """Return the stories with `merged_story_ids`: those of the day before whose first lead is now in another's story.
+    """Add `merged_story_ids`: the stories of the day before whose first lead is now in this one.
 
-    `eve` are the leads as they stood then. That a story lost other leads to another one is a split, and not told here.
+    `eve` are the latest leads of the day before. A story that lost only other leads was split; that is not recorded.
     """
     grouped = groups(ties(eve, STORY_LOOKBACK_DAYS + 1))
     firsts = (
@@ -90,7 +90,7 @@ def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stories(members: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per group; `members` are sorted by alert time within each, with `_users`."""
+    """Return one row per group; `members` have `_users` and are sorted by alert time within a group."""
     ranks = {name: rank for rank, name in enumerate(LEVELS)}  # any other severity ranks below
     rank = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
     severity = pl.col("severity").sort_by(rank, "severity", nulls_last=True).drop_nulls().first()
@@ -119,20 +119,18 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _user_names(members: pl.DataFrame) -> pl.DataFrame:
-    r"""Return LEAD_KEY and `_users`, the users of each lead as people read them: UPN, else domain\name, else an id.
+    r"""Return LEAD_KEY and `_users`: the readable names of each lead's users: UPN, else domain\name, else an id.
 
-    Taken from the entities, where accounts of the system and of machines are left out.
+    They come from the entities, which leave out accounts of the system and of machines.
     """
     value = pl.col("value")
-    readable = (
-        pl.when(value.str.contains("@", literal=True)).then(0).when(value.str.contains("\\", literal=True)).then(1)
-    )
+    is_upn, is_qualified = (value.str.contains(mark, literal=True) for mark in ("@", "\\"))
     return (
         members.select(*LEAD_KEY, "entities")
         .explode("entities")
         .unnest("entities")
         .filter(pl.col("kind") == "user")
-        .sort(readable.otherwise(2), "value")
+        .sort(pl.when(is_upn).then(0).when(is_qualified).then(1).otherwise(2), "value")
         .unique([*LEAD_KEY, "identity"], keep="first", maintain_order=True)
         .group_by(LEAD_KEY)
         .agg(_users=value.unique())
@@ -140,37 +138,30 @@ def _user_names(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _scored(stories: pl.DataFrame) -> pl.DataFrame:
-    """Return the stories with `score` and `score_reasons`: the strongest lead, and what the others add to it."""
+    """Add `score` and `score_reasons`: the strongest lead and what the others add to it."""
     detections = pl.col("_titles").list.n_unique()
+    products, tactics, devices = (pl.col(name).list for name in ("products", "tactics", "device_names"))
     reasons = [
         pl.when(pl.col("_risk") > 0).then(
             reason(pl.format("Its strongest alert: {}", pl.col("_strongest").fill_null("untitled")), pl.col("_risk"))
         ),
         _further(
-            pl.col("products").list.len(),
-            pl.format("{} products see it: {}", pl.col("products").list.len(), pl.col("products").list.join(", ")),
+            products.len(),
+            pl.format("{} products see it: {}", products.len(), products.join(", ")),
             PER_PRODUCT,
             MOST_FOR_PRODUCTS,
         ),
         _further(detections, pl.format("{} different detections", detections), PER_DETECTION, MOST_FOR_DETECTIONS),
         _further(
-            pl.col("tactics").list.len(),
-            pl.format(
-                "It moves through {} tactics: {}", pl.col("tactics").list.len(), pl.col("tactics").list.join(", ")
-            ),
+            tactics.len(),
+            pl.format("It moves through {} tactics: {}", tactics.len(), tactics.join(", ")),
             PER_TACTIC,
             MOST_FOR_TACTICS,
         ),
-        _further(
-            pl.col("device_names").list.len(),
-            pl.format("It spans {} devices", pl.col("device_names").list.len()),
-            PER_DEVICE,
-            MOST_FOR_DEVICES,
-        ),
+        _further(devices.len(), pl.format("It spans {} devices", devices.len()), PER_DEVICE, MOST_FOR_DEVICES),
     ]
-    return clamp_score(
-        stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls()), "score", "score_reasons"
-    )
+    stories = stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls())
+    return clamp_score(stories, "score", "score_reasons")
 
 
 def _further(count: pl.Expr, words: pl.Expr, each: int, most: int) -> pl.Expr:
@@ -179,15 +170,13 @@ def _further(count: pl.Expr, words: pl.Expr, each: int, most: int) -> pl.Expr:
 
 
 def _with_titles(stories: pl.DataFrame) -> pl.DataFrame:
-    titles = [
-        _title(story)
-        for story in stories.select("lead_count", "_titles", "_devices", "_user_mentions").iter_rows(named=True)
-    ]
+    columns = stories.select("lead_count", "_titles", "_devices", "_user_mentions")
+    titles = [_title(story) for story in columns.iter_rows(named=True)]
     return stories.with_columns(pl.Series("title", titles, dtype=pl.String))
 
 
 def _title(story: dict[str, Any]) -> str:
-    """Return a sentence: how many alerts, where and by whom, from which to which."""
+    """Return a sentence: number of alerts, devices and accounts, first and last alert."""
     where = [text for text in (_most(story["_devices"], "device"), _most(story["_user_mentions"], "account")) if text]
     first, last = story["_titles"][0], story["_titles"][-1]
     what = first if first == last else f"{first} → {last}"
@@ -195,7 +184,7 @@ def _title(story: dict[str, Any]) -> str:
 
 
 def _most(names: list[str], noun: str) -> str | None:
-    """Return the name that occurs in most leads, and how many others there are."""
+    """Return the most frequent name, and the number of other names."""
     counted = sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
     if not counted:
         return None

@@ -1,17 +1,23 @@
-"""Which leads become one story: ties in, groups out; and what the leads of a group share. Ties are made next door."""
+"""Clustering of leads into stories out of their ties, and the entities that the leads of a group share."""
 
 import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY, connected_components
-from defender_assets.core.stories.correlation import LINK_THRESHOLD, MERGE_THRESHOLD, PARTS, TIE_WINDOW, held_entities
+from defender_assets.core.stories.correlation import (
+    ENTITY_KEY,
+    LINK_THRESHOLD,
+    MERGE_THRESHOLD,
+    PARTS,
+    TIE_WINDOW,
+    lead_entities,
+)
 
 
 def groups(tied: pl.DataFrame) -> pl.DataFrame:
-    """Return which leads belong together: `tenant_id`, `lead_id`, `group` (a number of no further meaning).
+    """Return the groups of leads: `tenant_id`, `lead_id`, `group` (an arbitrary number).
 
-    A lead follows from one earlier lead, the one that it is tied to most surely; so a lead that touches two groups by
-    the way does not make them one. Only a tie below SURE does. A lead that no single one ties may still be
-    tied to a group as a whole.
+    A lead joins one earlier lead, its strongest tie, so that a lead which happens to touch two groups does not merge
+    them. Only ties below MERGE_THRESHOLD do. A lead without a tie to one lead can still join a group as a whole.
     """
     close = tied.filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
@@ -21,14 +27,14 @@ def groups(tied: pl.DataFrame) -> pl.DataFrame:
     members = [(*lead, number) for number, component in enumerate(connected_components(ties)) for lead in component]
     schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
     grouped = pl.DataFrame(members, schema=schema, orient="row")
-    return pl.concat([grouped, _lone(tied, grouped)])
+    return pl.concat([grouped, _joined_to_groups(tied, grouped)])
 
 
-def _lone(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
-    """Return the leads that stand alone, but follow from a group and share much with what its leads hold together.
+def _joined_to_groups(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
+    """Return the single leads that follow a group and share enough with its leads taken together.
 
-    A step from one device to the next has the user in common with what came before, and the device with what came
-    after. Where one lead has both in common only the rarer counts, since they may be one's own.
+    A step from one device to the next shares the user with the leads before and the device with the leads after. If
+    one lead shares both, only the rarer counts: it can be the user's own device.
     """
     followed = tied.with_columns(follows=pl.lit(value=True))
     led = tied.rename({"lead_id": "earlier", "earlier": "lead_id"}).with_columns(follows=pl.lit(value=False))
@@ -39,8 +45,8 @@ def _lone(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
         .join(of_group, on=["tenant_id", "earlier"])
     )
     user, device, what, ordinary = (pl.col(part) for part in PARTS)
-    own = ((user < 1) & (device < 1)).any()
-    who = pl.when(own).then(pl.min_horizontal(user.min(), device.min())).otherwise(user.min() * device.min())
+    own_device = ((user < 1) & (device < 1)).any()
+    who = pl.when(own_device).then(pl.min_horizontal(user.min(), device.min())).otherwise(user.min() * device.min())
     return (
         lone.group_by(*LEAD_KEY, "group")
         .agg(expected=who * what.min() * ordinary.min(), first=pl.col("earlier").min(), follows=pl.col("follows").any())
@@ -52,15 +58,16 @@ def _lone(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
 
 
 def shared_entities(leads: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
-    r"""Return `group` and `shared_entities`: what ties its leads, each with the ids of the leads that it ties.
+    r"""Return `group` and `shared_entities`: the entities that link its leads, each with the ids of those leads.
 
-    The identifiers of one user that tie the same leads are one entity, named by the best of them: the object id,
-    failing that the UPN, then the SID, then domain\name.
+    The identifiers of one user that link the same leads are one entity, named by the first that it has of object id,
+    UPN, SID, domain\name.
     """
-    held = _in_time(held_entities(leads).join(grouped, on=LEAD_KEY, how="inner"))
-    named = held.join(_users(held), on=["tenant_id", "kind", "value"], how="left")
-    entities = named.group_by("group", "kind", "value", _who=pl.coalesce("person", "value")).agg(
-        pl.col("lead_id").unique().sort().alias("lead_ids")
+    shared = _shared_in_time(lead_entities(leads).join(grouped, on=LEAD_KEY))
+    entities = (
+        shared.join(_users(shared), on=ENTITY_KEY, how="left")
+        .group_by("group", "kind", "value", _who=pl.coalesce("person", "value"))
+        .agg(lead_ids=pl.col("lead_id").unique().sort())
     )
     return (
         entities.sort("group", _preference(), "value")
@@ -71,17 +78,17 @@ def shared_entities(leads: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _in_time(held: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of entities that another lead of the group holds within TIE_WINDOW."""
+def _shared_in_time(entities: pl.DataFrame) -> pl.DataFrame:
+    """Return the entities that another lead of the group has within TIE_WINDOW."""
     entity = ["group", "kind", "value"]
     gap = pl.col("alert_time").diff().over(entity) <= TIE_WINDOW
-    held = held.sort(*entity, "alert_time", "lead_id").with_columns(_near=gap.fill_null(value=False))
-    return held.filter(pl.col("_near") | pl.col("_near").shift(-1, fill_value=False).over(entity))
+    entities = entities.sort(*entity, "alert_time", "lead_id").with_columns(_near=gap.fill_null(value=False))
+    return entities.filter(pl.col("_near") | pl.col("_near").shift(-1, fill_value=False).over(entity))
 
 
-def _users(held: pl.DataFrame) -> pl.DataFrame:
-    """Return which user identifiers are one person's: leads of different days may know different parts of them."""
-    users = held.filter(pl.col("kind") == "user").select("tenant_id", "value", "identity").unique()
+def _users(entities: pl.DataFrame) -> pl.DataFrame:
+    """Return the `person` of each user identifier: leads of different days can have different identifiers of one."""
+    users = entities.filter(pl.col("kind") == "user").select("tenant_id", "value", "identity").unique()
     ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
     rows = [
         (tenant_id, "user", value, min(component)[1])

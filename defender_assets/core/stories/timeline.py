@@ -1,27 +1,17 @@
-"""A story read as a timeline: its leads in order of time, each with its tactic and what ties it to those before."""
+"""A story as a timeline: its leads in order of time, each with its tactic and what it shares with earlier ones."""
 
 import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.schemas.column import INSTANT
 
-TACTICS = {
-    "reconnaissance": "Reconnaissance",
-    "resourcedevelopment": "Resource Development",
-    "initialaccess": "Initial Access",
-    "execution": "Execution",
-    "persistence": "Persistence",
-    "privilegeescalation": "Privilege Escalation",
-    "defenseevasion": "Defense Evasion",
-    "credentialaccess": "Credential Access",
-    "discovery": "Discovery",
-    "lateralmovement": "Lateral Movement",
-    "collection": "Collection",
-    "commandandcontrol": "Command and Control",
-    "exfiltration": "Exfiltration",
-    "impact": "Impact",
-}
-"""MITRE ATT&CK's tactics in its order, by the spelling of Microsoft's categories in lower case without spaces."""
+_TACTIC_NAMES = (
+    "Reconnaissance", "Resource Development", "Initial Access", "Execution", "Persistence", "Privilege Escalation",
+    "Defense Evasion", "Credential Access", "Discovery", "Lateral Movement", "Collection", "Command and Control",
+    "Exfiltration", "Impact",
+)  # fmt: skip
+TACTICS = {name.lower().replace(" ", ""): name for name in _TACTIC_NAMES}
+"""Microsoft's category, lower case without spaces -> MITRE ATT&CK's tactic, in ATT&CK's order."""
 
 STEP = {
     "alert_time": INSTANT,
@@ -35,27 +25,27 @@ STEP = {
     "lead_id": pl.String(),
 }
 TIMELINE = pl.List(pl.Struct(STEP))
-"""A story's steps, the earliest first. `split` is what a step has in common with earlier ones, as `kind value`."""
+"""A story's steps, the earliest first. `shares` are the entities in common with earlier ones, as `kind value`."""
 
 
 def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
     """Return `group` and `timeline` (TIMELINE).
 
     Args:
-        members: the leads with their `group`, and `_users`, as people read them; by group, alert_time and lead_id.
+        members: the leads with their `group` and their readable `_users`, sorted by group, alert_time and lead_id.
         shared: `group` and `shared_entities`.
     """
     order = ["group", "alert_time", "lead_id"]
     shares = (
         shared.explode("shared_entities")
         .unnest("shared_entities")
-        .with_columns(_place=pl.int_range(pl.len()).over("group"))
+        .with_columns(_rank=pl.int_range(pl.len()).over("group"))
         .explode("lead_ids")
         .rename({"lead_ids": "lead_id"})
         .join(members.select("tenant_id", *order), on=["group", "lead_id"])
         .sort(*order)
         .filter(pl.int_range(pl.len()).over("group", "kind", "value") > 0)
-        .sort("_place")
+        .sort("_rank")
         .group_by(LEAD_KEY, maintain_order=True)
         .agg(shares=pl.format("{} {}", "kind", "value"))
     )
@@ -68,6 +58,6 @@ def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
 
 
 def tactic_of(category: pl.Expr) -> pl.Expr:
-    """Return ATT&CK's name of a category that is a tactic of its, any other category as it is."""
-    plain = category.str.to_lowercase().str.replace_all(r"[\s_-]", "")
-    return pl.coalesce(plain.replace_strict(TACTICS, default=None, return_dtype=pl.String), category)
+    """Return ATT&CK's name of a category that is a tactic; any other category unchanged."""
+    normal = category.str.to_lowercase().str.replace_all(r"[\s_-]", "")
+    return pl.coalesce(normal.replace_strict(TACTICS, default=None, return_dtype=pl.String), category)
