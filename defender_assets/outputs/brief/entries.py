@@ -3,41 +3,39 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from defender_assets.outputs import labels
 from defender_assets.outputs.brief.format import KINDS, LONG, kind_of, reasons_of, title_of
-from defender_assets.outputs.labels import (
-    SHORT,
-    Row,
-    accounts_of,
-    category_name,
-    clipped,
-    device_words,
-    listed,
-    moment_words,
-    product_name,
-)
+from defender_assets.outputs.labels import SHORT, Row, clipped
 
 LEADS_SHOWN = 12
 INDICATORS_SHOWN = 4
 
 
 @dataclass(frozen=True)
-class LeadEntry:
-    """A lead of the list "to look at first"."""
+class AlertEntry:
+    """What a lead's entry and a step of a story have in common; `when` is `moment` in words."""
 
-    anchor: str
     title: str
     kind: str
     severity: str
-    risk: int
     facts: list[str]
-    indicators: list[tuple[str, str]]
-    reasons: list[tuple[int, str]]
     moment: datetime | None
     when: str
+    url: str
+
+
+@dataclass(frozen=True)
+class LeadEntry(AlertEntry):
+    """A lead of the list "to look at first"."""
+
+    anchor: str
+    risk: int
+    indicators: list[tuple[str, str]]
+    reasons: list[tuple[int, str]]
     changes: list[str]
     tenant: str
-    url: str
     story: str | None
 
 
@@ -53,32 +51,39 @@ class DeviceEntry:
     tenant: str
 
 
+def alert_fields(lead: Row, day: date, last_fact: str) -> dict[str, Any]:
+    """Return the fields of AlertEntry; an empty `last_fact` is left out."""
+    facts = [
+        labels.category_name(lead["category"]) if lead["category"] else None,
+        labels.product_name(lead["product"]),
+        labels.device_words(lead),
+        labels.listed(labels.accounts_of(lead), 2),
+        last_fact,
+    ]
+    return {
+        "title": title_of(lead),
+        "kind": kind_of(lead["severity"]),
+        "severity": lead["severity"] or "Unrated",
+        "facts": [fact for fact in facts if fact],
+        "moment": lead["alert_time"],
+        "when": labels.moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
+        "url": lead["portal_url"] or "",
+    }
+
+
 def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) -> LeadEntry:
     """Return a lead's entry; `story_of` maps (tenant, lead) to the anchor of its story."""
-    facts = [
-        category_name(lead["category"]) if lead["category"] else None,
-        product_name(lead["product"]),
-        device_words(lead),
-        listed(accounts_of(lead), 2),
-        ", ".join((lead["attack_techniques"] or [])[:4]),
-    ]
     changes = [clipped(sentence, LONG) for sentence in lead["changes"] or []]
     if not changes and lead["change"] == "updated":
         changes = ["something that no column shows"]
     return LeadEntry(
+        **alert_fields(lead, day, ", ".join((lead["attack_techniques"] or [])[:4])),
         anchor=f"lead-{lead['lead_id']}",
-        title=title_of(lead),
-        kind=kind_of(lead["severity"]),
-        severity=lead["severity"] or "Unrated",
         risk=lead["risk_score"] or 0,
-        facts=[fact for fact in facts if fact],
         indicators=_indicators(lead),
         reasons=reasons_of(lead["risk_reasons"]),
-        moment=lead["alert_time"],
-        when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
         changes=changes,
         tenant=lead["tenant_id"],
-        url=lead["portal_url"] or "",
         story=story_of.get((lead["tenant_id"], lead["lead_id"])),
     )
 

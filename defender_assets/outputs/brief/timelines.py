@@ -2,36 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from defender_assets.core.text import pluralize
-from defender_assets.outputs.brief.format import LONG, kind_of, reasons_of, span_words, title_of
-from defender_assets.outputs.labels import (
-    Row,
-    accounts_of,
-    category_name,
-    clipped,
-    device_words,
-    listed,
-    moment_words,
-    product_name,
-)
+from defender_assets.outputs.brief.entries import AlertEntry, alert_fields
+from defender_assets.outputs.brief.format import LONG, kind_of, reasons_of, span_words
+from defender_assets.outputs.labels import Row, category_name, clipped, product_name
 
 STORIES_SHOWN = 8
 STEPS_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(AlertEntry):
     """An alert of a story; `of_day`: its lead was new or changed on the day of the brief."""
 
-    moment: datetime | None
-    when: str
-    kind: str
-    severity: str
-    title: str
-    facts: list[str]
-    url: str
     of_day: bool
 
 
@@ -89,21 +74,6 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
 
 def _step(lead: Row, shares: Sequence[str], day: date) -> Step:
     # each of `shares` is a kind and a value; the leads show the values already
-    kinds = list(dict.fromkeys(text.partition(" ")[0] for text in shares))
-    facts = [
-        category_name(lead["category"]) if lead["category"] else None,
-        product_name(lead["product"]),
-        device_words(lead),
-        listed(accounts_of(lead), 2),
-        f"same {', '.join(kinds)} as before" if kinds else None,
-    ]
-    return Step(
-        moment=lead["alert_time"],
-        when=moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
-        kind=kind_of(lead["severity"]),
-        severity=lead["severity"] or "Unrated",
-        title=title_of(lead),
-        facts=[fact for fact in facts if fact],
-        url=lead["portal_url"] or "",
-        of_day=lead["export_date"] == day,
-    )
+    kinds = ", ".join(dict.fromkeys(text.partition(" ")[0] for text in shares))
+    same = f"same {kinds} as before" if kinds else ""
+    return Step(**alert_fields(lead, day, same), of_day=lead["export_date"] == day)

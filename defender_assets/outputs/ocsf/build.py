@@ -1,4 +1,4 @@
-"""A day's leads as a table of OCSF events. One event is put together in `event`."""
+"""The table of a day's OCSF events."""
 
 from datetime import date
 
@@ -15,17 +15,17 @@ def build_findings(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
 
     Args:
         day: the partition to build.
-        leads: `device_enriched_leads`, partition D (others are left out), with whatever further columns it has.
+        leads: `device_enriched_leads`, partition D (others are ignored), with any further columns.
 
     Returns:
         FINDING_SCHEMA, sorted by tenant and finding_uid.
     """
     rows = days_between(leads, day, day).collect().sort("tenant_id", "lead_id")
     encoder = msgspec.json.Encoder(order=None)
-    made = []
+    findings = []
     for lead in rows.iter_rows(named=True):
         event = event_of(lead)
-        made.append(
+        findings.append(
             {
                 "tenant_id": lead["tenant_id"],
                 "export_date": day,
@@ -36,4 +36,4 @@ def build_findings(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
                 "event": encoder.encode(event).decode(),
             }
         )
-    return pl.DataFrame(made, schema=FINDING_SCHEMA).with_columns(pl.col("time").dt.truncate("1ms"))
+    return pl.DataFrame(findings, schema=FINDING_SCHEMA).with_columns(pl.col("time").dt.truncate("1ms"))

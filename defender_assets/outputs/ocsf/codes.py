@@ -1,6 +1,6 @@
-"""The numbers and names that OCSF and ATT&CK give what Microsoft spells in words. No event is put together here.
+"""Numbers and names of OCSF and ATT&CK for Microsoft's words.
 
-Source: schema.ocsf.io 1.8.0 and attack.mitre.org; the tests hold both to packaged copies of them.
+Source: schema.ocsf.io 1.8.0 and attack.mitre.org; the tests compare with packaged copies of both.
 """
 
 OCSF_VERSION = "1.8.0"
@@ -28,22 +28,13 @@ TACTICS = {
     "Exfiltration": ("TA0010", "Exfiltration"),
     "Impact": ("TA0040", "Impact"),
 }
-"""Microsoft's category -> ATT&CK tactic; categories such as Malware are no tactic."""
+"""Microsoft's category -> ATT&CK tactic; a category such as Malware is not a tactic."""
 
 SYSTEMS = (
-    ("windows", 100),
-    ("macos", 300),
-    ("ios", 301),
-    ("ipados", 302),
-    ("android", 201),
-    ("linux", 200),
-    ("ubuntu", 200),
-    ("debian", 200),
-    ("redhat", 200),
-    ("centos", 200),
-    ("suse", 200),
-)
-"""How a platform's name begins -> os.type_id."""
+    ("windows", 100), ("macos", 300), ("ios", 301), ("ipados", 302), ("android", 201), ("linux", 200), ("ubuntu", 200),
+    ("debian", 200), ("redhat", 200), ("centos", 200), ("suse", 200),
+)  # fmt: skip
+"""Prefix of a platform's name -> os.type_id."""
 
 SHA1, SHA256 = 2, 3
 
@@ -66,16 +57,16 @@ def system_id(platform: str) -> int:
 
 
 def device_type_id(device_type: str | None) -> int:
-    """Return device.type_id of Microsoft's DeviceType; a workstation may be a laptop or a desktop, so it is other."""
+    """Return device.type_id of Microsoft's DeviceType; a workstation (a laptop or a desktop) is other."""
     if device_type is None:
         return UNKNOWN
     return {"server": 1, "mobile": 5}.get(device_type.lower(), OTHER)
 
 
 def attacks(category: str | None, techniques: list[str]) -> list[dict[str, object]]:
-    """Return OCSF's `attacks`: one for each technique, and one for the tactic that the alert's category names.
+    """Return OCSF's `attacks`: one per technique, and one for the alert's category if that is a tactic.
 
-    A technique of an alert need not belong to the alert's category, so the two are not joined.
+    They are separate entries because a technique need not belong to the category.
 
     >>> attacks("Malware", ["T1059.001"])
     [{'technique': {'uid': 'T1059'}, 'sub_technique': {'uid': 'T1059.001'}}]

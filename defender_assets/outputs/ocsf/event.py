@@ -1,4 +1,4 @@
-"""One lead as one OCSF event. Its entities are made in `evidences`, its numbers in `codes`."""
+"""One lead as one OCSF event."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,53 +15,22 @@ from defender_assets.outputs.ocsf.evidences import (
     resources,
 )
 
-# These depend on which copy of a re-delivered record was kept: events are equal when the records are.
+# These depend on which copy of a re-delivered record was kept, and equal records must give equal events.
 _BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources"})
-# Columns that have a place in the event; every other one is told in `unmapped`, whoever added it.
-_PLACED = _BY_COPY | frozenset(
-    {
-        "accounts",
-        "alert_id",
-        "alert_time",
-        "attack_techniques",
-        "category",
-        "change",
-        "cloud_resources",
-        "detection_source",
-        "device_id",
-        "device_name",
-        "device_seen_at",
-        "device_type",
-        "entities",
-        "export_date",
-        "files",
-        "ip_addresses",
-        "lead_id",
-        "machine_group",
-        "mailboxes",
-        "mails",
-        "original_device_id",
-        "os_build",
-        "os_platform",
-        "os_version",
-        "portal_url",
-        "processes",
-        "product",
-        "registry",
-        "risk_score",
-        "service_source",
-        "severity",
-        "tenant_id",
-        "title",
-        "urls",
-    }
-)
+# Columns that are mapped to fields of the event; all others go to `unmapped`.
+_MAPPED = _BY_COPY | {
+    "accounts", "alert_id", "alert_time", "attack_techniques", "category", "change", "cloud_resources",
+    "detection_source", "device_id", "device_name", "device_seen_at", "device_type", "entities", "export_date",
+    "files", "ip_addresses", "lead_id", "machine_group", "mailboxes", "mails", "original_device_id", "os_build",
+    "os_platform", "os_version", "portal_url", "processes", "product", "registry", "risk_score",
+    "service_source", "severity", "tenant_id", "title", "urls",
+}  # fmt: skip
 
 
 def event_of(lead: Mapping[str, Any]) -> Object:
     """Return a lead's row as a Detection Finding (class 2004) of OCSF 1.8.0, profiles host and security_control.
 
-    The same row always gives the same event: no clock is asked.
+    The same row always gives the same event: no clock is read.
     """
     activity = codes.UPDATE if lead["change"] == "updated" else codes.CREATE
     title = lead["title"]
@@ -75,7 +44,7 @@ def event_of(lead: Mapping[str, Any]) -> Object:
         severity=lead["severity"],
         status_id=codes.SUPPRESSED if lead.get("muted_by") else codes.NEW,
         is_alert=True,
-        # an alert without any Timestamp would be quarantined, so there is one
+        # never null: records without Timestamp are quarantined
         time=milliseconds(lead["alert_time"]),
         message=title,
         risk_score=lead["risk_score"],
@@ -103,10 +72,10 @@ def event_of(lead: Mapping[str, Any]) -> Object:
         evidences=evidences(lead),
         resources=resources(lead),
         observables=observables(lead),
-        unmapped=filled(**{name: value for name, value in sorted(lead.items()) if name not in _PLACED}),
+        unmapped=filled(**{name: value for name, value in sorted(lead.items()) if name not in _MAPPED}),
     )
 
 
 def event_uid(lead: Mapping[str, Any]) -> str:
-    """Return the event's own id: a lead that changes on another day is another event of the same finding."""
+    """Return the event's id: a change on another day is another event of the same finding."""
     return stable_id(lead["tenant_id"], f"{lead['lead_id']}\0{lead['export_date'].isoformat()}")

@@ -1,8 +1,7 @@
-"""The entities of a lead as OCSF objects: evidences, resources, observables, the device. The event is put together in
-`event`.
+"""The entities of a lead as OCSF objects: evidences, resources, observables, the device.
 
-OCSF asks more of some objects than Microsoft fills (a sender is an address, a file has a name). What an object
-cannot take goes to the evidence's `data`, as it was.
+OCSF requires more of some objects than Microsoft provides (a sender is an address, a file has a name). A value that an
+object cannot take goes unchanged to the evidence's `data`.
 """
 
 import ipaddress
@@ -20,12 +19,12 @@ _ADDRESS = re.compile(r"[a-zA-Z0-9!#$%&'*+-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0
 
 
 def filled(**fields: object) -> Object:
-    """Return the fields that hold something: null, empty lists and empty objects are left out."""
+    """Return the fields without null, empty text, empty lists and empty objects."""
     return {name: value for name, value in fields.items() if value is not None and value not in ([], {}, "")}
 
 
 def evidences(lead: Mapping[str, Any]) -> list[Object]:
-    """Return one evidence for each entity of the lead that is not a cloud resource."""
+    """Return one evidence per entity of the lead, except cloud resources."""
     makers = {
         "accounts": _account,
         "files": _only_file,
@@ -43,17 +42,17 @@ def resources(lead: Mapping[str, Any]) -> list[Object]:
     """Return the cloud resources of the lead."""
     return [
         filled(
-            name=of["name"],
-            uid=of["resource_id"],
-            type=of["type"],
-            data=filled(platform=of["platform"], subscription_id=of["subscription_id"], role=of["role"]),
+            name=entity["name"],
+            uid=entity["resource_id"],
+            type=entity["type"],
+            data=filled(platform=entity["platform"], subscription_id=entity["subscription_id"], role=entity["role"]),
         )
-        for of in lead["cloud_resources"] or []
+        for entity in lead["cloud_resources"] or []
     ]
 
 
 def device(lead: Mapping[str, Any]) -> Object | None:
-    """Return the device as it was at the alert, or none where no evidence names one."""
+    """Return the device as it was at the alert, None if no evidence names one."""
     if lead["device_id"] is None and lead["device_name"] is None:
         return None
     platform = lead["os_platform"]
@@ -77,28 +76,30 @@ def device(lead: Mapping[str, Any]) -> Object | None:
 
 
 def observables(lead: Mapping[str, Any]) -> list[Object]:
-    """Return what a search over many events looks for: hosts, users, addresses, URLs, hashes; each once."""
+    """Return the values that searches look for: hosts, users, addresses, URLs, hashes; each once."""
     seen = dict.fromkeys(_observed(lead))
     return [{"name": name, "type_id": type_id, "value": value} for name, type_id, value in seen]
 
 
 def milliseconds(instant: Any) -> int | None:
     """Return an instant as OCSF's timestamp_t: whole milliseconds since 1970, UTC."""
-    if instant is None:
-        return None
-    return int(instant.timestamp()) * 1000 + int(instant.microsecond) // 1000
+    return None if instant is None else int(instant.timestamp()) * 1000 + int(instant.microsecond) // 1000
 
 
 def _observed(lead: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
     fields = (
         ("device.hostname", codes.HOSTNAME, [lead["device_name"]]),
-        ("evidences[].user.name", codes.USER_NAME, [of["upn"] or of["name"] for of in lead["accounts"] or []]),
+        (
+            "evidences[].user.name",
+            codes.USER_NAME,
+            [entity["upn"] or entity["name"] for entity in lead["accounts"] or []],
+        ),
         (
             "evidences[].dst_endpoint.ip",
             codes.ADDRESS,
-            [of["address"] for of in lead["ip_addresses"] or [] if _is_address(of["address"])],
+            [entity["address"] for entity in lead["ip_addresses"] or [] if _is_address(entity["address"])],
         ),
-        ("evidences[].url.url_string", codes.URL_STRING, [of["url"] for of in lead["urls"] or []]),
+        ("evidences[].url.url_string", codes.URL_STRING, [entity["url"] for entity in lead["urls"] or []]),
         ("evidences[].file.hashes[].value", codes.HASH, _hashes(lead["files"])),
         ("evidences[].process.file.hashes[].value", codes.HASH, _hashes(lead["processes"])),
     )
@@ -107,7 +108,7 @@ def _observed(lead: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
 
 
 def _hashes(files: list[Mapping[str, Any]] | None) -> list[str | None]:
-    return [of[kind] for of in files or [] for kind in ("sha256", "sha1")]
+    return [entity[kind] for entity in files or [] for kind in ("sha256", "sha1")]
 
 
 def _is_address(text: str | None) -> bool:
@@ -122,99 +123,101 @@ def _is_mail_address(text: str | None) -> bool:
     return text is not None and _ADDRESS.match(text) is not None
 
 
-def _file(of: Mapping[str, Any], name: str | None) -> Object | None:
-    """Return OCSF's file, which has a name: failing one, its hash names it."""
+def _file(entity: Mapping[str, Any], name: str | None) -> Object | None:
+    """Return OCSF's file, which must have a name: if it has none, its hash is the name."""
     hashes = [
-        {"algorithm_id": number, "algorithm": algorithm, "value": of[field]}
+        {"algorithm_id": number, "algorithm": algorithm, "value": entity[field]}
         for field, number, algorithm in (("sha256", codes.SHA256, "SHA-256"), ("sha1", codes.SHA1, "SHA-1"))
-        if of[field]
+        if entity[field]
     ]
     shown = name or (hashes[0]["value"] if hashes else None)
     if shown is None:
         return None
-    size = of.get("size")
-    folder = of["folder"]
+    folder, size = entity["folder"], entity.get("size")
     return filled(name=shown, type_id=codes.UNKNOWN, parent_folder=folder, hashes=hashes, size=size)
 
 
-def _evidence(of: Mapping[str, Any], name: str, left: Mapping[str, Any], **objects: object) -> Object:
-    """Return an evidence; whatever has no field of its own is its `data`."""
-    known = filled(**objects)
-    data = filled(kind=name, role=of.get("role"), verdict=of.get("verdict"), **left)
-    return {"name": name, **known, "data": data}
+def _evidence(entity: Mapping[str, Any], name: str, left: Mapping[str, Any], **objects: object) -> Object:
+    """Return an evidence; `left` are the values without a field of their own, for its `data`."""
+    data = filled(kind=name, role=entity.get("role"), verdict=entity.get("verdict"), **left)
+    return {"name": name, **filled(**objects), "data": data}
 
 
-def _account(of: Mapping[str, Any]) -> Object:
-    name = of["upn"] or of["name"]
-    uid = of["object_id"] or of["sid"]
+def _account(entity: Mapping[str, Any]) -> Object:
+    name = entity["upn"] or entity["name"]
+    uid = entity["object_id"] or entity["sid"]
     user = filled(
         name=name,
         uid=uid,
-        uid_alt=of["sid"] if of["sid"] != uid else None,
-        domain=of["domain"],
-        email_addr=of["upn"] if _is_mail_address(of["upn"]) else None,
+        uid_alt=entity["sid"] if entity["sid"] != uid else None,
+        domain=entity["domain"],
+        email_addr=entity["upn"] if _is_mail_address(entity["upn"]) else None,
     )
-    return _evidence(of, "user", {} if name or uid else {"domain": of["domain"]}, user=user if name or uid else None)
+    return _evidence(
+        entity, "user", {} if name or uid else {"domain": entity["domain"]}, user=user if name or uid else None
+    )
 
 
-def _only_file(of: Mapping[str, Any]) -> Object:
-    return _evidence(of, "file", {"threat_family": of["threat_family"]}, file=_file(of, of["name"]))
+def _only_file(entity: Mapping[str, Any]) -> Object:
+    return _evidence(entity, "file", {"threat_family": entity["threat_family"]}, file=_file(entity, entity["name"]))
 
 
-def _process(of: Mapping[str, Any]) -> Object:
-    """Return a process; Microsoft often names none by number, so one has an id of ours as well, which OCSF allows."""
-    told = ("file_name", "folder", "sha1", "sha256", "command_line", "process_id", "started")
+def _process(entity: Mapping[str, Any]) -> Object:
+    """Return a process; Microsoft often gives no process id, so it also gets a `uid` of ours, as OCSF allows."""
+    identifying = ("file_name", "folder", "sha1", "sha256", "command_line", "process_id", "started")
     process = filled(
-        pid=of["process_id"],
-        uid=stable_id("process", repr([of[name] for name in told])),
-        name=of["file_name"],
-        cmd_line=of["command_line"],
-        file=_file(of, of["file_name"]),
+        pid=entity["process_id"],
+        uid=stable_id("process", repr([entity[name] for name in identifying])),
+        name=entity["file_name"],
+        cmd_line=entity["command_line"],
+        file=_file(entity, entity["file_name"]),
     )
-    left = {name: of[name] for name in ("started", "parent_file_name", "parent_command_line")}
-    return _evidence(of, "process", left, process=process)
+    left = {name: entity[name] for name in ("started", "parent_file_name", "parent_command_line")}
+    return _evidence(entity, "process", left, process=process)
 
 
-def _address(of: Mapping[str, Any]) -> Object:
-    if not _is_address(of["address"]):
-        return _evidence(of, "address", {"address": of["address"], "country": of["country"]})
-    return _evidence(of, "address", {"country": of["country"]}, dst_endpoint={"ip": of["address"]})
+def _address(entity: Mapping[str, Any]) -> Object:
+    if not _is_address(entity["address"]):
+        return _evidence(entity, "address", {"address": entity["address"], "country": entity["country"]})
+    return _evidence(entity, "address", {"country": entity["country"]}, dst_endpoint={"ip": entity["address"]})
 
 
-def _url(of: Mapping[str, Any]) -> Object:
-    return _evidence(of, "url", {}, url=filled(url_string=of["url"], hostname=of["host"]))
+def _url(entity: Mapping[str, Any]) -> Object:
+    return _evidence(entity, "url", {}, url=filled(url_string=entity["url"], hostname=entity["host"]))
 
 
-def _mail(of: Mapping[str, Any]) -> Object:
-    sender, recipient = of["sender"], of["recipient"]
-    fitting = {
+def _mail(entity: Mapping[str, Any]) -> Object:
+    sender, recipient = entity["sender"], entity["recipient"]
+    addresses = {
         "from": sender if _is_mail_address(sender) else None,
         "to": [recipient] if _is_mail_address(recipient) else [],
     }
     left = {
-        "sender": sender if fitting["from"] is None else None,
-        "recipient": recipient if not fitting["to"] else None,
+        "sender": sender if addresses["from"] is None else None,
+        "recipient": recipient if not addresses["to"] else None,
     }
-    mail = filled(**fitting)
+    mail = filled(**addresses)
     if not mail:
-        return _evidence(of, "mail", {**left, "subject": of["subject"], "uid": of["network_message_id"]})
-    return _evidence(of, "mail", left, email={**mail, **filled(subject=of["subject"], uid=of["network_message_id"])})
+        return _evidence(entity, "mail", {**left, "subject": entity["subject"], "uid": entity["network_message_id"]})
+    return _evidence(
+        entity, "mail", left, email={**mail, **filled(subject=entity["subject"], uid=entity["network_message_id"])}
+    )
 
 
-def _mailbox(of: Mapping[str, Any]) -> Object:
-    name = of["upn"] or of["address"]
+def _mailbox(entity: Mapping[str, Any]) -> Object:
+    name = entity["upn"] or entity["address"]
     user = filled(
         name=name,
-        display_name=of["display_name"],
-        email_addr=of["address"] if _is_mail_address(of["address"]) else None,
+        display_name=entity["display_name"],
+        email_addr=entity["address"] if _is_mail_address(entity["address"]) else None,
     )
     if not name:
-        return _evidence(of, "mailbox", {"display_name": of["display_name"]})
-    return _evidence(of, "mailbox", {}, user=user)
+        return _evidence(entity, "mailbox", {"display_name": entity["display_name"]})
+    return _evidence(entity, "mailbox", {}, user=user)
 
 
-def _registry(of: Mapping[str, Any]) -> Object:
-    if of["value_name"]:
-        value = filled(path=of["key"], name=of["value_name"], data=of["value_data"])
-        return _evidence(of, "registry", {}, reg_value=value)
-    return _evidence(of, "registry", {"value_data": of["value_data"]}, reg_key={"path": of["key"]})
+def _registry(entity: Mapping[str, Any]) -> Object:
+    if entity["value_name"]:
+        value = filled(path=entity["key"], name=entity["value_name"], data=entity["value_data"])
+        return _evidence(entity, "registry", {}, reg_value=value)
+    return _evidence(entity, "registry", {"value_data": entity["value_data"]}, reg_key={"path": entity["key"]})

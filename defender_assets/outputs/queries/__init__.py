@@ -1,1 +1,1 @@
-"""What commands and notebooks ask of the lake. Reads only; how answers are shown is decided by the caller."""
+"""Read-only queries of the lake for commands, notifications and notebooks. Callers format the results."""

@@ -1,7 +1,6 @@
-"""What an analyst asks of the lake: the current state of leads and stories, a day's rows, the quarantined lines.
+"""Views of the lake: the current leads and stories, the rows of a day, quarantined lines.
 
-How rows come about is the business of the rooms above, how they are shown that of the commands. Reads only; a table
-that was never written is empty.
+A table that was never written is empty. Functions with `muted` include the leads that the team has muted.
 """
 
 from datetime import date
@@ -24,48 +23,43 @@ _STORY = ("tenant_id", "story_id")
 
 
 def current_leads(lake: Lake, until: date | None = None, *, muted: bool = False) -> pl.LazyFrame:
-    """Return each lead as it stands (at the end of `until`): its row in the latest partition; highest risk first.
-
-    With `muted`, those too that the team has muted.
-    """
+    """Return the latest row of each lead (up to the day `until`); highest risk first."""
     latest = latest_leads(lead_versions(lake, until=until, muted=True))
-    return _by_risk(_heard(latest, muted=muted))
+    return _by_risk(latest if muted else exclude_muted(latest))
 
 
 def latest_leads(versions: pl.LazyFrame) -> pl.LazyFrame:
-    """Return of rows of `device_enriched_leads` the latest of each lead."""
+    """Return the latest row of each lead, from rows of `device_enriched_leads`."""
     return _latest(versions, LEAD_KEY)
 
 
 def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
-    """Return each story as it stands (at the end of `until`): its row in the latest partition; highest score first.
-
-    A story that another one has taken in is left out: each of its leads is in a newer row of that other story.
-    """
+    """Return the latest row of each story (up to the day `until`), without merged ones; highest score first."""
     return _by_score(active_stories(story_versions(lake, until=until)))
 
 
 def active_stories(versions: pl.LazyFrame) -> pl.LazyFrame:
-    """Return of rows of `lead_stories` the latest of each story that no other one has taken in."""
+    """Return the latest row of each story, from rows of `lead_stories`, without merged ones.
+
+    A story was merged if each of its leads is in a newer row of another story.
+    """
     lead = ["tenant_id", "lead_ids"]
     newest = versions.explode("lead_ids").group_by(lead).agg(newest=pl.col("export_date").max())
     latest = _latest(versions, _STORY)
-    standing = latest.explode("lead_ids").join(newest, on=lead).filter(pl.col("export_date") == pl.col("newest"))
-    return latest.join(standing, on=_STORY, how="semi")
+    unmerged = latest.explode("lead_ids").join(newest, on=lead).filter(pl.col("export_date") == pl.col("newest"))
+    return latest.join(unmerged, on=_STORY, how="semi")
 
 
 def lead_versions(
     lake: Lake, *, day: date | None = None, until: date | None = None, muted: bool = False
 ) -> pl.LazyFrame:
-    """Return all rows of the leads, or those of a day, or those of the days up to `until`; highest risk first.
-
-    With `muted`, those too that the team has muted.
-    """
-    return _by_risk(_heard(_of_days(lake.read(LEADS_TABLE), day, until), muted=muted))
+    """Return all rows of the leads, or those of a day, or those up to the day `until`; highest risk first."""
+    rows = _of_days(lake.read(LEADS_TABLE), day, until)
+    return _by_risk(rows if muted else exclude_muted(rows))
 
 
 def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
-    """Return all rows of the stories, or those of a day, or those of the days up to `until`; highest score first."""
+    """Return all rows of the stories, or those of a day, or those up to the day `until`; highest score first."""
     return _by_score(_of_days(lake.read(STORIES_TABLE), day, until))
 
 
@@ -82,7 +76,7 @@ def briefs(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
 def quarantined_lines(
     lake: Lake, *, day: date | None = None, table: str | None = None, reason: str | None = None
 ) -> pl.LazyFrame:
-    """Return the lines that are no record, of all days or one, of all tables or one; newest day first."""
+    """Return quarantined lines, of all days, tables and reasons or of the given ones; newest day first."""
     lines = _of_days(lake.read(QUARANTINE), day, None)
     for column, wanted in (("table_name", table), ("reason", reason)):
         if wanted is not None:
@@ -95,7 +89,7 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
     """Return the rows of a view.
 
     Raises:
-        LakeError: when the lake's files cannot be read; one line without a secret.
+        LakeError: the lake's files cannot be read; one line without secrets.
     """
     try:
         return rows.collect()
@@ -103,10 +97,6 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
         secrets = lake.account.secrets if lake.account else ()
         reason = redact(str(error), secrets)[:400]
         raise LakeError(f"cannot read {lake.describe()}: {reason}; check that nobody removed files below it") from None
-
-
-def _heard(leads: pl.LazyFrame, *, muted: bool) -> pl.LazyFrame:
-    return leads if muted else exclude_muted(leads)
 
 
 def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.LazyFrame:
@@ -118,7 +108,7 @@ def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.Laz
 
 
 def _latest(rows: pl.LazyFrame, key: tuple[str, str]) -> pl.LazyFrame:
-    # the keys alone are compared, so that the wide rows of earlier partitions are never held
+    # Group the keys only, so that wide rows of earlier partitions stay out of memory.
     latest = rows.group_by(key).agg(pl.col("export_date").max())
     return rows.join(latest, on=[*key, "export_date"], how="semi")
 
