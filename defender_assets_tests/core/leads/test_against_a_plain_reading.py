@@ -1,4 +1,4 @@
-"""Which alerts get a row on a day: found by the joins and found again by reading the rule word for word over rows."""
+"""Which alerts get a row on a day: the joins against a reference implementation that follows the rule row by row."""
 
 import random
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def a_world(seeded_rng: random.Random) -> World:
     infos: list[Row] = []
     evidences: list[Row] = []
     beats: list[Row] = []
-    # an alert keeps to one device: which of several an alert is about is told elsewhere
+    # an alert keeps to one device: other tests choose the primary one of several
     alerts = [
         (f"da{number}_1", tenant, seeded_rng.choice(DEVICES))
         for number in range(7)
@@ -68,7 +68,7 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
     infos, evidences, beats = world
     found = {}
     for tenant, alert in {(row["tenant_id"], row["AlertId"]) for row in infos + evidences}:
-        told, shown = (
+        infos, shown = (
             [
                 row
                 for row in rows
@@ -77,11 +77,11 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
             ]
             for rows in (infos, evidences)
         )
-        records = told + shown
+        records = infos + shown
         earlier = {row["record_id"] for row in records if row["export_date"] < day}
         new = any(row["export_date"] == day and row["record_id"] not in earlier for row in records)
-        eve = day - timedelta(days=1)
-        heard = [
+        day_before = day - timedelta(days=1)
+        heartbeats = [
             row
             for row in beats
             if row["tenant_id"] == tenant and timedelta(0) <= day - row["export_date"] <= timedelta(days=7)
@@ -89,10 +89,10 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
         if not records:
             continue
         alert_time = min(map(itemgetter("Timestamp"), records))
-        match = match_of(shown, heard, alert_time)
-        waited = any(row["export_date"] == eve for row in records)
-        heard_before = [row for row in heard if row["export_date"] < day]
-        late = waited and match_of(shown, heard_before, alert_time) == "unknown" and match != "unknown"
+        match = match_of(shown, heartbeats, alert_time)
+        waited = any(row["export_date"] == day_before for row in records)
+        heartbeats_before = [row for row in heartbeats if row["export_date"] < day]
+        late = waited and match_of(shown, heartbeats_before, alert_time) == "unknown" and match != "unknown"
         if new or late:
             found[tenant, alert] = {
                 "change": "updated" if earlier else "new",
@@ -100,14 +100,14 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
                 "first_seen_at": min(map(itemgetter("exported_at"), records)),
                 "last_updated_at": max(map(itemgetter("exported_at"), records)),
                 "evidence_count": len({row["record_id"] for row in shown}),
-                "has_alert_info": bool(told),
+                "has_alert_info": bool(infos),
                 "device_match": match,
             }
     return found
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_joins_issue_what_a_plain_reading_issues(seed: int) -> None:
+def test_the_joins_agree_with_a_reference_implementation(seed: int) -> None:
     world = a_world(random.Random(seed))
     for day in DAYS[:3]:
         leads = leads_of(*world, day=day)
@@ -119,7 +119,7 @@ def test_the_joins_issue_what_a_plain_reading_issues(seed: int) -> None:
         assert found == expected(world, day)
 
 
-def test_the_worlds_hold_every_case() -> None:
+def test_the_generated_worlds_cover_every_case() -> None:
     """New and updated, devices found late, and alerts that get no row."""
     changes, matches, silent, late = set(), set(), 0, 0
     for seed in range(12):

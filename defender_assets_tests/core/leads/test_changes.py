@@ -11,14 +11,14 @@ def test_a_new_alert_has_no_changes() -> None:
     assert changes([info()], [machine()]) == []
 
 
-def test_a_severity_that_was_raised_or_lowered_is_told() -> None:
+def test_a_raised_or_lowered_severity_is_a_change() -> None:
     before = info(day=EVE, Severity="Low")
     assert changes([before, info(Timestamp=at(1), Severity="High")], []) == ["Severity raised from Low to High"]
     before = info(day=EVE, Severity="High")
     assert changes([before, info(Timestamp=at(1), Severity="Low")], []) == ["Severity lowered from High to Low"]
 
 
-def test_a_version_that_arrives_late_but_is_older_changes_nothing_that_is_told() -> None:
+def test_an_older_version_that_arrives_late_is_no_change() -> None:
     assert changes([info(day=EVE, Severity="Low"), info(Timestamp=at(-1), Severity="High")], []) == []
 
 
@@ -26,12 +26,12 @@ def test_evidence_of_the_day_is_counted() -> None:
     assert changes([info(day=EVE)], [machine(day=EVE), machine("c" * 40)]) == ["1 evidence record added"]
 
 
-def test_info_that_follows_its_evidence_is_told() -> None:
+def test_alert_info_after_its_evidence_is_a_change() -> None:
     found = changes([info()], [machine(day=EVE)])
     assert found[0] == "Its AlertInfo arrived"
 
 
-def test_new_techniques_title_and_category_are_told() -> None:
+def test_new_techniques_title_and_category_are_changes() -> None:
     before = info(day=EVE, Title="a", Category="Execution", AttackTechniques=["x (T1059)"])
     after = info(Timestamp=at(1), Title="b", Category="Impact", AttackTechniques=["x (T1059)", "y (T1486)"])
     assert changes([before, after], []) == [
@@ -41,6 +41,6 @@ def test_new_techniques_title_and_category_are_told() -> None:
     ]
 
 
-def test_a_device_that_became_known_is_told() -> None:
+def test_a_device_that_became_known_is_a_change() -> None:
     found = changes([info(day=EVE)], [machine(day=EVE)], [beat(when=at(-20))])
     assert found == ["Its device became known"]

@@ -100,7 +100,7 @@ def test_the_order_of_the_records_changes_nothing(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_copies_and_which_of_them_was_kept_change_provenance_alone(seed: int) -> None:
+def test_the_choice_of_copies_changes_only_provenance(seed: int) -> None:
     infos, evidences, beats = a_small_world(seed)
     seeded_rng = random.Random(seed)
 

@@ -31,7 +31,7 @@ def product(source: str | None, alert_id: str | None) -> str:
         (" Microsoft  Sentinel ", "sentinel"),
     ],
 )
-def test_every_name_that_a_product_went_by_is_known(source: str, expected: str) -> None:
+def test_every_name_of_a_product_is_known(source: str, expected: str) -> None:
     assert product(source, "zz1") == expected
 
 
@@ -43,12 +43,12 @@ def test_every_name_that_a_product_went_by_is_known(source: str, expected: str) 
         ("ea", "xdr"), ("ta", "xdr"), ("dl", "dlp"), ("dc", "cloud"), ("sn", "sentinel"), ("ir", "other"),
     ],
 )  # fmt: skip
-def test_without_a_name_the_alert_id_tells_the_product(prefix: str, expected: str) -> None:
+def test_without_a_name_the_alert_id_gives_the_product(prefix: str, expected: str) -> None:
     assert product(None, f"{prefix}638_1") == expected
     assert product("Something New", f"{prefix.upper()}638_1") == expected
 
 
-def test_the_name_counts_more_than_the_alert_id() -> None:
+def test_the_name_has_priority_over_the_alert_id() -> None:
     assert product("Microsoft Sentinel", "da638_1") == "sentinel"
 
 
@@ -56,6 +56,6 @@ def test_a_bare_guid_has_no_prefix() -> None:
     assert product(None, "daaaaaaa-0000-4000-8000-000000000001") == "other"
 
 
-def test_nothing_known_is_other() -> None:
+def test_an_unknown_product_is_other() -> None:
     assert product(None, None) == "other"
     assert "other" in PRODUCTS

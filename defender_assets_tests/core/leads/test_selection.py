@@ -37,7 +37,7 @@ def test_info_without_evidence_and_evidence_without_info_are_leads() -> None:
     assert lead_of([], [machine()])["has_alert_info"] is False
 
 
-def test_a_record_of_an_earlier_day_makes_it_updated_whichever_table_holds_it() -> None:
+def test_a_record_of_an_earlier_day_in_either_table_makes_it_updated() -> None:
     assert changes([info()], [machine(day=ago(30))]) == {ALERT: "updated"}
     assert changes([info(day=ago(3))], [machine()]) == {ALERT: "updated"}
 
@@ -62,7 +62,7 @@ def test_a_re_delivery_alone_issues_nothing() -> None:
     assert changes(copies, [machine(day=ago(20)), machine(day=DAY)]) == {}
 
 
-def test_a_re_delivery_beside_something_new_counts_once() -> None:
+def test_a_re_delivery_with_a_new_record_counts_once() -> None:
     lead = lead_of([info(day=EVE), info()], [machine(day=EVE), machine(), machine(Timestamp=at(1))])
     assert (lead["change"], lead["evidence_count"]) == ("updated", 2)
 
@@ -88,13 +88,13 @@ def test_a_device_named_by_a_host_can_become_known_late_too() -> None:
     assert (lead["device_match"], lead["verdict"]) == ("as_of", "Malicious")
 
 
-def test_what_is_read_for_a_late_device_is_the_whole_alert() -> None:
+def test_a_late_device_rebuilds_the_whole_alert() -> None:
     row = machine(day=EVE, fields={"LastVerdict": "Malicious"})
     lead = lead_of([info(day=EVE)], [row], [beat(when=at(-20))])
     assert (lead["verdict"], lead["title"], lead["evidence_count"]) == ("Malicious", "Suspicious activity", 1)
 
 
-def test_a_merge_that_makes_the_device_known_counts_as_becoming_known() -> None:
+def test_a_device_can_become_known_through_a_merge() -> None:
     beats = [beat("new", at(-30), day=EVE), beat("new", at(5), MergedDeviceIds=["old"])]
     lead = lead_of([info(day=EVE)], [machine("old", day=EVE)], beats)
     assert (lead["device_id"], lead["device_match"]) == ("new", "as_of")

@@ -15,7 +15,7 @@ from defender_assets_tests.support.alert_rows import (
 )
 
 
-def test_the_newest_info_tells_the_alert() -> None:
+def test_the_newest_alert_info_gives_the_values() -> None:
     rows = [
         info(Timestamp=at(1), Title="new", Severity="High"),
         info(Title="old"),
@@ -25,12 +25,12 @@ def test_the_newest_info_tells_the_alert() -> None:
     assert (lead["title"], lead["severity"], lead["alert_time"]) == ("new", "High", at(-1))
 
 
-def test_of_infos_at_one_moment_the_higher_record_tells() -> None:
+def test_at_equal_times_the_higher_record_id_wins() -> None:
     rows = [info(Title=name, ours={"record_id": name}) for name in ("b", "c", "a")]
     assert lead_of(rows)["title"] == "c"
 
 
-def test_what_the_info_leaves_open_the_newest_evidence_tells() -> None:
+def test_the_newest_evidence_fills_nulls_of_alert_info() -> None:
     lead = lead_of(
         [info(Title=None, Category=None, Severity=None, DetectionSource=None)],
         [
@@ -70,7 +70,7 @@ def test_techniques_are_the_ids_in_the_last_parentheses(items: list[str] | None,
     assert lead_of([info(AttackTechniques=items)])["attack_techniques"] == expected
 
 
-def test_techniques_of_all_records_are_together() -> None:
+def test_techniques_of_all_records_are_merged() -> None:
     lead = lead_of(
         [info(AttackTechniques=["A (T2)", "A (T1002)"]), info(Timestamp=at(1))],
         [machine(AttackTechniques=["B (T1001)"])],
@@ -78,7 +78,7 @@ def test_techniques_of_all_records_are_together() -> None:
     assert lead["attack_techniques"] == ["T1001", "T1002"]
 
 
-def test_the_times_of_writing_and_the_places_of_the_records_are_kept() -> None:
+def test_times_of_writing_and_sources_are_kept() -> None:
     rows: list[Row] = [
         info(ours={"exported_at": at(2), "blob": "b", "byte_offset": 5}),
         info(Title="x", day=EVE, ours={"exported_at": at(1), "blob": "b", "byte_offset": 3}),
@@ -98,7 +98,7 @@ def test_records_of_one_wrapped_line_are_one_source() -> None:
     assert (lead["evidence_count"], len(lead["sources"])) == (2, 1)
 
 
-def test_a_lead_leads_to_the_portal() -> None:
+def test_a_lead_links_to_the_portal() -> None:
     assert lead_of([info()])["portal_url"] == f"https://security.microsoft.com/alerts/{ALERT}?tid={TENANT}"
 
 

@@ -30,7 +30,7 @@ def test_stories_come_in_the_order_of_their_ids_in_the_right_schema() -> None:
     assert stories.height == 9
 
 
-def test_leads_products_and_tactics_stand_in_the_order_of_time() -> None:
+def test_leads_products_and_tactics_are_in_order_of_time() -> None:
     result = story(
         lead_row("2", FILE, when=at(1), product="identity", category="Discovery", attack_techniques=["T2", "T1"]),
         lead_row("3", FILE, product="endpoint", category="Execution", attack_techniques=["T3", "T1"]),
@@ -65,7 +65,7 @@ def test_the_id_is_that_of_the_first_lead_by_partition_then_time_then_id() -> No
     assert story(lead_row("1", FILE), lead_row("9", FILE))["story_id"] == stable_id(TENANT, "1")
 
 
-def test_the_first_partition_counts_even_when_a_later_row_tells_the_lead() -> None:
+def test_the_first_partition_counts_even_if_a_later_row_is_shown() -> None:
     rows = [lead_row("9", day=EVE), lead_row("9", FILE), lead_row("1", FILE)]
     assert story(*rows)["story_id"] == stable_id(TENANT, "9")
 
@@ -79,7 +79,7 @@ def reasons(*rows: Row) -> list[tuple[str, int]]:
     return [tuple(reason.values()) for reason in story(*rows)["score_reasons"]]
 
 
-def test_the_score_begins_with_the_strongest_lead_and_adds_what_the_others_tell() -> None:
+def test_the_score_is_the_strongest_lead_plus_points_for_the_others() -> None:
     rows = [
         lead_row("1", FILE, risk_score=20),
         lead_row("2", FILE, risk_score=40, product="identity", category="Discovery", device_name="b"),
@@ -109,7 +109,7 @@ def test_equal_alerts_add_nothing() -> None:
 JANE = (("user", "jane@c", "jane@c"), ("user", "s-1-5-21-1", "jane@c"))
 
 
-def test_the_title_tells_how_many_where_who_and_from_what_to_what() -> None:
+def test_the_title_has_count_device_account_and_first_and_last_alert() -> None:
     rows = [
         lead_row("1", FILE, *JANE, device_name="pc1", title="Phish"),
         lead_row("2", FILE, *JANE, when=at(1), title="In between"),
@@ -128,7 +128,7 @@ def test_the_title_tells_how_many_where_who_and_from_what_to_what() -> None:
         ({"title": "t", "device_id": "d1"}, {"title": "t"}, "2 alerts on d1: t"),
     ],
 )
-def test_a_title_does_with_what_there_is(first: dict[str, Any], second: dict[str, Any], title: str) -> None:
+def test_a_title_leaves_out_missing_parts(first: dict[str, Any], second: dict[str, Any], title: str) -> None:
     assert story(lead_row("1", FILE, **first), lead_row("2", FILE, when=at(1), **second))["title"] == title
 
 
@@ -142,7 +142,7 @@ def test_every_column_has_a_meaning() -> None:
     assert all(column.meaning for column in STORY_COLUMNS)
 
 
-def test_a_story_that_takes_another_in_keeps_the_older_id_and_says_so() -> None:
+def test_a_merged_story_keeps_the_older_id_and_names_the_other() -> None:
     one = [lead_row(name, ("file", "one"), when=at(hours), day=EVE) for name, hours in (("a", -9), ("b", -8))]
     two = [lead_row(name, ("file", "two"), when=at(hours), day=EVE) for name, hours in (("c", -7), ("d", -6))]
     before = build_stories(EVE, lead_frame([*one, *two]))

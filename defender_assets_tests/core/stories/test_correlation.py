@@ -25,7 +25,7 @@ def test_kind_and_value_must_both_agree() -> None:
     assert groups(lead_row("1", ("file", "x")), lead_row("2", ("mail", "x"))) == []
 
 
-def test_tenants_are_never_tied() -> None:
+def test_leads_of_different_tenants_are_never_linked() -> None:
     assert groups(lead_row("1", FILE), lead_row("2", FILE, tenant_id=OTHER_TENANT)) == []
 
 
@@ -37,17 +37,17 @@ def test_the_same_lead_id_in_two_tenants_is_two_leads() -> None:
 
 
 @pytest.mark.parametrize(("apart", "tied"), [(timedelta(hours=24), True), (timedelta(hours=24, seconds=1), False)])
-def test_leads_are_tied_within_24_hours(apart: timedelta, tied: bool) -> None:
+def test_leads_are_linked_within_24_hours(apart: timedelta, tied: bool) -> None:
     rows = [lead_row("1", FILE, when=NOON - apart), lead_row("2", FILE)]
     assert groups(*rows) == ([["1", "2"]] if tied else [])
 
 
-def test_leads_further_apart_are_tied_through_those_between() -> None:
+def test_leads_further_apart_are_linked_through_those_between() -> None:
     rows = [lead_row(str(n), FILE, when=at(n * -20)) for n in range(4)]
     assert groups(*rows) == [["0", "1", "2", "3"]]
 
 
-def test_a_pause_parts_the_leads_of_one_entity() -> None:
+def test_a_gap_in_time_splits_the_leads_of_one_entity() -> None:
     rows = [lead_row(str(hours), FILE, when=at(hours)) for hours in (-50, -49, -1, 0)]
     assert groups(*rows) == [["-1", "0"], ["-49", "-50"]]
 
@@ -58,20 +58,20 @@ def test_different_entities_chain_leads_together() -> None:
 
 
 @pytest.mark.parametrize("kind", ["address", "user", "device", "file"])
-def test_what_many_leads_of_other_days_hold_ties_nothing(kind: str) -> None:
+def test_an_entity_common_on_other_days_links_nothing(kind: str) -> None:
     everyday = [lead_row(f"{n:03}", (kind, "everybody"), when=at(days=-5, hours=n / 10), day=EVE) for n in range(40)]
     late = [lead_row("x", (kind, "everybody")), lead_row("y", (kind, "everybody"))]
     assert ["x", "y"] in groups(*late)
     assert groups(*everyday, *late) == []
 
 
-def test_what_many_leads_hold_at_once_ties_nothing_even_without_a_past() -> None:
+def test_an_entity_of_many_leads_at_once_links_nothing() -> None:
     rows = [lead_row(f"{n:03}", FILE, when=at(n / 100), title="the same again") for n in range(400)]
     assert len(groups(*rows[:5])[0]) == 5
     assert groups(*rows) == []
 
 
-def test_a_muted_lead_is_in_no_story_yet_what_it_holds_counts_as_everyday() -> None:
+def test_a_muted_lead_is_in_no_story_but_its_entities_count_as_common() -> None:
     pair = [lead_row("1", FILE), lead_row("2", FILE)]
     assert groups(*pair, lead_row("3", FILE, muted_by="rule")) == [["1", "2"]]
     everyday = [
@@ -81,12 +81,12 @@ def test_a_muted_lead_is_in_no_story_yet_what_it_holds_counts_as_everyday() -> N
     assert groups(*everyday, *pair) == []
 
 
-def test_an_attack_does_not_hide_itself_by_its_own_leads() -> None:
+def test_an_intrusion_does_not_hide_itself_by_its_own_leads() -> None:
     rows = [lead_row(str(n), ("device", "d"), ("user", "u"), when=at(n)) for n in range(8)]
     assert groups(*rows) == [[str(n) for n in range(8)]]
 
 
-def test_a_noisy_detection_needs_more_to_be_tied_than_a_rare_one() -> None:
+def test_a_noisy_detection_needs_stronger_evidence_than_a_rare_one() -> None:
     elsewhere = [lead_row(f"{n:03}", ("device", f"d{n}"), title="noisy", when=at(days=-3)) for n in range(60)]
     others = [lead_row(f"o{n:02}", ("device", f"o{n}"), title=f"rare {n}", when=at(days=-3)) for n in range(10)]
     pair = [lead_row("x", ("device", "d"), when=at(-2)), lead_row("y", ("device", "d"))]
@@ -95,7 +95,7 @@ def test_a_noisy_detection_needs_more_to_be_tied_than_a_rare_one() -> None:
     assert groups(*elsewhere, *others, *noisy) == []
 
 
-def test_a_lead_follows_from_the_lead_it_is_tied_to_most_surely() -> None:
+def test_a_lead_joins_its_strongest_tie() -> None:
     server = ("device", "server")
     before = lead_row("bystander", server, ("user", "somebody"), when=at(-3))
     cause = lead_row("cause", ("user", "u"), ("file", "f"), when=at(-1))
@@ -108,7 +108,7 @@ def often(title: str) -> list[Row]:
     return [lead_row(f"{title} {n}", ("device", f"d{n}"), title=title, when=at(days=-3), day=EVE) for n in range(8)]
 
 
-def test_a_step_between_two_devices_is_tied_by_what_came_before_and_after_together() -> None:
+def test_a_lead_between_two_devices_joins_the_group_as_a_whole() -> None:
     user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
     start = lead_row("start", user, ("device", "own"), file, when=at(-4))
     step = lead_row("step", user, server, when=at(-2), title="often")
@@ -117,21 +117,21 @@ def test_a_step_between_two_devices_is_tied_by_what_came_before_and_after_togeth
     assert groups(*often("often"), start, step) == groups(*often("often"), step, end) == []
 
 
-def test_what_one_lead_has_in_common_with_the_next_is_counted_once() -> None:
+def test_user_and_device_shared_with_one_lead_count_once() -> None:
     own, file = (("user", "u"), ("device", "own")), ("file", "f")
     rows = [lead_row("start", *own, file, when=at(-4)), lead_row("end", *own, file)]
     between = lead_row("between", *own, when=at(-2), title="often", severity="Low")
     assert groups(*often("often"), *rows, between) == [["end", "start"]]
 
 
-def test_a_lead_that_came_before_a_group_does_not_follow_from_it() -> None:
+def test_a_lead_before_a_group_does_not_join_it() -> None:
     user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
     rows = [lead_row("start", user, ("device", "own"), file, when=at(-4)), lead_row("end", server, file, ("user", "v"))]
     early = lead_row("early", user, server, when=at(-6), title="often")
     assert groups(*often("often"), *rows, early) == [["end", "start"]]
 
 
-def test_a_lead_without_entities_or_time_is_tied_to_nothing() -> None:
+def test_a_lead_without_entities_or_time_is_linked_to_nothing() -> None:
     rows = [lead_row("1"), lead_row("2"), lead_row("3", FILE, alert_time=None), lead_row("4", FILE)]
     assert groups(*rows) == []
 
@@ -167,13 +167,13 @@ def user(*values: str) -> list[tuple[str, ...]]:
     return [("user", value, values[0]) for value in values]
 
 
-def test_what_ties_the_leads_is_told_with_the_leads_it_ties() -> None:
+def test_shared_entities_name_their_leads() -> None:
     host = ("host", "h")
     rows = [lead_row("1", FILE), lead_row("2", FILE, host), lead_row("3", host), lead_row("4", host, ("file", "alone"))]
     assert shared(*rows) == [("host", "h", ["2", "3", "4"]), ("file", "f", ["1", "2"])]
 
 
-def test_an_entity_shared_too_long_ago_is_not_told() -> None:
+def test_an_entity_shared_too_long_ago_is_not_listed() -> None:
     host = ("host", "h")
     rows = [lead_row("1", FILE, host, when=at(-40)), lead_row("2", FILE, when=at(-20)), lead_row("3", FILE, host)]
     assert shared(*rows) == [("file", "f", ["1", "2", "3"])]
@@ -187,11 +187,11 @@ def test_an_entity_shared_too_long_ago_is_not_told() -> None:
         (("s-1-5-21-1", "c\\jane"), "s-1-5-21-1"),
     ],
 )
-def test_the_identifiers_of_one_user_are_told_once_by_the_best_of_them(values: tuple[str, ...], best: str) -> None:
+def test_identifiers_of_one_user_are_one_entity_with_the_preferred_name(values: tuple[str, ...], best: str) -> None:
     assert shared(lead_row("1", *user(*values)), lead_row("2", *user(*values))) == [("user", best, ["1", "2"])]
 
 
-def test_identifiers_that_tie_other_leads_are_told_too() -> None:
+def test_identifiers_that_link_other_leads_are_listed_too() -> None:
     rows = [
         lead_row("1", *user("a@c", "s-1-5-21-1")),
         lead_row("2", *user("a@c", "s-1-5-21-1")),
@@ -200,7 +200,7 @@ def test_identifiers_that_tie_other_leads_are_told_too() -> None:
     assert shared(*rows) == [("user", "a@c", ["1", "2", "3"]), ("user", "s-1-5-21-1", ["1", "2"])]
 
 
-def test_two_users_that_tie_the_same_leads_are_two() -> None:
+def test_two_users_that_link_the_same_leads_are_two() -> None:
     both = [*user("a@c", "s-1-5-21-1"), *user("b@c", "s-1-5-21-2")]
     assert [value for _, value, _ in shared(lead_row("1", *both), lead_row("2", *both))] == ["a@c", "b@c"]
 

@@ -1,4 +1,4 @@
-"""A story's timeline: its steps in order of time, with tactics and what ties each to those before."""
+"""A story's timeline: its steps in order of time, with tactics and the entities shared with earlier ones."""
 
 import polars as pl
 import pytest
@@ -17,7 +17,7 @@ def timeline(*rows: Row) -> list[Row]:
     return steps
 
 
-def test_the_steps_come_in_order_of_time_whatever_the_day_on_which_they_arrived() -> None:
+def test_steps_are_in_order_of_time_not_of_arrival() -> None:
     rows = [
         lead_row("1", ("file", "f"), when=at(2)),
         lead_row("2", ("file", "f"), when=at(1)),
@@ -27,7 +27,7 @@ def test_the_steps_come_in_order_of_time_whatever_the_day_on_which_they_arrived(
     assert [step["lead_id"] for step in timeline(*rows)] == ["2", "0", "1", "3"]
 
 
-def test_a_step_tells_what_where_who_and_what_it_shares_with_earlier_ones() -> None:
+def test_a_step_has_title_device_accounts_and_shared_entities() -> None:
     rows = [
         lead_row("1", ("file", "f"), *JANE, category="InitialAccess", product="office365", title="Phish"),
         lead_row("2", ("file", "f"), ("host", "h"), *JANE, when=at(1), device_name="pc", category="Malware"),
@@ -51,12 +51,12 @@ def test_a_step_tells_what_where_who_and_what_it_shares_with_earlier_ones() -> N
         ("X", "X"),
     ],
 )
-def test_a_category_that_is_a_tactic_of_attack_has_its_name(category: str | None, tactic: str | None) -> None:
+def test_a_category_that_is_an_attack_tactic_gets_its_name(category: str | None, tactic: str | None) -> None:
     frame = pl.DataFrame({"category": [category]}, schema={"category": pl.String})
     assert frame.select(tactic_of(pl.col("category"))).item() == tactic
 
 
-def test_the_tactics_stand_in_the_order_of_an_intrusion() -> None:
+def test_tactics_are_in_the_order_of_an_intrusion() -> None:
     names = list(TACTICS.values())
     assert names.index("Initial Access") < names.index("Lateral Movement") < names.index("Impact")
     assert [name.lower().replace(" ", "") for name in names] == list(TACTICS)

@@ -47,23 +47,21 @@ def ids(rows: pl.LazyFrame) -> list[str]:
     return frame["story_id" if "story_id" in frame.columns else "lead_id"].to_list()
 
 
-def test_a_severity_takes_the_higher_ones_with_it_and_leaves_unknown_words_out(
-    leads: pl.LazyFrame, stories: pl.LazyFrame
-) -> None:
+def test_a_severity_includes_higher_ones_and_excludes_unknown_words(leads: pl.LazyFrame, stories: pl.LazyFrame) -> None:
     assert ids(min_severity(leads, "high")) == ["a1"]
     assert ids(min_severity(leads, "Low")) == ["a1", "a2"]
     assert ids(min_severity(leads, "informational")) == ["a1", "a2"]
     assert ids(min_severity(stories, "medium")) == ["s1", "s2"]
 
 
-def test_the_commands_offer_the_severities_and_the_products_that_there_are() -> None:
+def test_the_commands_offer_the_existing_severities_and_products() -> None:
     offered = {option.name: option.type.choices for option in command.params if isinstance(option.type, click.Choice)}
     assert tuple(offered["severity"]) == LEVELS
     assert tuple(offered["product"]) == PRODUCTS
 
 
 @pytest.mark.parametrize(
-    ("pick", "asked", "found", "told"),
+    ("pick", "asked", "found", "expected_stories"),
     [
         (of_product, "Identity", ["a1"], ["s1"]),
         (on_device, "ws-1", ["a2"], ["s1"]),
@@ -78,18 +76,18 @@ def test_the_commands_offer_the_severities_and_the_products_that_there_are() -> 
         (by_user, "0b-1", ["a1"], []),
     ],
 )
-def test_text_is_found_whatever_its_case_and_is_no_pattern(
+def test_text_is_matched_literally_and_without_case(
     leads: pl.LazyFrame,
     stories: pl.LazyFrame,
     pick: Callable[[pl.LazyFrame, str], pl.LazyFrame],
     asked: str,
     found: list[str],
-    told: list[str],
+    expected_stories: list[str],
 ) -> None:
     assert ids(pick(leads, asked)) == found
-    assert ids(pick(stories, asked)) == told
+    assert ids(pick(stories, asked)) == expected_stories
 
 
-def test_the_beginning_of_an_id_is_enough(leads: pl.LazyFrame) -> None:
+def test_the_prefix_of_an_id_is_enough(leads: pl.LazyFrame) -> None:
     assert ids(beginning_with(leads, "lead_id", "A")) == ["a1", "a2"]
     assert ids(beginning_with(leads, "lead_id", "b2")) == ["b2"]

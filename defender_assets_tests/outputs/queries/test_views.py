@@ -30,7 +30,7 @@ def put(lake: Lake, name: str, day: date, *rows: Mapping[str, Any]) -> None:
     lake.commit(target, Commit([pl.DataFrame(said, schema=target.spec.schema)], target.version + 1))
 
 
-def test_a_lead_stands_as_its_latest_partition_says(lake: Lake) -> None:
+def test_the_latest_partition_gives_the_current_lead(lake: Lake) -> None:
     put(lake, LEADS.name, FIRST, {"lead_id": "a", "risk_score": 90}, {"lead_id": "b", "risk_score": 20})
     put(lake, LEADS.name, SECOND, {"lead_id": "a", "risk_score": 30})
 
@@ -83,7 +83,7 @@ def test_a_days_leads_are_those_of_its_partition(lake: Lake) -> None:
     assert collected(lake, lead_versions(lake)).height == 3
 
 
-def test_a_story_stands_as_its_latest_partition_says(lake: Lake) -> None:
+def test_the_latest_partition_gives_the_current_story(lake: Lake) -> None:
     put(lake, STORIES.name, FIRST, {"story_id": "s", "score": 50, "lead_ids": ["a", "b"]})
     put(
         lake,
@@ -100,7 +100,7 @@ def test_a_story_stands_as_its_latest_partition_says(lake: Lake) -> None:
     assert collected(lake, story_versions(lake, day=SECOND)).height == 2
 
 
-def test_a_story_that_another_one_took_in_is_not_told_twice(lake: Lake) -> None:
+def test_a_merged_story_is_left_out(lake: Lake) -> None:
     put(lake, STORIES.name, FIRST, {"story_id": "s", "lead_ids": ["a", "b"]}, {"story_id": "t", "lead_ids": ["c", "d"]})
     put(lake, STORIES.name, SECOND, {"story_id": "s", "lead_ids": ["a", "b", "c", "d", "e"]})
 
@@ -124,7 +124,7 @@ def test_a_lake_that_was_never_written_is_empty_and_stays_so(lake: Lake) -> None
     assert not Path(lake.uri).exists()
 
 
-def test_files_that_are_gone_are_told_in_one_line(lake: Lake) -> None:
+def test_missing_files_are_a_one_line_error(lake: Lake) -> None:
     put(lake, LEADS.name, FIRST, {"lead_id": "a"})
     for file in Path(lake.uri, LEADS.name).rglob("*.parquet"):
         file.unlink()

@@ -37,19 +37,12 @@ RISK_FACTORS = (
     RiskFactor("devices", "device_count", "The alert names {} devices"),
     RiskFactor("evidence", "evidence_count", "The alert rests on {} pieces of evidence"),
     RiskFactor("account", "accounts", "A privileged-looking account is involved: {}"),
-    RiskFactor(
-        "detection",
-        "detection_alerts",
-        "{} other alerts of this detection in the last 30 days",
-        "This detection has not fired before in the last 30 days",
-    ),
-    RiskFactor(
-        "rarest_entity",
-        "rarest_alerts",
-        "Even the rarest of what it names is in {} other alerts of the last 30 days",
-        "No other alert of the last 30 days names its {}",
-    ),
-)
+    RiskFactor("detection", "detection_alerts", "{} other alerts of this detection in the last 30 days",
+               "This detection has not fired before in the last 30 days"),
+    RiskFactor("rarest_entity", "rarest_alerts",
+               "Even the rarest of what it names is in {} other alerts of the last 30 days",
+               "No other alert of the last 30 days names its {}"),
+)  # fmt: skip
 """In the order of the reasons."""
 
 

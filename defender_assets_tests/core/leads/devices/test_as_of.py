@@ -27,7 +27,7 @@ def test_the_latest_heartbeat_at_or_before_the_alert_counts() -> None:
     assert (result["device_seen_at"], result["device_age_seconds"]) == (at(-1), 3600)
 
 
-def test_a_heartbeat_at_the_very_moment_counts() -> None:
+def test_a_heartbeat_at_the_time_of_the_alert_counts() -> None:
     result = lead(beat(when=NOON, OSVersion="now"), beat(when=at(-1), OSVersion="old"))
     assert (result["os_version"], result["device_age_seconds"]) == ("now", 0)
 
@@ -50,7 +50,7 @@ def test_logged_on_users_are_never_carried_forward() -> None:
     assert lead(beat(when=at(-2)), beat(when=at(-1), LoggedOnUsers=users))["logged_on_users"] == users
 
 
-def test_at_one_moment_the_higher_report_counts_then_the_higher_record() -> None:
+def test_at_equal_times_the_higher_report_id_wins_then_the_higher_record_id() -> None:
     high = beat(when=at(-1), ReportId=2**60, OSVersion="high")
     low = beat(when=at(-1), ReportId=5, OSVersion="low", Model="m", DeviceType="carried")
     assert lead(low, high)["os_version"] == lead(high, low)["os_version"] == "high"
@@ -59,13 +59,13 @@ def test_at_one_moment_the_higher_report_counts_then_the_higher_record() -> None
     assert lead(*ends)["os_version"] == lead(*reversed(ends))["os_version"] == "f"
 
 
-def test_without_an_earlier_heartbeat_the_earliest_later_one_is_taken_as_it_stands() -> None:
+def test_without_an_earlier_heartbeat_the_earliest_later_one_is_taken_unchanged() -> None:
     result = lead(beat(when=at(2), OSVersion="2"), beat(when=at(1), DeviceType="Server"))
     assert (result["device_match"], result["device_age_seconds"]) == ("after", -3600)
     assert (result["device_type"], result["os_version"]) == ("Server", None)
 
 
-def test_an_unknown_device_keeps_what_the_evidence_says_of_it() -> None:
+def test_an_unknown_device_keeps_the_values_of_the_evidence() -> None:
     fields = {"Host": {"MachineId": PC, "HostName": "pc1", "OSFamily": "Linux"}}
     result = lead_of([info()], [evidence("Process", fields=fields)], [beat(SERVER)])
     assert (result["device_match"], result["device_id"], result["original_device_id"]) == ("unknown", PC, PC)
@@ -78,7 +78,7 @@ def test_the_evidence_does_not_overrule_a_heartbeat() -> None:
     assert result["device_name"] == "heartbeat"
 
 
-def test_an_alert_without_a_device_says_so() -> None:
+def test_an_alert_without_a_device_is_marked() -> None:
     result = lead_of([info()], [evidence("User", AccountName="jane")], [beat()])
     assert (result["device_match"], result["device_id"], result["devices"]) == ("no_device", None, None)
 
@@ -108,13 +108,13 @@ MERGED = beat("old", at(3), MergedToDeviceId="new")
         ([beat("old", at(1), OSVersion="old")], "after", "old"),
     ],
 )
-def test_a_merged_device_is_looked_up_as_what_it_became_first(beats: list[Row], match: str, version: str) -> None:
+def test_a_merged_device_is_looked_up_by_its_resolved_id_first(beats: list[Row], match: str, version: str) -> None:
     result = lead(MERGED, *beats, device="old")
     assert (result["device_id"], result["original_device_id"]) == ("new", "old")
     assert (result["device_match"], result["os_version"]) == (match, version)
 
 
-def test_of_a_long_chain_the_ids_near_the_original_are_asked_first() -> None:
+def test_in_a_long_chain_ids_near_the_original_come_first() -> None:
     merges = [beat(old, at(9), MergedToDeviceId=new) for old, new in ("ab", "bc", "cd")]
     before = [beat(name, at(-1), OSVersion=name) for name in "bc"]
     assert lead(*merges, *before, device="a")["os_version"] == "b"

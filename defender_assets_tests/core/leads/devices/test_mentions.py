@@ -32,7 +32,7 @@ def test_without_a_machine_row_the_host_of_another_entity_names_it() -> None:
     assert ids(evidence("User"), evidence("File", fields={"Host": {"MachineId": PC}})) == [PC]
 
 
-def test_the_host_of_a_process_stands_deeper() -> None:
+def test_the_host_of_a_process_is_found_deeper() -> None:
     assert ids(evidence("Process", fields={"ImageFile": {"Host": {"MachineId": PC}}})) == [PC]
     assert ids(evidence("Process", fields={"ParentProcess": {"ImageFile": {"Host": {"MachineId": PC}}}})) == [PC]
     assert ids(evidence("Process", fields={"X": {"Y": [{"Host": {"MachineId": PC}}]}})) == [PC]
@@ -42,7 +42,7 @@ def test_a_machine_row_without_device_id_is_read_from_its_additional_fields() ->
     assert ids(machine(None, fields={"Type": "host", "MachineId": PC})) == [PC]
 
 
-def test_hosts_are_not_asked_when_a_machine_row_answers() -> None:
+def test_hosts_are_ignored_if_a_machine_row_names_a_device() -> None:
     assert ids(machine(PC), evidence("File", fields={"Host": {"MachineId": SERVER}})) == [PC]
 
 
@@ -61,7 +61,7 @@ def test_a_device_impacted_in_any_version_is_impacted() -> None:
     assert named(rows)["role"].to_list() == ["Impacted"]
 
 
-def test_the_newest_evidence_tells_the_name() -> None:
+def test_the_newest_evidence_gives_the_name() -> None:
     rows = [
         machine(PC, DeviceName="old", Timestamp=at(-1)),
         machine(PC, DeviceName="new"),

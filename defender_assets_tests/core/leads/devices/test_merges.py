@@ -45,25 +45,25 @@ def test_a_later_heartbeat_without_the_column_does_not_undo_a_merge() -> None:
 
 
 @pytest.mark.parametrize("ids", [["a"], ["x", "A"]])
-def test_a_device_that_lists_the_id_as_merged_takes_it(ids: list[str]) -> None:
+def test_a_device_that_lists_an_id_as_merged_supersedes_it(ids: list[str]) -> None:
     assert chain([beat("b", MergedDeviceIds=ids)])[0] == "b"
 
 
-def test_what_a_device_says_of_itself_counts_more_than_what_another_lists() -> None:
+def test_merged_to_has_priority_over_the_list_of_another_device() -> None:
     assert chain([merged("a", "b", -1), beat("c", MergedDeviceIds=["a"])])[0] == "b"
 
 
-def test_a_merge_with_itself_is_none() -> None:
+def test_a_self_merge_is_ignored() -> None:
     assert chain([merged("a", "A"), beat("a", MergedDeviceIds=["a"])]) == ("a", ["a"])
     assert chain([merged("a", "b", -1), merged("a", "a")])[0] == "b"
 
 
-def test_a_circle_counts_as_its_smallest_id_from_wherever_it_is_entered() -> None:
+def test_a_cycle_resolves_to_its_smallest_id_from_any_start() -> None:
     circle = [merged("c", "b"), merged("b", "d"), merged("d", "c"), merged("a", "d")]
     assert {chain(circle, original)[0] for original in "abcd"} == {"b"}
     assert chain(circle, "a")[1] == ["b", "a", "d", "c"]
 
 
-def test_a_merge_of_one_tenant_is_none_of_another() -> None:
+def test_a_merge_has_no_effect_in_another_tenant() -> None:
     assert chain([merged("a", "b", tenant=OTHER_TENANT)]) == ("a", ["a"])
     assert chain([merged("a", "b", tenant=OTHER_TENANT)], tenant=OTHER_TENANT)[0] == "b"

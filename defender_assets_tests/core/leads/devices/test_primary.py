@@ -1,7 +1,7 @@
 from defender_assets_tests.support.alert_rows import PC, SERVER, at, beat, entities_of, info, lead_of, machine
 
 
-def test_of_several_devices_the_lead_is_about_the_impacted_one_and_lists_all() -> None:
+def test_the_impacted_device_is_primary_and_all_are_listed() -> None:
     rows = [machine(PC, EvidenceRole="Related", Timestamp=at(-1)), machine(SERVER, DeviceName="srv")]
     lead = lead_of([info()], rows, [beat(PC, at(-2), DeviceName="pc", ExposureLevel="High")])
     assert lead["device_id"] == SERVER

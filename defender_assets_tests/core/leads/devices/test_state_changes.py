@@ -1,4 +1,4 @@
-"""What of a device was otherwise at the alert than it is now."""
+"""How a device changed between its alert and now."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,14 +39,14 @@ def changes(*beats: Row, device: str = PC) -> list[tuple[str, str | None, str | 
         ("join_type", "JoinType", "Hybrid", "Entra"),
     ],
 )
-def test_then_and_now_stand_side_by_side(column: str, microsoft: str, then: Any, now: Any) -> None:
+def test_changes_show_then_and_now(column: str, microsoft: str, then: Any, now: Any) -> None:
     spelled = [str(value).lower() if isinstance(value, bool) else value for value in (then, now)]
     rows = [beat(when=at(-1), **{microsoft: then}), beat(when=at(1), **{microsoft: now})]
     assert changes(*rows) == [(column, *spelled)]
     assert changes(rows[0], beat(when=at(1), **{microsoft: then})) == []
 
 
-def test_a_tag_that_came_and_one_that_went_are_told() -> None:
+def test_added_and_removed_tags_are_changes() -> None:
     then = beat(when=at(-1), DeviceManualTags=["a", "gone"], RegistryDeviceTag="r")
     now = beat(when=at(1), DeviceManualTags=["a"], DeviceDynamicTags=["x", "VIP"], RegistryDeviceTag="r")
     assert changes(then, now) == [("device_tag", None, "VIP"), ("device_tag", None, "x"), ("device_tag", "gone", None)]
@@ -56,11 +56,11 @@ def test_a_partial_heartbeat_changes_nothing() -> None:
     assert changes(beat(when=at(-1), ExposureLevel="Low", DeviceManualTags=["a"]), beat(when=at(1))) == []
 
 
-def test_what_became_known_is_told() -> None:
+def test_a_value_that_became_known_is_a_change() -> None:
     assert changes(beat(when=at(-1)), beat(when=at(1), ExposureLevel="Low")) == [("exposure_level", None, "Low")]
 
 
-def test_a_sensor_that_went_silent_is_told_while_others_report() -> None:
+def test_a_silent_sensor_is_a_change_while_others_report() -> None:
     silent = beat(when=at(-30), day=EVE)
     assert changes(silent, beat(SERVER, when=at(-6))) == [
         ("heartbeat", f"{at(-30):%Y-%m-%d %H:%M}", f"none since {at(-30):%Y-%m-%d %H:%M}")
@@ -75,11 +75,11 @@ def test_the_state_now_is_found_through_a_merge() -> None:
     assert changes(*rows, device="old") == [("exposure_level", "Low", "High")]
 
 
-def test_of_an_unknown_device_nothing_is_told() -> None:
+def test_an_unknown_device_has_no_changes() -> None:
     assert changes() is None
     assert lead_of([info()])["device_changes"] is None
 
 
-def test_only_the_partitions_of_the_look_back_tell() -> None:
+def test_only_partitions_of_the_look_back_count() -> None:
     outside = beat(when=at(1), day=DAY + timedelta(days=1), ExposureLevel="High")
     assert changes(beat(when=at(-1), ExposureLevel="Low"), outside) == []

@@ -51,7 +51,7 @@ def test_references_are_followed_backward_and_forward() -> None:
     assert read({"ImageFile": {"Host": host}, "Host": {"$ref": "7"}}).host_name == "pc"
 
 
-def test_references_that_go_round_in_a_circle_end() -> None:
+def test_cyclic_references_end() -> None:
     assert read({"$id": "1", "Host": {"$ref": "1"}, "Name": "x"}).machine_id is None
     assert read({"$id": "1", "Host": {"$id": "2", "Host": {"$ref": "1"}}, "X": {"MachineId": PC}}).machine_id == PC
 
@@ -65,7 +65,7 @@ def test_json_text_inside_json_text_is_read() -> None:
     assert read_fields(json.dumps(json.dumps({"LastVerdict": "Clean"}))).last_verdict == "Clean"
 
 
-def test_a_text_inside_has_references_of_its_own() -> None:
+def test_a_nested_text_has_its_own_references() -> None:
     inner = json.dumps({"Host": {"$ref": "1"}, "X": {"$id": "1", "MachineId": PC}})
     assert read({"$id": "1", "ImageFile": inner}).machine_id == PC
 
@@ -82,7 +82,7 @@ def test_a_upn_may_come_in_two_parts() -> None:
         "[" * 100_000, '{"Host":' * 5_000, '{"a":' * 900 + "1" + "}" * 900,
     ],
 )  # fmt: skip
-def test_garbage_tells_nothing_and_stops_nothing(text: str) -> None:
+def test_garbage_is_ignored(text: str) -> None:
     assert read_fields(text) == Fields()
 
 
@@ -111,14 +111,14 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_whatever_the_text_holds_the_answer_fits_the_columns(value: Any) -> None:
+def test_any_text_gives_values_that_fit_the_columns(value: Any) -> None:
     frame = pl.DataFrame({"AdditionalFields": [json.dumps(value), None]})
     read = with_fields(frame)
     assert read.schema["fields"] == FIELDS
     assert read.height == 2
 
 
-def test_rows_that_are_not_wanted_are_not_read_and_the_order_stays() -> None:
+def test_only_wanted_rows_are_parsed_and_the_order_is_kept() -> None:
     frame = pl.DataFrame({"n": [1, 2, 3], "AdditionalFields": ['{"LastVerdict":"x"}', None, '{"LastVerdict":"x"}']})
     read = with_fields(frame, where=pl.col("n") < 3)
     assert read["n"].to_list() == [1, 2, 3]

@@ -20,7 +20,7 @@ from defender_assets.core.leads.entities.addresses import host_of, is_external, 
         ("1.2.3.4.5", None),
     ],
 )
-def test_an_address_has_one_spelling(text: str, expected: str | None) -> None:
+def test_an_address_has_one_normal_form(text: str, expected: str | None) -> None:
     assert normal_address(text) == expected
 
 
@@ -31,12 +31,12 @@ def test_an_address_has_one_spelling(text: str, expected: str | None) -> None:
         "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "-",
     ],
 )  # fmt: skip
-def test_loopback_private_link_local_and_reserved_addresses_are_not_outside(text: str) -> None:
+def test_loopback_private_link_local_and_reserved_addresses_are_internal(text: str) -> None:
     assert not is_external(text)
 
 
 @pytest.mark.parametrize("text", ["203.0.113.7", "8.8.8.8", "172.32.0.1", "2001:4860::1"])
-def test_other_addresses_are_outside(text: str) -> None:
+def test_other_addresses_are_external(text: str) -> None:
     assert is_external(text)
 
 

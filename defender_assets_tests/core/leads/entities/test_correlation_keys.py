@@ -68,7 +68,7 @@ def links(*rows: Row) -> set[tuple[str, str]]:
         (evidence("Mailbox", fields={"MailboxPrimaryAddress": "Jane@contoso.com"}), {("user", "jane@contoso.com")}),
     ],
 )
-def test_every_kind_of_entity_has_one_spelling(row: Row, expected: set[tuple[str, str]]) -> None:
+def test_every_kind_of_entity_has_one_normal_form(row: Row, expected: set[tuple[str, str]]) -> None:
     assert links(row) == expected
 
 
@@ -88,7 +88,7 @@ def test_every_kind_of_entity_has_one_spelling(row: Row, expected: set[tuple[str
         {"NetworkMessageId": "-"},
     ],
 )
-def test_what_says_nothing_about_an_attacker_is_no_link(columns: dict[str, Any]) -> None:
+def test_common_values_are_no_links(columns: dict[str, Any]) -> None:
     assert links(evidence("Process", **columns)) == set()
 
 
@@ -109,17 +109,17 @@ def test_the_organisations_own_egress_address_is_no_link_in_its_tenant_only() ->
     assert found == {"da0_1": set(), "da1_1": {("address", "203.0.113.7")}, "da2_1": {("address", "203.0.113.8")}}
 
 
-def test_a_device_ties_by_what_it_was_merged_into() -> None:
+def test_a_merged_device_links_by_its_resolved_id() -> None:
     assert entities_of(lead_of([], [machine(PC.upper())])) == {("device", PC)}
     lead = lead_of([], [machine("old")], [beat("old", at(5), MergedToDeviceId="new")])
     assert entities_of(lead) == {("device", "new")}
 
 
-def test_urls_inside_a_mail_tie_too() -> None:
+def test_urls_inside_a_mail_link_too() -> None:
     assert ("host", "evil.example") in links(evidence("MailMessage", fields={"Urls": ["https://evil.example/x"]}))
 
 
-def test_entities_of_all_versions_are_there_once_and_sorted() -> None:
+def test_entities_of_all_versions_are_distinct_and_sorted() -> None:
     rows = [evidence("Ip", RemoteIP=f"203.0.113.{n % 3}", Timestamp=at(n)) for n in range(6)]
     entities = lead_of([], rows)["entities"]
     assert [entity["value"] for entity in entities] == [f"203.0.113.{n}" for n in range(3)]

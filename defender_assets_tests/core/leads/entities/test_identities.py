@@ -38,14 +38,14 @@ def users(*rows: Row) -> set[tuple[str, str]]:
     return entities_of(found.row(0, named=True)) if found.height else set()
 
 
-def test_an_entra_sid_spells_the_object_id() -> None:
+def test_an_entra_sid_encodes_the_object_id() -> None:
     assert object_id_of_sid("S-1-12-1-1-2-3-4") == "00000001-0002-0000-0300-000004000000"
     parts = ENTRA_SID.removeprefix("S-1-12-1-").split("-")
     assert b"".join(int(part).to_bytes(4, "little") for part in parts)[:4] == (1059390688).to_bytes(4, "little")
 
 
 @pytest.mark.parametrize("sid", ["S-1-12-1-1-2-3", "S-1-12-1-1-2-3-x", "S-1-12-1-1-2-3-4294967296", "S-1-12-1-"])
-def test_a_malformed_entra_sid_spells_none(sid: str) -> None:
+def test_a_malformed_entra_sid_has_no_object_id(sid: str) -> None:
     assert object_id_of_sid(sid) is None
 
 
@@ -78,7 +78,7 @@ def test_identifiers_are_joined_through_other_rows_of_the_look_back() -> None:
     assert users(user(AccountDomain="CONTOSO", AccountName="JANE"), *bridges) == JANE
 
 
-def test_all_identifiers_of_a_person_carry_the_preferred_one() -> None:
+def test_all_identifiers_of_a_person_have_the_preferred_one() -> None:
     bridge = user("da2_1", day=EVE, AccountObjectId=OBJECT_ID, AccountUpn="jane@contoso.com")
     lead = lead_of([info("da1_1")], [user(AccountUpn="jane@contoso.com"), bridge])
     assert {entity["identity"] for entity in lead["entities"]} == {OBJECT_ID}
@@ -105,7 +105,7 @@ def test_another_tenants_rows_join_nothing() -> None:
         {"AccountUpn": "-", "AccountSid": "-"},
     ],
 )
-def test_system_and_machine_accounts_and_bare_names_are_nobody(columns: dict[str, str]) -> None:
+def test_system_and_machine_accounts_and_bare_names_are_no_users(columns: dict[str, str]) -> None:
     assert users(user(**columns)) == set()
 
 

@@ -135,7 +135,7 @@ def test_every_kind_of_entity_has_its_list(row: Row, expected: dict[str, Any]) -
     assert filled(row) == expected
 
 
-def test_an_entity_of_several_versions_is_listed_once_as_its_newest_evidence_tells_it() -> None:
+def test_an_entity_of_several_versions_is_listed_once_with_its_newest_values() -> None:
     rows = [
         evidence("File", SHA256="C" * 64, FileName="old.exe", FileSize=7, Timestamp=at(-1)),
         evidence("File", SHA256="c" * 64, FileName="new.exe", Timestamp=at(1)),
@@ -151,7 +151,7 @@ def test_accounts_that_share_an_identifier_are_one_person() -> None:
     assert filled(*rows) == {"accounts": [{"name": "jane", "upn": "jane@contoso.com", "sid": "S-1-5-21-1"}]}
 
 
-def test_a_system_account_is_listed_although_it_is_nobody() -> None:
+def test_a_system_account_is_listed_but_is_no_user() -> None:
     row = evidence("User", AccountDomain="NT AUTHORITY", AccountName="SYSTEM", AccountSid="S-1-5-18")
     assert [entry["name"] for entry in lists(row)["accounts"]] == ["SYSTEM"]
 

@@ -26,12 +26,12 @@ def test_the_worst_entity_decides() -> None:
     assert said(*rows) == ("Malicious", "Remediated")
 
 
-def test_of_an_entity_the_newest_statement_counts() -> None:
+def test_the_newest_state_of_an_entity_counts() -> None:
     rows = [file("a", 0, LastVerdict="Malicious", LastRemediationState="Active"), file("a", 1, LastVerdict="Clean")]
     assert said(*rows) == ("Clean", "Active")
 
 
-def test_an_entity_is_told_by_microsofts_key_when_there_is_one() -> None:
+def test_an_entity_is_identified_by_microsofts_key_if_it_has_one() -> None:
     rows = [
         file("a", 0, MergeByKeyHex="K", LastVerdict="Malicious"),
         file("b", 1, MergeByKeyHex="k", LastVerdict="Clean"),
@@ -47,18 +47,16 @@ def test_an_entity_is_told_by_microsofts_key_when_there_is_one() -> None:
         ({"LastRemediationState": "Active", "DetectionStatus": "Blocked"}, (None, "Active")),
     ],
 )
-def test_what_is_not_said_outright_is_taken_from_the_detection(
-    fields: Row, expected: tuple[str | None, str | None]
-) -> None:
+def test_missing_states_are_taken_from_the_detection(fields: Row, expected: tuple[str | None, str | None]) -> None:
     assert said(file("a", **fields)) == expected
 
 
-def test_a_state_never_seen_ranks_before_those_that_need_no_work() -> None:
+def test_an_unknown_state_ranks_above_those_that_need_no_work() -> None:
     assert (
         said(file("a", LastRemediationState="Brand New"), file("b", LastRemediationState="Remediated"))[1]
         == "Brand New"
     )
 
 
-def test_where_no_evidence_says_any_there_is_none() -> None:
+def test_without_evidence_there_is_no_verdict() -> None:
     assert said(file("a"), evidence("User", AccountName="x")) == (None, None)

@@ -1,4 +1,4 @@
-"""Which leads the rules of a team mute, and what a wrong file is told."""
+"""Which leads a team's rules mute, and the errors for a wrong file."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -45,7 +45,7 @@ def lead(rules: str, folder: Path, **microsoft: str) -> Row:
     return lead_of([info(**(values | microsoft))], rows, [heartbeat], scoring=scoring)
 
 
-def test_a_rule_takes_thousands_of_hashes(tmp_path: Path) -> None:
+def test_a_rule_can_have_thousands_of_hashes(tmp_path: Path) -> None:
     others = [f"{number:064x}" for number in range(6000)]
     assert lead(f"{RULE}file = {[*others, SHA1]}", tmp_path)["muted_by"] == "Scanner: ours, see CHG-17"
     assert lead(f"{RULE}file = {others}", tmp_path)["muted_by"] is None
@@ -91,25 +91,25 @@ def test_every_condition_is_tried() -> None:
         ('file = "NMAP.EXE"', True),
     ],
 )
-def test_all_conditions_must_hold_and_one_pattern_of_each(lines: str, muted: bool, tmp_path: Path) -> None:
+def test_all_conditions_must_match_by_one_pattern_each(lines: str, muted: bool, tmp_path: Path) -> None:
     assert (lead(RULE + lines, tmp_path)["muted_by"] is not None) == muted
 
 
 @pytest.mark.parametrize(("days", "muted"), [(0, True), (1, True), (-1, False)])
-def test_a_rule_ends_with_the_day_that_it_names(days: int, muted: bool, tmp_path: Path) -> None:
+def test_a_rule_ends_after_its_last_day(days: int, muted: bool, tmp_path: Path) -> None:
     rule = f'{RULE}until = {DAY + timedelta(days=days)}\ntitle = "*"\nproduct = "endpoint"'.replace('"*"', '"N*"')
     assert (lead(rule, tmp_path)["muted_by"] is not None) == muted
 
 
-def test_the_first_rule_that_holds_is_named(tmp_path: Path) -> None:
+def test_the_first_matching_rule_is_named(tmp_path: Path) -> None:
     rules = f'{RULE}title = "nothing"\n[[mute]]\nname = "b"\nreason = "r"\nseverity = "Medium"\n'
     assert lead(rules + RULE + 'severity = "Medium"', tmp_path)["muted_by"] == "b: r"
 
 
 def test_a_muted_lead_keeps_its_score_and_reasons(tmp_path: Path) -> None:
-    muted, heard = lead(f'{RULE}severity = "Medium"', tmp_path), lead("", tmp_path)
+    muted, unmuted = lead(f'{RULE}severity = "Medium"', tmp_path), lead("", tmp_path)
     assert muted["risk_score"] > 0
-    assert muted["risk_reasons"] == heard["risk_reasons"]
+    assert muted["risk_reasons"] == unmuted["risk_reasons"]
 
 
 def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ('[[mute]]\nreason = "r"\ntitle = "x"', "rule 1 of {file} has no name"),
         ('[[mute]]\nname = "n"\nreason = " "\ntitle = "x"', "rule 1 of {file} has no reason"),
@@ -135,11 +135,11 @@ def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
         ("[[mute]", "{file}, which is not TOML"),
     ],
 )
-def test_a_wrong_file_is_one_line_that_names_the_fault(content: str, told: str, tmp_path: Path) -> None:
+def test_a_wrong_file_is_a_one_line_error_with_the_fault(content: str, expected: str, tmp_path: Path) -> None:
     file = tmp_path / "muted.toml"
     file.write_text(content)
     with pytest.raises(SettingsError) as error:
         load_mutes(file)
-    assert told.replace("{file}", str(file)) in str(error.value)
+    assert expected.replace("{file}", str(file)) in str(error.value)
     assert str(error.value).startswith("DEFENDER_MUTED")
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""How common a lead's detection and things are in its tenant's look-back."""
+"""How common a lead's detection and entities are in its tenant's look-back."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ def reasons(infos: list[Row], evidences: list[Row] | None = None) -> list[str]:
     return [entry["reason"] for entry in lead["risk_reasons"]]
 
 
-def test_a_detection_that_never_fired_before_is_told_once_the_tenant_is_known() -> None:
+def test_a_first_detection_gives_a_reason_once_the_tenant_is_known() -> None:
     assert NEVER in reasons(others(1))
     assert NEVER not in reasons(others(1, day=WEEK_AGO + timedelta(days=1)))
     assert NEVER not in reasons(others(1, tenant=OTHER_TENANT))
@@ -35,12 +35,12 @@ def test_a_detection_is_counted_in_its_tenant_by_alerts() -> None:
     assert NEVER in reasons([*others(20, Title="ours", tenant=OTHER_TENANT), *others(1)])
 
 
-def test_what_lies_before_the_look_back_is_not_counted() -> None:
+def test_alerts_before_the_look_back_do_not_count() -> None:
     assert NEVER in reasons([*others(20, Title="ours", day=LONG_AGO - timedelta(days=1)), *others(1)])
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "told"),
+    ("ours", "theirs", "expected"),
     [
         ({"SHA256": SHA256}, {"SHA256": SHA256.upper()}, f"file {SHA256}"),
         ({"RemoteIP": "203.0.113.9"}, {"RemoteIP": "::ffff:203.0.113.9"}, "address 203.0.113.9"),
@@ -49,23 +49,23 @@ def test_what_lies_before_the_look_back_is_not_counted() -> None:
         ({"OAuthApplicationId": "AB-2"}, {"OAuthApplicationId": "ab-2"}, "app ab-2"),
     ],
 )
-def test_things_are_counted_in_one_spelling(ours: Row, theirs: Row, told: str) -> None:
+def test_entities_are_counted_in_normal_form(ours: Row, theirs: Row, expected: str) -> None:
     named = evidence("File", **ours)
     elsewhere = [evidence("File", f"dx{n}", day=WEEK_AGO, **theirs) for n in range(20)]
-    assert f"No other alert of the last 30 days names its {told}" in reasons(others(1), [named])
+    assert f"No other alert of the last 30 days names its {expected}" in reasons(others(1), [named])
     common = "Even the rarest of what it names is in 20 other alerts of the last 30 days"
     assert common in reasons(others(1), [named, *elsewhere])
 
 
-def test_the_rarest_of_the_things_counts() -> None:
+def test_the_rarest_entity_counts() -> None:
     rows = [evidence("File", SHA256=SHA256), evidence("Ip", RemoteIP="203.0.113.9")]
     elsewhere = [evidence("File", f"dx{n}", SHA256=SHA256, day=WEEK_AGO) for n in range(30)]
-    told = reasons(others(1), [*rows, *elsewhere])
-    assert "No other alert of the last 30 days names its address 203.0.113.9" in told
-    assert not any("rarest" in reason for reason in told)
+    expected = reasons(others(1), [*rows, *elsewhere])
+    assert "No other alert of the last 30 days names its address 203.0.113.9" in expected
+    assert not any("rarest" in reason for reason in expected)
 
 
-def test_leads_of_a_day_count_for_one_another() -> None:
+def test_leads_of_one_day_count_for_each_other() -> None:
     leads = leads_of([info(f"da{n}", Title="ours") for n in range(21)])
     assert {entry["reason"] for lead in leads.to_dicts() for entry in lead["risk_reasons"]} >= {
         "20 other alerts of this detection in the last 30 days"

@@ -1,4 +1,4 @@
-"""What earns a lead its points, that they add up, and that what is more urgent never counts for less."""
+"""Which values earn points, that points add up, and that more urgent values never count less."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def added(**columns: Any) -> int:
         {"rarest_alerts": 0, "rarest": "file f"},
     ],
 )
-def test_what_makes_a_lead_more_urgent_adds_points(columns: Lead) -> None:
+def test_urgent_values_add_points(columns: Lead) -> None:
     assert added(**columns) > 0
 
 
@@ -91,7 +91,7 @@ def test_what_makes_a_lead_more_urgent_adds_points(columns: Lead) -> None:
         {"rarest_alerts": 20},
     ],
 )
-def test_what_makes_a_lead_less_urgent_takes_points(columns: Lead) -> None:
+def test_less_urgent_values_subtract_points(columns: Lead) -> None:
     assert scored(severity="High", **columns)["risk_score"] < scored(severity="High")["risk_score"]
 
 
@@ -111,7 +111,7 @@ def test_what_makes_a_lead_less_urgent_takes_points(columns: Lead) -> None:
         {"rarest_alerts": 1},
     ],
 )
-def test_the_ordinary_adds_nothing(columns: Lead) -> None:
+def test_ordinary_values_add_nothing(columns: Lead) -> None:
     assert added(**columns) == 0
 
 
@@ -120,7 +120,7 @@ def test_an_unknown_severity_still_counts() -> None:
     assert scored(severity=None)["risk_reasons"][0]["reason"] == "Microsoft rates the alert unknown"
 
 
-def test_reasons_are_sentences_that_say_what_was_seen() -> None:
+def test_reasons_are_sentences_with_the_value() -> None:
     lead = scored(
         severity="High",
         attack_techniques=["T1055.002", "T1003.001", "T1558"],
@@ -147,13 +147,13 @@ def test_reasons_are_sentences_that_say_what_was_seen() -> None:
     ]
 
 
-def test_the_words_name_the_length_of_the_look_back() -> None:
+def test_the_reasons_name_the_length_of_the_look_back() -> None:
     texts = [factor.text for factor in RISK_FACTORS if "days" in factor.text]
     assert len(texts) == 2
     assert all(f"{ALERT_LOOKBACK_DAYS} days" in text for text in texts)
 
 
-def test_every_section_of_the_table_is_a_sign_and_the_other_way_round() -> None:
+def test_sections_of_the_weights_and_risk_factors_match() -> None:
     assert [factor.section for factor in RISK_FACTORS] == list(packaged_weights())
 
 
@@ -245,6 +245,6 @@ def _worse(column: str, lead: Lead) -> list[Lead]:
 )
 @settings(max_examples=8)
 @given(lead=_LEADS)
-def test_what_is_more_urgent_never_counts_for_less(column: str, lead: Lead) -> None:
+def test_more_urgent_values_never_count_less(column: str, lead: Lead) -> None:
     found = [result["risk_score"] for result in scores(*_worse(column, lead))]
     assert found == sorted(found)

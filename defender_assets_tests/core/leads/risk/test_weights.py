@@ -1,4 +1,4 @@
-"""A team's own weights: what they change, and what a wrong file is told."""
+"""A team's own weights: their effect, and the errors for a wrong file."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "risk.toml"
 
 
-def test_a_file_changes_only_the_lines_it_holds(file: Path) -> None:
+def test_a_file_changes_only_its_own_lines(file: Path) -> None:
     file.write_text('[category]\n"Lateral Movement" = 30\n[device_tag]\nkiosk = -6\n[devices]\n"3" = 7\n')
     weights = load_weights(file)
     assert weights["category"] == {**packaged_weights()["category"], "lateralmovement": 30}
@@ -40,7 +40,7 @@ def test_a_lead_is_scored_by_the_weights_of_the_team(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("[severty]\nhigh = 3", "has a section [severty]: expected one of severity, category"),
         ("high = 3", "has 'high' outside of a section"),
@@ -58,17 +58,17 @@ def test_a_lead_is_scored_by_the_weights_of_the_team(file: Path) -> None:
         ("[severity\nhigh = 3", "which is not TOML"),
     ],
 )
-def test_a_wrong_file_is_one_line_that_names_the_fault(file: Path, content: str, told: str) -> None:
+def test_a_wrong_file_is_a_one_line_error_with_the_fault(file: Path, content: str, expected: str) -> None:
     file.write_text(content)
     with pytest.raises(SettingsError) as error:
         load_weights(file)
-    assert told in str(error.value)
+    assert expected in str(error.value)
     assert str(error.value).startswith("DEFENDER_RISK_WEIGHTS")
     assert str(file) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_or_no_text_is_one_line(file: Path) -> None:
+def test_a_missing_or_binary_file_is_a_one_line_error(file: Path) -> None:
     with pytest.raises(SettingsError, match=r"cannot be read \(no such file or directory\)"):
         load_weights(file)
     file.write_bytes(b"\xff\xfe")
