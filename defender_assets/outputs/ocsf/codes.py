@@ -13,21 +13,14 @@ UNKNOWN, OTHER = 0, 99
 SEVERITIES = {"informational": 1, "low": 2, "medium": 3, "high": 4}
 
 TACTICS = {
-    "Reconnaissance": ("TA0043", "Reconnaissance"),
-    "ResourceDevelopment": ("TA0042", "Resource Development"),
-    "InitialAccess": ("TA0001", "Initial Access"),
-    "Execution": ("TA0002", "Execution"),
-    "Persistence": ("TA0003", "Persistence"),
-    "PrivilegeEscalation": ("TA0004", "Privilege Escalation"),
-    "DefenseEvasion": ("TA0005", "Defense Evasion"),
-    "CredentialAccess": ("TA0006", "Credential Access"),
-    "Discovery": ("TA0007", "Discovery"),
-    "LateralMovement": ("TA0008", "Lateral Movement"),
-    "Collection": ("TA0009", "Collection"),
-    "CommandAndControl": ("TA0011", "Command and Control"),
-    "Exfiltration": ("TA0010", "Exfiltration"),
-    "Impact": ("TA0040", "Impact"),
-}
+    "Reconnaissance": ("TA0043", "Reconnaissance"), "ResourceDevelopment": ("TA0042", "Resource Development"),
+    "InitialAccess": ("TA0001", "Initial Access"), "Execution": ("TA0002", "Execution"),
+    "Persistence": ("TA0003", "Persistence"), "PrivilegeEscalation": ("TA0004", "Privilege Escalation"),
+    "DefenseEvasion": ("TA0005", "Defense Evasion"), "CredentialAccess": ("TA0006", "Credential Access"),
+    "Discovery": ("TA0007", "Discovery"), "LateralMovement": ("TA0008", "Lateral Movement"),
+    "Collection": ("TA0009", "Collection"), "CommandAndControl": ("TA0011", "Command and Control"),
+    "Exfiltration": ("TA0010", "Exfiltration"), "Impact": ("TA0040", "Impact"),
+}  # fmt: skip
 """Microsoft's category -> ATT&CK tactic; a category such as Malware is not a tactic."""
 
 SYSTEMS = (

@@ -28,9 +28,7 @@ def _device_column(name: str, microsoft: str, meaning: str, dtype: pl.DataType |
 
 DEVICE_COLUMNS = (
     _device_column("device_name", "DeviceName", "Name of the device; from the evidence where no heartbeat is known"),
-    _device_column(
-        "os_platform", "OSPlatform", "Platform of the operating system; from the evidence where none is known"
-    ),
+    _device_column("os_platform", "OSPlatform", "Operating system; from the evidence where none is known"),
     _device_column("os_version", "OSVersion", "Version of the operating system"),
     _device_column("os_build", "OSBuild", "Build of the operating system", pl.Int64()),
     _device_column("device_type", "DeviceType", "Workstation, Server, Mobile, Printer, …"),
@@ -43,9 +41,7 @@ DEVICE_COLUMNS = (
     _device_column("sensor_health_state", "SensorHealthState", "Health of the endpoint sensor"),
     _device_column("exposure_level", "ExposureLevel", "None, Low, Medium or High"),
     _device_column("asset_value", "AssetValue", "Low, Normal or High"),
-    _device_column(
-        "is_internet_facing", "IsInternetFacing", "Reachable from the internet; null is unknown", pl.Boolean()
-    ),
+    _device_column("is_internet_facing", "IsInternetFacing", "Reachable from the internet, if known", pl.Boolean()),
     _device_column("public_ip", "PublicIP", "Public address that the device used to reach the service"),
     _device_column("join_type", "JoinType", "How the device is joined to Entra ID"),
     _device_column("aad_device_id", "AadDeviceId", "Identifier of the device in Entra ID"),
