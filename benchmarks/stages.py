@@ -55,7 +55,7 @@ def timed(module: ModuleType, name: str, spent: dict[str, float]) -> None:
 def load() -> None:
     from defender_assets.core.tables.parsing.fast import reader
 
-    reader.read_plain(next(iter(TABLES.values())), "", b"\n")
+    reader.parse_fast(next(iter(TABLES.values())), "", b"\n")
 
 
 def main(arguments: list[str]) -> None:
@@ -80,8 +80,8 @@ def main(arguments: list[str]) -> None:
             timed(reader, name, spent)
 
         def parse() -> pl.DataFrame:
-            found = [reader.read_plain(table, source.tenant_id, content) for source, content in read]
-            return pl.concat([result.rows for result in found])
+            found = [reader.parse_fast(table, source.tenant_id, content) for source, content in read]
+            return pl.concat([plain.rows for plain in found])
 
         rows = stage("read the lines", parse)
         for name, label in INSIDE.items():

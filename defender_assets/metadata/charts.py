@@ -1,7 +1,6 @@
-"""Small pictures for the UI: counts as bars, inline as SVG. A card of its own colours is legible in both themes.
+"""Bar charts for the UI, as inline SVG. Their white background keeps them legible in both themes.
 
-The words of the counts come out of alerts: they are made visible and escaped, and an
-image runs nothing.
+Labels come from alerts, so they are escaped; an image runs no scripts.
 """
 
 import base64
@@ -18,58 +17,57 @@ ROW = 18
 SHOWN = 12
 HOURS = 24
 LABEL = 24
-"""Characters of a word."""
+"""Characters of a label."""
 
 _COLOURS = dict(zip(SEVERITIES, ("#b3261e", "#c26a00", "#2f6fb7", "#7a808a"), strict=True))
-_PLAIN = "#2f6fb7"
+_BAR = "#2f6fb7"
 _OTHER = "#7a808a"
 
 
 def picture(title: str, svg: str) -> dg.MetadataValue:
-    """Return an image in Markdown; the title is the project's own words, never an alert's."""
+    """Return an image in Markdown; the title must not come from an alert."""
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")
 
 
 def bars(title: str, counts: Mapping[str, int], order: Sequence[str] = ()) -> dg.MetadataValue:
-    """Return a bar for each word with its number: in the given order, else the longest first; of many the first."""
-    words = [word for word in order if word in counts] or sorted(counts, key=lambda word: (-counts[word], word))
+    """Return a bar per name, in the given order or longest first; at most the first SHOWN."""
+    names = [name for name in order if name in counts] or sorted(counts, key=lambda name: (-counts[name], name))
     longest = max(counts.values(), default=1)
     drawn = []
-    for number, word in enumerate(words[:SHOWN]):
+    for number, name in enumerate(names[:SHOWN]):
         top = 34 + number * ROW
-        width = max(1, round(250 * counts[word] / longest))
-        colour = _COLOURS.get(word, _PLAIN)
-        label = escape(escape_control_chars(word[:LABEL])[:LABEL])
+        width = max(1, round(250 * counts[name] / longest))
+        label = escape(escape_control_chars(name[:LABEL])[:LABEL])
         drawn.append(
             f'<text x="148" y="{top + 11}" text-anchor="end">{label}</text>'
-            f'<rect x="156" y="{top}" width="{width}" height="{ROW - 5}" rx="2" fill="{colour}"/>'
-            f'<text x="{162 + width}" y="{top + 11}">{counts[word]:,}</text>'
+            f'<rect x="156" y="{top}" width="{width}" height="{ROW - 5}" rx="2" fill="{_COLOURS.get(name, _BAR)}"/>'
+            f'<text x="{162 + width}" y="{top + 11}">{counts[name]:,}</text>'
         )
-    left_out = f" (the first {SHOWN} of {len(words)})" if len(words) > SHOWN else ""
-    return _card(title + left_out, 42 + ROW * len(words[:SHOWN]), drawn)
+    left_out = f" (the first {SHOWN} of {len(names)})" if len(names) > SHOWN else ""
+    return _card(title + left_out, 42 + ROW * len(names[:SHOWN]), drawn)
 
 
 def by_hour(title: str, counts: Mapping[tuple[int, str], int]) -> dg.MetadataValue:
-    """Return a column for each hour of the day, stacked by word: severities in their order, then the others."""
-    words = [*SEVERITIES, *sorted({word for _, word in counts} - set(SEVERITIES))]
+    """Return a column per hour of the day, stacked by name: severities in their order, then the others."""
+    names = [*SEVERITIES, *sorted({name for _, name in counts} - set(SEVERITIES))]
     most = max((sum(n for (of, _), n in counts.items() if of == hour) for hour in range(HOURS)), default=0) or 1
-    drawn = [f'<text x="468" y="20" text-anchor="end">at most {most:,} an hour</text>']
+    drawn = [f'<text x="468" y="20" text-anchor="end">at most {most:,} per hour</text>']
     for hour in range(HOURS):
         bottom = 112.0
-        for word in words:
-            height = 76 * counts.get((hour, word), 0) / most
+        for name in names:
+            height = 76 * counts.get((hour, name), 0) / most
             bottom -= height
             if height:
                 drawn.append(
                     f'<rect x="{12 + 19 * hour}" y="{bottom:.2f}" width="15" height="{height:.2f}" '
-                    f'fill="{_COLOURS.get(word, _OTHER)}"/>'
+                    f'fill="{_COLOURS.get(name, _OTHER)}"/>'
                 )
     drawn.append('<path d="M12 112.5H468" stroke="#dcdcd6"/>')
     drawn += [f'<text x="{12 + 19 * hour}" y="126">{hour:02d}</text>' for hour in range(0, HOURS, 6)]
-    for place, (word, colour) in enumerate(_COLOURS.items()):
-        left = 12 + 90 * place
+    for number, (name, colour) in enumerate(_COLOURS.items()):
+        left = 12 + 90 * number
         drawn.append(f'<rect x="{left}" y="138" width="9" height="9" fill="{colour}"/>')
-        drawn.append(f'<text x="{left + 14}" y="147">{word}</text>')
+        drawn.append(f'<text x="{left + 14}" y="147">{name}</text>')
     return _card(title, 156, drawn)
 
 

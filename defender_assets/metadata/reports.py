@@ -1,7 +1,7 @@
-"""What a materialization tells: the reports of the core as Dagster metadata.
+"""The metadata of materializations, from the reports of the core.
 
-Text that came out of alerts stands in table cells, which the UI shows as plain text, and in pictures, which run
-nothing; never in Markdown. Control and direction characters are shown as escapes.
+Text from alerts appears only in table cells, which the UI shows as plain text, and in images, which run no scripts;
+never in Markdown. Control and direction characters are escaped.
 """
 
 from collections.abc import Mapping
@@ -20,63 +20,63 @@ from defender_assets.core.text import escape_control_chars
 from defender_assets.core.timings import StageTimings
 from defender_assets.metadata.charts import bars, by_hour, picture
 
-Metadata = Mapping[str, dg.MetadataValue]
+Metadata = Mapping[str, dg.MetadataValue | str | float]
 CELL = 120
 MOST = 20
-_PICTURES = {
+_CHARTS = {
     ALERT_INFO.name: ("alerts_by_severity", "Alerts by hour (UTC) and severity"),
-    ALERT_EVIDENCE.name: ("alerts_by_entity_type", "Alerts by type of their evidence"),
+    ALERT_EVIDENCE.name: ("alerts_by_entity_type", "Alerts by evidence type"),
     DEVICE_INFO.name: ("devices_by_os", "Devices by operating system"),
 }
-NO_BLOBS = "no blobs: Microsoft wrote nothing that arrived on this day"
+NO_BLOBS = "no blobs: Microsoft wrote nothing on this day"
 
 
 def raw_metadata(report: RawReport) -> Metadata:
-    """Return what came in from the containers."""
+    """Return what arrived from the containers."""
     return {
-        **_came(report),
-        "new_bytes": dg.MetadataValue.int(report.new_bytes),
-        "total_bytes": dg.MetadataValue.int(sum(blob.size for blob in report.listed)),
-        "pending_bytes": dg.MetadataValue.int(report.pending_bytes),
-        "chunks": dg.MetadataValue.int(report.chunks),
-        "batch": dg.MetadataValue.int(report.batch),
-        "blobs": dg.MetadataValue.int(len(report.listed)),
-        "tenants": dg.MetadataValue.int(len({blob.tenant_id for blob in report.listed})),
-        "replaced_blobs": dg.MetadataValue.int(report.replaced_blobs),
-        **_phases(report.timings),
+        "day": _arrival(report),
+        "new_bytes": report.new_bytes,
+        "total_bytes": sum(blob.size for blob in report.listed),
+        "pending_bytes": report.pending_bytes,
+        "chunks": report.chunks,
+        "batch": report.batch,
+        "blobs": len(report.listed),
+        "tenants": len({blob.tenant_id for blob in report.listed}),
+        "replaced_blobs": report.replaced_blobs,
+        **_timings(report.timings),
     }
 
 
 def empty_metadata() -> Metadata:
-    """Return what is told of a partition of any asset on a day without blobs, which no run needs to build."""
-    return {"day": dg.MetadataValue.text(NO_BLOBS), "dagster/partition_row_count": dg.MetadataValue.int(0)}
+    """Return the metadata of an asset on a day without blobs, which needs no run."""
+    return {"day": NO_BLOBS, "dagster/partition_row_count": 0}
 
 
-def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: DailySummary) -> Metadata:
-    """Return what became of the new lines, and the day so far: how late it came, pictures, the newest rows.
+def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, summary: DailySummary) -> Metadata:
+    """Return what became of the new lines, and a summary of the whole day.
 
-    The day is told whole, for Dagster plots and shows the last run of each, which may have had nothing to do.
+    The whole day, because Dagster plots and shows only the last run of a day, which may have had nothing to do.
     """
-    metadata: dict[str, dg.MetadataValue] = {
-        "dagster/partition_row_count": dg.MetadataValue.int(rows_of_day),
-        "new_rows": dg.MetadataValue.int(report.rows),
-        "duplicates_dropped": dg.MetadataValue.int(report.duplicates),
-        "quarantined_lines": dg.MetadataValue.int(report.tally.quarantined),
-        "blank_lines": dg.MetadataValue.int(report.tally.blank),
-        "lines": dg.MetadataValue.int(report.tally.lines),
-        "values_that_did_not_fit": dg.MetadataValue.int(sum(report.tally.mismatches.values())),
-        "parsed_up_to_batch": dg.MetadataValue.int(report.batch),
+    metadata: dict[str, dg.MetadataValue | str | float] = {
+        "dagster/partition_row_count": rows_of_day,
+        "new_rows": report.rows,
+        "duplicates_dropped": report.duplicates,
+        "quarantined_lines": report.tally.quarantined,
+        "blank_lines": report.tally.blank,
+        "lines": report.tally.lines,
+        "values_that_did_not_fit": sum(report.tally.mismatches.values()),
+        "parsed_up_to_batch": report.batch,
     }
-    if seen.lag_median is not None and seen.lag_p95 is not None:
-        metadata["arrival_lag_median_seconds"] = dg.MetadataValue.float(round(seen.lag_median, 3))
-        metadata["arrival_lag_p95_seconds"] = dg.MetadataValue.float(round(seen.lag_p95, 3))
-    metadata |= _phases(report.timings)
-    if seen.words:
-        name, title = _PICTURES[table.name]
+    if summary.lag_median is not None and summary.lag_p95 is not None:
+        metadata["arrival_lag_median_seconds"] = round(summary.lag_median, 3)
+        metadata["arrival_lag_p95_seconds"] = round(summary.lag_p95, 3)
+    metadata |= _timings(report.timings)
+    if summary.counts:
+        name, title = _CHARTS[table.name]
         metadata |= {
-            name: by_hour(title, seen.hours) if table is ALERT_INFO else bars(title, seen.words),
-            "arrival_lag": bars("Arrival behind event time", seen.lags, order=(*LAGS, LONGER)),
-            "newest": table_preview(seen.newest),
+            name: by_hour(title, summary.hours) if table is ALERT_INFO else bars(title, summary.counts),
+            "arrival_lag": bars("Delay from event to export", summary.lags, order=(*LAGS, LONGER)),
+            "newest": table_preview(summary.newest),
         }
     if report.reasons:
         metadata["quarantine_reasons"] = counts_table("reason", "lines", report.reasons)
@@ -85,70 +85,69 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, seen: Da
     return metadata
 
 
-def derived_metadata(report: DerivedReport, preview: tuple[str, ...], told: Metadata) -> Metadata:
-    """Return the partition's size and version, what is told of it besides, and at the end its rows of highest score.
+def derived_metadata(report: DerivedReport, preview: tuple[str, ...], extra: Metadata) -> Metadata:
+    """Return the partition's size and version, the extra metadata, and the rows with the highest values.
 
-    The first column of the preview is what the rows are ordered by.
+    The preview is sorted by its first column.
     """
     return {
-        "dagster/partition_row_count": dg.MetadataValue.int(report.rows.height),
-        **told,
-        "built_from_version": dg.MetadataValue.int(report.version),
-        "written_by_this_run": dg.MetadataValue.bool(report.written),
-        **_phases(report.timings),
+        "dagster/partition_row_count": report.rows.height,
+        **extra,
+        "built_from_version": report.version,
+        "written_by_this_run": report.written,
+        **_timings(report.timings),
         "preview": table_preview(report.rows.select(preview).sort(preview[0], descending=True, nulls_last=True)),
     }
 
 
 def leads_metadata(report: DerivedReport, _day: date) -> Metadata:
-    """Return the leads in numbers that are worth a plot over the days, and the hours of their alerts."""
+    """Return figures of the leads that are worth plotting over time, and a chart of alerts by hour."""
     leads = report.rows
     severities = dict(leads.group_by("severity").len().iter_rows())
     hours = leads.group_by(pl.col("alert_time").dt.hour().cast(pl.Int64), "severity").len()
     counts = {(hour, severity or "(none)"): count for hour, severity, count in hours.drop_nulls("alert_time").rows()}
     return {
-        **{f"leads_{word.lower()}": dg.MetadataValue.int(severities.get(word, 0)) for word in SEVERITIES},
-        "leads_new": dg.MetadataValue.int(leads.filter(pl.col("change") == "new").height),
-        "devices_hit": dg.MetadataValue.int(leads.select("tenant_id", "device_id").drop_nulls().n_unique()),
-        "highest_risk": dg.MetadataValue.int(int(leads["risk_score"].max() or 0)),  # type: ignore[arg-type]
+        **{f"leads_{name.lower()}": severities.get(name, 0) for name in SEVERITIES},
+        "leads_new": leads.filter(pl.col("change") == "new").height,
+        "devices_hit": leads.select("tenant_id", "device_id").drop_nulls().n_unique(),
+        "highest_risk": int(leads["risk_score"].max() or 0),  # type: ignore[arg-type]
         **({"alerts_by_hour": by_hour("Alerts by hour (UTC) and severity", counts)} if counts else {}),
     }
 
 
 def brief_metadata(report: DerivedReport, day: date) -> Metadata:
-    """Return the picture of a day's brief, and how the page is opened; nothing where there is no brief."""
+    """Return the chart of a day's brief and the command that writes the page, or nothing if there is no brief."""
     if report.rows.is_empty():
         return {}
     return {
         "picture": picture("Leads by hour and severity", report.rows["picture"].item()),
-        "open_with": dg.MetadataValue.text(f"defender-assets brief --day {day} --out brief-{day}.html"),
+        "open_with": f"defender-assets brief --day {day} --out brief-{day}.html",
     }
 
 
-def _came(report: RawReport) -> Metadata:
-    """Return in words what the day is: no blobs is another thing than nothing new."""
-    held = sum(blob.size for blob in report.listed)
+def _arrival(report: RawReport) -> str:
+    """Return what arrived, so that a day without blobs differs from a run that found nothing new."""
+    total = f"{sum(blob.size for blob in report.listed):,}"
     if not report.kept:
-        words = "no longer kept (DEFENDER_RETENTION_DAYS): nothing was read"
-    elif not report.listed:
-        words = NO_BLOBS
-    elif report.new_bytes:
-        words = f"{report.new_bytes:,} new bytes of {held:,}"
-    else:
-        words = f"nothing new: all {held:,} bytes were here before"
-    return {"day": dg.MetadataValue.text(words)}
+        return "past retention (DEFENDER_RETENTION_DAYS): nothing was read"
+    if not report.listed:
+        return NO_BLOBS
+    return (
+        f"{report.new_bytes:,} new bytes of {total}"
+        if report.new_bytes
+        else f"nothing new: all {total} bytes are in raw"
+    )
 
 
-def _phases(timings: StageTimings) -> Metadata:
-    """Return the seconds of the whole and of each phase."""
+def _timings(timings: StageTimings) -> Metadata:
     return {
-        "seconds": dg.MetadataValue.float(round(timings.total, 3)),
-        **{f"seconds_{name}": dg.MetadataValue.float(round(took, 3)) for name, took in timings.seconds.items()},
+        "seconds": round(timings.total, 3),
+        **{f"seconds_{name}": round(took, 3) for name, took in timings.seconds.items()},
     }
 
 
 def table_preview(rows: pl.DataFrame, count: int = 10) -> dg.TableMetadataValue:
-    """Return the first rows as a table of plain text; times are in UTC, to the second."""
+    """Return the first rows as a table of plain text; times are UTC, in seconds."""
     records = [
         dg.TableRecord({name: _cell(value) for name, value in row.items()})
         for row in rows.head(count).iter_rows(named=True)
@@ -158,7 +157,7 @@ def table_preview(rows: pl.DataFrame, count: int = 10) -> dg.TableMetadataValue:
 
 
 def counts_table(name: str, count: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
-    """Return the most frequent words with their counts as a table of these two columns."""
+    """Return the names with the highest counts as a table of two columns."""
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return table_preview(pl.DataFrame(most, schema={name: pl.String, count: pl.Int64}, orient="row"), MOST)
 

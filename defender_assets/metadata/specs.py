@@ -1,4 +1,4 @@
-"""What is known of a table before any run: its columns, where they come from, where it lies, which page tells more."""
+"""Metadata and tags of an asset that are known before any run: columns, lineage, location, documentation page."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,22 +8,16 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import Column
 
 SHOWN_ORIGINS = 3
-"""So many upstream columns stand in a column's description; all of them are in the column lineage."""
+"""Upstream columns named in a column's description; the column lineage has all of them."""
 
 LAYERS = {"export": "bytes-as-written", "tables": "one-row-per-record", "leads": "for-analysts"}
-"""What each group holds."""
+"""The `layer` tag of each asset group."""
 
 
 def spec_metadata(lake: Lake, name: str, columns: Iterable[Column], page: str) -> dict[str, object]:
-    """Return what is known of a table before any run.
+    """Return the metadata of a table; `page` is its file in docs/.
 
-    Dagster+ draws the column lineage; the open-source UI does not, so the descriptions of the columns tell it as well.
-
-    Args:
-        lake: where the table lies.
-        name: of the table.
-        columns: of the table.
-        page: in docs/, where more is told.
+    Dagster+ draws the column lineage. The open-source UI does not, so column descriptions name the origins as well.
     """
     columns = tuple(columns)
     metadata: dict[str, object] = {
@@ -39,22 +33,23 @@ def spec_metadata(lake: Lake, name: str, columns: Iterable[Column], page: str) -
 
 
 def spec_tags(group: str) -> dict[str, str]:
-    """Return the tags by which assets are found in the catalogue."""
+    """Return the tags by which the catalog can be filtered."""
     return {"layer": LAYERS[group], "source": "microsoft-defender", "personal-data": "yes"}
 
 
 def _schema(columns: Iterable[Column]) -> dg.TableSchema:
     return dg.TableSchema(
-        [dg.TableColumn(column.name, column.type_name, description=_described(column)) for column in columns]
+        [dg.TableColumn(column.name, column.type_name, description=_description(column)) for column in columns]
     )
 
 
-def _described(column: Column) -> str:
+def _description(column: Column) -> str:
     if not column.origins:
         return column.meaning
-    shown = [f"{origin.table}.{origin.column}" for origin in column.origins[:SHOWN_ORIGINS]]
-    more = [f"{len(column.origins) - SHOWN_ORIGINS} more"] if len(column.origins) > SHOWN_ORIGINS else []
-    return f"{column.meaning}. From {', '.join([*shown, *more])}"
+    origins = [f"{origin.table}.{origin.column}" for origin in column.origins]
+    if len(origins) > SHOWN_ORIGINS:
+        origins[SHOWN_ORIGINS:] = [f"{len(origins) - SHOWN_ORIGINS} more"]
+    return f"{column.meaning}. From {', '.join(origins)}"
 
 
 def _column_lineage(columns: Iterable[Column]) -> dg.MetadataValue:

@@ -1,4 +1,4 @@
-"""What a materialization tells: counts and previews as tables, and in them text that an attacker may have written."""
+"""Metadata of materializations: counts and previews as tables, whose text may come from an attacker."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -14,23 +14,23 @@ from defender_assets.core.tables.parsing.typed_rows import Tally
 from defender_assets.core.timings import StageTimings
 from defender_assets.metadata.reports import counts_table, derived_metadata, typed_metadata
 
-NOTHING = DailySummary(None, None, {}, {}, {}, pl.DataFrame())
+EMPTY = DailySummary(None, None, {}, {}, {}, pl.DataFrame())
 
 
-def rows_of(told: dg.MetadataValue) -> list[dict[str, object]]:
-    assert isinstance(told, dg.TableMetadataValue)
-    return [dict(record.data) for record in told.records]
+def rows_of(value: object) -> list[dict[str, object]]:
+    assert isinstance(value, dg.TableMetadataValue)
+    return [dict(record.data) for record in value.records]
 
 
-def test_names_of_fields_that_hide_are_shown_as_escapes() -> None:
+def test_hidden_characters_in_field_names_are_escaped() -> None:
     report = TypedReport(Tally(mismatches=Counter({"Ev\u202eil": 2})))
 
-    told = typed_metadata(ALERT_INFO, report, 0, NOTHING)["unmapped_fields"]
+    fields = typed_metadata(ALERT_INFO, report, 0, EMPTY)["unmapped_fields"]
 
-    assert rows_of(told) == [{"field": "Ev\\u202eil", "values": "2"}]
+    assert rows_of(fields) == [{"field": "Ev\\u202eil", "values": "2"}]
 
 
-def test_counts_are_a_table_with_the_most_frequent_first() -> None:
+def test_counts_are_a_table_with_the_highest_first() -> None:
     assert rows_of(counts_table("reason", "lines", {"b": 1, "a": 1, "c": 3})) == [
         {"reason": "c", "lines": "3"},
         {"reason": "a", "lines": "1"},
@@ -38,7 +38,7 @@ def test_counts_are_a_table_with_the_most_frequent_first() -> None:
     ]
 
 
-def test_a_preview_begins_with_the_highest_score_and_shows_times_to_the_second() -> None:
+def test_a_preview_starts_with_the_highest_score_and_shows_times_in_seconds() -> None:
     at = datetime(2026, 10, 1, 8, 30, 5, 123456, tzinfo=UTC)
     rows = pl.DataFrame({"score": [18, None, 68], "at": [None, None, at], "kept": "no"})
 

@@ -1,1 +1,1 @@
-"""From raw batches to typed tables and quarantine: parsing, de-duplication, commits. Columns are in `schemas`."""
+"""Parses raw batches into the typed tables and the quarantine. The columns are defined in `schemas`."""

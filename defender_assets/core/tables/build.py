@@ -1,7 +1,4 @@
-"""Raw batches of a day into quarantine and the typed table: each record once, quarantine committed first.
-
-How a line is read stands in `records`; which batches there are, in `batches`.
-"""
+"""Builds a day of a typed table and its quarantine from raw batches. Quarantine is committed first."""
 
 import logging
 from collections import Counter
@@ -11,7 +8,6 @@ from datetime import date
 from typing import NamedTuple
 
 import polars as pl
-from deltalake import DeltaTable
 
 from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.lake.compaction import compact_if_fragmented
@@ -33,15 +29,16 @@ logger = logging.getLogger(__name__)
 
 SHARE_BYTES = 64 * MEBIBYTE
 
-# a line is the same line whichever batch brought it: a full refresh brings it again
+# identifies a line without its batch, because a full refresh stores it in a new batch
 _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
 
 
 @dataclass
 class TypedReport:
-    """What a run did to one day of a typed table: `rows` came, `landed` is by how many the Delta log's count grew.
+    """What a run did to one day of a typed table.
 
-    StageTimings: look, parse, commit, compact.
+    `rows` are the new rows, `landed` is the growth of the row count in the Delta log. The stages are look, parse,
+    commit and compact.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -54,7 +51,7 @@ class TypedReport:
 
     @property
     def balanced(self) -> bool:
-        """Return whether every line and every record of this run is accounted for, in the table too."""
+        """Return whether every line and every record of this run is accounted for, in the table as well."""
         tally = self.tally
         return (
             tally.lines == tally.good + tally.quarantined + tally.blank
@@ -73,11 +70,11 @@ class _Share(NamedTuple):
 def build_table_day(
     lake: Lake, table: Table, day: date, *, rebuild: bool = False, share_bytes: int = SHARE_BYTES
 ) -> TypedReport:
-    """Bring quarantine and the typed table of a day up to what raw holds; with `rebuild` from raw's first batch.
+    """Bring quarantine and the typed table of a day up to date with raw.
 
-    Incremental: only batches that neither has parsed are read, besides the day's `record_id`s. Each share of them is
-    a commit of its own; a rebuild is one commit, streamed, and begins with an empty raw batch: its version is higher
-    than before, so that everything downstream sees that it is stale.
+    An incremental run reads only the batches that are not parsed yet, in shares of about `share_bytes`, each with its
+    own commit. A `rebuild` reads all batches and replaces the day in one streamed commit. It first adds an empty raw
+    batch, which raises the version, so that everything downstream becomes stale.
     """
     report = TypedReport()
     if not lake.is_retained(day):
@@ -86,9 +83,9 @@ def build_table_day(
         retry_on_conflict(_empty_batch, lake, table, day)
         return retry_on_conflict(_rebuild, lake, table, day, share_bytes)
     share_arenas()
-    ids = SeenRecordIds(day)
-    with ParsePrefetcher(table) as ahead:
-        while retry_on_conflict(_one_share, lake, table, day, report, share_bytes, ahead, ids):
+    seen = SeenRecordIds(day)
+    with ParsePrefetcher(table) as prefetcher:
+        while retry_on_conflict(_one_share, lake, table, day, report, share_bytes, prefetcher, seen):
             pass
     return report
 
@@ -99,8 +96,8 @@ def _one_share(
     day: date,
     report: TypedReport,
     share_bytes: int,
-    ahead: ParsePrefetcher,
-    ids: SeenRecordIds,
+    prefetcher: ParsePrefetcher,
+    seen: SeenRecordIds,
 ) -> bool:
     """Parse and commit the next share of batches; return whether there may be more."""
     timings = report.timings
@@ -108,18 +105,19 @@ def _one_share(
         quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
         target = lake.fenced(table.name, day)
         raw = lake.open(table.raw)
-        held = version_of(raw, table.raw, day)
+        newest = version_of(raw, table.raw, day)
         parsed = min(quarantine.version, target.version)
         report.batch = target.version
-        if held <= parsed:
+        if newest <= parsed:
             return False
-        batches, *later = RawBatches(raw, day, parsed, held).split(share_bytes)
+        batches, *later = RawBatches(raw, day, parsed, newest).split(share_bytes)
     with timings.stage("parse"):
-        pieces = ahead.take(batches)
+        pieces = prefetcher.take(batches)
         if later:
-            ahead.begin(later[0])
-        known = ids.held(target.table, _ids_of(pieces), keep=bool(later))
-        share = _distinct(table, day, pieces, known, _known_lines(quarantine.table, table, day))
+            prefetcher.begin(later[0])
+        known = seen.lookup(target.table, _ids_of(pieces), keep=bool(later))
+        lines = scan_days(quarantine.table, day, day).filter(pl.col("table_name") == table.name)
+        share = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
     fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
     with timings.stage("commit"):
         if batches.upto > quarantine.version:
@@ -127,21 +125,14 @@ def _one_share(
         before = row_count(target.table, day)
         if batches.upto > target.version:
             lake.commit(target, Commit([share.rows], batches.upto))
-            ids.add(target.table, share.rows)
+            seen.add(target.table, share.rows)
     _account(report, share, batches.upto)
     report.landed += row_count(target.table, day) - before
-    logger.info(
-        "%s %s: up to batch %d of %d, %d rows, %.1f s",
-        table.name,
-        day,
-        batches.upto,
-        held,
-        share.rows.height,
-        timings.total,
-    )
+    progress = f"up to batch {batches.upto} of {newest}, {share.rows.height} rows"
+    logger.info("%s %s: %s, %.1f s", table.name, day, progress, timings.total)
     with timings.stage("compact"):
         compact_if_fragmented(lake, target.table, table.name, day)
-    return batches.upto < held
+    return batches.upto < newest
 
 
 def _empty_batch(lake: Lake, table: Table, day: date) -> None:
@@ -154,10 +145,10 @@ def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedRepo
     quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
     target = lake.fenced(table.name, day)
     raw = lake.open(table.raw)
-    held = version_of(raw, table.raw, day)
-    shares = RawBatches(raw, day, 0, held).split(share_bytes)
+    newest = version_of(raw, table.raw, day)
+    shares = RawBatches(raw, day, 0, newest).split(share_bytes)
     report = TypedReport()
-    no_ids = pl.DataFrame(schema={"record_id": pl.String})
+    no_ids = _ids_of([])
     no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
 
     def rows() -> Iterator[pl.DataFrame]:
@@ -168,25 +159,25 @@ def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedRepo
             _account(report, share, batches.upto)
             yield share.rows
 
-    # quarantine goes first, so its lines take a pass of their own
+    # quarantine is committed first, so collecting its lines is a separate pass
     with report.timings.stage("parse"):
         bad = [_distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in shares]
     lines = pl.concat(bad).unique(_LINE, keep="first")
     with report.timings.stage("commit"):
-        lake.commit(quarantine, Commit([lines], held, replaces=f"table_name = '{table.name}'"))
-        lake.commit(target, Commit(report.timings.each("parse", rows()), held, replaces=""))
+        lake.commit(quarantine, Commit([lines], newest, replaces=f"table_name = '{table.name}'"))
+        lake.commit(target, Commit(report.timings.each("parse", rows()), newest, replaces=""))
     report.landed = row_count(target.table, day)
     return report
 
 
 def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
-    """Return what was parsed and is not known: each record and each bad line once, sorted for the reads of leads."""
+    """Return the parsed records and bad lines that are not known yet, each once. Rows are sorted as leads read them."""
     tally = Tally()
     for piece in parsed:
         tally.add(piece.tally)
-    # one piece of memory: rows are taken out of many several times slower
+    # contiguous, because selecting rows from many chunks is several times slower
     rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)]).rechunk()
-    # found by a few columns alone, so that whole rows are moved once
+    # sort and deduplicate a few columns, so that whole rows are copied only once
     order = (table.key, "Timestamp", "record_id")
     ids = rows.select(order).with_row_index("row")
     fresh_ids = ids.unique("record_id", keep="first").join(known, on="record_id", how="anti").sort(order)
@@ -195,11 +186,11 @@ def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame
     fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
     share = _Share(distinct, fresh, tally, rows.height - distinct.height)
     if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + share.copies:
-        # before the commit: a later run would find nothing new to count, and pass
+        # raise before the commit, because a later run would find nothing new and pass its check
         raise ReconciliationError(
             f"{table.name} {day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
             f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
-            f"{share.copies} copies; nothing was committed, raw holds every byte: report it"
+            f"{share.copies} copies; nothing was committed, raw holds every byte: report this as a bug"
         )
     return share
 
@@ -214,7 +205,3 @@ def _account(report: TypedReport, share: _Share, batch: int) -> None:
 
 def _ids_of(parsed: list[Parsed]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema={"record_id": pl.String}), *(p.rows.select("record_id") for p in parsed)])
-
-
-def _known_lines(quarantine: DeltaTable, table: Table, day: date) -> pl.DataFrame:
-    return scan_days(quarantine, day, day).filter(pl.col("table_name") == table.name).select(_LINE).collect()

@@ -1,7 +1,4 @@
-"""A day of a typed table at a glance: how late its records came, counts that a picture shows, the newest rows.
-
-How they are shown is the business of the shell; what a run did to the day, of the report of that run.
-"""
+"""The summary of a day of a typed table: arrival lag, counts for charts, and the newest rows."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +11,7 @@ from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 
 LAGS = {"under 1 min": 60, "1 to 5 min": 300, "5 to 15 min": 900, "15 to 60 min": 3600, "1 to 6 h": 21600}
 LONGER = "over 6 h"
-"""Arrival behind event time, and the upper bounds of it in seconds."""
+"""Names of the ranges of arrival lag, with their upper bounds in seconds."""
 
 NEWEST = 10
 
@@ -30,43 +27,43 @@ _COUNTED = {ALERT_INFO.name: "Severity", ALERT_EVIDENCE.name: "EntityType", DEVI
 class DailySummary:
     """What arrived on a day.
 
-    `lag_median` and `lag_p95` are seconds from event to export, None where no record tells both; `lags` counts records
-    by the words of LAGS and LONGER. `words` counts alerts, or devices, by the column that tells most of the table,
-    `hours` by hour of the event (UTC) and that column: each once however many records it has, as "(none)" where none
-    of them fills it. `newest` holds up to NEWEST rows of a few columns.
+    `lag_median` and `lag_p95` are seconds from event to export, None if no record has both times. `lags` counts records
+    by the names of LAGS and LONGER. `counts` counts alerts or devices by their most telling column, `hours` by hour of
+    the event (UTC) and that column. Each alert or device is counted once per value, as "(none)" if none of its records
+    has a value. `newest` contains up to NEWEST rows of a few columns.
     """
 
     lag_median: float | None
     lag_p95: float | None
     lags: dict[str, int]
-    words: dict[str, int]
+    counts: dict[str, int]
     hours: dict[tuple[int, str], int]
     newest: pl.DataFrame
 
 
-def summarize_day(opening: DeltaTable, table: Table, day: date) -> DailySummary:
-    """Read what a glance at a day shows: the key, a word and two times of each record, and a few whole rows."""
-    rows = scan_days(opening, day, day)
-    seen = rows.select(
+def summarize_day(snapshot: DeltaTable, table: Table, day: date) -> DailySummary:
+    """Return the summary of a day. It reads four columns of all records, and a few newest rows."""
+    rows = scan_days(snapshot, day, day)
+    records = rows.select(
         hour=pl.col("Timestamp").dt.hour().cast(pl.Int64),
-        word=_COUNTED[table.name],
+        value=_COUNTED[table.name],
         key=pl.col(table.key),
         lag=(pl.col("exported_at") - pl.col("Timestamp")).dt.total_milliseconds() / 1000,
     ).collect()
-    # a partial record is silent on what others of its key tell
-    silent = pl.col("word").is_null() & pl.col("word").is_not_null().any().over("key")
-    counted = seen.filter(~silent).with_columns(pl.col("word").fill_null("(none)"))
-    hours = counted.group_by("hour", "word").agg(pl.col("key").n_unique())
+    # ignore a record without a value if another record of the same key has one
+    partial = pl.col("value").is_null() & pl.col("value").is_not_null().any().over("key")
+    counted = records.filter(~partial).with_columns(pl.col("value").fill_null("(none)"))
+    hours = counted.group_by("hour", "value").agg(pl.col("key").n_unique())
     newest = ["Timestamp", "record_id"]
-    lags = seen.select(pl.col("lag").drop_nulls())
-    words = pl.lit(LONGER)
+    lags = records.select(pl.col("lag").drop_nulls())
+    lag_name = pl.lit(LONGER)
     for name, bound in reversed(LAGS.items()):
-        words = pl.when(pl.col("lag") < bound).then(pl.lit(name)).otherwise(words)
+        lag_name = pl.when(pl.col("lag") < bound).then(pl.lit(name)).otherwise(lag_name)
     return DailySummary(
         lag_median=lags["lag"].quantile(0.5),
         lag_p95=lags["lag"].quantile(0.95),
-        lags=dict(lags.group_by(words.alias("words")).len().iter_rows()),
-        words=dict(counted.group_by("word").agg(pl.col("key").n_unique()).iter_rows()),
-        hours={(hour, word): count for hour, word, count in hours.iter_rows()},
+        lags=dict(lags.group_by(lag_name.alias("name")).len().iter_rows()),
+        counts=dict(counted.group_by("value").agg(pl.col("key").n_unique()).iter_rows()),
+        hours={(hour, value): count for hour, value, count in hours.iter_rows()},
         newest=rows.top_k(NEWEST, by=newest).sort(newest, descending=True).select(_SHOWN[table.name]).collect(),
     )

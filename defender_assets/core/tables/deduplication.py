@@ -1,7 +1,7 @@
-"""Each record once: within one day of a typed table, and over a span of days.
+"""Deduplication of records, within one day of a typed table and across days.
 
-A run of several shares keeps the day's record ids between them, 16 bytes each, while the day's files are those that it
-knows. A run of a single share only looks up its own records, so that memory holds little more than those.
+A run of several shares caches the day's record ids (16 bytes each) until another run changes the day's files. A run of
+one share only looks up its own records, to save memory.
 """
 
 from datetime import date
@@ -23,8 +23,8 @@ class SeenRecordIds:
         self._files: set[str] | None = None
         self._numbers: list[pl.DataFrame] = []
 
-    def held(self, table: DeltaTable, ids: pl.DataFrame, *, keep: bool) -> pl.DataFrame:
-        """Return which `record_id`s of `ids` exactly this opening of the table holds; `keep` when more comes."""
+    def lookup(self, table: DeltaTable, ids: pl.DataFrame, *, keep: bool) -> pl.DataFrame:
+        """Return the `record_id`s of `ids` that are in this snapshot; `keep` caches the day's ids for later shares."""
         if self._files is None or self._files != _files(table, self._day):
             day = scan_days(table, self._day, self._day).select("record_id")
             if not keep:
@@ -32,12 +32,12 @@ class SeenRecordIds:
             self._numbers = [day.select(_NUMBER).collect(engine="streaming")]
             self._files = _files(table, self._day)
         own = ids.select("record_id", _NUMBER)
-        # the smaller side is the one that is hashed
-        met = pl.concat(self._numbers, rechunk=False).join(own, on="number", how="semi")
-        return own.join(met, on="number", how="semi").select("record_id")
+        # two joins, because a join hashes its right side, which should be the smaller one
+        seen = pl.concat(self._numbers, rechunk=False).join(own, on="number", how="semi")
+        return own.join(seen, on="number", how="semi").select("record_id")
 
     def add(self, table: DeltaTable, ids: pl.DataFrame) -> None:
-        """Add what was committed on this handle, behind the day's fence, since `held` was asked of it."""
+        """Add the ids that this run has committed to the day since `lookup`, on the same table handle."""
         if self._files is not None:
             self._numbers.append(ids.select(_NUMBER))
             self._files = _files(table, self._day)
@@ -48,10 +48,10 @@ def _files(table: DeltaTable, day: date) -> set[str]:
 
 
 def distinct_records(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Return each record of a typed table once: of its copies the one on the earliest day.
+    """Return each record of a typed table once, from the earliest day, in any order.
 
-    Azure delivers at least once, and copies that fall on two days stay in both partitions. The earliest `export_date`
-    is also what tells whether a record is new on a day. The schema is the one given; the order is of no meaning.
+    Azure delivers at least once, and copies that arrive on two days stay in both partitions. The earliest `export_date`
+    also decides on which day a record is new.
     """
     return frame.sort("export_date", "exported_at", "blob", "byte_offset").unique(
         subset=["tenant_id", "record_id"], keep="first", maintain_order=True

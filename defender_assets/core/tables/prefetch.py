@@ -1,4 +1,4 @@
-"""Raw batches of a day parsed before their turn, while what came before them is committed. Commits nothing."""
+"""Parses the next raw batches of a day in a thread while the previous ones are committed."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Self
@@ -10,7 +10,7 @@ from defender_assets.core.tables.parsing.typed_rows import Parsed, quarantine_lo
 
 
 class _Reading(NamedTuple):
-    """Exactly what is read: these batches of a day, in this version of this raw table."""
+    """What is read: some batches of a day, in one version of one raw table."""
 
     raw: str
     version: int
@@ -18,7 +18,7 @@ class _Reading(NamedTuple):
 
 
 class ParsePrefetcher:
-    """Parses one share of batches in a thread. What it holds counts only for exactly the same reading of raw."""
+    """Parses one share of batches in a thread. The result is used only if the same version of raw is read."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -32,11 +32,11 @@ class ParsePrefetcher:
         self._pool.shutdown(cancel_futures=True)
 
     def begin(self, batches: RawBatches) -> None:
-        """Begin to parse what is probably asked for next."""
+        """Start to parse the batches that will probably be taken next."""
         self._begun = _reading(batches), self._pool.submit(read_batches, self._table, batches)
 
     def take(self, batches: RawBatches) -> list[Parsed]:
-        """Return what the batches hold: parsed already if raw stands as it stood then, else parsed now."""
+        """Return the parsed batches; they are parsed now if raw has changed since `begin`."""
         begun, self._begun = self._begun, None
         if begun is None or begun[0] != _reading(batches):
             return read_batches(self._table, batches)
@@ -49,6 +49,6 @@ def _reading(batches: RawBatches) -> _Reading:
 
 
 def read_batches(table: Table, batches: RawBatches) -> list[Parsed]:
-    """Return what the batches hold, copies included."""
+    """Return the parsed batches, duplicates included."""
     parsed = list(parse(table, batches.chunks(), batches.size))
     return parsed + [quarantine_long_line(table, source, head, length) for source, head, length in batches.long_lines()]

@@ -1,7 +1,4 @@
-"""Quarantined lines tried again after a fix: which of them parse now, and the rebuild that moves them, once.
-
-How a line is read stands in `records`, how a table is rebuilt in `typed`.
-"""
+"""Replays quarantined lines after a fix of the parser: finds those that parse now and rebuilds their days."""
 
 import logging
 from collections.abc import Collection
@@ -21,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Replayed:
-    """A table's day with quarantined lines: how many there were, how many parse now, and whether it was rebuilt."""
+    """A day of a table: its quarantined lines, how many of them parse now, and whether the day was rebuilt."""
 
     table: str
     day: date
@@ -31,17 +28,17 @@ class Replayed:
 
 
 def replay(lake: Lake, days: Collection[date] | None = None, *, dry_run: bool = False) -> list[Replayed]:
-    """Try the quarantined lines of the days, by default of all, and rebuild each table's day in which one parses now.
+    """Parse the quarantined lines of the days, by default of all, and rebuild each day of a table where one parses now.
 
-    A rebuild reads the whole line from raw, so lines and records are in the table or in quarantine once, and the
-    later days' leads become stale, which the sensor sees.
+    A rebuild reads raw, so each line ends up once, in the table or in quarantine. It makes the leads of later days
+    stale, which the sensor sees.
     """
     lines = lake.read(QUARANTINE)
     if days is not None:
         lines = lines.filter(pl.col("export_date").is_in(list(days)))
-    held = lines.group_by("table_name", "export_date").len().sort("export_date", "table_name").collect()
+    counts = lines.group_by("table_name", "export_date").len().sort("export_date", "table_name").collect()
     done = []
-    for name, day, count in held.iter_rows():
+    for name, day, count in counts.iter_rows():
         table = next(table for table in TABLES if table.name == name)
         readable = _readable(lake, table, day)
         if readable and not dry_run:
@@ -55,12 +52,12 @@ def _readable(lake: Lake, table: Table, day: date) -> int:
     lines = lake.read(QUARANTINE).filter(
         pl.col("export_date") == day,
         pl.col("table_name") == table.name,
-        # of these only the first bytes are held
+        # quarantine has only the first bytes of these
         pl.col("reason") != "line_too_long",
     )
-    wanted = ("tenant_id", "blob", "blob_created_at", "byte_offset", "batch", "content")
+    columns = ("tenant_id", "blob", "blob_created_at", "byte_offset", "batch", "content")
     readable = 0
-    for frame in lines.select(wanted).collect_batches(chunk_size=1000, maintain_order=False):
+    for frame in lines.select(columns).collect_batches(chunk_size=1000, maintain_order=False):
         for tenant_id, blob, created_at, offset, batch, content in frame.iter_rows():
             source = Source(tenant_id, day, blob, created_at, offset, batch)
             readable += parse_chunk(table, source, content + b"\n").tally.good

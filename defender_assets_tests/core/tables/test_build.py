@@ -1,4 +1,4 @@
-"""Raw into typed tables: each record once a day, incrementally, whatever interrupts it."""
+"""Building typed tables from raw: each record once per day, incrementally, despite interruptions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,7 +78,7 @@ def test_records_and_bad_lines_arrive_and_a_second_run_does_nothing(setup: Setup
 
 
 @pytest.mark.parametrize("where", ["one chunk", "two blobs", "hours apart"])
-def test_a_record_is_held_once_a_day_however_its_copies_came(setup: Setup, where: str) -> None:
+def test_a_record_is_stored_once_a_day_however_its_copies_arrive(setup: Setup, where: str) -> None:
     props = properties(ALERT_INFO)
     first, second = line(ALERT_INFO, props), line(ALERT_INFO, props, time="2026-11-03T11:00:00Z")
     setup.folder.append(ALERT_INFO, blob_path(), first)
@@ -108,7 +108,7 @@ def test_copies_of_two_days_and_of_two_tenants_stay(setup: Setup) -> None:
     ]
 
 
-def test_a_batch_without_rows_moves_the_version(setup: Setup) -> None:
+def test_a_batch_without_rows_raises_the_version(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), b"\r\n\r\n")
     setup.ingest()
     setup.build_table_day()
@@ -122,7 +122,7 @@ def test_only_new_batches_are_read(setup: Setup) -> None:
         assert setup.build_table_day().tally.lines == 1
 
 
-def test_many_shares_end_like_one(setup: Setup) -> None:
+def test_many_shares_give_the_same_result_as_one(setup: Setup) -> None:
     for number in range(5):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 3) + BAD)
         setup.ingest()
@@ -133,7 +133,7 @@ def test_many_shares_end_like_one(setup: Setup) -> None:
     assert setup.quarantined().height == 5
 
 
-def test_a_run_that_died_between_quarantine_and_table_is_taken_up(
+def test_a_run_that_died_between_quarantine_and_table_is_completed(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2) + BAD)
@@ -158,7 +158,7 @@ def test_a_run_that_died_between_quarantine_and_table_is_taken_up(
     assert setup.quarantined().height == 2
 
 
-def test_a_rebuild_from_raw_comes_out_the_same(setup: Setup) -> None:
+def test_a_rebuild_from_raw_gives_the_same_result(setup: Setup) -> None:
     for number in range(4):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 3) + BAD)
         setup.ingest()
@@ -170,7 +170,7 @@ def test_a_rebuild_from_raw_comes_out_the_same(setup: Setup) -> None:
     assert setup.quarantined().equals(bad)
 
 
-def test_a_full_refresh_brings_no_line_and_no_record_twice(setup: Setup) -> None:
+def test_a_full_refresh_duplicates_no_line_and_no_record(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 3) + BAD)
     setup.ingest()
     setup.build_table_day()
@@ -181,7 +181,7 @@ def test_a_full_refresh_brings_no_line_and_no_record_twice(setup: Setup) -> None
     assert setup.quarantined().height == 1
 
 
-def test_a_rebuild_of_one_table_leaves_the_quarantine_of_others(setup: Setup) -> None:
+def test_a_rebuild_of_one_table_keeps_the_quarantine_of_others(setup: Setup) -> None:
     for table in (ALERT_INFO, DEVICE_INFO):
         setup.folder.append(table, blob_path(), BAD)
         ingest(setup.lake, setup.export, table, DAY)
@@ -190,7 +190,7 @@ def test_a_rebuild_of_one_table_leaves_the_quarantine_of_others(setup: Setup) ->
     assert sorted(setup.quarantined()["table_name"]) == sorted([ALERT_INFO.name, DEVICE_INFO.name])
 
 
-def test_a_line_above_16_mib_is_quarantined_by_its_head_and_length(
+def test_a_line_above_16_mib_is_quarantined_with_its_head_and_length(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(range_reader, "LONGEST_LINE", 100_000)
@@ -214,14 +214,14 @@ def test_rows_are_sorted_within_a_commit(setup: Setup) -> None:
     assert setup.lake.read(ALERT_INFO.name).collect()["AlertId"].is_sorted()
 
 
-def test_shares_hold_whole_batches(setup: Setup) -> None:
+def test_shares_consist_of_whole_batches(setup: Setup) -> None:
     for number in range(4):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 1))
         setup.ingest()
     size = len(records(ALERT_INFO, 0, 1))
     batches = RawBatches(setup.lake.open(ALERT_INFO.raw), DAY, 0, 4)
-    found = [(share.after, share.upto, share.size) for share in batches.split(2 * size)]
-    assert found == [(0, 2, 2 * size), (2, 4, 2 * size)]
+    shares = [(share.after, share.upto, share.size) for share in batches.split(2 * size)]
+    assert shares == [(0, 2, 2 * size), (2, 4, 2 * size)]
     assert [(share.after, share.upto, share.size) for share in batches.split(10**9)] == [(0, 4, 4 * size)]
 
 
@@ -230,11 +230,11 @@ def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), content)
     setup.ingest()
     report = setup.build_table_day()
-    seen = summarize_day(setup.lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
-    assert (report.rows, seen.lag_median, seen.lags) == (1, None, {})
+    summary = summarize_day(setup.lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
+    assert (report.rows, summary.lag_median, summary.lags) == (1, None, {})
 
 
-def test_a_reader_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parser_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 3) + BAD)
     setup.ingest()
 

@@ -1,4 +1,4 @@
-"""Ids of a day kept between shares: right for exactly the opening that is asked, whoever wrote meanwhile."""
+"""The cached record ids of a day match the given snapshot, even if another run writes in between."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def ids_of(*numbers: int) -> pl.DataFrame:
     return pl.DataFrame({"record_id": [f"{number:032x}" for number in numbers]}, schema={"record_id": pl.String})
 
 
-def opened(lake: Lake) -> FencedTable:
+def fenced(lake: Lake) -> FencedTable:
     return lake.fenced(ALERT_INFO.name, DAY)
 
 
@@ -24,26 +24,26 @@ def write(lake: Lake, target: FencedTable, *numbers: int) -> None:
     lake.commit(target, Commit([rows.match_to_schema(ALERT_INFO.schema, missing_columns="insert")], target.version + 1))
 
 
-def test_what_a_run_wrote_itself_is_known_without_reading_and_what_others_wrote_is_read(tmp_path: Path) -> None:
+def test_own_ids_come_from_the_cache_and_ids_of_other_runs_from_the_table(tmp_path: Path) -> None:
     lake, largest = Lake(str(tmp_path), LAKE_TABLES), 2**128 - 1
     ids = SeenRecordIds(DAY)
 
-    def held(*numbers: int) -> list[str]:
-        return ids.held(opened(lake).table, ids_of(*numbers), keep=True)["record_id"].sort().to_list()
+    def lookup(*numbers: int) -> list[str]:
+        return ids.lookup(fenced(lake).table, ids_of(*numbers), keep=True)["record_id"].sort().to_list()
 
-    assert held(1, largest) == []
-    mine = opened(lake)
+    assert lookup(1, largest) == []
+    mine = fenced(lake)
     write(lake, mine, 1, 2**64, largest)
     ids.add(mine.table, ids_of(1, 2**64, largest))
-    assert held(2, 2**64, largest) == ids_of(2**64, largest)["record_id"].to_list()
-    write(lake, opened(lake), 2)
-    assert held(1, 2, 3) == ids_of(1, 2)["record_id"].to_list()
+    assert lookup(2, 2**64, largest) == ids_of(2**64, largest)["record_id"].to_list()
+    write(lake, fenced(lake), 2)
+    assert lookup(1, 2, 3) == ids_of(1, 2)["record_id"].to_list()
 
 
-def test_ids_that_are_not_kept_are_read_from_the_opening(tmp_path: Path) -> None:
+def test_ids_that_are_not_cached_are_read_from_the_snapshot(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path), LAKE_TABLES)
-    before = opened(lake).table
-    write(lake, opened(lake), 1, 2)
+    before = fenced(lake).table
+    write(lake, fenced(lake), 1, 2)
     ids = SeenRecordIds(DAY)
-    assert ids.held(before, ids_of(1), keep=False).is_empty()
-    assert ids.held(opened(lake).table, ids_of(2, 3), keep=False).equals(ids_of(2))
+    assert ids.lookup(before, ids_of(1), keep=False).is_empty()
+    assert ids.lookup(fenced(lake).table, ids_of(2, 3), keep=False).equals(ids_of(2))

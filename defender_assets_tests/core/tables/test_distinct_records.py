@@ -6,19 +6,19 @@ from defender_assets.core.tables.deduplication import distinct_records
 from defender_assets_tests.support.alert_rows import DAY, EVE, OTHER_TENANT, frame, info
 
 
-def test_a_span_includes_both_of_its_ends() -> None:
+def test_a_range_of_days_includes_both_ends() -> None:
     days = [DAY - timedelta(days=n) for n in range(5)]
     rows = frame(ALERT_INFO, [info(f"da{n}", day=day) for n, day in enumerate(days)])
     kept = days_between(rows, days[3], days[1]).collect()
     assert sorted(kept["export_date"].to_list()) == sorted(days[1:4])
 
 
-def test_of_copies_on_two_days_the_one_on_the_earlier_day_stays() -> None:
+def test_the_copy_on_the_earlier_day_is_kept() -> None:
     copies = frame(ALERT_INFO, [info(day=DAY), info(day=EVE)])
     assert distinct_records(copies).collect()["export_date"].to_list() == [EVE]
 
 
-def test_copies_of_one_day_are_one_record_too() -> None:
+def test_copies_on_one_day_are_one_record() -> None:
     copies = frame(ALERT_INFO, [info(ours={"blob": "b"}), info(ours={"blob": "a"})])
     assert distinct_records(copies).collect()["blob"].to_list() == ["a"]
 

@@ -1,4 +1,4 @@
-"""Quarantined lines after a fix of the reader: they move into the table, once."""
+"""After a fix of the parser, quarantined lines move into the table once."""
 
 import polars as pl
 import pytest
@@ -15,8 +15,8 @@ from defender_assets.core.tables.replay import replay
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, line, properties, records
 
 
-def refused_by_an_older_reader(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three good lines and one that is no record, read by a version that took none of them."""
+def quarantined_by_an_older_parser(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ingest three records and one bad line, parsed by a version that accepted none of them."""
     content = records(ALERT_INFO, 0, 2) + line(ALERT_INFO, properties(ALERT_INFO)) + b"no record\r\n"
     Folder(export.root).append(ALERT_INFO, blob_path(), content)
     ingest(lake, export, ALERT_INFO, DAY)
@@ -30,7 +30,7 @@ def refused_by_an_older_reader(lake: Lake, export: DirectoryExport, monkeypatch:
 def test_lines_that_parse_now_move_into_the_table_once(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused_by_an_older_reader(lake, export, monkeypatch)
+    quarantined_by_an_older_parser(lake, export, monkeypatch)
     (done,) = replay(lake)
     assert (done.lines, done.readable, done.rebuilt) == (4, 3, True)
     assert lake.read(ALERT_INFO.name).collect().height == 3
@@ -40,10 +40,10 @@ def test_lines_that_parse_now_move_into_the_table_once(
     assert lake.read(ALERT_INFO.name).collect().height == 3
 
 
-def test_what_is_built_on_the_table_becomes_stale(
+def test_tables_derived_from_the_table_become_stale(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused_by_an_older_reader(lake, export, monkeypatch)
+    quarantined_by_an_older_parser(lake, export, monkeypatch)
     replay(lake)
     (behind,) = find_stale_days(lake, export, [DAY])
     assert behind.missing == ()
@@ -52,14 +52,14 @@ def test_what_is_built_on_the_table_becomes_stale(
 
 
 def test_a_dry_run_changes_nothing(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused_by_an_older_reader(lake, export, monkeypatch)
+    quarantined_by_an_older_parser(lake, export, monkeypatch)
     before = lake.read(QUARANTINE).collect()
     (done,) = replay(lake, [DAY], dry_run=True)
     assert (done.readable, done.rebuilt) == (3, False)
     assert lake.read(QUARANTINE).collect().equals(before)
 
 
-def test_the_head_of_a_line_above_16_mib_is_not_taken_for_a_record(lake: Lake) -> None:
+def test_the_head_of_a_line_above_16_mib_is_not_a_record(lake: Lake) -> None:
     row = {
         "tenant_id": "t",
         "export_date": DAY,

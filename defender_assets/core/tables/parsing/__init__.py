@@ -1,1 +1,1 @@
-"""Lines of the export to rows of a typed table. Nothing is read from an account or committed here."""
+"""Parses lines of the export into rows of a typed table. No account is read and nothing is committed here."""

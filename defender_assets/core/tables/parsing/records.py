@@ -1,7 +1,7 @@
-"""Lines of raw chunks read into records: good ones in their wire types, bad ones with a reason. Nothing is kept.
+"""Parses lines of raw chunks into records in their wire types, or into reasons for quarantine.
 
-A line is good or quarantined as a whole. A record of plainly the documented wire types takes the fast way; any other
-one is looked at field by field. Typed columns are made of the gathered records in `rows`.
+A line is good or quarantined as a whole. A record with exactly the documented wire types is decoded at once; any other
+record is read field by field. `typed_rows` converts the records to typed columns.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ ENVELOPE_KEY = "$envelope"
 
 @dataclass(frozen=True)
 class Line:
-    """A line that holds records or a reason: its source, its offset in the blob and its bytes, without the LF."""
+    """A line that is not blank: its source, its offset in the blob and its bytes without the LF."""
 
     source: Source
     offset: int
@@ -33,10 +33,11 @@ class Line:
 
 
 @dataclass
-class Gathered:
-    """Records of many chunks, column by column: record i stands in `lines[line_of[i]]`; `unmapped` is by record.
+class RecordBuffer:
+    """Records of many chunks as parallel lists: record i is from `lines[line_of[i]]`.
 
-    `read` counts the lines that were taken for good while they were read; `blank` and `pluralize` count lines too.
+    `bad` is keyed by line number, `unmapped` by record number. `counted`, `blank` and `read` count all lines, blank
+    lines and lines that were parsed without an error.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -50,13 +51,13 @@ class Gathered:
     blank: int = 0
     read: int = 0
 
-    def unfit(self, record: int, name: str, raw: Raw) -> None:
-        """Note a field that no column takes."""
+    def add_unmapped(self, record: int, name: str, raw: Raw) -> None:
+        """Add a field that fits no column."""
         self.unmapped.setdefault(record, {})[name] = raw
 
 
-def parse_lines(table: Table, source: Source, content: bytes, into: Gathered) -> None:
-    """Read a chunk of whole lines."""
+def parse_lines(table: Table, source: Source, content: bytes, into: RecordBuffer) -> None:
+    """Parse a chunk of whole lines and add it to the buffer."""
     lines = content.split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -75,15 +76,15 @@ def parse_lines(table: Table, source: Source, content: bytes, into: Gathered) ->
             into.bad[len(into.lines) - 1] = error
 
 
-def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: bytes, into: Gathered) -> None:
+def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: bytes, into: RecordBuffer) -> None:
     if len(line) > LONGEST_LINE:
         raise UnreadableLineError("line_too_long", f"{len(line)} bytes")
-    found = []
+    records = []
     for opened in open_line(table, tenant_id, line.removeprefix(BYTE_ORDER_MARK)):
         digest = identity.copy()
         digest.update(opened.written)
-        found.append((opened, digest.hexdigest(), *_read_properties(table, opened.properties, opened.written)))
-    for opened, record_id, record, unmapped in found:
+        records.append((opened, digest.hexdigest(), *_read_properties(table, opened.properties, opened.written)))
+    for opened, record_id, record, unmapped in records:
         if opened.extra:
             unmapped[ENVELOPE_KEY] = Raw(msgspec.json.encode(opened.extra))
         if unmapped:
@@ -95,7 +96,7 @@ def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: 
 
 
 def _read_properties(table: Table, text: bytes, written: bytes) -> tuple[Any, dict[str, Raw]]:
-    """Return the record in its wire types and what no column takes, as it was written."""
+    """Return the record in its wire types, and the fields that fit no column as written."""
     record_type, decoder = _wire(table)
     unmapped: dict[str, Raw] = {}
     try:
@@ -103,18 +104,18 @@ def _read_properties(table: Table, text: bytes, written: bytes) -> tuple[Any, di
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         record = None
     if record is None and text[:1] == b'"':
-        # tolerated: a string that holds the object
+        # tolerated: a string that contains the object
         inner = _unquoted(text)
         return _read_properties(table, inner, inner)
     if record is None:
         record = record_type(**_fitting(table, text, written, unmapped))
     if not getattr(record, table.key):
-        raise UnreadableLineError("no_key", f"{table.key} is missing, empty or no text")
+        raise UnreadableLineError("no_key", f"{table.key} is missing, empty or not text")
     return record, unmapped
 
 
 def _fitting(table: Table, text: bytes, written: bytes, unmapped: dict[str, Raw]) -> dict[str, Any]:
-    """Return the values that fit their columns; the others go into `unmapped`."""
+    """Return the values that fit their columns, and add the others to `unmapped`."""
     columns = _columns(table)
     values: dict[str, Any] = {}
     at = 0
@@ -141,7 +142,7 @@ def _unquoted(written: bytes) -> bytes:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         text = b""
     if text.lstrip()[:1] != b"{":
-        raise UnreadableLineError("no_envelope", "properties is text that holds no JSON object")
+        raise UnreadableLineError("no_envelope", "properties is text without a JSON object")
     return text
 
 

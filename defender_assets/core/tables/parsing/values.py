@@ -1,7 +1,4 @@
-"""How a JSON value fits a column: exactly, or not at all. What does not fit goes to `unmapped` as it was written.
-
-One record at a time, for those that are not plainly of the documented wire types; `records` decides which.
-"""
+"""Converts JSON values to columns, exactly or not at all. A value that does not fit goes to `unmapped` as written."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +18,7 @@ _FLAGS = {"true": True, "True": True, "false": False, "False": False}
 
 
 class TypeMismatchError(Exception):
-    """The value cannot stand in the column without being changed."""
+    """The value would change if it were stored in the column."""
 
 
 class LoggedOnUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,7 +38,7 @@ _DECODING = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def wire_type(column: Column) -> Any:
-    """Return the type that Microsoft writes the column in; lists and structs travel as text."""
+    """Return the JSON type of the column in the export; lists and structs are written as text."""
     if column.dtype == pl.Int64():
         return INT64 | None
     if column.dtype == pl.Boolean():
@@ -53,7 +50,7 @@ def coerce(column: Column, raw: Raw) -> str | int | bool | None:
     """Return the value in the column's wire type.
 
     Raises:
-        TypeMismatchError: when that would change it.
+        TypeMismatchError: the value would change.
     """
     written = bytes(raw)
     if written in NULLS:
@@ -67,10 +64,10 @@ def coerce(column: Column, raw: Raw) -> str | int | bool | None:
 def _fit_integer(_: Column, written: bytes) -> int:
     if written[:1] != b'"':
         return _integer.decode(written)
-    spelt = _text.decode(written)
-    if not _INTEGER.fullmatch(spelt):
+    digits = _text.decode(written)
+    if not _INTEGER.fullmatch(digits):
         raise TypeMismatchError
-    return _integer.decode(spelt)
+    return _integer.decode(digits)
 
 
 def _fit_flag(_: Column, written: bytes) -> bool:
@@ -90,7 +87,7 @@ def _fit_list(column: Column, written: bytes) -> str:
 
 
 def _fit_text(column: Column, written: bytes) -> str:
-    # an object where text that holds an object is expected: keep its text
+    # the documented value is the text of an object; keep the text of a plain object as well
     if column.name == "AdditionalFields" and written[:1] in b"{[":
         return written.decode()
     return _text.decode(written)
@@ -104,33 +101,31 @@ _FITS: dict[type[pl.DataType], Callable[[Column, bytes], str | int | bool]] = {
 
 
 def array_decoder(column: Column, *, comma_list: bool = False) -> Callable[[str], list[Any] | None]:
-    """Return what reads the text of a list column; it raises a decoding error where the text holds more or else.
+    """Return the decoder of a list column's text; it raises a decoding error if the text is anything else.
 
-    With `comma_list` a text that is no JSON array is taken as ids between commas.
+    With `comma_list` it also accepts ids separated by commas.
     """
     if column.dtype != pl.List(pl.String):
         return lambda text: _as_dicts(_users.decode(text))
     if not comma_list:
         return _texts.decode
 
-    def either(text: str) -> list[str | None] | None:
+    def decode(text: str) -> list[str | None] | None:
         if text.lstrip().startswith("["):
             return _texts.decode(text)
         if not _ID_LIST.fullmatch(text):
-            raise msgspec.DecodeError("neither a JSON array nor ids between commas")
+            raise msgspec.DecodeError("neither a JSON array nor ids separated by commas")
         return [part.strip() for part in text.split(",") if part.strip()]
 
-    return either
+    return decode
 
 
 def _as_dicts(users: list[LoggedOnUser | None] | None) -> list[Any] | None:
-    if users is None:
-        return None
-    return [None if user is None else msgspec.structs.asdict(user) for user in users]
+    return None if users is None else [None if user is None else msgspec.structs.asdict(user) for user in users]
 
 
 def read_arrays(column: Column, texts: pl.Series, *, comma_list: bool = False) -> tuple[pl.Series, pl.Series]:
-    """Return the list column of the texts, and a mask of those that did not fit. Each distinct text is read once."""
+    """Return the list column of the texts, and a mask of those that do not fit. Each distinct text is decoded once."""
     decode = array_decoder(column, comma_list=comma_list)
     distinct = texts.drop_nulls().unique(maintain_order=True)
     arrays: list[list[Any] | None] = []
@@ -143,35 +138,36 @@ def read_arrays(column: Column, texts: pl.Series, *, comma_list: bool = False) -
             arrays.append(None)
             mismatches.append(True)
     read = pl.DataFrame(
-        {"text": distinct, "array": _listed(column.dtype, arrays), "misfit": mismatches},
-        schema={"text": pl.String, "array": column.dtype, "misfit": pl.Boolean},
+        {"text": distinct, "array": _list_series(column.dtype, arrays), "mismatch": mismatches},
+        schema={"text": pl.String, "array": column.dtype, "mismatch": pl.Boolean},
     )
     joined = pl.DataFrame({"text": texts}, schema={"text": pl.String}).join(
         read, on="text", how="left", maintain_order="left"
     )
-    return joined["array"].alias(column.name), joined["misfit"].fill_null(value=False)
+    return joined["array"].alias(column.name), joined["mismatch"].fill_null(value=False)
 
 
-def _listed(dtype: pl.DataType, arrays: list[list[Any] | None]) -> pl.Series:
-    """Return a list series; made of one flat series, because one of nested lists is slow to build in Python."""
+def _list_series(dtype: pl.DataType, arrays: list[list[Any] | None]) -> pl.Series:
+    """Return a list series, built from one flat series because nested Python lists are slow to convert."""
     items = [item for array in arrays if array for item in array]
-    places = [place for place, array in enumerate(arrays) for _ in array or ()]
+    rows = [row for row, array in enumerate(arrays) for _ in array or ()]
     inner = dtype.inner if isinstance(dtype, pl.List) else dtype
-    flat = pl.DataFrame({"place": pl.Series(places, dtype=pl.UInt32), "item": pl.Series(items, dtype=inner)})
-    grouped = flat.group_by("place", maintain_order=True).agg("item")
+    flat = pl.DataFrame({"row": pl.Series(rows, dtype=pl.UInt32), "item": pl.Series(items, dtype=inner)})
+    grouped = flat.group_by("row", maintain_order=True).agg("item")
     absent = pl.Series("absent", [array is None for array in arrays], dtype=pl.Boolean)
-    all_places = absent.to_frame().with_row_index("place")
     return (
-        all_places.join(grouped, on="place", how="left", maintain_order="left")
+        absent.to_frame()
+        .with_row_index("row")
+        .join(grouped, on="row", how="left", maintain_order="left")
         .select(pl.when(~pl.col("absent")).then(pl.col("item").fill_null(pl.lit([], dtype=dtype))))
         .to_series()
     )
 
 
 def read_instants(texts: pl.Series) -> pl.Series:
-    """Return ISO 8601 texts as Datetime(us, UTC): 0 to 9 fractional digits, cut to 6; without an offset it is UTC.
+    """Return ISO 8601 texts as Datetime(us, UTC). Fractions are cut to 6 digits; without an offset the time is UTC.
 
-    Null where the text spells no moment of the years 1 to 9999: no other has a place in .NET, Python or Spark.
+    Null if the text is not a time in the years 1 to 9999, the range of .NET, Python and Spark.
     """
     read = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
     if read.null_count() != texts.null_count():

@@ -1,17 +1,17 @@
-"""When loading what reads many lines at once is worth it. Knows neither lines nor readers."""
+"""Decides when loading the compiled reader pays off."""
 
 
 class Warmup:
-    """For how many bytes a process reads line by line before it loads the compiled reader, at the cost of that many.
+    """Bytes that a process reads line by line before it loads the compiled reader.
 
-    So it never pays more than twice what the better choice would have cost, whatever comes: one large day, or many
-    small ones in a worker that stays.
+    If reading that many bytes costs as much as loading, a process spends at most twice the time of the better choice,
+    for one large day as well as for many small ones.
     """
 
-    def __init__(self, of_bytes: int) -> None:
-        self._left = of_bytes
+    def __init__(self, size: int) -> None:
+        self._left = size
 
-    def reached(self, size: int) -> bool:
-        """Return whether it has ended, with so many bytes more to read now."""
+    def is_over(self, size: int) -> bool:
+        """Return whether the warm-up is over, counting `size` bytes that are read now."""
         self._left -= size
         return self._left <= 0

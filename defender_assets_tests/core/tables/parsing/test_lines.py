@@ -1,4 +1,4 @@
-"""The compiled way through plain lines against the exact one: equal rows, quarantine and tally, whatever comes."""
+"""The fast path and the exact path give equal rows, quarantine and tally for any input."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE_SCHEMA, TABLES, Table
-from defender_assets.core.tables.parsing.fast.reader import read_plain
+from defender_assets.core.tables.parsing.fast.reader import parse_fast
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally, parse_chunk
 from defender_assets.core.tables.parsing.warmup import Warmup
@@ -27,7 +27,7 @@ SOURCE = Source(TENANT, DAY, "a blob", datetime(2026, 11, 3, 8, tzinfo=UTC), 100
 COMPACT = (",", ":")
 
 
-def together(table: Table, pieces: list[Parsed]) -> Parsed:
+def combined(table: Table, pieces: list[Parsed]) -> Parsed:
     tally = Tally()
     for piece in pieces:
         tally.add(piece.tally)
@@ -42,8 +42,8 @@ def both_agree(table: Table, *contents: bytes, tenants: tuple[str, ...] = (TENAN
         (replace(SOURCE, tenant_id=tenants[n % len(tenants)], blob=f"blob {n}", byte_start=7 * n), content)
         for n, content in enumerate(contents)
     ]
-    fast = together(table, list(parse(table, chunks, 0, patience=Warmup(0), plain_part=0)))
-    exact = together(table, [parse_chunk(table, source, content) for source, content in chunks])
+    fast = combined(table, list(parse(table, chunks, 0, warmup=Warmup(0), fast_path_bytes=0)))
+    exact = combined(table, [parse_chunk(table, source, content) for source, content in chunks])
     assert_frame_equal(fast.rows, exact.rows)
     assert_frame_equal(fast.quarantined, exact.quarantined)
     assert fast.tally == exact.tally
@@ -54,9 +54,9 @@ def compact(table: Table, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.hunting_name)
-def test_lines_as_microsoft_writes_them_are_plain(table: Table) -> None:
-    plain = read_plain(table, TENANT, compact(table, **{table.key: "x"}) * 3 + b"\r\n")
-    assert (plain.rows.height, plain.left, plain.blank) == (3, [], 1)
+def test_lines_as_microsoft_writes_them_take_the_fast_path(table: Table) -> None:
+    parsed = parse_fast(table, TENANT, compact(table, **{table.key: "x"}) * 3 + b"\r\n")
+    assert (parsed.rows.height, parsed.left, parsed.blank) == (3, [], 1)
 
 
 HOSTILE = [
@@ -114,23 +114,23 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_a_hostile_line_between_plain_ones_is_read_as_the_exact_way_reads_it(number: int) -> None:
+def test_both_paths_agree_on_a_hostile_line_between_usual_ones(number: int) -> None:
     both_agree(DEVICE_INFO, compact(DEVICE_INFO) + HOSTILE[number] + compact(DEVICE_INFO, DeviceId="e"))
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
-def test_a_line_cut_anywhere_is_read_as_the_exact_way_reads_it(number: int) -> None:
+def test_both_paths_agree_on_a_line_cut_anywhere(number: int) -> None:
     whole = HOSTILE[number][:600]
     both_agree(DEVICE_INFO, b"".join(whole[:end] + b"\n" for end in range(0, len(whole), 7)))
 
 
 @settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from(HOSTILE), max_size=8), min_size=1, max_size=4))
-def test_any_mixture_in_any_chunks_gives_equal_tables(chunks: list[list[bytes]]) -> None:
+def test_both_paths_agree_on_any_mixture_in_any_chunks(chunks: list[list[bytes]]) -> None:
     both_agree(DEVICE_INFO, *(b"".join(lines) for lines in chunks if lines))
 
 
-def test_chunks_of_several_tenants_in_turn_stay_apart() -> None:
+def test_alternating_chunks_of_several_tenants_are_kept_apart() -> None:
     ours = compact(DEVICE_INFO) + HOSTILE[0]
     theirs = ours.replace(TENANT.encode(), OTHER_TENANT.encode())
     both_agree(DEVICE_INFO, ours, theirs, ours + theirs, theirs + b"?\n", tenants=(TENANT, OTHER_TENANT))
@@ -142,7 +142,7 @@ values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, 
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.lists(st.tuples(names, values), max_size=6), st.booleans()), max_size=6))
-def test_any_fields_in_any_order_twice_or_not_give_equal_tables(
+def test_both_paths_agree_on_any_fields_in_any_order_even_duplicates(
     lines: list[tuple[list[tuple[str, Any]], bool]],
 ) -> None:
     content = b""
@@ -160,33 +160,33 @@ def test_any_fields_in_any_order_twice_or_not_give_equal_tables(
 
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.binary(min_size=1, max_size=3))
-def test_bytes_put_anywhere_give_equal_tables(place: int, noise: bytes) -> None:
+def test_both_paths_agree_on_random_bytes_anywhere(position: int, noise: bytes) -> None:
     content = compact(ALERT_INFO) * 3
-    at = place % len(content)
+    at = position % len(content)
     both_agree(ALERT_INFO, content[:at] + noise + content[at + len(noise) :] + b"\n")
 
 
-def test_a_line_of_16_mib_and_one_above_are_told_apart() -> None:
+def test_both_paths_agree_on_the_limit_of_16_mib() -> None:
     line_of = compact(DEVICE_INFO, AdditionalFields="?")
     for more in (0, 1):
         size = 16 * 1024 * 1024 - len(line_of.removesuffix(b"\n")) + 1 + more
         both_agree(DEVICE_INFO, line_of.replace(b"?", b"x" * size) + compact(DEVICE_INFO))
 
 
-NO_PLACE = """
+NO_CACHE_FOLDER = """
 import pickle, sys
 from defender_assets.core.tables.parsing.lines import parse
-from defender_assets.core.tables.parsing.warmup import Patience
-pieces = parse(*pickle.load(sys.stdin.buffer), 0, patience=Patience(0), plain_part=0)
+from defender_assets.core.tables.parsing.warmup import Warmup
+pieces = parse(*pickle.load(sys.stdin.buffer), 0, warmup=Warmup(0), fast_path_bytes=0)
 print(sum(piece.rows.height for piece in pieces))
 """
 
 
-def test_where_compiled_code_cannot_be_kept_lines_are_read_one_by_one_and_the_log_says_so() -> None:
-    # the only place that may then keep it is one that this process is not
+def test_without_a_cache_folder_lines_are_parsed_one_by_one_and_the_log_says_so() -> None:
+    # the only cache that numba may use then works in IPython only
     environment = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
     given = pickle.dumps((ALERT_INFO, [(SOURCE, compact(ALERT_INFO) * 3)]))
-    command = [sys.executable, "-c", NO_PLACE]
+    command = [sys.executable, "-c", NO_CACHE_FOLDER]
     done = subprocess.run(command, env=environment, input=given, capture_output=True, check=True)
     assert done.stdout == b"3\n"
     assert b"NUMBA_CACHE_DIR" in done.stderr

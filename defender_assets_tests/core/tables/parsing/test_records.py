@@ -1,4 +1,4 @@
-"""Lines into typed rows: what fits, what goes to `unmapped`, what is quarantined, and that nothing is lost."""
+"""Parsing lines into typed rows, `unmapped` or quarantine, without losing anything."""
 
 import json
 from collections.abc import Callable
@@ -55,13 +55,13 @@ def test_timestamps_of_any_precision_are_read(written: str, moment: datetime) ->
     assert one(ALERT_INFO, Timestamp=written)["Timestamp"] == moment
 
 
-def test_a_timestamp_that_is_no_text_is_told_as_written() -> None:
+def test_a_timestamp_that_is_not_text_is_quoted_as_written() -> None:
     parsed = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Timestamp=1762157730)))
-    assert parsed.quarantined["detail"].to_list() == ["Timestamp is no text but 1762157730"]
+    assert parsed.quarantined["detail"].to_list() == ["Timestamp is not text but 1762157730"]
 
 
 @pytest.mark.parametrize("written", ["0000-01-01T00:00:00Z", "-0044-03-15T00:00:00Z", "+12345-01-01T00:00:00Z"])
-def test_a_moment_outside_the_years_1_to_9999_is_none(written: str) -> None:
+def test_a_time_outside_the_years_1_to_9999_is_rejected(written: str) -> None:
     parsed = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Timestamp=written)))
     assert parsed.quarantined["reason"].to_list() == ["bad_timestamp"]
     row = parse(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO), time=written)).rows.row(0, named=True)
@@ -76,7 +76,7 @@ def test_a_moment_outside_the_years_1_to_9999_is_none(written: str) -> None:
         ("9999-12-31T23:59:59.9999999Z", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
     ],
 )
-def test_the_least_and_the_greatest_moment_of_dotnet_are_read(written: str, moment: datetime) -> None:
+def test_the_first_and_the_last_time_of_dotnet_are_read(written: str, moment: datetime) -> None:
     assert one(ALERT_INFO, Timestamp=written)["Timestamp"] == moment
 
 
@@ -262,16 +262,16 @@ def test_half_a_surrogate_pair_keeps_its_record_and_its_text(half: str) -> None:
     props = f'{{"Timestamp":"{MOMENT}","AlertId":"a","Title":"x{half}y","Category":"\\\\ud83d","New":["{half}"]}}'
     parsed = parse(ALERT_INFO, line(ALERT_INFO, props) + line(ALERT_INFO, props.replace(half, r"\ufffd")))
     assert parsed.quarantined.is_empty()
-    row, mended = parsed.rows.rows(named=True)
+    row, repaired = parsed.rows.rows(named=True)
     assert row["Title"] is None
     assert row["Category"] == "\\ud83d"
     assert row["unmapped"] == f'{{"Title":"x{half}y","New":["{half}"]}}'
-    assert row["record_id"] != mended["record_id"]
+    assert row["record_id"] != repaired["record_id"]
     wrapped = parse(ALERT_INFO, wrap_records(line(ALERT_INFO, props), line(ALERT_INFO, props)))
     assert wrapped.rows["record_id"].to_list() == [row["record_id"]] * 2
 
 
-def test_half_a_surrogate_pair_in_the_key_is_no_key() -> None:
+def test_half_a_surrogate_pair_in_the_key_makes_the_key_invalid() -> None:
     parsed = parse(ALERT_INFO, line(ALERT_INFO, f'{{"Timestamp":"{MOMENT}","AlertId":"\\ud800"}}'))
     assert parsed.quarantined["reason"].to_list() == ["no_key"]
 
@@ -309,8 +309,8 @@ names = st.sampled_from([column.name for column in DEVICE_INFO.columns if column
 )
 
 
-def is_kept(column: pl.DataType, taken: Any, value: Any) -> bool:
-    """Whether a value of a column says exactly what was written."""
+def is_same(column: pl.DataType, taken: Any, value: Any) -> bool:
+    """Whether the value of a column is exactly what was written."""
     if isinstance(column, pl.Boolean):
         return str(taken).lower() == str(value).lower()
     if isinstance(column, pl.Int64):
@@ -331,13 +331,13 @@ def test_every_field_of_a_record_is_in_a_column_or_in_unmapped(fields: dict[str,
             assert unmapped[name] == value
             assert row.get(name) is None
         elif value not in (None, "") and name != "Timestamp":
-            assert row[name] is None if value == "null" else is_kept(DEVICE_INFO.schema[name], row[name], value)
+            assert row[name] is None if value == "null" else is_same(DEVICE_INFO.schema[name], row[name], value)
 
 
-PLAIN = line(ALERT_INFO, properties(ALERT_INFO)).strip()
+GOOD = line(ALERT_INFO, properties(ALERT_INFO)).strip()
 
 
-@given(st.lists(st.sampled_from([*BAD.values(), b"", b"  ", PLAIN]), max_size=12))
+@given(st.lists(st.sampled_from([*BAD.values(), b"", b"  ", GOOD]), max_size=12))
 def test_lines_are_good_quarantined_or_blank(lines: list[bytes]) -> None:
     parsed = parse(ALERT_INFO, b"".join(each + b"\r\n" for each in lines))
     tally = parsed.tally

@@ -1,6 +1,6 @@
-"""Compile the fast reader ahead of time: `python -m defender_assets.core.tables.parsing.fast`, once per image."""
+"""Compiles the fast path ahead of time, once per image: `python -m defender_assets.core.tables.parsing.fast`."""
 
 from defender_assets.core.schemas import ALERT_INFO
-from defender_assets.core.tables.parsing.fast.reader import read_plain
+from defender_assets.core.tables.parsing.fast.reader import parse_fast
 
-read_plain(ALERT_INFO, "", b"\n")
+parse_fast(ALERT_INFO, "", b"\n")

@@ -1,4 +1,4 @@
-"""Plain lines of one tenant as a typed frame, and the runs of bytes that were left. Knows no raw chunks and no days."""
+"""Parses the lines of one tenant into a typed frame, and returns the byte ranges of the lines that it left."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,11 +19,10 @@ _BOUND = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
-class Plain:
-    """The records of the plain lines, and what is left: `left` holds begin and end of each run of other lines.
+class FastParsed:
+    """The parsed rows, and in `left` the begin and end of each run of lines that were not parsed.
 
-    `rows` has Microsoft's columns, `exported_at`, `received_at`, `record_id`, and in `at` the
-    line's offset in the content.
+    `rows` has Microsoft's columns, `exported_at`, `received_at`, `record_id`, and `at`, the line's offset in bytes.
     """
 
     rows: pl.DataFrame
@@ -31,36 +30,37 @@ class Plain:
     blank: int
 
 
-def read_plain(table: Table, tenant_id: str, content: bytes) -> Plain:
-    """Return what the plain lines of `content` hold; it ends with a newline and is shorter than 2 GiB."""
+def parse_fast(table: Table, tenant_id: str, content: bytes) -> FastParsed:
+    """Return the rows of `content`, which ends with a newline and is shorter than 2 GiB."""
     if not content.endswith(b"\n") or len(content) > _BOUND:
-        raise ValueError("content must be whole lines, of less than 2 GiB")
+        raise ValueError("content must be whole lines, shorter than 2 GiB")
     shape = _shape(table)
     height = content.count(b"\n")
     lines, left = np.empty((height, 3), dtype=np.int32), np.empty((height, 2), dtype=np.int32)
     begins, lengths = (np.empty((len(shape.names), height), dtype=np.int32) for _ in range(2))
     numbers = np.empty((len(shape.kinds), height), dtype=np.int64)
     buffer = np.frombuffer(content, dtype=np.uint8)
-    envelope, columns = _envelope(table, tenant_id), _names(table)
-    places = (lines, begins, lengths, numbers, left)
-    count, runs, blank = scanner.scan(buffer, _is_text(content), envelope, columns, shape.kinds, shape.needed, *places)
+    keys = (_envelope_keys(table, tenant_id), _column_keys(table))
+    output = (lines, begins, lengths, numbers, left)
+    count, runs, blank = scanner.scan(buffer, _has_utf8(content), *keys, shape.kinds, shape.needed, *output)
     lines, begins, lengths, numbers = lines[:count], begins[:, :count], lengths[:, :count], numbers[:, :count]
     unfit = np.zeros(count, dtype=np.bool_)
-    held = lengths != scanner.NULL
-    read = _texts(shape, buffer, begins, lengths, held, unfit) | _instants(shape, buffer, begins, lengths, held, unfit)
+    valid = lengths != scanner.NULL
+    parsed = _texts(shape, buffer, begins, lengths, valid, unfit)
+    parsed |= _instants(shape, buffer, begins, lengths, valid, unfit)
     for number in shape.numbers:
         column = table.columns[number]
-        read[column.name] = _numbers(numbers[number], held[number], column.dtype)
-    read["record_id"] = _record_ids(table, tenant_id, content, lines)
-    read["at"] = pl.Series(lines[:, scanner.LINE].astype(np.int64))
-    rows, others = _with_arrays(table, pl.DataFrame(read), pl.Series(unfit))
+        parsed[column.name] = _numbers(numbers[number], valid[number], column.dtype)
+    parsed["record_id"] = _record_ids(table, tenant_id, content, lines)
+    parsed["at"] = pl.Series(lines[:, scanner.LINE].astype(np.int64))
+    rows, others = _with_arrays(table, pl.DataFrame(parsed), pl.Series(unfit))
     rest = [(int(begin), int(end)) for begin, end in left[:runs]]
     rest += [(at, content.index(b"\n", at) + 1) for at in others]
-    return Plain(rows, sorted(rest), int(blank))
+    return FastParsed(rows, sorted(rest), int(blank))
 
 
 def _with_arrays(table: Table, rows: pl.DataFrame, unfit: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the rows that fit, with their list columns read, and where the lines of the others begin."""
+    """Return the rows that fit, with parsed list columns, and the line offsets of the other rows."""
     for column in table.columns:
         if isinstance(column.dtype, pl.List):
             arrays, mismatches = read_arrays(column, rows[column.name], comma_list=column.name in table.comma_lists)
@@ -69,12 +69,12 @@ def _with_arrays(table: Table, rows: pl.DataFrame, unfit: pl.Series) -> tuple[pl
     return (rows.filter(~unfit), rows["at"].filter(unfit)) if unfit.any() else (rows, rows["at"].clear())
 
 
-def _is_text(content: bytes) -> bool:
-    """Return whether bytes above 0x7F may be taken as they are: all of the content is UTF-8 and it holds some."""
+def _has_utf8(content: bytes) -> bool:
+    """Return whether the content is valid UTF-8 with bytes above 0x7F."""
     if content.isascii():
         return False
     try:
-        # Polars looks at the bytes; `decode` would make a text of them, at twenty times the cost
+        # Polars only validates the bytes; `decode` would build a text, which takes twenty times as long
         pl.Series([content], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:
         return False
@@ -82,7 +82,7 @@ def _is_text(content: bytes) -> bool:
 
 
 def _texts(
-    shape: "_Shape", buffer: Numbers, begins: Numbers, lengths: Numbers, held: Numbers, unfit: Numbers
+    shape: "_Shape", buffer: Numbers, begins: Numbers, lengths: Numbers, valid: Numbers, unfit: Numbers
 ) -> dict[str, pl.Series]:
     height = len(unfit)
     offsets = np.empty((len(shape.texts), height + 1), dtype=np.int32)
@@ -92,33 +92,32 @@ def _texts(
     strings.copy(buffer, shape.texts, begins, offsets, starts, copied)
     return {
         shape.names[column]: _series(
-            na.string(), height, held[column], offsets[place], copied[starts[place] : starts[place + 1]]
+            na.string(), height, valid[column], offsets[row], copied[starts[row] : starts[row + 1]]
         )
-        for place, column in enumerate(shape.texts)
+        for row, column in enumerate(shape.texts)
     }
 
 
 def _instants(
-    shape: "_Shape", buffer: Numbers, begins: Numbers, lengths: Numbers, held: Numbers, unfit: Numbers
+    shape: "_Shape", buffer: Numbers, begins: Numbers, lengths: Numbers, valid: Numbers, unfit: Numbers
 ) -> dict[str, pl.Series]:
     moments = np.empty((len(shape.instants), len(unfit)), dtype=np.int64)
     timestamps.read(buffer, shape.instants, begins, lengths, moments, unfit)
     return {
-        shape.names[column]: _numbers(moments[place], held[column], INSTANT)
-        for place, column in enumerate(shape.instants)
+        shape.names[column]: _numbers(moments[row], valid[column], INSTANT) for row, column in enumerate(shape.instants)
     }
 
 
-def _numbers(values: Numbers, held: Numbers, dtype: pl.DataType) -> pl.Series:
+def _numbers(values: Numbers, valid: Numbers, dtype: pl.DataType) -> pl.Series:
     if dtype == pl.Boolean():
-        bits = np.packbits(values.astype(bool) & held, bitorder="little")
-        return _series(na.bool_(), len(values), held, bits)
-    return _series(na.int64(), len(values), held, np.ascontiguousarray(values)).cast(dtype)
+        bits = np.packbits(values.astype(bool) & valid, bitorder="little")
+        return _series(na.bool_(), len(values), valid, bits)
+    return _series(na.int64(), len(values), valid, np.ascontiguousarray(values)).cast(dtype)
 
 
-def _series(kind: Any, height: int, held: Numbers, *buffers: Numbers) -> pl.Series:
-    validity = np.packbits(held, bitorder="little")
-    nulls = height - int(np.count_nonzero(held))
+def _series(kind: Any, height: int, valid: Numbers, *buffers: Numbers) -> pl.Series:
+    validity = np.packbits(valid, bitorder="little")
+    nulls = height - int(np.count_nonzero(valid))
     return pl.Series(na.c_array_from_buffers(kind, height, [validity, *buffers], null_count=nulls))
 
 
@@ -134,7 +133,7 @@ def _record_ids(table: Table, tenant_id: str, content: bytes, lines: Numbers) ->
 
 
 class _Shape(NamedTuple):
-    """The columns of a table and, behind them, the envelope's instants; which of them are what, by number."""
+    """The names of a table's columns and the envelope's timestamps, the kinds of the columns, and column numbers."""
 
     names: list[str]
     kinds: Numbers
@@ -160,14 +159,14 @@ def _shape(table: Table) -> _Shape:
 
 
 @cache
-def _names(table: Table) -> tuple[Numbers, Numbers]:
-    return _words([f'"{column.name}":' for column in table.columns])
+def _column_keys(table: Table) -> tuple[Numbers, Numbers]:
+    return _encoded([f'"{column.name}":' for column in table.columns])
 
 
 @cache
-def _envelope(table: Table, tenant_id: str) -> tuple[Numbers, Numbers]:
-    """Return the keys of the envelope in the order of the grammar's numbers; table and tenant with their values."""
-    return _words(
+def _envelope_keys(table: Table, tenant_id: str) -> tuple[Numbers, Numbers]:
+    """Return the keys of the envelope in the scanner's order; the table's and the tenant's with their values."""
+    return _encoded(
         [
             '"time":',
             '"_TimeReceivedBySvc":',
@@ -180,7 +179,7 @@ def _envelope(table: Table, tenant_id: str) -> tuple[Numbers, Numbers]:
     )
 
 
-def _words(words: list[str]) -> tuple[Numbers, Numbers]:
-    encoded = [word.encode() for word in words]
-    bounds = np.cumsum([0, *(len(word) for word in encoded)])
+def _encoded(keys: list[str]) -> tuple[Numbers, Numbers]:
+    encoded = [key.encode() for key in keys]
+    bounds = np.cumsum([0, *map(len, encoded)])
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), bounds

@@ -1,11 +1,11 @@
-"""The compiled reader of plain lines: where each value lies in the bytes. What a text or an instant says is not here.
+"""The compiled scanner: finds the position of each value of a line. It parses numbers, but no texts or timestamps.
 
-Every step forward matches a byte that is no newline, and the content ends with one: so no read leaves the content,
-whatever stands in it.
+Every step forward matches a byte that is not a newline, and the content ends with a newline, so no read goes past the
+end of the content.
 """
 
 # mypy: disable-error-code="assignment,no-untyped-def,untyped-decorator"
-# numba infers types, and a reader of bytes branches on bytes
+# numba infers types, and a scanner branches on bytes
 # ruff: noqa: ANN001, ANN202, ANN201, C901, FBT003, PLR0911, PLR0912, PLR0913, PLR0917, PLR2004, SIM110
 
 import numpy as np
@@ -14,9 +14,9 @@ from numba import njit
 NULL = -1
 TEXT, INTEGER, FLAG, INSTANT = range(4)
 TIME, RECEIVED, CATEGORY, TENANT, PROPERTIES, REST = range(6)
-"""The envelope's keys; the rest is read and not kept."""
+"""The envelope's keys; the values of the rest are skipped."""
 LINE, INSIDE, BEHIND = range(3)
-"""Columns of `lines`: where the line begins, where properties begin and end."""
+"""Columns of `lines`: the start of the line, and the start and end of `properties`."""
 _NEEDED = 1 << CATEGORY | 1 << TENANT | 1 << PROPERTIES
 _LONGEST = 16 * 1024 * 1024
 _TENTH_OF_LARGEST = 922_337_203_685_477_580
@@ -31,9 +31,9 @@ _KINDS[0x80:] = _HIGH
 
 @njit
 def _string(content, at, high):
-    """Return (behind the closing quote, whether there are escapes); 0 where it is not plain. `at` is behind the first.
+    """Return (end, whether there are escapes) of the string after its opening quote; end is 0 if it is rejected.
 
-    Bytes above 0x7F are taken where `high`. What an escape says is not looked at.
+    Bytes above 0x7F are accepted if `high`. Escapes are not validated.
     """
     escaped = False
     while True:
@@ -50,20 +50,20 @@ def _string(content, at, high):
 
 
 @njit
-def _matches(content, at, words, begin, end):
-    for place in range(end - begin):
-        if content[at + place] != words[begin + place]:
+def _matches(content, at, keys, begin, end):
+    for step in range(end - begin):
+        if content[at + step] != keys[begin + step]:
             return False
     return True
 
 
 @njit
-def _key(content, at, words, bounds, expected):
-    """Return which key stands at `at`; the expected one is tried first. NULL for none of them."""
-    if expected < len(bounds) - 1 and _matches(content, at, words, bounds[expected], bounds[expected + 1]):
+def _key(content, at, keys, bounds, expected):
+    """Return the number of the key at `at`, or NULL; the expected key is tried first."""
+    if expected < len(bounds) - 1 and _matches(content, at, keys, bounds[expected], bounds[expected + 1]):
         return expected
     for key in range(len(bounds) - 1):
-        if _matches(content, at, words, bounds[key], bounds[key + 1]):
+        if _matches(content, at, keys, bounds[key], bounds[key + 1]):
             return key
     return NULL
 
@@ -75,7 +75,7 @@ def _null(content, at):
 
 @njit
 def _integer(content, at):
-    """Return (behind the number, the number); 0 where it is not plainly one of 64 bits."""
+    """Return (end, number); end is 0 if it is not surely an integer of 64 bits."""
     sign = 1
     if content[at] == 0x2D:
         sign = -1
@@ -92,7 +92,7 @@ def _integer(content, at):
 
 @njit
 def _flag(content, at):
-    """Return (behind the word, 1 or 0); 0 where it is neither `true` nor `false`."""
+    """Return (end, 1 or 0); end is 0 if it is neither `true` nor `false`."""
     if content[at] == 0x74 and content[at + 1] == 0x72 and content[at + 2] == 0x75 and content[at + 3] == 0x65:
         return at + 4, 1
     if content[at] == 0x66 and content[at + 1] == 0x61 and content[at + 2] == 0x6C:
@@ -102,7 +102,7 @@ def _flag(content, at):
 
 @njit
 def _properties(content, at, high, columns, kinds, row, line, seen, begins, lengths, numbers):
-    """Return where the object ends that begins at `at`, or 0 where it is not plain; fills the row."""
+    """Fill the row from the object at `at`; return the end of the object, or 0 if it is rejected."""
     names, edges = columns
     if content[at] != 0x7B or content[at + 1] != 0x22:
         return 0
@@ -153,8 +153,8 @@ def _properties(content, at, high, columns, kinds, row, line, seen, begins, leng
 
 @njit
 def _record(content, at, high, envelope, columns, kinds, row, line, seen, lines, begins, lengths, numbers):
-    """Return where the object of a line ends, or 0 where it is no plain record; fills the row."""
-    words, bounds = envelope
+    """Fill the row from the record at `at`; return the end of the record, or 0 if it is rejected."""
+    keys, bounds = envelope
     lines[row, LINE] = at
     lengths[len(kinds) + TIME, row] = lengths[len(kinds) + RECEIVED, row] = NULL
     if content[at] != 0x7B or content[at + 1] != 0x22:
@@ -163,7 +163,7 @@ def _record(content, at, high, envelope, columns, kinds, row, line, seen, lines,
     found = 0
     which = -1
     while True:
-        which = _key(content, at, words, bounds, which + 1)
+        which = _key(content, at, keys, bounds, which + 1)
         if which == NULL or found >> which & 1:
             return 0
         found |= 1 << which
@@ -175,7 +175,7 @@ def _record(content, at, high, envelope, columns, kinds, row, line, seen, lines,
                 return 0
             lines[row, BEHIND] = at
         elif which in (CATEGORY, TENANT):
-            # the value is part of the key's bytes: it has to be this table and tenant
+            # the value is part of the key's bytes, so it is this table and tenant
             pass
         elif content[at] == 0x22:
             behind, escaped = _string(content, at + 1, False)
@@ -199,16 +199,16 @@ def _record(content, at, high, envelope, columns, kinds, row, line, seen, lines,
 
 @njit(nogil=True, cache=True)
 def scan(content, high, envelope, columns, kinds, needed, lines, begins, lengths, numbers, left):
-    """Read the lines of `content`, which ends with a newline; bytes above 0x7F are taken as they are where `high`.
+    """Scan the lines of `content`, which ends with a newline; bytes above 0x7F are accepted if `high`.
 
-    `envelope` and `columns` are (bytes of the keys as they stand before a value, where each begins); a record needs a
-    value in each column of `needed`. Row r of `lines` is record r; of column c, `begins[c, r]` is where its text or
-    instant begins (negative, less one, where it holds escapes), `lengths[c, r]` its length in bytes as written or
-    NULL, `numbers[c, r]` its integer or flag. Behind the columns stand the envelope's two instants. Row n of `left`
-    gets begin and end of a run of lines that were not read.
+    `envelope` and `columns` are (bytes of all keys with quotes and colon, start of each key). A record needs a value in
+    each column of `needed`. Row r of `lines` is record r. For column c, `begins[c, r]` is the start of its text or
+    timestamp (as -start - 1 if it has escapes), `lengths[c, r]` its length in bytes as written or NULL, `numbers[c, r]`
+    its integer or flag. The envelope's two timestamps follow the columns. Row n of `left` is the begin and end of a run
+    of lines that were rejected.
 
     Returns:
-        How many records, runs of lines left, and blank lines there are.
+        The numbers of records, of runs of rejected lines, and of blank lines.
     """
     rows, runs, blank = 0, 0, 0
     seen = np.full(len(kinds), -1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Texts of plain lines: JSON strings (RFC 8259, section 7) unescaped, column by column. Knows bytes only."""
+"""Unescapes JSON strings (RFC 8259, section 7) column by column."""
 
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 # numba infers types
@@ -21,8 +21,8 @@ for _digit, _letter in enumerate(b"0123456789abcdef"):
 def _unit(content, at):
     """Return the UTF-16 unit of four hex digits, or -1."""
     unit = 0
-    for place in range(4):
-        digit = _HEX[content[at + place]]
+    for step in range(4):
+        digit = _HEX[content[at + step]]
         if digit == 255:
             return -1
         unit = unit * 16 + digit
@@ -31,7 +31,7 @@ def _unit(content, at):
 
 @njit
 def _unescaped(content, at, end):
-    """Return how long a text with escapes is without them, or -1: for half a surrogate pair, and pairs, too."""
+    """Return the length of a text without its escapes, or -1 for an invalid escape or any surrogate."""
     size = 0
     while at < end:
         if content[at] != 0x5C:
@@ -82,13 +82,13 @@ def _unescape(content, at, texts, to, end):
 
 @njit(nogil=True, cache=True)
 def measure(content, columns, begins, lengths, offsets, unfit):
-    """Fill in where each text begins when those of a column stand one behind the other; mark those that are not plain.
+    """Fill in the offsets of the unescaped texts of each column; mark records with a rejected text in `unfit`.
 
-    `begins` and `lengths` are those of `grammar.scan`, `columns` says which of its columns are texts. Row n of
-    `offsets` is for the n-th of these and has one more value than there are records. A marked text takes no place.
+    `begins` and `lengths` come from `scanner.scan`, `columns` are the numbers of its text columns. Row n of `offsets`
+    is for the n-th of these and has one more value than there are records. A rejected text has length 0.
     """
-    for place, column in enumerate(columns):
-        offsets[place, 0] = 0
+    for number, column in enumerate(columns):
+        offsets[number, 0] = 0
         for row in range(len(unfit)):
             size = lengths[column, row]
             if size == _NULL:
@@ -99,18 +99,18 @@ def measure(content, columns, begins, lengths, offsets, unfit):
                 if size < 0:
                     unfit[row] = True
                     size = 0
-            offsets[place, row + 1] = offsets[place, row] + size
+            offsets[number, row + 1] = offsets[number, row] + size
 
 
 @njit(nogil=True, cache=True)
 def copy(content, columns, begins, offsets, starts, texts):
-    """Copy the texts to where `measure` put them, unescaped; those of the n-th column begin at `starts[n]`.
+    """Copy the unescaped texts to the offsets from `measure`; those of the n-th column begin at `starts[n]`.
 
-    Record by record, because a record is read from memory once and then stays near.
+    It goes record by record, so that a record stays in the processor's cache.
     """
     for row in range(offsets.shape[1] - 1):
-        for place, column in enumerate(columns):
-            to, end = starts[place] + offsets[place, row], starts[place] + offsets[place, row + 1]
+        for number, column in enumerate(columns):
+            to, end = starts[number] + offsets[number, row], starts[number] + offsets[number, row + 1]
             at = begins[column, row] if to < end else 0
             if at >= 0:
                 for step in range(end - to):

@@ -1,4 +1,4 @@
-"""Instants of plain lines: `2026-11-03T08:15:30.1234567Z` to microseconds since 1970. Knows bytes only."""
+"""Parses timestamps such as `2026-11-03T08:15:30.1234567Z` to microseconds since 1970."""
 
 # mypy: disable-error-code="assignment,no-untyped-def,untyped-decorator"
 # numba infers types
@@ -14,8 +14,8 @@ _NONE = np.iinfo(np.int64).min
 @njit
 def _digits(content, at, count):
     number = 0
-    for place in range(count):
-        digit = np.int64(content[at + place]) - 0x30
+    for step in range(count):
+        digit = np.int64(content[at + step]) - 0x30
         if digit < 0 or digit > 9:
             return -1
         number = number * 10 + digit
@@ -59,15 +59,15 @@ def _instant(content, at):
     micro = 0
     if content[at] == 0x2E:
         at += 1
-        places = 0
+        digits = 0
         while 0x30 <= content[at] <= 0x39:
-            if places < 6:
+            if digits < 6:
                 micro = micro * 10 + (np.int64(content[at]) - 0x30)
-            places += 1
+            digits += 1
             at += 1
-        if places < 1 or places > 7:
+        if digits < 1 or digits > 7:
             return _NONE
-        for _ in range(places, 6):
+        for _ in range(digits, 6):
             micro *= 10
     if content[at] != 0x5A or content[at + 1] != 0x22:
         return _NONE
@@ -76,16 +76,16 @@ def _instant(content, at):
 
 @njit(nogil=True, cache=True)
 def read(content, columns, begins, lengths, moments, unfit):
-    """Fill in row n of `moments` with the instants of the n-th of the columns; mark records with one that is not plain.
+    """Fill row n of `moments` with the n-th of the columns; mark records with a rejected timestamp in `unfit`.
 
-    `begins` and `lengths` are those of `grammar.scan`.
+    `begins` and `lengths` come from `scanner.scan`.
     """
     for row in range(len(unfit)):
-        for place, column in enumerate(columns):
-            moments[place, row] = 0
+        for number, column in enumerate(columns):
+            moments[number, row] = 0
             if lengths[column, row] != _NULL:
                 moment = _instant(content, begins[column, row])
                 if moment == _NONE:
                     unfit[row] = True
                 else:
-                    moments[place, row] = moment
+                    moments[number, row] = moment
