@@ -1,7 +1,7 @@
-"""The asset checks: what each promises, and what to do when it fails. What they find out stands in `core.accounting`.
+"""The asset checks: what each guarantees, and what to do when it fails. The results are computed in `core.quality`.
 
-A check whose failure means a broken promise is blocking: nothing downstream is built on it in that run. The others
-warn. They are emitted by the asset itself, so that each run tells of the days that it did.
+A failed blocking check means a broken guarantee, so nothing downstream is built in that run. The other checks warn.
+Each asset emits its own checks for the days of its run.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ import dagster as dg
 
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
-from defender_assets.core.tables.build import TypedReport
 from defender_assets.core.text import pluralize
 from defender_assets.jobs import PARTITION_TAG, STALE_DAYS
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
@@ -20,38 +19,37 @@ from defender_assets.resources import ExportResource, LakeResource, user_facing_
 
 @dataclass(frozen=True)
 class Check:
-    """A check of an asset: its name, whether its failure means a broken promise, and what it says in the UI."""
+    """A check of an asset, as the UI describes it."""
 
     name: str
     blocking: bool
     description: str
 
     def spec(self, asset: str) -> dg.AssetCheckSpec:
-        """Return the check for an asset."""
+        """Return the specification of this check for an asset."""
         return dg.AssetCheckSpec(self.name, asset=asset, blocking=self.blocking, description=self.description)
 
-    def result(self, asset: str, findings: Mapping[date, CheckOutcome]) -> dg.AssetCheckResult:
-        """Return what was found on the days of a run."""
-        failed = {day: found for day, found in findings.items() if not found.passed}
-        told = failed or findings
-        summary = " ".join(f"{day}: {found.summary}" for day, found in list(told.items())[:SAMPLES])
-        if len(findings) == 1:
-            # plain numbers, which Dagster plots over time
-            (found,) = findings.values()
-            facts = {name: _shown(value) for name, value in found.facts.items()}
+    def result(self, asset: str, outcomes: Mapping[date, CheckOutcome]) -> dg.AssetCheckResult:
+        """Return one result for all days of a run."""
+        failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
+        shown = list((failed or outcomes).items())[:SAMPLES]
+        if len(outcomes) == 1:
+            # one value per key, so that Dagster plots numbers over time
+            (outcome,) = outcomes.values()
+            facts = {name: _metadata_value(value) for name, value in outcome.facts.items()}
         else:
-            facts = {str(day): dg.MetadataValue.json(dict(found.facts)) for day, found in findings.items()}
+            facts = {str(day): dg.MetadataValue.json(dict(outcome.facts)) for day, outcome in outcomes.items()}
         return dg.AssetCheckResult(
             check_name=self.name,
             asset_key=asset,
             passed=not failed,
             severity=dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN,
-            description=summary,
+            description=" ".join(f"{day}: {outcome.summary}" for day, outcome in shown),
             metadata=facts,
         )
 
 
-def _shown(value: object) -> dg.MetadataValue:
+def _metadata_value(value: object) -> dg.MetadataValue:
     return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.json(value)  # type: ignore[arg-type]
 
 
@@ -59,91 +57,68 @@ BYTE_BALANCE = Check(
     "byte_balance",
     blocking=True,
     description=(
-        "For each blob that the account still holds: its size = bytes kept in raw + the tail that waits for its "
-        "newline, without holes or overlaps. Names tails older than a day. When it fails: run the job `refresh_day` "
-        "for the day, and report it as a bug."
+        "For each blob that is still in the account: size = bytes kept in raw + the tail that waits for its newline, "
+        "without gaps or overlaps. Lists tails older than a day. If it fails: run the job `refresh_day` for the day "
+        "and report it as a bug."
     ),
 )
 LINE_BALANCE = Check(
     "line_balance",
     blocking=True,
     description=(
-        "Lines read = good + quarantined + blank; records inside good lines = new rows + duplicates dropped; the "
-        "Delta log counts exactly the new rows more. When it fails: raw holds every byte, so run the job `rebuild_day` "
-        "for the day, and report it as a bug."
+        "Lines read = good + quarantined + blank. Records in good lines = new rows + duplicates dropped. The row count "
+        "in the Delta log grows by exactly the new rows. If it fails: raw holds every byte, so run the job "
+        "`rebuild_day` for the day and report it as a bug."
     ),
 )
 FRESHNESS = Check(
     "freshness",
     blocking=False,
     description=(
-        "How far the newest record of each tenant is behind the day's end, or now. Heartbeats may be three hours "
-        "behind; alerts have no limit. When it fails: see whether the sensor's runs fail, then whether the containers "
-        "hold newer blobs (`defender-assets check`)."
+        "How far the newest record of each tenant is behind the end of the day, or behind now if the day is not over. "
+        "Heartbeats may be three hours behind; alerts have no limit. If it fails: check whether the sensor's runs "
+        "fail, then whether the containers hold newer blobs (`defender-assets check`)."
     ),
 )
 DRIFT = Check(
     "drift",
     blocking=False,
     description=(
-        "Fields that no column takes, values that did not fit their column, words that an enumeration did not hold so "
-        "far, each with the day it was first seen. Nothing is lost: fields are in `unmapped`. When a field is worth a "
-        "column: add it to the schema and run `rebuild_day`."
+        "Fields that have no column, values that do not fit their column, and enumeration values that the schema does "
+        "not list, each with the day it was first seen. Nothing is lost: fields without a column are in `unmapped`. "
+        "If a field is worth a column: add it to the schema and run `rebuild_day`."
     ),
 )
 QUIET_OR_BROKEN = Check(
     "quiet_or_broken",
     blocking=False,
     description=(
-        "No alerts is fine, no heartbeats is not: every tenant that was heard of within a week must have sent "
-        "heartbeats within three hours of the day's end, or of now. When it fails: look at the Streaming API in the "
-        "Defender portal, and at the account's firewall and keys."
+        "A day without alerts is normal; a day without heartbeats is not. Every tenant with a record in the last week "
+        "must have sent a heartbeat within three hours of the end of the day, or of now if the day is not over. If it "
+        "fails: check the Streaming API in the Defender portal, and the account's firewall and keys."
     ),
 )
 COMPLETENESS = Check(
     "completeness",
     blocking=False,
     description=(
-        "Counts leads whose evidence came without its info, whose info came without evidence, or whose device nobody "
-        "knows; a few are always on their way. When it fails: check that all three tables are ticked in the export, "
-        "and that the days before have run."
+        "Counts leads that have evidence but no AlertInfo, AlertInfo but no evidence, or an unknown device. A few are "
+        "normal, because the records of an alert arrive minutes apart. If it fails: check that all three tables are "
+        "selected in the export, and that the days before have run."
     ),
 )
 
 
-def balance_of_lines(report: TypedReport) -> CheckOutcome:
-    """Return the line balance of a day's run."""
-    tally = report.tally
-    facts = {
-        "lines": tally.lines,
-        "good": tally.good,
-        "quarantined": tally.quarantined,
-        "blank": tally.blank,
-        "records": tally.records,
-        "new_rows": report.rows,
-        "rows_landed": report.landed,
-        "duplicates_dropped": report.duplicates,
-    }
-    if report.balanced:
-        told = f"{tally.good} good, {tally.quarantined} quarantined, {tally.blank} blank"
-        return CheckOutcome(passed=True, summary=f"{pluralize(tally.lines, 'line')}: {told}.", facts=facts)
-    return CheckOutcome(
-        passed=False,
-        summary="Lines or records are unaccounted for. Raw holds every byte: run `rebuild_day`, and report it.",
-        facts=facts,
-    )
-
-
 def stale_days_check(start: date, lookback_days: int) -> dg.AssetChecksDefinition:
-    """Return the check that no day of the look-back has been behind without a run in flight."""
+    """Return the check that no ended day of the look-back is behind."""
 
     @dg.asset_check(
         name=STALE_DAYS.name,
         asset=STALE_DAYS.asset_key,
         description=(
-            "Names days of the look-back that are behind (bytes that raw lacks, or tables below their upstream) and "
-            "have no run in flight: failed, or never built. When it fails: open the day's last run, mend what it says; "
-            "the sensor asks again by itself, or materialize the day by hand."
+            "Lists ended days of the look-back that are behind (raw lacks bytes, or a table is older than its "
+            "upstream), each with the status of its last run. If it fails: open the day's last run and fix what its "
+            "error says. The sensor then requests the day again, or materialize the day yourself."
         ),
     )
     def stale_days(
@@ -153,13 +128,12 @@ def stale_days_check(start: date, lookback_days: int) -> dg.AssetChecksDefinitio
         days = [day for day in (today - timedelta(days=back) for back in range(1, lookback_days + 1)) if day >= start]
         with user_facing_errors(lake):
             behind = find_stale_days(lake, export, days)
-        told = {day.day.isoformat(): f"{day.describe()}; {_last_run(context.instance, day.day)}" for day in behind}
-        looked_at = pluralize(len(days), "day")
+        checked = pluralize(len(days), "day")
         return dg.AssetCheckResult(
-            passed=not told,
+            passed=not behind,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(told)} of {looked_at} behind." if told else f"{looked_at} up to date.",
-            metadata={day: dg.MetadataValue.text(text) for day, text in told.items()},
+            description=f"{len(behind)} of {checked} behind." if behind else f"{checked} up to date.",
+            metadata={str(day.day): f"{day.describe()}; {_last_run(context.instance, day.day)}" for day in behind},
         )
 
     return stale_days

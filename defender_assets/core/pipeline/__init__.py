@@ -1,1 +1,1 @@
-"""How derived partitions are built and which days are behind. What is derived is listed in the catalog."""
+"""Building the partitions of derived tables, and finding the days that are behind."""

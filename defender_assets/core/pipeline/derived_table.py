@@ -1,7 +1,4 @@
-"""Tables derived from the typed ones: the one way in which a partition of them is built and written.
-
-How a lead, a story, an OCSF event or a brief is made is decided by `build`; which derived tables exist, by `catalog`.
-"""
+"""The engine that builds and writes a partition of a derived table. The derived tables are listed in `catalog`."""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +21,7 @@ logger = logging.getLogger(__name__)
 class DerivedTable(TableSpec):
     """A table whose partition D is a function of upstream partitions ≤ D and is replaced as a whole.
 
-    `build` takes the day and, for each upstream in order, the rows of its partitions; it returns the partition's rows.
+    `build` takes the day and one LazyFrame per upstream, in order, with the rows of its look-back.
     """
 
     build: Callable[..., pl.DataFrame]
@@ -32,7 +29,7 @@ class DerivedTable(TableSpec):
 
 @dataclass(frozen=True)
 class DerivedReport:
-    """A partition: its rows, its version, and whether this run wrote it. Stages: look, build, commit."""
+    """A partition: its rows, its version, and whether this run wrote it. The stages are look, build and commit."""
 
     rows: pl.DataFrame
     version: int
@@ -41,30 +38,30 @@ class DerivedReport:
 
 
 def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
-    """Bring partition D up to its upstreams: built from one opening of each, replaced as a whole.
+    """Bring partition D up to date with its upstreams, built from one snapshot of each.
 
-    Where nothing upstream has changed since, nothing is written, unless `force`.
+    Writes nothing if no upstream has changed, unless `force`.
     """
     if not lake.is_retained(day):
         return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
 
     timings = StageTimings()
 
-    def one_round() -> DerivedReport:
+    def attempt() -> DerivedReport:
         with timings.stage("look"):
             target = lake.fenced(derived.name, day)
-            opened = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
-            held = {name: lake.versions(table) for name, table in opened.items()}
-            version = derived.upstream_version(day, lambda name, of: held[name](name, of))
+            snapshots = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
+            versions = {name: lake.versions(table) for name, table in snapshots.items()}
+            version = derived.upstream_version(day, lambda name, day: versions[name](name, day))
             if version <= target.version and not force:
                 rows = scan_days(target.table, day, day).collect()
                 return DerivedReport(rows, target.version, written=False, timings=timings)
         with timings.stage("build"):
-            spans = [
-                scan_days(opened[upstream.name], day - timedelta(days=upstream.days), day)
+            look_backs = [
+                scan_days(snapshots[upstream.name], day - timedelta(days=upstream.days), day)
                 for upstream in derived.upstreams
             ]
-            rows = derived.build(day, *spans)
+            rows = derived.build(day, *look_backs)
         version = max(version, target.version)
         with timings.stage("commit"):
             lake.commit(target, Commit([rows], version, replaces=""))
@@ -73,4 +70,4 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
         )
         return DerivedReport(rows, version, written=True, timings=timings)
 
-    return retry_on_conflict(one_round)
+    return retry_on_conflict(attempt)

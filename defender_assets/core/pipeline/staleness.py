@@ -1,7 +1,4 @@
-"""Which days are behind, in bytes or in derived tables. A total function of a listing and the lake; it changes nothing.
-
-Asking for runs, and how often, is the sensor's business.
-"""
+"""Which days are behind, in bytes or in tables: a pure function of a listing and the lake."""
 
 import hashlib
 from collections import defaultdict
@@ -19,13 +16,13 @@ from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets.core.text import pluralize
 
 Listing = Mapping[date, list[tuple[Table, Blob]]]
-Held = Callable[[str, str, date], int]
-"""Version of (table opened, fence's table, day)."""
+Versions = Callable[[str, str, date], int]
+"""The version of a fence: (opened table, the fence's table, day)."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Bytes that a container holds and raw lacks: of one blob generation, from `cursor` to `size`."""
+    """The bytes of one blob generation that raw lacks, from `cursor` to `size`."""
 
     table: str
     blob: str
@@ -36,7 +33,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Stale:
-    """A derived partition whose version is below what its upstream holds."""
+    """A partition whose version is lower than its upstream's."""
 
     table: str
     version: int
@@ -45,7 +42,7 @@ class Stale:
 
 @dataclass(frozen=True)
 class StaleDay:
-    """A day that is behind, and in what."""
+    """A day that is behind: the bytes that raw lacks and the partitions that are stale."""
 
     day: date
     missing: tuple[Missing, ...]
@@ -53,81 +50,51 @@ class StaleDay:
 
     @property
     def missing_bytes(self) -> int:
-        """Return how many bytes raw lacks."""
+        """Return the number of bytes that raw lacks."""
         return sum(part.size - part.cursor for part in self.missing)
 
     @property
     def digest(self) -> str:
-        """Return a hash of all that is missing: the same until any of it changes."""
+        """Return a hash of everything that is missing or stale; it changes when any of it changes."""
         return hashlib.blake2b(repr((self.day, self.missing, self.stale)).encode(), digest_size=8).hexdigest()
 
     def describe(self) -> str:
-        """Return one line for the log of the sensor."""
+        """Return one line of text for logs and metadata."""
         blobs = pluralize(len(self.missing), "blob")
         parts = [f"{pluralize(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
         parts += [f"{stale.table} at version {stale.version} of {stale.upstream}" for stale in self.stale]
         return f"{self.day}: " + ", ".join(parts)
 
 
-def stale_days_in(
-    lake: Lake,
-    days: Iterable[date],
-    listing: Listing,
-    cursors: Mapping[str, Cursors],
-    held: Held,
-    *,
-    fixed_creation: bool,
-) -> list[StaleDay]:
-    """Return which of the days are behind, oldest first. Days without blobs and without raw bytes never are."""
-    behind = []
-    for day in sorted(days):
-        if _is_empty(day, listing, held):
-            continue
-        missing = [
-            Missing(table.raw, blob.path, created_at, cursor, blob.size)
-            for table, blob in listing.get(day, [])
-            for created_at, cursor in [
-                generation(blob, cursors[table.raw][day].get(blob.path, {}), fixed_creation=fixed_creation)
-            ]
-            if blob.size > cursor
-        ]
-        stale = _stale(lake.tables, day, held)
-        if missing or stale:
-            order = sorted(missing, key=lambda part: (part.table, part.blob, part.created_at))
-            behind.append(StaleDay(day, tuple(order), tuple(stale)))
-    return behind
+def _is_empty(day: date, listing: Listing, versions: Versions) -> bool:
+    return not listing.get(day) and not any(versions(table.raw, table.raw, day) for table in TABLES)
 
 
-def _is_empty(day: date, listing: Listing, held: Held) -> bool:
-    """Return whether a day has neither blobs nor raw bytes."""
-    return not listing.get(day) and not any(held(table.raw, table.raw, day) for table in TABLES)
-
-
-def _stale(tables: Iterable[TableSpec], day: date, held: Held) -> list[Stale]:
+def _stale(tables: Iterable[TableSpec], day: date, versions: Versions) -> list[Stale]:
     stale = []
     for table in TABLES:
-        raw = held(table.raw, table.raw, day)
+        raw = versions(table.raw, table.raw, day)
         for opened in (QUARANTINE, table.name):
-            version = held(opened, table.name, day)
+            version = versions(opened, table.name, day)
             if version < raw:
                 stale.append(Stale(opened if opened == table.name else f"{QUARANTINE} of {table.name}", version, raw))
     for derived in (table for table in tables if table.upstreams):
-        upstream = derived.upstream_version(day, lambda name, of: held(name, name, of))
-        version = held(derived.name, derived.name, day)
+        upstream = derived.upstream_version(day, lambda name, day: versions(name, name, day))
+        version = versions(derived.name, derived.name, day)
         if version < upstream:
             stale.append(Stale(derived.name, version, upstream))
     return stale
 
 
 def list_days(export: Export, days: Iterable[date]) -> dict[date, list[tuple[Table, Blob]]]:
-    """Return the blobs of the days, listed by prefix: as many list calls as there are days, tables and tenants."""
+    """Return the blobs of the days, listed by prefix: one list call per day, table and tenant."""
     return {
         day: [(table, blob) for table in TABLES for blob in export.blobs_of_day(table.container, day)] for day in days
     }
 
 
 def list_all(export: Export) -> Listing:
-    """Return every blob of the export by day: for the daily sweep."""
+    """Return every blob of the export by day."""
     listing: dict[date, list[tuple[Table, Blob]]] = defaultdict(list)
     for table in TABLES:
         for blob in export.all_blobs(table.container):
@@ -136,19 +103,19 @@ def list_all(export: Export) -> Listing:
 
 
 def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) -> list[date]:
-    """Return which days from `first` to `last` hold no blobs, of those that the lake keeps and holds nothing of.
+    """Return the retained days from `first` to `last` that have neither blobs nor raw bytes.
 
-    Of days before the first blob nothing can be said: the export may have begun later, or the account deleted them.
-    Nor is a day among them whose blobs the account has deleted since they were read.
+    Days before the first blob of the listing are left out: the export may have started later, or the account may have
+    deleted their blobs.
     """
-    held = _held(lake, {table.raw: lake.open(table.raw) for table in TABLES})
+    versions = _versions(lake, {table.raw: lake.open(table.raw) for table in TABLES})
     start = max(first, lake.first_day(), min(listing, default=date.max))
     days = (start + timedelta(days=number) for number in range((last - start).days + 1))
-    return [day for day in days if _is_empty(day, listing, held)]
+    return [day for day in days if _is_empty(day, listing, versions)]
 
 
-def _held(lake: Lake, opened: Mapping[str, DeltaTable]) -> Held:
-    """Return what answers with the versions of the opened tables; another table counts as empty."""
+def _versions(lake: Lake, opened: Mapping[str, DeltaTable]) -> Versions:
+    """Return the version lookup of the opened tables; other tables count as empty."""
     versions = {name: lake.versions(table) for name, table in opened.items()}
     return lambda name, fence, day: versions[name](fence, day) if name in versions else 0
 
@@ -161,18 +128,34 @@ def find_stale_days(
     *,
     there: Collection[str] | None = None,
 ) -> list[StaleDay]:
-    """Return which of the days are behind now. The lake is opened after the listing, so it can only be further.
+    """Return which of the days are behind, oldest first. The lake is opened after the listing, so it is never older.
 
-    Days that are older than the lake keeps are never behind, though their blobs may still be there. A table that is
-    not `there` (by default all are) counts as empty; of the others, one that the lake lacks is created.
+    Days past retention, and days without blobs and raw bytes, are never behind. Tables that are not in `there` (by
+    default all are) count as empty; any other table that does not exist is created.
     """
     first = lake.first_day()
-    wanted = sorted({day for day in days if day >= first})
-    listed = list_days(export, wanted) if listing is None else listing
+    retained = sorted({day for day in days if day >= first})
+    if listing is None:
+        listing = list_days(export, retained)
     daily = [table.name for table in lake.tables if table.daily]
     opened = {name: lake.open(name) for name in daily if there is None or name in there}
+    versions = _versions(lake, opened)
     cursors: dict[str, Cursors] = {
-        table.raw: read_cursors(opened[table.raw], wanted) if table.raw in opened else {day: {} for day in wanted}
-        for table in TABLES
+        table.raw: read_cursors(opened[table.raw], retained) if table.raw in opened else {} for table in TABLES
     }
-    return stale_days_in(lake, wanted, listed, cursors, _held(lake, opened), fixed_creation=export.fixed_creation)
+    behind = []
+    for day in retained:
+        if _is_empty(day, listing, versions):
+            continue
+        missing = [
+            Missing(table.raw, blob.path, created_at, cursor, blob.size)
+            for table, blob in listing.get(day, [])
+            for known in [cursors[table.raw].get(day, {}).get(blob.path, {})]
+            for created_at, cursor in [generation(blob, known, fixed_creation=export.fixed_creation)]
+            if blob.size > cursor
+        ]
+        missing.sort(key=lambda part: (part.table, part.blob, part.created_at))
+        stale = _stale(lake.tables, day, versions)
+        if missing or stale:
+            behind.append(StaleDay(day, tuple(missing), tuple(stale)))
+    return behind

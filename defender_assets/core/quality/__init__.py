@@ -1,1 +1,1 @@
-"""Accounts of a day: does everything add up, and is anything amiss at the source. Facts and sentences, no Dagster."""
+"""Checks of a day's data: whether it adds up, and whether the source is healthy. No Dagster here."""

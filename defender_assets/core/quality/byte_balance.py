@@ -1,4 +1,4 @@
-"""The byte balance: what the account holds of each blob is what raw keeps plus the pending tail."""
+"""The byte balance: the size of each blob = the bytes kept in raw + the pending tail."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -18,26 +18,24 @@ OLD_TAIL = timedelta(days=1)
 def byte_balance(
     lake: Lake, table: Table, day: date, listed: list[Blob], pending: Mapping[str, int], now: datetime
 ) -> CheckOutcome:
-    """Return whether, for each listed blob, size = bytes kept + pending tail, and no byte is missing or there twice.
+    """Return whether raw holds each listed blob up to its pending tail, without gaps or overlaps.
 
     Args:
-        lake: the lake, after the run.
-        table: whose raw table.
-        day: which day.
-        listed: the blobs of this run's last listing; raw may have gone further since, through another run.
-        pending: length of the unterminated tail by blob path, as this run met it.
-        now: to tell how old a tail is.
+        lake: the lake after the run.
+        table: the table whose raw table is checked.
+        day: the arrival day.
+        listed: the blobs of this run's last listing. Another run may have read more since.
+        pending: the length in bytes of the unterminated tail by blob path, as this run found it.
+        now: the time against which the age of a tail is measured.
     """
     generation = ["blob", "blob_created_at"]
     ranges = read_ranges(lake.open(table.raw), [day]).sort(*generation, "byte_start")
     expected = pl.col("byte_end").shift(1).over(generation).fill_null(0)
-    torn = ranges.filter(pl.col("byte_start") != expected)
+    broken = ranges.filter(pl.col("byte_start") != expected)
     cursors: dict[str, list[int]] = {}
-    for blob, cursor in (
-        ranges.group_by(generation).agg(pl.col("byte_end").max()).select("blob", "byte_end").iter_rows()
-    ):
+    for blob, _, cursor in ranges.group_by(generation).agg(pl.col("byte_end").max()).iter_rows():
         cursors.setdefault(blob, []).append(cursor)
-    off = [
+    incomplete = [
         blob.path
         for blob in listed
         if not any(cursor >= blob.size - pending.get(blob.path, 0) for cursor in cursors.get(blob.path, [0]))
@@ -48,24 +46,21 @@ def byte_balance(
         "bytes_listed": sum(blob.size for blob in listed),
         "bytes_kept": int((ranges["byte_end"] - ranges["byte_start"]).sum()),
         "bytes_pending": sum(pending.values()),
-        "blobs_off_balance": off[:SAMPLES],
-        "blobs_with_holes": torn["blob"].unique().sort().head(SAMPLES).to_list(),
+        "blobs_off_balance": incomplete[:SAMPLES],
+        "blobs_with_holes": broken["blob"].unique().sort().head(SAMPLES).to_list(),
         "tails_older_than_a_day": old_tails[:SAMPLES],
     }
-    if off or torn.height:
-        return CheckOutcome(
-            passed=False,
-            summary=f"Blobs not kept to their last newline: {len(off)}; with holes or overlaps: {torn.height}. Run "
-            "`refresh_day` for the day, and report it: a promise is broken.",
-            facts=facts,
+    if incomplete or broken.height:
+        summary = (
+            f"Blobs not kept up to their last newline: {len(incomplete)}; gaps or overlaps: {broken.height}. "
+            "Run `refresh_day` for the day and report this as a bug."
         )
-    tails = ""
+        return CheckOutcome(passed=False, summary=summary, facts=facts)
+    summary = f"Every byte of {pluralize(len(listed), 'blob')} is kept or pending"
     if old_tails:
-        have = "that has waited for its" if len(old_tails) == 1 else "that have waited for their"
-        tails = f"; {pluralize(len(old_tails), 'tail')} {have} newline for over a day"
-    return CheckOutcome(
-        passed=True, summary=f"Every byte of {pluralize(len(listed), 'blob')} is kept or pending{tails}.", facts=facts
-    )
+        waiting = "has waited for its" if len(old_tails) == 1 else "have waited for their"
+        summary += f"; {pluralize(len(old_tails), 'tail')} {waiting} newline for over a day"
+    return CheckOutcome(passed=True, summary=f"{summary}.", facts=facts)
 
 
 def _age(listed: list[Blob], path: str, now: datetime) -> timedelta:

@@ -1,15 +1,16 @@
-"""What an account finds: whether all is well, one sentence, and the facts behind it."""
+"""The result of a check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 SAMPLES = 10
+"""Examples listed in a result."""
 
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """The result of one account of one day. `facts` are JSON values; texts in them may be an attacker's."""
+    """The result of one check of one day. `facts` are JSON values; text in them may come from an attacker."""
 
     passed: bool
     summary: str

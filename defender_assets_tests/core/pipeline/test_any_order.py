@@ -1,4 +1,4 @@
-"""The days of a month, built in any order until nothing is behind, hold the same leads and story ids."""
+"""The days of a month give the same leads and story ids, whatever the order in which they are built."""
 
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ from defender_assets_tests.support.day_runs import promised_rows
 from defender_assets_tests.support.exports import Folder, blob_path, line, local_lake, properties
 
 FIRST = date(2026, 10, 1)
-HELD = (0, 1, 8, 29)
-"""The days, of thirty, that hold blobs: next to one another, a week apart, at both ends of the look-back."""
+WITH_BLOBS = (0, 1, 8, 29)
+"""The days with blobs, of thirty: adjacent, a week apart, and at both ends of the look-back."""
 
 
 def day_of(number: int) -> date:
@@ -28,9 +28,9 @@ def day_of(number: int) -> date:
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> DirectoryExport:
-    """Each day two alerts of one attack, a heartbeat of the day before, and news of the first alert of all."""
+    """Each day has two alerts of one attack, a heartbeat from the day before, and an update of the very first alert."""
     folder = Folder(tmp_path_factory.mktemp("thirty-days"))
-    for number in HELD:
+    for number in WITH_BLOBS:
         evening = datetime.combine(day_of(number), time(20))
 
         def put(table: Table, hours: int, *, number: int = number, when: datetime = evening, **columns: object) -> None:
@@ -48,8 +48,8 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> DirectoryExport:
     return DirectoryExport(folder.root)
 
 
-def settled(lake: Lake, export: DirectoryExport, order: list[int], seeded_rng: Random) -> int:
-    """Run the days in an order, then all again in any order until none was behind; return how often all were run."""
+def build_until_stable(lake: Lake, export: DirectoryExport, order: list[int], seeded_rng: Random) -> int:
+    """Run the days in the given order, then in random orders until no day is behind; return the number of rounds."""
     rounds, written = 0, True
     while written:
         written = False
@@ -68,14 +68,14 @@ def test_the_days_of_a_month_in_any_order_give_the_same_leads_and_story_ids(
     tmp_path: Path, export: DirectoryExport
 ) -> None:
     in_order, shuffled = local_lake(tmp_path / "in-order"), local_lake(tmp_path / "shuffled")
-    assert settled(in_order, export, list(HELD), Random(0)) == 2
-    assert settled(shuffled, export, [29, 1, 8, 0], Random(7)) > 2
-    held = {derived.name: promised_rows(in_order, derived).collect() for derived in (LEADS, STORIES)}
+    assert build_until_stable(in_order, export, list(WITH_BLOBS), Random(0)) == 2
+    assert build_until_stable(shuffled, export, [29, 1, 8, 0], Random(7)) > 2
+    expected = {derived.name: promised_rows(in_order, derived).collect() for derived in (LEADS, STORIES)}
     for derived in (LEADS, STORIES):
-        assert promised_rows(shuffled, derived).collect().equals(held[derived.name]), derived.name
-    versions = held[LEADS.name].filter(pl.col("alert_id") == "da0a").sort("export_date")
+        assert promised_rows(shuffled, derived).collect().equals(expected[derived.name]), derived.name
+    versions = expected[LEADS.name].filter(pl.col("alert_id") == "da0a").sort("export_date")
     assert versions["change"].to_list() == ["new", *["updated"] * 3]
     assert versions["device_name"].to_list() == ["host of 0"] * 2 + [None] * 2
-    ids = held[STORIES.name].select("story_id", "lead_count")
+    ids = expected[STORIES.name].select("story_id", "lead_count")
     assert ids["lead_count"].max() == 4
     assert ids["story_id"].n_unique() == 3

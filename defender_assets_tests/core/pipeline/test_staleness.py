@@ -1,4 +1,4 @@
-"""Which days are behind: seen from listings and versions alone."""
+"""Finding the days that are behind, from listings and versions only."""
 
 from datetime import timedelta
 
@@ -30,9 +30,7 @@ def test_a_day_with_new_bytes_is_behind_until_it_has_run(lake: Lake, export: Dir
     assert find_stale_days(lake, export, [DAY, NEXT]) == []
 
 
-def test_the_digest_changes_with_what_is_missing_and_only_then(
-    lake: Lake, export: DirectoryExport, folder: Folder
-) -> None:
+def test_the_digest_changes_only_with_what_is_missing(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
     first, again = (find_stale_days(lake, export, [DAY])[0].digest for _ in range(2))
     folder.append(ALERT_INFO, blob_path(), b"x")
@@ -71,7 +69,7 @@ def test_a_day_that_grows_makes_the_later_days_of_the_look_back_stale(
     ]
 
 
-def test_devices_count_seven_days_back(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
+def test_leads_read_devices_of_seven_days(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     near, far = DAY + timedelta(days=7), DAY + timedelta(days=8)
     for day in (near, far):
         folder.append(ALERT_INFO, blob_path(day=day), records(ALERT_INFO, 0, 1))
@@ -81,7 +79,7 @@ def test_devices_count_seven_days_back(lake: Lake, export: DirectoryExport, fold
     assert [day.day for day in find_stale_days(lake, export, [near, far])] == [near]
 
 
-def test_a_day_whose_blobs_vanished_is_still_brought_up(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
+def test_a_day_whose_blobs_were_deleted_is_still_completed(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
     file = folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 2))
     ingest(lake, export, ALERT_INFO, DAY)
     file.unlink()

@@ -1,4 +1,4 @@
-"""Each account of a day, on a day that adds up and on one made to fail."""
+"""Each quality check, on a day that passes and on a day that fails."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -32,8 +32,8 @@ from defender_assets_tests.support.exports import (
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
-class Place:
-    """A lake and a directory export, with the steps that a run takes."""
+class SmallLake:
+    """A lake and a directory export, with the steps of a run."""
 
     def __init__(self, root: Path) -> None:
         self.lake: Lake = local_lake(root / "lake")
@@ -51,52 +51,52 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def small_lake(tmp_path: Path) -> SmallLake:
+    return SmallLake(tmp_path)
 
 
 def at(moment: str, tenant: str = TENANT, **changes: str) -> bytes:
     return line(DEVICE_INFO, properties(DEVICE_INFO, Timestamp=moment, **changes), tenant=tenant, time=moment)
 
 
-def test_bytes_balance_with_a_pending_tail(place: Place) -> None:
-    report = place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2) + b"tail")
-    found = place.balance(report, datetime.now(UTC))
-    assert found.passed
-    assert found.facts["bytes_pending"] == 4
-    assert found.facts["tails_older_than_a_day"] == []
+def test_bytes_balance_with_a_pending_tail(small_lake: SmallLake) -> None:
+    report = small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2) + b"tail")
+    outcome = small_lake.balance(report, datetime.now(UTC))
+    assert outcome.passed
+    assert outcome.facts["bytes_pending"] == 4
+    assert outcome.facts["tails_older_than_a_day"] == []
 
 
-def test_a_tail_that_waits_for_over_a_day_is_named(place: Place) -> None:
-    report = place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2) + b"tail")
-    found = place.balance(report, datetime.now(UTC) + timedelta(days=2))
-    assert found.passed
-    assert found.facts["tails_older_than_a_day"] == [blob_path()]
-    assert "; 1 tail that has waited for its newline for over a day." in found.summary
+def test_a_tail_that_waits_for_over_a_day_is_listed(small_lake: SmallLake) -> None:
+    report = small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2) + b"tail")
+    outcome = small_lake.balance(report, datetime.now(UTC) + timedelta(days=2))
+    assert outcome.passed
+    assert outcome.facts["tails_older_than_a_day"] == [blob_path()]
+    assert "; 1 tail has waited for its newline for over a day." in outcome.summary
 
 
-def test_a_blob_that_raw_lacks_breaks_the_balance(place: Place) -> None:
-    report = place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
-    place.folder.append(ALERT_INFO, blob_path(hour=9), records(ALERT_INFO, 5, 1))
-    report.listed = place.export.blobs_of_day(ALERT_INFO.container, DAY)
-    found = place.balance(report)
-    assert not found.passed
-    assert found.facts["blobs_off_balance"] == [blob_path(hour=9)]
+def test_a_blob_that_raw_lacks_breaks_the_balance(small_lake: SmallLake) -> None:
+    report = small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
+    small_lake.folder.append(ALERT_INFO, blob_path(hour=9), records(ALERT_INFO, 5, 1))
+    report.listed = small_lake.export.blobs_of_day(ALERT_INFO.container, DAY)
+    outcome = small_lake.balance(report)
+    assert not outcome.passed
+    assert outcome.facts["blobs_off_balance"] == [blob_path(hour=9)]
 
 
-def test_a_hole_in_raw_breaks_the_balance(place: Place) -> None:
-    place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
-    report = place.arrive(ALERT_INFO, records(ALERT_INFO, 2, 2))
-    place.lake.open(ALERT_INFO.raw).delete("byte_start = 0")
-    found = place.balance(report)
-    assert not found.passed
-    assert found.facts["blobs_with_holes"] == [blob_path()]
+def test_a_hole_in_raw_breaks_the_balance(small_lake: SmallLake) -> None:
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
+    report = small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 2, 2))
+    small_lake.lake.open(ALERT_INFO.raw).delete("byte_start = 0")
+    outcome = small_lake.balance(report)
+    assert not outcome.passed
+    assert outcome.facts["blobs_with_holes"] == [blob_path()]
 
 
-def test_raw_may_be_further_than_the_listing(place: Place) -> None:
-    report = place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
-    place.arrive(ALERT_INFO, records(ALERT_INFO, 2, 2))
-    assert place.balance(report).passed
+def test_raw_may_be_newer_than_the_listing(small_lake: SmallLake) -> None:
+    report = small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 2, 2))
+    assert small_lake.balance(report).passed
 
 
 def leads(*rows: tuple[str, bool, int, str]) -> pl.DataFrame:
@@ -104,7 +104,7 @@ def leads(*rows: tuple[str, bool, int, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={name: LEADS.schema[name] for name in names}, orient="row")
 
 
-def test_few_missing_parts_are_always_on_their_way() -> None:
+def test_a_few_incomplete_leads_are_normal() -> None:
     assert completeness(leads(*[("a", True, 1, "as_of")] * 5, ("b", False, 1, "as_of"))).passed
     assert completeness(leads()).passed
 
@@ -117,78 +117,78 @@ def test_few_missing_parts_are_always_on_their_way() -> None:
         (("x", True, 1, "unknown"), "on_unknown_devices"),
     ],
 )
-def test_many_missing_parts_are_told_with_samples(bad: tuple[str, bool, int, str], fact: str) -> None:
-    found = completeness(leads(*[bad] * 4, ("b", True, 1, "as_of")))
-    assert not found.passed
-    assert found.facts[fact] == 4
-    assert found.facts[f"{fact}_samples"] == ["x"] * 4
-    assert fact.replace("_", " ") in found.summary
+def test_many_incomplete_leads_fail_with_samples(bad: tuple[str, bool, int, str], fact: str) -> None:
+    outcome = completeness(leads(*[bad] * 4, ("b", True, 1, "as_of")))
+    assert not outcome.passed
+    assert outcome.facts[fact] == 4
+    assert outcome.facts[f"{fact}_samples"] == ["x"] * 4
+    assert fact.replace("_", " ") in outcome.summary
 
 
-def test_no_alerts_is_quiet(place: Place) -> None:
-    place.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
-    assert quiet_or_broken(place.lake, DAY, NOON).passed
+def test_no_alerts_is_quiet(small_lake: SmallLake) -> None:
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
+    assert quiet_or_broken(small_lake.lake, DAY, NOON).passed
 
 
-def test_no_heartbeat_for_hours_is_broken(place: Place) -> None:
-    place.arrive(DEVICE_INFO, at("2026-11-03T08:00:00Z"))
-    found = quiet_or_broken(place.lake, DAY, NOON)
-    assert not found.passed
-    assert found.facts["silent_minutes"] == {TENANT: 240}
+def test_no_heartbeat_for_hours_is_broken(small_lake: SmallLake) -> None:
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T08:00:00Z"))
+    outcome = quiet_or_broken(small_lake.lake, DAY, NOON)
+    assert not outcome.passed
+    assert outcome.facts["silent_minutes"] == {TENANT: 240}
 
 
-def test_a_tenant_with_alerts_and_never_a_heartbeat_is_broken(place: Place) -> None:
-    place.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
-    place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1, tenant=OTHER_TENANT), tenant=OTHER_TENANT)
-    found = quiet_or_broken(place.lake, DAY, NOON)
-    assert found.facts["silent_minutes"] == {OTHER_TENANT: None}
+def test_a_tenant_with_alerts_and_never_a_heartbeat_is_broken(small_lake: SmallLake) -> None:
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1, tenant=OTHER_TENANT), tenant=OTHER_TENANT)
+    outcome = quiet_or_broken(small_lake.lake, DAY, NOON)
+    assert outcome.facts["silent_minutes"] == {OTHER_TENANT: None}
 
 
-def test_a_tenant_that_fell_silent_yesterday_is_broken_today(place: Place) -> None:
-    place.arrive(
+def test_a_tenant_that_fell_silent_yesterday_is_broken_today(small_lake: SmallLake) -> None:
+    small_lake.arrive(
         DEVICE_INFO, at("2026-11-02T08:00:00Z", OTHER_TENANT), day=DAY - timedelta(days=1), tenant=OTHER_TENANT
     )
-    place.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
-    assert list(quiet_or_broken(place.lake, DAY, NOON).facts["silent_minutes"]) == [OTHER_TENANT]
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
+    assert list(quiet_or_broken(small_lake.lake, DAY, NOON).facts["silent_minutes"]) == [OTHER_TENANT]
 
 
-def test_a_past_day_is_measured_at_its_end(place: Place) -> None:
-    place.arrive(DEVICE_INFO, at("2026-11-03T23:00:00Z"))
-    assert quiet_or_broken(place.lake, DAY, NOON + timedelta(days=9)).passed
+def test_a_past_day_is_measured_at_its_end(small_lake: SmallLake) -> None:
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T23:00:00Z"))
+    assert quiet_or_broken(small_lake.lake, DAY, NOON + timedelta(days=9)).passed
 
 
-def test_freshness_has_a_limit_for_heartbeats_only(place: Place) -> None:
-    place.arrive(DEVICE_INFO, at("2026-11-03T08:00:00Z"))
-    place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1))
-    late = freshness(place.lake, DEVICE_INFO, DAY, NOON)
+def test_freshness_has_a_limit_for_heartbeats_only(small_lake: SmallLake) -> None:
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T08:00:00Z"))
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1))
+    late = freshness(small_lake.lake, DEVICE_INFO, DAY, NOON)
     assert not late.passed
     assert late.facts["minutes_behind"] == {TENANT: 240}
-    assert freshness(place.lake, DEVICE_INFO, DAY, NOON - timedelta(hours=2)).passed
-    assert freshness(place.lake, ALERT_INFO, DAY, NOON + timedelta(hours=5)).passed
+    assert freshness(small_lake.lake, DEVICE_INFO, DAY, NOON - timedelta(hours=2)).passed
+    assert freshness(small_lake.lake, ALERT_INFO, DAY, NOON + timedelta(hours=5)).passed
 
 
-def test_a_known_record_is_no_drift(place: Place) -> None:
-    place.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1))
-    assert drift(place.lake, ALERT_INFO, DAY).passed
+def test_a_known_record_is_no_drift(small_lake: SmallLake) -> None:
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1))
+    assert drift(small_lake.lake, ALERT_INFO, DAY).passed
 
 
-def test_new_fields_misfits_and_words_are_named_with_their_first_day(place: Place) -> None:
+def test_new_fields_mismatches_and_values_are_listed_with_their_first_day(small_lake: SmallLake) -> None:
     changed = line(ALERT_INFO, properties(ALERT_INFO, New=1, MachineGroup=7, Severity="Severe"))
     before, two_before = DAY - timedelta(days=1), DAY - timedelta(days=2)
-    place.arrive(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, New=2)), day=two_before)
-    place.arrive(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Old=2)), day=before)
-    place.arrive(ALERT_INFO, changed)
-    found = drift(place.lake, ALERT_INFO, DAY)
-    assert not found.passed
-    assert {entry["what"]: entry["first_seen"] for entry in found.facts["found"]} == {
+    small_lake.arrive(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, New=2)), day=two_before)
+    small_lake.arrive(ALERT_INFO, line(ALERT_INFO, properties(ALERT_INFO, Old=2)), day=before)
+    small_lake.arrive(ALERT_INFO, changed)
+    outcome = drift(small_lake.lake, ALERT_INFO, DAY)
+    assert not outcome.passed
+    assert {entry["what"]: entry["first_seen"] for entry in outcome.facts["found"]} == {
         "field New": two_before.isoformat(),
         "value that does not fit MachineGroup": DAY.isoformat(),
         "Severity 'Severe'": DAY.isoformat(),
     }
 
 
-def test_names_and_words_that_hide_are_shown_as_escapes(place: Place) -> None:
+def test_hidden_characters_in_names_and_values_are_escaped(small_lake: SmallLake) -> None:
     hidden = properties(ALERT_INFO, **{"Ev\u202eil": 1, "Severity": "Hi\u202egh"})
-    place.arrive(ALERT_INFO, line(ALERT_INFO, hidden))
-    found = drift(place.lake, ALERT_INFO, DAY).facts["found"]
+    small_lake.arrive(ALERT_INFO, line(ALERT_INFO, hidden))
+    found = drift(small_lake.lake, ALERT_INFO, DAY).facts["found"]
     assert {entry["what"] for entry in found} == {"field Ev\\u202eil", "Severity 'Hi\\u202egh'"}
