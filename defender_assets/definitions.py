@@ -1,4 +1,4 @@
-"""What Dagster loads. `build_defs` is the only assembly; importing this reads no environment and no network."""
+"""The definitions that Dagster loads. Importing this module reads no environment and no network."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import dagster as dg
 from defender_assets.assets import all_assets
 from defender_assets.checks import stale_days_check
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
-from defender_assets.schedules import daily_sweep, hourly_check, hourly_maintenance, maintenance_job
+from defender_assets.schedules import all_schedules, maintenance_job
 from defender_assets.sensors.new_blobs import new_blobs_sensor
 from defender_assets.sensors.notifications import notify_sensor
 from defender_assets.sensors.sweep import sweep_job
@@ -15,30 +15,25 @@ from defender_assets.settings import Settings, load_settings
 
 
 def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Return assets, jobs, sensors and schedules for the settings.
+    """Return assets, checks, jobs, sensors and schedules for the settings.
 
     Args:
-        settings: what `load_settings` returned, or a test's own.
-        resources: replaces `export` or `lake`, for instance by an export that fails on purpose.
+        settings: usually from `load_settings`.
+        resources: replacements for `export` or `lake`, for instance an export that fails on purpose.
     """
     lake = settings.lake()
-    handed = {"export": settings.export(), "lake": lake, **(resources or {})}
-    sweep = sweep_job(settings.start_date, handed)
-    maintenance = maintenance_job(handed)
+    resources = {"export": settings.export(), "lake": lake, **(resources or {})}
+    sweep, maintenance = sweep_job(settings.start_date, resources), maintenance_job(resources)
+    sensors = [new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)]
+    if settings.notifications.webhooks:
+        sensors.append(notify_sensor(settings.notifications, settings.lookback_days))
     return dg.Definitions(
         assets=all_assets(settings.start_date, lake, settings.scoring),
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[stale_days_check(settings.start_date, settings.lookback_days)],
-        sensors=[
-            new_blobs_sensor(sweep, settings.start_date, settings.lookback_days),
-            *(
-                [notify_sensor(settings.notifications, settings.lookback_days)]
-                if settings.notifications.webhooks
-                else []
-            ),
-        ],
-        schedules=[daily_sweep(sweep), hourly_check(), hourly_maintenance(maintenance)],
-        resources=handed,
+        sensors=sensors,
+        schedules=all_schedules(sweep, maintenance),
+        resources=resources,
         executor=dg.in_process_executor,
     )
 

@@ -1,4 +1,4 @@
-"""The jobs that do a day's work, and the check of all days. The sweep stands in `sweep`, the lake's in `schedules`."""
+"""The jobs that run a day's assets, and the job that checks recent days."""
 
 import dagster as dg
 
@@ -6,30 +6,29 @@ from defender_assets.catalog import LEADS
 
 PARTITION_TAG = "dagster/partition"
 FULL_REFRESH_TAG = "full_refresh"
-
 STALE_DAYS = dg.AssetCheckKey(dg.AssetKey(LEADS.name), "stale_days")
 
-# the check of all days is no part of one day's work
-_A_DAY = dg.AssetSelection.all() - dg.AssetSelection.checks(STALE_DAYS)
+# without the check of recent days, which is not part of one day's run
+_DAY = dg.AssetSelection.all() - dg.AssetSelection.checks(STALE_DAYS)
 
 INGEST_DAY = dg.define_asset_job(
     "ingest_day",
-    selection=_A_DAY,
+    selection=_DAY,
     executor_def=dg.in_process_executor,
     description=(
-        "Materializes all assets of a day: new bytes to raw, typed tables, quarantine, leads, stories, OCSF events, "
+        "Brings all assets of a day up to date: raw bytes, typed tables, quarantine, leads, stories, OCSF events and "
         "the brief."
     ),
 )
 
 REFRESH_DAY = dg.define_asset_job(
     "refresh_day",
-    selection=_A_DAY,
+    selection=_DAY,
     executor_def=dg.in_process_executor,
     tags={FULL_REFRESH_TAG: "true"},
     description=(
-        "Reads a day again from the account and builds everything anew. Blobs that have vanished from the account stay "
-        "as raw holds them. Run it when raw and the account should disagree."
+        "Reads a day again from the account and rebuilds everything. Raw keeps the bytes of blobs that are no longer "
+        "in the account. Run it if raw and the account disagree."
     ),
 )
 
@@ -39,8 +38,8 @@ REBUILD_DAY = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     tags={FULL_REFRESH_TAG: "true"},
     description=(
-        "Builds a day's tables, and all that is made of them, anew from raw alone, without touching the account: after "
-        "a fix of the reader, and when the export's retention has deleted the blobs."
+        "Rebuilds a day's tables, and everything derived from them, from raw alone. It does not read the account. Run "
+        "it after a fix of the parser, or when the account has already deleted the blobs."
     ),
 )
 
@@ -48,7 +47,7 @@ CHECK_DAYS = dg.define_asset_job(
     "check_days",
     selection=dg.AssetSelection.checks(STALE_DAYS),
     executor_def=dg.in_process_executor,
-    description="Looks whether days of the look-back are behind without a run in flight. Hourly, by schedule.",
+    description="Checks whether recent days are behind. The schedule runs it every hour.",
 )
 
 DAY_JOBS = (INGEST_DAY, REFRESH_DAY, REBUILD_DAY)

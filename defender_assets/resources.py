@@ -1,7 +1,6 @@
-"""What runs and sensors are handed: the export and the lake, as plain objects.
+"""The resources of runs and sensors: the export and the lake.
 
-Plain, because the UI shows the configuration of configurable resources, and these hold keys. Errors that a user can
-act on are told here as one line; anything else keeps its traceback.
+They are plain objects because the UI shows the configuration of configurable resources, and these contain keys.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ LakeResource = dg.ResourceParam[Lake]
 
 @contextmanager
 def user_facing_errors(lake: Lake) -> Iterator[None]:
-    """Turn errors of the export and the lake into failures of one line without a secret."""
+    """Turn errors of the export and the lake into one-line failures without secrets; others keep their traceback."""
     try:
         yield
     except DefenderAssetsError as error:

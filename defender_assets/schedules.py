@@ -1,4 +1,4 @@
-"""The schedules, and the hourly maintenance of the lake. What the sweep and the check do stands with their jobs."""
+"""The schedules, and the job that maintains the lake."""
 
 from collections.abc import Mapping
 
@@ -10,48 +10,43 @@ from defender_assets.jobs import CHECK_DAYS
 from defender_assets.resources import LakeResource
 
 
-def daily_sweep(sweep: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """Return the schedule of the sweep: once a day, on by default."""
-    return dg.ScheduleDefinition(
-        name="daily_sweep",
-        job=sweep,
-        cron_schedule="17 3 * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Sweeps all older days at 03:17 UTC.",
-    )
-
-
-def hourly_check() -> dg.ScheduleDefinition:
-    """Return the schedule of the check that no day stays behind: once an hour, on by default."""
-    return dg.ScheduleDefinition(
-        name="hourly_check",
-        job=CHECK_DAYS,
-        cron_schedule="47 * * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Looks at minute 47 of each hour whether a day of the look-back stays behind.",
-    )
+def all_schedules(sweep: dg.JobDefinition, maintenance: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+    """Return the schedules, in UTC and on by default."""
+    return [
+        dg.ScheduleDefinition(
+            name=name,
+            job=job,
+            cron_schedule=cron,
+            execution_timezone="UTC",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=description,
+        )
+        for name, job, cron, description in (
+            ("daily_sweep", sweep, "17 3 * * *", "Checks all older days, daily at 03:17 UTC."),
+            ("hourly_check", CHECK_DAYS, "47 * * * *", "Checks recent days, at minute 47 of every hour."),
+            ("hourly_maintenance", maintenance, "31 * * * *", "Maintains the lake, at minute 31 of every hour."),
+        )
+    ]
 
 
 def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
-    """Return the job that keeps the lake quick and small, table by table; a table that fails stops no other."""
+    """Return the job that maintains the lake, table by table; a table that fails does not stop the others."""
 
-    @dg.op(name="maintain_tables", description="Lets old days leave, compacts full days, deletes dead files.")
+    @dg.op(
+        name="maintain_tables", description="Applies retention, compacts fragmented days, deletes unreferenced files."
+    )
     def maintain_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
         failed = []
         try:
             for name, rows in apply_retention(lake).items():
-                context.log.info("%s: %d rows of old days left", name, rows)
+                context.log.info("%s: deleted %d rows of days past retention", name, rows)
         except LakeError as error:
             failed.append(str(error))
         for table in lake.tables:
             try:
-                done = maintain(lake, table.name)
+                context.log.info(maintain(lake, table.name).describe())
             except LakeError as error:
                 failed.append(str(error))
-                continue
-            context.log.info(done.describe())
         if failed:
             raise dg.Failure("; ".join(failed))
 
@@ -60,23 +55,12 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         resource_defs={"lake": dg.ResourceDefinition.hardcoded_resource(resources["lake"])},
         description=(
-            "Rewrites days of more than 100 files into few, lets days older than DEFENDER_RETENTION_DAYS leave, "
-            "deletes files that have been dead for 7 days, writes checkpoints. Safe while the sensor runs. Hourly."
+            "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
+            "the tables have not used for 7 days, and writes checkpoints. Safe while the sensor runs. The schedule "
+            "runs it every hour."
         ),
     )
     def maintain_lake() -> None:
         maintain_tables()
 
     return maintain_lake
-
-
-def hourly_maintenance(job: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """Return the schedule of the maintenance: once an hour, on by default."""
-    return dg.ScheduleDefinition(
-        name="hourly_maintenance",
-        job=job,
-        cron_schedule="31 * * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Keeps the lake quick and small, at minute 31 of each hour.",
-    )

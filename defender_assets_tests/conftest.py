@@ -13,13 +13,13 @@ from azure.storage.blob import BlobServiceClient
 from hypothesis import settings
 
 from defender_assets.core.lake.lake import Lake
-from defender_assets_tests.support.dagster_fixtures import instance, workshop
+from defender_assets_tests.support.dagster_fixtures import instance, project
 from defender_assets_tests.support.days import keep_clear_of_midnight
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.small_lake import Held, make_held
 
-__all__ = ["instance", "workshop"]
+__all__ = ["instance", "project"]
 
 # A deadline would depend on the load of the machine; a fixed seed gives the same run everywhere.
 settings.register_profile("defender", deadline=None, derandomize=True, database=None)

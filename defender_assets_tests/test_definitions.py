@@ -1,4 +1,4 @@
-"""How the definitions are assembled, and that loading them touches nothing but the settings."""
+"""Assembling the definitions; loading them reads only the settings."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from defender_assets.core.errors import SettingsError
 from defender_assets.definitions import build_defs
 from defender_assets.settings import load_settings
-from defender_assets_tests.support.dagster_project import Workshop, metadata_of
+from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import yesterday
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
@@ -29,11 +29,11 @@ def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_definitions_can_be_loaded(workshop: Workshop) -> None:
-    dg.Definitions.validate_loadable(workshop.definitions())
+def test_the_definitions_can_be_loaded(project: DagsterProject) -> None:
+    dg.Definitions.validate_loadable(project.definitions())
 
 
-def test_every_kind_of_settings_gives_definitions_that_can_be_loaded() -> None:
+def test_definitions_can_be_loaded_with_every_kind_of_settings() -> None:
     key = "AccountName=acc;AccountKey=a2V5"
     for environ in (
         {},
@@ -51,7 +51,7 @@ def test_importing_the_definitions_reads_no_environment() -> None:
     assert done.stdout.strip() == "LazyDefinitions"
 
 
-def test_loading_them_says_which_setting_is_wrong_without_its_secrets() -> None:
+def test_loading_names_the_wrong_setting_without_secrets() -> None:
     done = python("import defender_assets.definitions as d; d.defs()", **BROKEN)
     assert done.returncode == 1
     assert "SettingsError: AZURE_STORAGE_CONNECTION_STRING holds neither AccountName nor BlobEndpoint" in done.stderr
@@ -64,10 +64,10 @@ def test_the_settings_are_those_of_the_working_directory(tmp_path: Path) -> None
         build_defs(load_settings())
 
 
-def test_resources_can_be_replaced(workshop: Workshop, tmp_path: Path) -> None:
-    workshop.put(yesterday())
-    elsewhere = workshop.with_resources(lake=workshop.settings.__class__(lake_uri=str(tmp_path / "other")).lake())
-    result = elsewhere.run(yesterday())
+def test_resources_can_be_replaced(project: DagsterProject, tmp_path: Path) -> None:
+    project.put(yesterday())
+    replaced = project.with_resources(lake=project.settings.__class__(lake_uri=str(tmp_path / "other")).lake())
+    result = replaced.run(yesterday())
     assert result.success
     assert metadata_of(result, "device_enriched_leads")["dagster/partition_row_count"] == 2
     assert (tmp_path / "other" / "device_enriched_leads" / "_delta_log").is_dir()

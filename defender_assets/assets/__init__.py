@@ -1,23 +1,25 @@
-"""The assets, thin: each reads like a sentence. What happens inside stands in `core`."""
+"""The Dagster assets: thin wrappers around the functions of `core`."""
 
 from datetime import date
 
 import dagster as dg
 
-from defender_assets.assets.leads import derived_assets
-from defender_assets.assets.raw import raw_assets
-from defender_assets.assets.tables import quarantine_asset, typed_assets
+from defender_assets.assets.leads import derived_asset_of
+from defender_assets.assets.raw import raw_asset_of
+from defender_assets.assets.tables import quarantine_asset, typed_asset_of
+from defender_assets.catalog import derived_tables
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig
+from defender_assets.core.schemas import TABLES
 from defender_assets.partitions import daily
 
 
 def all_assets(start: date, lake: Lake, scoring: ScoringConfig) -> list[dg.AssetsDefinition]:
-    """Return every asset, in the order of the data's way."""
+    """Return every asset, upstream assets first."""
     days = daily(start)
     return [
-        *raw_assets(days, lake),
-        *typed_assets(days, lake),
+        *(raw_asset_of(table, days, lake) for table in TABLES),
+        *(typed_asset_of(table, days, lake) for table in TABLES),
         quarantine_asset(days, lake),
-        *derived_assets(days, lake, scoring),
+        *(derived_asset_of(derived, days, lake) for derived in derived_tables(scoring)),
     ]

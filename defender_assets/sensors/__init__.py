@@ -1,1 +1,1 @@
-"""What Dagster evaluates periodically: new blobs, the daily sweep, notifications. The core decides what to do."""
+"""What Dagster evaluates periodically: the sensors and the daily sweep."""

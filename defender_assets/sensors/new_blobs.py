@@ -1,7 +1,7 @@
-"""The sensor: asks for a run of each day that is behind, for as long as it is behind.
+"""The sensor that requests a run of each day that is behind.
 
-Level-triggered: what is behind is seen afresh at each tick by `core.pending`; nothing that Dagster could lose decides
-what is read. Dagster's memory of runs only spares work: days in flight are left alone, retries wait longer each time.
+It is level-triggered: each tick compares the containers with the lake, so nothing that Dagster could lose decides what
+is read. Dagster's run history only avoids needless runs: of days in flight, and of failing days during their back-off.
 """
 
 import time
@@ -37,19 +37,19 @@ UNFINISHED = (
 
 @dataclass(frozen=True)
 class AttemptHistory:
-    """Earlier runs for the same digest: how many, and when the last of them ended or was last heard of."""
+    """Earlier runs for the same digest: how many, and when the last one ended or was last updated."""
 
     attempts: int
     last: datetime | None
 
 
 def is_due(earlier: AttemptHistory, now: datetime) -> bool:
-    """Return whether the pause after the earlier attempts is over."""
+    """Return whether the back-off after the earlier attempts is over."""
     return earlier.last is None or now - earlier.last >= exponential_backoff(earlier.attempts)
 
 
 def request_for(behind: StaleDay, earlier: AttemptHistory, job_name: str) -> dg.RunRequest:
-    """Return the request: its key holds day, digest and attempt, so that a failed run does not burn it."""
+    """Return the request; its key includes the attempt, because Dagster skips known keys, even of failed runs."""
     return dg.RunRequest(
         run_key=f"{behind.day}:{behind.digest}:{earlier.attempts}",
         job_name=job_name,
@@ -59,88 +59,83 @@ def request_for(behind: StaleDay, earlier: AttemptHistory, job_name: str) -> dg.
 
 
 def window(today: date, start: date, lookback_days: int, swept: Iterable[date]) -> list[date]:
-    """Return the days to look at: today, the look-back, and what the last sweep found; partitions only."""
+    """Return the days to check, oldest first: those of today, the look-back and the sweep that are partitions."""
     recent = {today - timedelta(days=back) for back in range(lookback_days + 1)}
     return sorted(day for day in recent | set(swept) if start <= day <= today)
 
 
 def rotated(days: Sequence[date], tick: int) -> list[date]:
-    """Return the days starting at another one each tick, so that a deadline never starves the same ones."""
+    """Return the days, starting at another one each tick, so that a deadline never starves the same days."""
     cut = tick % len(days) if days else 0
     return [*days[cut:], *days[:cut]]
 
 
 def share_of_sweep(swept: Sequence[date], tick: int) -> list[date]:
-    """Return the swept days that a tick looks at: the next ones each time, so that a few ticks see them all."""
+    """Return the swept days to check at this tick; a few consecutive ticks check all of them."""
     return rotated(swept, tick * SWEPT_AT_ONCE)[:SWEPT_AT_ONCE]
 
 
 def days_in_flight(instance: dg.DagsterInstance, days: Sequence[date], now: datetime) -> set[date]:
-    """Return the days that a run holds. A run older than the instance's maximum does not count: its worker is gone."""
+    """Return the days with an unfinished run, except runs past the instance's maximum: their worker is gone."""
     oldest = now - timedelta(seconds=instance.run_monitoring_max_runtime_seconds or DEFAULT_MAX_RUNTIME)
     records = instance.get_run_records(
         dg.RunsFilter(tags={PARTITION_TAG: [day.isoformat() for day in days]}, statuses=list(UNFINISHED))
     )
-    held = set()
+    in_flight = set()
     for record in records:
         queued = record.dagster_run.status == dg.DagsterRunStatus.QUEUED
-        began = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else _utc(record.create_timestamp)
-        if queued or began > oldest:
-            held.add(date.fromisoformat(record.dagster_run.tags[PARTITION_TAG]))
-    return held
+        if queued or _time(record.start_time, record.create_timestamp) > oldest:
+            in_flight.add(date.fromisoformat(record.dagster_run.tags[PARTITION_TAG]))
+    return in_flight
 
 
 def earlier_runs(instance: dg.DagsterInstance, behind: StaleDay) -> AttemptHistory:
-    """Return the runs that were asked for because of the same digest, whatever their end."""
-    return _earlier(instance, dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest}))
+    """Return the history of runs for the same day and digest."""
+    return _history(instance, dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest}))
 
 
 def first_sweep(instance: dg.DagsterInstance, start: date, now: datetime) -> list[dg.RunRequest]:
-    """Return the request of a first sweep, when none is in flight and the pause after failed ones is over."""
+    """Return the request for a first sweep, unless one is in flight or the back-off after a failed one is not over."""
     if instance.get_run_records(dg.RunsFilter(job_name=SWEEP_JOB, statuses=list(UNFINISHED)), limit=1):
         return []
-    earlier = _earlier(instance, dg.RunsFilter(job_name=SWEEP_JOB))
+    earlier = _history(instance, dg.RunsFilter(job_name=SWEEP_JOB))
     if not is_due(earlier, now):
         return []
     return [dg.RunRequest(run_key=f"first-sweep:{start}:{earlier.attempts}", job_name=SWEEP_JOB)]
 
 
-def _earlier(instance: dg.DagsterInstance, runs: dg.RunsFilter) -> AttemptHistory:
-    records = instance.get_run_records(runs)
-    ends = [
-        datetime.fromtimestamp(record.end_time, UTC) if record.end_time else _utc(record.update_timestamp)
-        for record in records
-    ]
-    return AttemptHistory(len(records), max(ends, default=None))
+def _history(instance: dg.DagsterInstance, runs: dg.RunsFilter) -> AttemptHistory:
+    ends = [_time(record.end_time, record.update_timestamp) for record in instance.get_run_records(runs)]
+    return AttemptHistory(len(ends), max(ends, default=None))
 
 
 def list_in_time(
     export: Export, days: Sequence[date], deadline: float
 ) -> tuple[dict[date, list[tuple[Table, Blob]]], list[str]]:
-    """Return the blobs of the days that could be listed in time, and notes on those that could not.
+    """Return the blobs of the days that could be listed before the deadline, and notes on the other days.
 
     Raises:
-        ExportError: when no day could be listed.
+        ExportError: no day could be listed.
     """
     listing: dict[date, list[tuple[Table, Blob]]] = {}
     notes: list[str] = []
-    problem: ExportError | None = None
+    failure: ExportError | None = None
     for day in days:
         if time.monotonic() > deadline:
-            notes.append(f"only {len(listing)} of {len(days)} days listed in time, the others come next")
+            notes.append(f"only {len(listing)} of {len(days)} days listed in time, the others follow")
             break
         try:
             listing |= list_days(export, [day])
         except ExportError as error:
-            problem = error
+            failure = error
             notes.append(f"{day} cannot be listed: {error}")
-    if problem is not None and not listing:
-        raise problem
+    if failure is not None and not listing:
+        raise failure
     return listing, notes
 
 
 def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -> dg.SensorDefinition:
-    """Return the sensor that brings every day up to what the containers hold."""
+    """Return the sensor that keeps every day up to date with the containers."""
 
     @dg.sensor(
         name="new_blobs_sensor",
@@ -148,23 +143,23 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Asks for a run of each day that is behind: the containers hold bytes that raw lacks, or a table is below "
-            "what its upstream holds. Looks at today, the look-back days, and the older days that the last daily "
-            "sweep named. Failing days are asked for again with pauses that grow up to an hour."
+            "Requests a run for each day that is behind: the containers hold bytes that raw lacks, or a table is older "
+            "than its upstream. Checks today, the days of the look-back, and the older days that the last daily sweep "
+            "listed. Requests a failing day again after pauses that grow to one hour."
         ),
     )
     def sensor(context: dg.SensorEvaluationContext, export: ExportResource, lake: LakeResource) -> dg.SensorResult:
         now = datetime.now(UTC)
-        sweep_found = days_of_last_sweep(context.instance)
-        requests = [] if sweep_found.ran else first_sweep(context.instance, start, now)
+        swept = days_of_last_sweep(context.instance)
+        requests = [] if swept.ran else first_sweep(context.instance, start, now)
         tick = int(now.timestamp()) // 30
-        days = window(now.date(), start, lookback_days, share_of_sweep(sweep_found.days, tick))
-        held = days_in_flight(context.instance, days, now)
+        days = window(now.date(), start, lookback_days, share_of_sweep(swept.days, tick))
+        in_flight = days_in_flight(context.instance, days, now)
         with user_facing_errors(lake):
-            free = rotated([day for day in days if day not in held], tick)
+            free = rotated([day for day in days if day not in in_flight], tick)
             listing, waiting = list_in_time(export, free, time.monotonic() + DEADLINE_SECONDS)
-            behind_days = find_stale_days(lake, export, listing, listing)
-        for behind in behind_days:
+            stale_days = find_stale_days(lake, export, listing, listing)
+        for behind in stale_days:
             earlier = earlier_runs(context.instance, behind)
             if is_due(earlier, now):
                 requests.append(request_for(behind, earlier, INGEST_DAY.name))
@@ -174,15 +169,17 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         requests.sort(key=lambda request: request.partition_key or "")
         if requests:
             return dg.SensorResult(run_requests=requests)
-        notes = [f"{pluralize(len(listing), 'day')} looked at, none to run", *waiting]
-        if held:
-            notes.append(f"{len(held)} in flight")
-        if sweep_found.before_start:
-            notes.append(never_read(sweep_found.before_start, start))
+        notes = [f"{pluralize(len(listing), 'day')} checked, none to run", *waiting]
+        if in_flight:
+            notes.append(f"{len(in_flight)} in flight")
+        if swept.before_start:
+            notes.append(never_read(swept.before_start, start))
         return dg.SensorResult(skip_reason="; ".join(notes))
 
     return sensor
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _time(seconds: float | None, otherwise: datetime) -> datetime:
+    if seconds:
+        return datetime.fromtimestamp(seconds, UTC)
+    return otherwise if otherwise.tzinfo else otherwise.replace(tzinfo=UTC)

@@ -1,7 +1,6 @@
-"""The daily sweep: looks at every blob of the export, names the days that are behind and those that hold no blobs.
+"""The daily sweep: checks every blob of the export and lists the days that are behind and the days without blobs.
 
-It asks for no runs itself. The sensor looks again at the days that the last sweep named, so a lost sweep costs a day
-of delay and nothing else. When it runs stands in `schedules`.
+It requests no runs. The sensor checks the listed days again, so a missed sweep only costs a day of delay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ _BEFORE = "days_before_start"
 
 @dataclass(frozen=True)
 class SweepFound:
-    """What the last successful sweep said; `ran` is False when there never was one."""
+    """The result of the last successful sweep; `ran` is False if there was none."""
 
     ran: bool
     days: tuple[date, ...] = ()
@@ -31,13 +30,13 @@ class SweepFound:
 
 
 def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
-    """Return the job that looks at every blob of the export and names the days that are behind.
+    """Return the job of the sweep.
 
-    It is bound to its resources here: a sensor whose op job `Definitions` has to bind is made anew with an `owners`
-    parameter, which is in beta and warns.
+    Its resources are bound here: if `Definitions` has to bind an op job, it recreates the job's sensors with an
+    `owners` parameter, which is in beta and warns.
     """
 
-    @dg.op(name="name_days_behind", description="Lists all blobs and compares them with raw's cursors, day by day.")
+    @dg.op(name="name_days_behind", description="Lists all blobs and compares them with the cursors in raw.")
     def name_days_behind(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
         today = datetime.now(UTC).date()
         with user_facing_errors(lake):
@@ -49,8 +48,8 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
             context.log.info(day.describe())
         if before:
             context.log.warning(never_read(before, start))
-        new = _tell_empty(context, empty)
-        context.log.info("%s without blobs; %d of them became green just now", pluralize(len(empty), "ended day"), new)
+        new = _mark_empty(context, empty)
+        context.log.info("%s without blobs, %d of them newly marked", pluralize(len(empty), "ended day"), new)
         context.add_output_metadata({_DAYS: " ".join(day.day.isoformat() for day in behind), _BEFORE: before})
 
     @dg.job(
@@ -58,10 +57,10 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
         executor_def=dg.in_process_executor,
         resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
         description=(
-            "Looks at every blob of the export, however old, and names the days that are behind. The sensor then asks "
-            "for their runs. From the export's first blob on, ended days without any blob become green, with no rows: "
-            "a later day that is grey was never looked at. Daily, by schedule; run it by hand after old blobs were "
-            "restored."
+            "Checks every blob of the export, however old, and lists the days that are behind. The sensor then "
+            "requests their runs. Ended days without blobs become green, with no rows, if they are after the first "
+            "blob of the export; a later day that is still grey has not been checked. The schedule runs it daily; run "
+            "it yourself after old blobs were restored."
         ),
     )
     def sweep() -> None:
@@ -71,23 +70,23 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
 
 
 def never_read(days: int, start: date) -> str:
-    """Say that days before the first partition hold blobs."""
-    return f"{pluralize(days, 'day')} with blobs before DEFENDER_START_DATE={start}: no partitions, never read"
+    """Return the note that days before the first partition hold blobs."""
+    return f"{pluralize(days, 'day')} with blobs before DEFENDER_START_DATE={start} are never read"
 
 
-def _tell_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:
-    """Tell Dagster that all assets stand on the days, where it holds nothing of them yet; return how many were new."""
+def _mark_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:
+    """Report empty materializations of all assets, where Dagster has none; return how many days were new."""
     keys = [day.isoformat() for day in empty]
-    told = set()
+    marked = set()
     for asset in map(dg.AssetKey, DAILY):
         for key in sorted(set(keys) - context.instance.get_materialized_partitions(asset)):
             context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=empty_metadata()))
-            told.add(key)
-    return len(told)
+            marked.add(key)
+    return len(marked)
 
 
 def days_of_last_sweep(instance: dg.DagsterInstance) -> SweepFound:
-    """Return what the newest successful sweep named."""
+    """Return the result of the newest successful sweep."""
     records = instance.get_run_records(dg.RunsFilter(job_name=SWEEP_JOB), limit=20)
     finished = [record for record in records if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS]
     if not finished:
@@ -96,6 +95,6 @@ def days_of_last_sweep(instance: dg.DagsterInstance) -> SweepFound:
         event = entry.dagster_event
         metadata = event.step_output_data.metadata if event else {}
         if _DAYS in metadata:
-            named = tuple(date.fromisoformat(day) for day in str(metadata[_DAYS].value).split())
-            return SweepFound(ran=True, days=named, before_start=int(str(metadata[_BEFORE].value)))
+            days = tuple(date.fromisoformat(day) for day in str(metadata[_DAYS].value).split())
+            return SweepFound(ran=True, days=days, before_start=int(str(metadata[_BEFORE].value)))
     return SweepFound(ran=True)

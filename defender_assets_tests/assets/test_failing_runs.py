@@ -1,4 +1,4 @@
-"""Runs that fail: which days they take with them, what they say, and what of it Dagster keeps."""
+"""Failing runs: which days fail, what the error says, and what Dagster stores of it."""
 
 import base64
 from dataclasses import replace
@@ -9,8 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from defender_assets import assets
-from defender_assets.assets import tables
+from defender_assets.assets import runs, tables
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import ExportError, SettingsError
 from defender_assets.core.export import AzureExport
@@ -18,7 +17,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables import build
 from defender_assets.core.tables.build import TypedReport
-from defender_assets_tests.support.dagster_project import Workshop, metadata_of
+from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.failing_export import FailingExport
@@ -28,13 +27,12 @@ NO_PAUSE = dg.RetryPolicy(max_retries=1, delay=0)
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One retry without a pause, for the real ones take half a minute."""
-    for module in (assets.raw, assets.tables, assets.leads):
-        monkeypatch.setattr(module, "RETRIES", NO_PAUSE)
+    """One retry without a pause, because the real ones take half a minute."""
+    monkeypatch.setattr(runs, "RETRIES", NO_PAUSE)
 
 
-def with_failing_day(workshop: Workshop, error: Exception) -> Workshop:
-    return workshop.with_resources(export=FailingExport(workshop.settings.export_dir, error=error))
+def with_failing_day(project: DagsterProject, error: Exception) -> DagsterProject:
+    return project.with_resources(export=FailingExport(project.settings.export_dir, error=error))
 
 
 def events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
@@ -42,54 +40,56 @@ def events(result: dg.ExecuteInProcessResult, kind: dg.DagsterEventType) -> list
 
 
 def error_of(result: dg.ExecuteInProcessResult, step: str) -> Any:
-    """The error that Dagster keeps of the failure of a step; below the one that says that retries are used up."""
+    """The error that Dagster stores for a failed step, without the outer one about exhausted retries."""
     (event,) = [event for event in events(result, dg.DagsterEventType.STEP_FAILURE) if event.step_key == step]
     error = event.step_failure_data.error
     assert error is not None
     return error.cause or error
 
 
-def test_a_failing_day_fails_alone_and_says_why_in_one_line(workshop: Workshop) -> None:
-    said = "cannot list x at y (account key): it is out of order; mend it"
-    broken = with_failing_day(workshop, ExportError(said))
+def test_a_failing_day_fails_alone_and_says_why_in_one_line(project: DagsterProject) -> None:
+    message = "cannot list x at y (account key): it is out of order; repair it"
+    broken = with_failing_day(project, ExportError(message))
     for day in (yesterday(), day_before(2)):
-        workshop.put(day)
+        project.put(day)
     assert broken.run(day_before(2)).success
     result = broken.run(yesterday())
     assert not result.success
     for table in TABLES:
         error = error_of(result, table.raw)
-        assert error.message.strip() == f"dagster._core.definitions.events.Failure: {said}"
+        assert error.message.strip() == f"dagster._core.definitions.events.Failure: {message}"
         assert (error.cause, error.context) == (None, None)
     assert events(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == []
-    assert workshop.run(yesterday()).success
+    assert project.run(yesterday()).success
 
 
 @pytest.mark.parametrize(
     ("error", "tries"), [(ExportError("out of order"), 2), (SettingsError("X is wrong"), 1), (OSError("no space"), 2)]
 )
-def test_what_a_retry_may_mend_is_tried_again(workshop: Workshop, error: Exception, tries: int) -> None:
-    workshop.put(yesterday())
-    result = with_failing_day(workshop, error).run(yesterday())
+def test_only_temporary_errors_are_retried(project: DagsterProject, error: Exception, tries: int) -> None:
+    project.put(yesterday())
+    result = with_failing_day(project, error).run(yesterday())
     assert str(error) in error_of(result, ALERT_INFO.raw).message
     retried = [event.step_key for event in events(result, dg.DagsterEventType.STEP_UP_FOR_RETRY)]
     assert retried.count(ALERT_INFO.raw) == tries - 1
 
 
-def test_one_failing_container_keeps_leads_from_being_built_but_not_its_neighbours_bytes(workshop: Workshop) -> None:
-    workshop.put(yesterday())
-    (workshop.settings.export_dir / DEVICE_INFO.container).rename(workshop.settings.export_dir / "aside")
-    (workshop.settings.export_dir / DEVICE_INFO.container).touch()
-    result = workshop.run(yesterday())
+def test_one_failing_container_stops_the_leads_but_not_other_containers(
+    project: DagsterProject,
+) -> None:
+    project.put(yesterday())
+    (project.settings.export_dir / DEVICE_INFO.container).rename(project.settings.export_dir / "aside")
+    (project.settings.export_dir / DEVICE_INFO.container).touch()
+    result = project.run(yesterday())
     assert not result.success
     assert "cannot be read (Not a directory)" in error_of(result, DEVICE_INFO.raw).message
     assert metadata_of(result, ALERT_INFO.name)["new_rows"] == 2
     assert result.asset_materializations_for_node("device_enriched_leads") == []
 
 
-def test_a_lake_that_cannot_be_written_is_named_in_one_line(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_lake_that_cannot_be_written_fails_with_one_line(project: DagsterProject, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("")
-    result = workshop.with_resources(lake=Lake(str(tmp_path / "a-file"), workshop.lake.tables)).run(yesterday())
+    result = project.with_resources(lake=Lake(str(tmp_path / "a-file"), project.lake.tables)).run(yesterday())
     said = error_of(result, ALERT_INFO.raw).message.strip()
     assert "\n" not in said
     assert f"cannot open {ALERT_INFO.raw} in {tmp_path}/a-file" in said
@@ -97,7 +97,7 @@ def test_a_lake_that_cannot_be_written_is_named_in_one_line(workshop: Workshop, 
 
 
 def test_a_broken_balance_fails_the_check_and_leads_are_not_built(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    project: DagsterProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_table_day = build.build_table_day
 
@@ -106,8 +106,8 @@ def test_a_broken_balance_fails_the_check_and_leads_are_not_built(
         return replace(report, landed=report.landed - 1) if table is ALERT_INFO and report.rows else report
 
     monkeypatch.setattr(tables, "build_table_day", loses_a_row)
-    workshop.put(yesterday())
-    result = workshop.run(yesterday())
+    project.put(yesterday())
+    result = project.run(yesterday())
     assert not result.success
     checks = {
         check.asset_key.to_user_string(): check.passed
@@ -116,23 +116,23 @@ def test_a_broken_balance_fails_the_check_and_leads_are_not_built(
     }
     assert checks == {table.name: table is not ALERT_INFO for table in TABLES}
     assert result.asset_materializations_for_node("device_enriched_leads") == []
-    assert not workshop.lake.exists("device_enriched_leads")
+    assert not project.lake.exists("device_enriched_leads")
     assert events(result, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
 
 
 @pytest.mark.azure
-@pytest.mark.parametrize("place", ["export", "lake"])
-def test_nothing_that_dagster_keeps_of_a_failing_run_holds_a_key(
-    workshop: Workshop, account: Emulator, tmp_path: Path, place: str
+@pytest.mark.parametrize("resource", ["export", "lake"])
+def test_dagster_stores_no_key_of_a_failing_run(
+    project: DagsterProject, account: Emulator, tmp_path: Path, resource: str
 ) -> None:
     wrong = base64.b64encode(b"a wrong key of sixty-four bytes, as long as a real one would be.").decode()
     string = account.connection_string.replace(account.account_key, wrong)
     guarded = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", string)
-    workshop.put(yesterday())
-    if place == "export":
-        broken = workshop.with_resources(export=AzureExport(guarded))
+    project.put(yesterday())
+    if resource == "export":
+        broken = project.with_resources(export=AzureExport(guarded))
     else:
-        broken = workshop.with_resources(lake=Lake("az://lake/tables", workshop.lake.tables, guarded))
+        broken = project.with_resources(lake=Lake("az://lake/tables", project.lake.tables, guarded))
     home = tmp_path / "dagster"
     home.mkdir()
     with dg.instance_for_test(temp_dir=str(home)) as instance:

@@ -1,4 +1,4 @@
-"""The graph as a literal: a change of any asset's contract shows in review."""
+"""The asset graph as a literal, so that a change of any asset's contract is visible in review."""
 
 from datetime import date
 
@@ -9,9 +9,9 @@ from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
 
 OWNER = "team:security-data"
-DAYS = "daily from 2026-11-01 UTC, the running day included"
+DAYS = "daily from 2026-11-01 UTC, the current day included"
 
-# key: group, kinds, checks (blocking ones with !), and what partition D reads of which table
+# key: group, kinds, checks (blocking ones with !), and the partitions that partition D reads of each upstream
 EXPECTED = {
     "raw_alert_info": ("export", "azure deltalake", "byte_balance!", {}),
     "raw_alert_evidence": ("export", "azure deltalake", "byte_balance!", {}),
@@ -86,10 +86,10 @@ def span(mapping: dg.PartitionMapping | None) -> str:
 def days_of(partitions: dg.PartitionsDefinition[str] | None) -> str:
     assert isinstance(partitions, dg.DailyPartitionsDefinition)
     assert partitions.end_offset == 1
-    return f"daily from {partitions.start:%Y-%m-%d} {partitions.timezone}, the running day included"
+    return f"daily from {partitions.start:%Y-%m-%d} {partitions.timezone}, the current day included"
 
 
-def test_the_graph_is_the_one_that_is_written_here(definitions: dg.Definitions) -> None:
+def test_the_graph_matches_the_literal(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     found = {}
     for spec in definitions.resolve_all_asset_specs():
@@ -103,12 +103,12 @@ def test_the_graph_is_the_one_that_is_written_here(definitions: dg.Definitions) 
         assert days_of(spec.partitions_def) == DAYS
         assert list(spec.owners) == [OWNER]
         assert spec.description
-        # the catalog shows it as it is written
+        # the catalog shows the first paragraph as plain text
         assert not set("*`") & set(spec.description.partition("\n\n")[0])
     assert found == EXPECTED
 
 
-def test_every_table_shows_its_columns_with_meanings_and_its_place(definitions: dg.Definitions) -> None:
+def test_every_table_shows_its_columns_with_meanings_and_its_location(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
         key = spec.key.to_user_string()
         schema = spec.metadata["dagster/column_schema"]
@@ -119,7 +119,7 @@ def test_every_table_shows_its_columns_with_meanings_and_its_place(definitions: 
         assert spec.metadata["location"].value == f"/lake/{key}"
 
 
-def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definitions: dg.Definitions) -> None:
+def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     (sensor,) = repository.sensor_defs
     jobs = {job.name: job for job in repository.get_all_jobs() if not job.name.startswith("__")}
@@ -147,7 +147,7 @@ def test_jobs_sensor_and_schedules_are_the_ones_that_are_written_here(definition
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
 
 
-def test_a_days_jobs_do_all_of_a_day_and_not_the_check_of_all_days(definitions: dg.Definitions) -> None:
+def test_the_jobs_of_a_day_include_all_its_assets_but_not_the_check_of_recent_days(definitions: dg.Definitions) -> None:
     for name, assets in (("ingest_day", 11), ("refresh_day", 11), ("rebuild_day", 8)):
         layer = definitions.resolve_job_def(name).asset_layer
         assert len(layer.selected_asset_keys) == assets

@@ -1,4 +1,4 @@
-"""The sensor: asks for each day that is behind, for as long as it is behind, and for nothing else."""
+"""The sensor requests a run of each day that is behind, as long as it is behind, and nothing else."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from defender_assets import assets
+from defender_assets.assets import runs
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.retries import FIRST_PAUSE, LONGEST_PAUSE, exponential_backoff
@@ -26,7 +26,7 @@ from defender_assets.sensors.new_blobs import (
     share_of_sweep,
     window,
 )
-from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, Workshop, start
+from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, DagsterProject, start
 from defender_assets_tests.support.days import day_before, today, yesterday
 from defender_assets_tests.support.exports import blob_path, records
 from defender_assets_tests.support.failing_export import FailingExport
@@ -36,28 +36,28 @@ NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def swept(workshop: Workshop) -> Workshop:
-    """An installation whose first sweep is done, so that ticks are about days alone."""
-    assert workshop.sweep().success
-    return workshop
+def swept(project: DagsterProject) -> DagsterProject:
+    """A project whose first sweep is done, so that ticks only request days."""
+    assert project.sweep().success
+    return project
 
 
-def run_in(workshop: Workshop, status: dg.DagsterRunStatus, day: date, digest: str = "") -> dg.DagsterRun:
-    """A run of another process as the instance knows it."""
+def run_in(project: DagsterProject, status: dg.DagsterRunStatus, day: date, digest: str = "") -> dg.DagsterRun:
+    """Add a run of another process to the instance."""
     tags = {PARTITION_TAG: day.isoformat(), DIGEST_TAG: digest}
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("other"), "other"), "ingest_day")
-    return workshop.instance.add_run(dg.DagsterRun("ingest_day", tags=tags, status=status, remote_job_origin=origin))
+    return project.instance.add_run(dg.DagsterRun("ingest_day", tags=tags, status=status, remote_job_origin=origin))
 
 
-def test_a_first_tick_asks_for_a_sweep_once(workshop: Workshop) -> None:
-    (request,) = workshop.tick().requests
+def test_the_first_tick_requests_one_sweep(project: DagsterProject) -> None:
+    (request,) = project.tick().requests
     assert (request.job_name, request.partition_key) == ("sweep_older_days", None)
     assert request.run_key == f"first-sweep:{start()}:0"
-    workshop.sweep()
-    assert workshop.tick().days == []
+    project.sweep()
+    assert project.tick().days == []
 
 
-def test_a_day_that_is_behind_is_asked_for_with_day_digest_and_attempt(swept: Workshop) -> None:
+def test_the_request_of_a_stale_day_has_day_digest_and_attempt(swept: DagsterProject) -> None:
     swept.put(yesterday())
     (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
     (request,) = swept.tick().requests
@@ -67,7 +67,7 @@ def test_a_day_that_is_behind_is_asked_for_with_day_digest_and_attempt(swept: Wo
     assert request.tags[PARTITION_TAG] == yesterday().isoformat()
 
 
-def test_days_are_asked_for_oldest_first_and_until_they_are_no_longer_behind(swept: Workshop) -> None:
+def test_days_are_requested_oldest_first_until_they_are_up_to_date(swept: DagsterProject) -> None:
     days = [day_before(2), yesterday(), today()]
     for day in reversed(days):
         swept.put(day)
@@ -78,12 +78,12 @@ def test_days_are_asked_for_oldest_first_and_until_they_are_no_longer_behind(swe
         swept.fill(day)
     done = swept.tick()
     assert done.requests == []
-    assert done.reason.startswith(f"{LOOKBACK_DAYS + 1} days looked at, none to run")
+    assert done.reason.startswith(f"{LOOKBACK_DAYS + 1} days checked, none to run")
     swept.put(yesterday(), 7, 1)
     assert swept.tick().days == [yesterday().isoformat()]
 
 
-def test_days_outside_the_window_are_not_looked_at(swept: Workshop) -> None:
+def test_days_outside_the_window_are_not_checked(swept: DagsterProject) -> None:
     for day in (day_before(LOOKBACK_DAYS + 1), today() + timedelta(days=1), start() - timedelta(days=1)):
         swept.put(day)
     assert swept.tick().days == []
@@ -92,7 +92,7 @@ def test_days_outside_the_window_are_not_looked_at(swept: Workshop) -> None:
 @pytest.mark.parametrize(
     "status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED]
 )
-def test_a_day_in_flight_is_left_alone(swept: Workshop, status: dg.DagsterRunStatus) -> None:
+def test_a_day_in_flight_is_not_requested(swept: DagsterProject, status: dg.DagsterRunStatus) -> None:
     for day in (yesterday(), today()):
         swept.put(day)
     run_in(swept, status, yesterday())
@@ -101,7 +101,7 @@ def test_a_day_in_flight_is_left_alone(swept: Workshop, status: dg.DagsterRunSta
     assert "2 in flight" in swept.tick().reason
 
 
-def test_a_run_older_than_the_maximum_holds_its_day_no_longer(swept: Workshop) -> None:
+def test_a_run_past_the_maximum_runtime_no_longer_blocks_its_day(swept: DagsterProject) -> None:
     run_in(swept, dg.DagsterRunStatus.STARTED, yesterday())
     run_in(swept, dg.DagsterRunStatus.QUEUED, today())
     days, now = [yesterday(), today()], datetime.now(UTC)
@@ -110,13 +110,13 @@ def test_a_run_older_than_the_maximum_holds_its_day_no_longer(swept: Workshop) -
     assert days_in_flight(swept.instance, days, now + timedelta(seconds=3660)) == {today()}
 
 
-def test_ended_runs_hold_nothing(swept: Workshop) -> None:
+def test_ended_runs_block_no_day(swept: DagsterProject) -> None:
     for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
         run_in(swept, status, yesterday())
     assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC)) == set()
 
 
-def test_a_closed_day_whose_leads_are_stale_is_asked_for(swept: Workshop) -> None:
+def test_a_past_day_with_stale_leads_is_requested(swept: DagsterProject) -> None:
     swept.put(yesterday())
     swept.fill(yesterday())
     swept.put(day_before(2), 5, 1, (DEVICE_INFO,))
@@ -127,7 +127,7 @@ def test_a_closed_day_whose_leads_are_stale_is_asked_for(swept: Workshop) -> Non
     assert swept.tick().days == []
 
 
-def test_a_run_that_died_after_raw_is_taken_up(swept: Workshop) -> None:
+def test_a_run_that_died_after_raw_is_completed(swept: DagsterProject) -> None:
     swept.put(yesterday())
     ingest(swept.lake, swept.export, ALERT_INFO, yesterday())
     build_table_day(swept.lake, ALERT_INFO, yesterday())
@@ -137,7 +137,7 @@ def test_a_run_that_died_after_raw_is_taken_up(swept: Workshop) -> None:
     assert swept.lake.read("device_enriched_leads").collect().height == 2
 
 
-def test_an_unterminated_tail_is_asked_for_once_and_again_when_it_grows(swept: Workshop) -> None:
+def test_an_unterminated_tail_is_requested_once_and_again_when_it_grows(swept: DagsterProject) -> None:
     line = records(ALERT_INFO, 0, 1)
     swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[:100])
     (request,) = swept.tick().requests
@@ -149,8 +149,10 @@ def test_an_unterminated_tail_is_asked_for_once_and_again_when_it_grows(swept: W
     assert swept.tick().days == [yesterday().isoformat()]
 
 
-def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets.raw, "RETRIES", None)
+def test_failed_attempts_are_counted_and_delay_the_next_one(
+    swept: DagsterProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "RETRIES", None)
     swept.put(yesterday())
     (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
@@ -160,9 +162,9 @@ def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, mon
         request = request_for(behind, earlier, "ingest_day")
         assert request.run_key == f"{yesterday()}:{behind.digest}:{attempt}"
         assert not broken.run(yesterday(), tags=request.tags).success
-    told = swept.tick()
-    assert told.requests == []
-    assert "(attempt 3, waiting)" in told.reason
+    tick = swept.tick()
+    assert tick.requests == []
+    assert "(attempt 3, waiting)" in tick.reason
     earlier = earlier_runs(swept.instance, behind)
     assert earlier.last is not None
     assert abs(datetime.now(UTC) - earlier.last) < timedelta(minutes=1)
@@ -174,7 +176,7 @@ def test_failed_attempts_are_counted_and_the_next_one_waits(swept: Workshop, mon
     assert swept.follow(request).success
 
 
-def test_a_listing_that_fails_for_all_days_fails_the_tick_in_one_line(swept: Workshop) -> None:
+def test_a_tick_fails_with_one_line_if_no_day_can_be_listed(swept: DagsterProject) -> None:
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=None))
     with pytest.raises(dg.Failure, match="out of order") as error:
         broken.tick()
@@ -189,7 +191,7 @@ def test_pauses_double_from_a_minute_to_an_hour() -> None:
     assert all(first <= second for first, second in pairwise(pauses))
 
 
-def test_the_first_attempt_is_due_at_once_and_later_ones_after_their_pause() -> None:
+def test_the_first_attempt_is_due_at_once_and_later_ones_after_a_pause() -> None:
     assert is_due(AttemptHistory(0, None), NOW)
     assert not is_due(AttemptHistory(1, NOW - timedelta(seconds=59)), NOW)
     assert is_due(AttemptHistory(1, NOW - timedelta(seconds=60)), NOW)
@@ -197,7 +199,7 @@ def test_the_first_attempt_is_due_at_once_and_later_ones_after_their_pause() -> 
     assert is_due(AttemptHistory(50, NOW - timedelta(hours=1)), NOW)
 
 
-def test_the_window_is_today_the_look_back_and_what_was_swept_within_the_partitions() -> None:
+def test_the_window_is_today_the_look_back_and_the_swept_days_within_the_partitions() -> None:
     today, start = date(2026, 11, 3), date(2026, 10, 1)
     swept = [date(2026, 9, 30), date(2026, 10, 1), date(2026, 11, 2), date(2026, 11, 4)]
     assert window(today, start, 1, swept) == [date(2026, 10, 1), date(2026, 11, 2), today]
@@ -205,7 +207,7 @@ def test_the_window_is_today_the_look_back_and_what_was_swept_within_the_partiti
     assert window(today, today, 3, []) == [today]
 
 
-def test_each_tick_begins_at_another_day_and_looks_at_all() -> None:
+def test_each_tick_starts_at_another_day_and_checks_all() -> None:
     days = [NOW.date() + timedelta(days=number) for number in range(5)]
     assert rotated([], 7) == []
     assert {rotated(days, tick)[0] for tick in range(5)} == set(days)
@@ -213,7 +215,7 @@ def test_each_tick_begins_at_another_day_and_looks_at_all() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, SWEPT_AT_ONCE, SWEPT_AT_ONCE + 1, 5 * SWEPT_AT_ONCE + 3])
-def test_however_many_days_a_sweep_named_a_few_ticks_look_at_them_all(count: int) -> None:
+def test_a_few_ticks_check_all_swept_days_however_many(count: int) -> None:
     days = [NOW.date() + timedelta(days=number) for number in range(count)]
     for first in (0, 1, 59_000_001):
         shares = [share_of_sweep(days, tick) for tick in range(first, first + count // SWEPT_AT_ONCE + 1)]
@@ -221,7 +223,7 @@ def test_however_many_days_a_sweep_named_a_few_ticks_look_at_them_all(count: int
         assert {day for share in shares for day in share} == set(days)
 
 
-def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: Workshop) -> None:
+def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: DagsterProject) -> None:
     swept.put(yesterday())
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=day_before(2)))
     assert broken.tick().days == [yesterday().isoformat()]
@@ -229,17 +231,17 @@ def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: Workshop) -
     assert f"{day_before(2)} cannot be listed: out of order" in broken.tick().reason
 
 
-def test_a_tick_over_a_million_old_blobs_lists_what_a_tick_over_none_lists(swept: Workshop) -> None:
+def test_a_tick_makes_no_more_list_calls_for_a_million_old_blobs_than_for_none(swept: DagsterProject) -> None:
     def listed(history: History) -> list[str]:
         with served(history) as account:
             assert swept.with_resources(export=account).tick().days == [
                 day_before(days).isoformat() for days in range(LOOKBACK_DAYS, -1, -1)
             ]
-        return sorted(history.asked)
+        return sorted(history.prefixes)
 
     long = History(today(), days=2800)
     assert long.blobs > 1_000_000
-    asked = listed(long)
-    assert asked == listed(History(today(), days=LOOKBACK_DAYS + 1))
-    # a page of tenants and a listing of each, by table and day
-    assert len(asked) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)
+    prefixes = listed(long)
+    assert prefixes == listed(History(today(), days=LOOKBACK_DAYS + 1))
+    # per table and day, one list call for the tenants and one for each tenant
+    assert len(prefixes) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)

@@ -1,6 +1,6 @@
-"""A small installation for the tests of the shell: an export in a directory, a lake, definitions, a Dagster instance.
+"""A small project for tests of the Dagster shell: an export in a directory, a lake, definitions, a Dagster instance.
 
-Days are counted back from today, because the sensor looks at the running day.
+Days are relative to today, because the sensor checks the current day.
 """
 
 from collections.abc import Mapping
@@ -28,20 +28,20 @@ def start() -> date:
 
 @dataclass(frozen=True)
 class Tick:
-    """What an evaluation of the sensor asks for, or why it asks for nothing."""
+    """The run requests of a tick of the sensor, or the reason why there are none."""
 
     requests: list[dg.RunRequest]
     reason: str
 
     @property
     def days(self) -> list[str | None]:
-        """The days that are asked for; None for the sweep."""
+        """The requested days; None for the sweep."""
         return [request.partition_key for request in self.requests]
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """Settings, an instance, and what tests do with both. `resources` replaces the export or the lake."""
+class DagsterProject:
+    """Settings, a Dagster instance, and the steps of tests. `resources` replaces the export or the lake."""
 
     settings: Settings
     instance: dg.DagsterInstance
@@ -59,8 +59,8 @@ class Workshop:
     def export(self) -> DirectoryExport:
         return DirectoryExport(self.settings.export_dir)
 
-    def with_resources(self, **resources: object) -> "Workshop":
-        """The same installation with the export or the lake replaced."""
+    def with_resources(self, **resources: object) -> "DagsterProject":
+        """The same project with the export or the lake replaced."""
         return replace(self, resources=resources)
 
     def definitions(self) -> dg.Definitions:
@@ -78,7 +78,7 @@ class Workshop:
     def run(
         self, day: date | None = None, *, tags: Mapping[str, str] | None = None, refresh: tuple[str, ...] = ()
     ) -> dg.ExecuteInProcessResult:
-        """Run `ingest_day` for a day, or with tags alone; `refresh` names assets whose configuration asks for it."""
+        """Run `ingest_day` for a day, or with tags only; `refresh` are the assets configured with `full_refresh`."""
         config = {"ops": {name: {"config": {"full_refresh": True}} for name in refresh}}
         return (
             self.definitions()
@@ -97,18 +97,18 @@ class Workshop:
         return self.definitions().resolve_job_def("sweep_older_days").execute_in_process(instance=self.instance)
 
     def tick(self) -> Tick:
-        """Evaluate the sensor as the daemon does, and return what it asks for or why it asks for nothing."""
+        """Evaluate the sensor as the daemon does."""
         definitions = self.definitions()
         sensor = definitions.resolve_sensor_def("new_blobs_sensor")
         resources = {"export": self.export, "lake": self.lake, **self.resources}
         with dg.build_sensor_context(
             instance=self.instance, definitions=definitions, resources=resources, sensor_name=sensor.name
         ) as context:
-            told = sensor.evaluate_tick(context)
-        return Tick(list(told.run_requests or []), told.skip_message or "")
+            result = sensor.evaluate_tick(context)
+        return Tick(list(result.run_requests or []), result.skip_message or "")
 
     def follow(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """Run what the sensor asked for."""
+        """Run what the sensor requested."""
         assert request.job_name == "ingest_day"
         return self.run(date.fromisoformat(str(request.partition_key)), tags=request.tags)
 

@@ -12,7 +12,7 @@ OUT_OF_ORDER = ExportError("out of order")
 
 @dataclass(frozen=True)
 class FailingExport(DirectoryExport):
-    """A directory whose listing of one day, or of every day, fails as an account's would."""
+    """A directory export whose listing fails for one day, or for every day."""
 
     fixed_creation: bool = False
     failing_day: date | None = field(default_factory=yesterday)

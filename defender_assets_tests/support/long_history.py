@@ -1,6 +1,6 @@
-"""An account with a long history that answers list calls and counts them. No blob exists until it is listed.
+"""An account with a long history that answers list calls and records them. Its blobs exist only in listings.
 
-It answers what a tick may ask for and refuses every other listing; blobs cannot be read here.
+It answers the list calls of a tick and refuses all others. Blobs cannot be read.
 """
 
 import re
@@ -25,21 +25,21 @@ _BLOB = (
 
 @dataclass
 class History:
-    """Hourly blobs of some tenants in the three containers, over `days` days that end with `last`."""
+    """Hourly blobs of some tenants in the three containers, for `days` days up to and including `last`."""
 
     last: date
     days: int
     tenants: int = 5
-    asked: list[str] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
 
     @property
     def blobs(self) -> int:
-        """How many blobs there are."""
+        """The number of blobs."""
         return len(TABLES) * self.tenants * self.days * 24
 
     def listed(self, prefix: str, delimiter: str) -> str | None:
-        """The elements of a listing, or None for one that goes over the whole history."""
-        self.asked.append(prefix)
+        """The elements of a listing, or None if it would list the whole history."""
+        self.prefixes.append(prefix)
         if (prefix, delimiter) == ("tenantId=", "/"):
             names = (f"tenantId={number:08}-0000-4000-8000-000000000000/" for number in range(self.tenants))
             return "".join(f"<BlobPrefix><Name>{name}</Name></BlobPrefix>" for name in names)
@@ -55,7 +55,7 @@ class History:
 
 @contextmanager
 def served(history: History) -> Iterator[AzureExport]:
-    """The history behind the list calls of Azure's protocol, on a free loopback port."""
+    """Serve the history by Azure's protocol for list calls, on a free loopback port."""
 
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -63,9 +63,11 @@ def served(history: History) -> Iterator[AzureExport]:
 
         def do_GET(self) -> None:
             query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-            found = history.listed(query.get("prefix", ""), query.get("delimiter", ""))
-            body = f'<?xml version="1.0"?><EnumerationResults><Blobs>{found}</Blobs><NextMarker/></EnumerationResults>'
-            self.send_response(200 if found is not None else 403)
+            elements = history.listed(query.get("prefix", ""), query.get("delimiter", ""))
+            body = (
+                f'<?xml version="1.0"?><EnumerationResults><Blobs>{elements}</Blobs><NextMarker/></EnumerationResults>'
+            )
+            self.send_response(200 if elements is not None else 403)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

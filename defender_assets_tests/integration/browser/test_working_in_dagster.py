@@ -202,4 +202,4 @@ def test_the_history_of_ticks_tells_what_was_asked_for_and_why_not(page: Page, p
     page.get_by_role("button", name="0 runs requested").first.wait_for()
     keep(page, "sensor")
     page.get_by_text("0 runs requested").last.click()
-    page.get_by_text("days looked at, none to run").first.wait_for()
+    page.get_by_text("days checked, none to run").first.wait_for()

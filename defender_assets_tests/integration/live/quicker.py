@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import dagster as dg
 
-from defender_assets import assets
+from defender_assets.assets import runs
 from defender_assets.definitions import build_defs
 from defender_assets.settings import load_settings
 
@@ -25,6 +25,5 @@ def _quick_sensor(**options: Any) -> Any:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions for the settings of the environment."""
-    retries = [patch.object(module, "RETRIES", RETRIES) for module in (assets.raw, assets.tables, assets.leads)]
-    with patch.object(dg, "sensor", _quick_sensor), retries[0], retries[1], retries[2]:
+    with patch.object(dg, "sensor", _quick_sensor), patch.object(runs, "RETRIES", RETRIES):
         return build_defs(load_settings())

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobServiceClient
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, TABLES
 from defender_assets.settings import Settings, load_settings
-from defender_assets_tests.support.dagster_project import Workshop, metadata_of, start
+from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of, start
 from defender_assets_tests.support.days import yesterday
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.export_accounts import Account, account_place
@@ -55,33 +55,33 @@ def test_the_lake_may_lie_in_an_account(
         "account key": account.connection_string,
         "shared access signature": account.sas_connection_string("rwdlac"),
     }
-    workshop = Workshop(
+    project = DagsterProject(
         settings(account, "az://lake/tables", DEFENDER_LAKE_CONNECTION_STRING=strings[auth_method]), instance
     )
-    assert workshop.lake.account is not None
-    assert workshop.lake.account.auth_method == auth_method
+    assert project.lake.account is not None
+    assert project.lake.account.auth_method == auth_method
     for number in range(commits):
         for table in TABLES:
             place.append(table.container, blob_path(day=yesterday()), records(table, number, 2) + b"no record\r\n")
-        result = workshop.run(yesterday())
+        result = project.run(yesterday())
         assert result.success
         assert metadata_of(result, ALERT_INFO.raw)["batch"] == number + 1
-    assert workshop.lake.open(ALERT_INFO.raw).version() >= commits
+    assert project.lake.open(ALERT_INFO.raw).version() >= commits
     for table in TABLES:
-        assert workshop.lake.read(table.name).collect()[table.key].sort().to_list() == [
+        assert project.lake.read(table.name).collect()[table.key].sort().to_list() == [
             f"{table.key}-{number}" for number in range(commits + 1)
         ]
-    assert workshop.lake.read("quarantined_records").collect().height == len(TABLES) * commits
-    leads = workshop.lake.read("device_enriched_leads").collect()
+    assert project.lake.read("quarantined_records").collect().height == len(TABLES) * commits
+    leads = project.lake.read("device_enriched_leads").collect()
     assert sorted(leads["alert_id"]) == [f"AlertId-{number}" for number in range(commits + 1)]
 
-    again = workshop.run(yesterday())
+    again = project.run(yesterday())
     assert again.success
     for table in TABLES:
         assert metadata_of(again, table.raw)["new_bytes"] == 0
         assert metadata_of(again, table.name)["lines"] == 0
     assert metadata_of(again, "device_enriched_leads")["written_by_this_run"] is False
-    assert find_stale_days(workshop.lake, workshop.settings.export(), [yesterday()]) == []
+    assert find_stale_days(project.lake, project.settings.export(), [yesterday()]) == []
 
 
 def published(category: str, properties: Mapping[str, object]) -> bytes:
@@ -130,12 +130,12 @@ def test_an_alert_and_its_machine_arrive_as_one_lead_with_technique_severity_and
     place.append(ALERT_INFO.container, blob_path(day=day, hour=17), published("AlertInfo", info))
     place.append(ALERT_EVIDENCE.container, blob_path(day=day, hour=17), published("AlertEvidence", machine))
     lake = str(tmp_path_factory.mktemp("lake"))
-    workshop = Workshop(settings(account, lake, DEFENDER_START_DATE="2021-09-01"), instance)
-    assert workshop.run(day).success
-    assert workshop.lake.read("quarantined_records").collect().is_empty()
-    (lead,) = workshop.lake.read("device_enriched_leads").collect().to_dicts()
+    project = DagsterProject(settings(account, lake, DEFENDER_START_DATE="2021-09-01"), instance)
+    assert project.run(day).success
+    assert project.lake.read("quarantined_records").collect().is_empty()
+    (lead,) = project.lake.read("device_enriched_leads").collect().to_dicts()
     assert (lead["alert_id"], lead["severity"], lead["product"], lead["change"]) == (ALERT, "Medium", "endpoint", "new")
     assert lead["attack_techniques"] == ["T1055", "T1055.002"]
     assert (lead["device_id"], lead["device_match"], lead["evidence_count"]) == (DEVICE, "unknown", 1)
-    typed = workshop.lake.read(ALERT_EVIDENCE.name).select(pl.col("unmapped").is_null().all()).collect()
+    typed = project.lake.read(ALERT_EVIDENCE.name).select(pl.col("unmapped").is_null().all()).collect()
     assert typed.item()
