@@ -1,6 +1,6 @@
-"""The settings: read once from `.env` and the environment, validated, secrets kept out of every text.
+"""Reads the settings from `.env` and the environment, and validates them.
 
-What a setting is used for does not belong here. Nothing is read when this module is imported.
+Secrets never appear in texts. Importing this module reads nothing.
 """
 
 import os
@@ -52,18 +52,18 @@ VARIABLES = (
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
 DEFAULT_START = date(2026, 1, 1)
-# a year mistyped as 0226 would be half a million partitions, and Dagster loads neither 1 nor 9999
+# a mistyped year such as 0226 would mean half a million partitions; Dagster can load neither year 1 nor 9999
 EARLIEST_START, LATEST_START = date(1970, 1, 1), date(2999, 12, 31)
 DEFAULT_LOOKBACK = 3
 LONGEST_LOOKBACK = 366
-# leads look 30 days back: with fewer days kept they would lose the alerts they are built from
+# leads are built from the alerts of the last 30 days
 SHORTEST_RETENTION = 31
 LONGEST_RETENTION = 36_500
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment asks for. Account keys and signatures stay inside the accounts and are never printed."""
+    """The validated settings. Account keys and signatures stay inside the accounts and are never printed."""
 
     export_account: AzureAccount | None = None
     export_dir: Path = Path(DEFAULT_EXPORT_DIR)
@@ -79,37 +79,37 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def export(self) -> Export:
-        """Return the export that is to be read."""
+        """Return the export to read."""
         if self.export_account is not None:
             return AzureExport(self.export_account)
         return DirectoryExport(self.export_dir)
 
     def lake(self) -> Lake:
-        """Return the lake that is to be written."""
+        """Return the lake to write."""
         return Lake(self.lake_uri, LAKE_TABLES, self.lake_account, self.retention_days)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return every text that must never be shown."""
+        """Return all texts that must never be shown."""
         holders = (self.export_account, self.lake_account, *self.notifications.webhooks)
         return tuple(secret for holder in holders if holder for secret in holder.secrets)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
-    """Return the settings of a working directory: its `.env` wins over the environment, as it does in Dagster.
+    """Return the settings of a working directory, whose `.env` takes precedence over the environment, as in Dagster.
 
     Args:
-        environ: the environment, by default the process's own.
-        folder: the working directory; relative paths are below it.
+        environ: the environment, by default that of the process.
+        folder: the working directory, to which relative paths refer.
 
     Raises:
-        SettingsError: one line that names the variable, what is wrong and what a right value looks like.
+        SettingsError: one line with the variable, what is wrong, and an example of a correct value.
     """
     folder = (folder or Path.cwd()).resolve()
-    values, origins = _gathered(os.environ if environ is None else environ, folder / ".env")
-    chosen = [name for name in EXPORT_CHOICES if name in values]
-    if len(chosen) > 1:
-        raise SettingsError(f"{' and '.join(chosen)} are set, and each names an export: keep one of them")
+    values, origins = _read_values(os.environ if environ is None else environ, folder / ".env")
+    exports = [name for name in EXPORT_CHOICES if name in values]
+    if len(exports) > 1:
+        raise SettingsError(f"{' and '.join(exports)} are set, but there can be only one export: keep one of them")
     account = _export_account(values)
     uri, lake_account = _lake(values, account, folder)
     team = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED) if name in values}
@@ -135,14 +135,14 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     )
 
 
-def _gathered(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
+def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
         in_file = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
     values, origins = {}, {}
     for name in VARIABLES:
-        # Dagster hands over an empty line of the file too, so it unsets what the environment says
+        # Dagster also passes on empty values of the file, so they unset a variable of the environment
         source, origin = (environ, "environment") if in_file.get(name) is None else (in_file, str(dotenv))
         value = (source.get(name) or "").strip()
         if value:
@@ -162,23 +162,23 @@ def _export_dir(values: Mapping[str, str]) -> Path:
     text = values.get(EXPORT_DIR, DEFAULT_EXPORT_DIR)
     if is_address(text):
         raise SettingsError(
-            f"{EXPORT_DIR} is an address: it takes a directory such as "
-            f"{DEFAULT_EXPORT_DIR}; an account goes into {CONNECTION_STRING} or {ACCOUNT_URL}"
+            f"{EXPORT_DIR} is an address: expected a directory such as {DEFAULT_EXPORT_DIR}; an account goes into "
+            f"{CONNECTION_STRING} or {ACCOUNT_URL}"
         )
     return _path(EXPORT_DIR, text)
 
 
 def _path(name: str, text: str) -> Path:
-    """Return the path that a setting names, unless it looks like a secret: any text is a path, and paths are shown."""
+    """Return the path of a setting. A text that looks like a secret is refused, because paths are shown."""
     if contains_secret(text):
         raise SettingsError(
-            f"{name} holds a key, a signature or a webhook's address: an account's belongs into {CONNECTION_STRING} or "
-            f"{LAKE_CONNECTION_STRING}, a webhook's into {TEAMS_WEBHOOK} or {SLACK_WEBHOOK}"
+            f"{name} contains a key, a signature or a webhook address: keys and signatures go into "
+            f"{CONNECTION_STRING} or {LAKE_CONNECTION_STRING}, webhooks into {TEAMS_WEBHOOK} or {SLACK_WEBHOOK}"
         )
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise SettingsError(f"{name} names the home of a user who is not known here: expected a path") from None
+        raise SettingsError(f"{name} is in the home of an unknown user: expected a path") from None
 
 
 def _lake(
@@ -190,7 +190,7 @@ def _lake(
     if LAKE_CONNECTION_STRING in values:
         raise SettingsError(
             f"{LAKE_CONNECTION_STRING} is set, but {LAKE_URI} is the local path {quoted(given)}: "
-            "use az://CONTAINER/PATH, or drop the connection string"
+            "use az://CONTAINER/PATH, or remove the connection string"
         )
     return local_lake(folder / _path(LAKE_URI, given)), None
 
@@ -206,9 +206,9 @@ def _start_date(values: Mapping[str, str]) -> date:
     )
 
 
-def _days(values: Mapping[str, str], name: str, least: int, most: int, right: str) -> int | None:
+def _days(values: Mapping[str, str], name: str, least: int, most: int, example: str) -> int | None:
     text = values.get(name)
-    # six digits: Python refuses to read thousands of them
+    # at most six digits, because Python refuses to parse thousands of them
     if text is not None and (not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most):
-        raise SettingsError(f"{name} is {quoted(text)}: expected a number of days from {least} to {most}, {right}")
+        raise SettingsError(f"{name} is {quoted(text)}: expected a number of days from {least} to {most}, {example}")
     return None if text is None else int(text)

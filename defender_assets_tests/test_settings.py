@@ -1,4 +1,4 @@
-"""The settings: where each comes from, what they make, and what a wrong one is told."""
+"""The settings: their sources, the objects made from them, and the errors for wrong values."""
 
 import base64
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def account_of(text: str) -> AzureAccount:
     return account
 
 
-def test_nothing_set_means_the_directory_below_the_working_directory(tmp_path: Path) -> None:
+def test_the_defaults_are_below_the_working_directory(tmp_path: Path) -> None:
     settings = load()
     assert settings.export() == DirectoryExport(tmp_path / ".defender/export")
     assert settings.lake().uri == str(tmp_path / ".defender/lake")
@@ -44,7 +44,7 @@ def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPa
     assert load_settings().lake_uri == str(tmp_path / ".defender/lake")
 
 
-def test_dotenv_wins_over_the_environment_and_both_are_named(tmp_path: Path) -> None:
+def test_dotenv_overrides_the_environment_and_the_origin_is_kept(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text(
         'DEFENDER_START_DATE="2026-05-01"\nDEFENDER_LOOKBACK_DAYS\nexport DEFENDER_LAKE_URI=lake # ours\n'
@@ -59,7 +59,7 @@ def test_dotenv_wins_over_the_environment_and_both_are_named(tmp_path: Path) -> 
     }
 
 
-def test_an_empty_line_of_dotenv_unsets_what_the_environment_says_as_it_does_in_dagster(tmp_path: Path) -> None:
+def test_an_empty_value_in_dotenv_unsets_the_environment_as_in_dagster(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DEFENDER_LAKE_URI=\n")
     environ = {"DEFENDER_LAKE_URI": "elsewhere"}
     in_dagster = load({**environ, **get_env_var_dict(str(tmp_path))})
@@ -67,11 +67,11 @@ def test_an_empty_line_of_dotenv_unsets_what_the_environment_says_as_it_does_in_
     assert load(environ).origins == {}
 
 
-def test_values_of_white_space_are_no_values() -> None:
+def test_blank_values_are_ignored() -> None:
     assert load(dict.fromkeys(VARIABLES, "  ")) == load()
 
 
-def test_relative_paths_are_below_the_working_directory_and_others_stay(tmp_path: Path) -> None:
+def test_only_relative_paths_are_below_the_working_directory(tmp_path: Path) -> None:
     settings = load(DEFENDER_EXPORT_DIR="in/here", DEFENDER_LAKE_URI="out/")
     assert (settings.export_dir, settings.lake_uri) == (tmp_path / "in/here", str(tmp_path / "out"))
     settings = load(DEFENDER_EXPORT_DIR="/exports", DEFENDER_LAKE_URI="~/lake")
@@ -102,7 +102,7 @@ def test_relative_paths_are_below_the_working_directory_and_others_stay(tmp_path
         (f"BlobEndpoint=http://[::1]:10000/acc;AccountKey={KEY}", "acc", "http://[::1]:10000/acc"),
     ],
 )
-def test_connection_strings_are_taken_as_the_portal_gives_them(text: str, name: str, endpoint: str) -> None:
+def test_connection_strings_are_accepted_as_copied_from_the_portal(text: str, name: str, endpoint: str) -> None:
     account = account_of(text)
     assert (account.name, account.endpoint, account.key, account.sas) == (name, endpoint, KEY, None)
     assert account.auth_method == "account key"
@@ -117,7 +117,7 @@ def test_connection_strings_are_taken_as_the_portal_gives_them(text: str, name: 
         "EndpointSuffix=core.windows.net;AccountName=acc",
     ],
 )
-def test_a_shared_access_signature_is_taken_whole(head: str, question: str) -> None:
+def test_a_shared_access_signature_is_kept_whole(head: str, question: str) -> None:
     for text in (f"{head};SharedAccessSignature={question}{SAS}", f"SharedAccessSignature={question}{SAS};{head}"):
         account = account_of(text)
         assert (account.name, account.endpoint) == ("acc", "https://acc.blob.core.windows.net")
@@ -129,7 +129,7 @@ def test_development_storage_is_the_emulator(text: str) -> None:
     assert account_of(text) == AzureAccount("devstoreaccount1", EMULATOR_ENDPOINT, key=EMULATOR_KEY)
 
 
-def test_an_account_url_goes_through_entra_id() -> None:
+def test_an_account_url_uses_entra_id() -> None:
     settings = load(AZURE_STORAGE_ACCOUNT_URL="https://acc.blob.core.windows.net/")
     assert settings.export_account == AzureAccount("acc", "https://acc.blob.core.windows.net")
     assert settings.export().describe() == "https://acc.blob.core.windows.net (Entra ID)"
@@ -169,14 +169,14 @@ OTHER_STRING = f"AccountName=other;AccountKey={KEY}"
         ),
     ],
 )
-def test_a_lake_in_azure_has_the_account_that_was_meant(variables: Mapping[str, str], account: AzureAccount) -> None:
+def test_a_lake_in_azure_uses_the_right_account(variables: Mapping[str, str], account: AzureAccount) -> None:
     lake = load(variables).lake()
     assert lake.account == account
     assert lake.uri == variables["DEFENDER_LAKE_URI"].rstrip("/")
 
 
 @pytest.mark.parametrize(
-    "chosen",
+    "names",
     [
         (CONNECTION_STRING, "AZURE_STORAGE_ACCOUNT_URL"),
         (CONNECTION_STRING, "DEFENDER_EXPORT_DIR"),
@@ -184,15 +184,15 @@ def test_a_lake_in_azure_has_the_account_that_was_meant(variables: Mapping[str, 
         (CONNECTION_STRING, "AZURE_STORAGE_ACCOUNT_URL", "DEFENDER_EXPORT_DIR"),
     ],
 )
-def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
+def test_at_most_one_variable_names_the_export(names: tuple[str, ...]) -> None:
     values = {
         CONNECTION_STRING: PORTAL,
         "AZURE_STORAGE_ACCOUNT_URL": "https://acc.blob.core.windows.net",
         "DEFENDER_EXPORT_DIR": "export",
     }
     with pytest.raises(SettingsError, match="keep one of them") as error:
-        load({name: values[name] for name in chosen})
-    assert all(name in str(error.value) for name in chosen)
+        load({name: values[name] for name in names})
+    assert all(name in str(error.value) for name in names)
     assert KEY not in str(error.value)
 
 
@@ -240,7 +240,7 @@ def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
         ("DEFENDER_LAKE_URI", f"abfss://lake:{SIGNATURE}@acc.dfs.core.windows.net/t", "az://CONTAINER/PATH"),
         ("DEFENDER_LAKE_URI", "az://[lake/t", "3 to 63 lower case letters"),
         ("DEFENDER_LAKE_URI", "abfss://lake@[acc/t", "az://CONTAINER/PATH"),
-        ("DEFENDER_LAKE_URI", "~nobody-of-that-name/lake", "the home of a user who is not known"),
+        ("DEFENDER_LAKE_URI", "~nobody-of-that-name/lake", "the home of an unknown user"),
         ("AZURE_STORAGE_ACCOUNT_URL", "https://acc.blob.core.windows.net#x", "https://ACCOUNT.blob"),
         ("AZURE_STORAGE_ACCOUNT_URL", "https://a cc.blob.core.windows.net", "https://ACCOUNT.blob"),
         ("DEFENDER_LAKE_URI", "az://lake/my tables", "between single slashes"),
@@ -264,17 +264,17 @@ def test_at_most_one_variable_names_the_export(chosen: tuple[str, ...]) -> None:
         ("DEFENDER_LOOKBACK_DAYS", "٣", "from 0 to 366"),
     ],
 )
-def test_a_wrong_value_is_one_line_that_names_the_variable_and_a_right_one(
+def test_a_wrong_value_fails_with_one_line_with_the_variable_and_a_correct_value(
     variable: str, value: str, right: str
 ) -> None:
     with pytest.raises(SettingsError) as error:
         load({variable: value})
-    said = str(error.value)
-    assert variable in said
-    assert right in said
-    assert "\n" not in said
-    assert KEY not in said
-    assert SIGNATURE not in said
+    message = str(error.value)
+    assert variable in message
+    assert right in message
+    assert "\n" not in message
+    assert KEY not in message
+    assert SIGNATURE not in message
 
 
 def test_a_lake_and_its_connection_string_name_the_same_account() -> None:
@@ -287,23 +287,23 @@ def test_the_lake_may_be_the_root_of_a_file_system() -> None:
     assert load({"DEFENDER_LAKE_URI": "/"}).lake_uri == "/"
 
 
-def test_a_lake_string_that_is_wrong_names_its_own_variable() -> None:
+def test_a_wrong_connection_string_of_the_lake_names_its_variable() -> None:
     with pytest.raises(SettingsError, match="DEFENDER_LAKE_CONNECTION_STRING is not a connection string"):
         load({"DEFENDER_LAKE_URI": "az://lake", "DEFENDER_LAKE_CONNECTION_STRING": "acc"})
 
 
-def test_the_mark_that_windows_puts_before_a_text_is_no_part_of_a_name(tmp_path: Path) -> None:
+def test_a_byte_order_mark_in_dotenv_is_ignored(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("\ufeffDEFENDER_LOOKBACK_DAYS=5\r\nDEFENDER_START_DATE=2026-02-01\r\n")
     assert load().lookback_days == 5
 
 
-def test_a_dotenv_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_dotenv_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfeDEFENDER=1")
     with pytest.raises(SettingsError, match=r"\.env cannot be read: it must be a UTF-8 text file"):
         load()
 
 
-def test_secrets_are_known_and_never_shown() -> None:
+def test_secrets_are_collected_and_never_shown() -> None:
     settings = load(
         {
             CONNECTION_STRING: f"AccountName=acc;SharedAccessSignature=?{SAS}",
@@ -323,7 +323,7 @@ def test_secrets_are_known_and_never_shown() -> None:
             assert secret not in text
 
 
-def test_the_files_of_a_team_lie_below_the_working_directory(tmp_path: Path) -> None:
+def test_the_files_of_a_team_are_below_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "risk.toml").write_text("\ufeff[severity]\nhigh = 50\n")
     (tmp_path / "muted.toml").write_text('[[mute]]\nname = "n"\nreason = "r"\ntitle = "t"\n')
     settings = load(DEFENDER_RISK_WEIGHTS="risk.toml", DEFENDER_MUTED="muted.toml")
@@ -334,6 +334,6 @@ def test_the_files_of_a_team_lie_below_the_working_directory(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("variable", ["DEFENDER_RISK_WEIGHTS", "DEFENDER_MUTED"])
-def test_a_file_of_a_team_that_is_not_there_is_an_error(variable: str, tmp_path: Path) -> None:
+def test_a_missing_file_of_a_team_is_an_error(variable: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"{variable} names {tmp_path / 'nowhere.toml'}, which cannot be read"):
         load({variable: "nowhere.toml"})
