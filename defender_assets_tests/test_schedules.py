@@ -55,7 +55,7 @@ def test_days_past_retention_are_deleted_and_not_requested_again(project: Dagste
     for first, day in ((0, day_before(7)), (2, yesterday())):
         project.put(day, first)
         project.fill(day)
-    short = keeping(project, 5)
+    short = with_retention(project, 5)
     assert maintain(short).success
     for table in (ALERT_INFO.raw, ALERT_INFO.name, DEVICE_INFO.name, LEADS.name):
         assert stored_days(project, table) == [yesterday()]
@@ -77,10 +77,10 @@ def test_a_manual_run_of_a_day_past_retention_does_nothing_and_says_so(
 
 def test_the_oldest_day_within_retention_is_kept(project: DagsterProject) -> None:
     project.put(day_before(7))
-    border = keeping(project, 7)
+    border = with_retention(project, 7)
     border.fill(day_before(7))
     assert maintain(border).success
-    assert days_held(project, ALERT_INFO.raw) == [day_before(7)]
+    assert stored_days(project, ALERT_INFO.raw) == [day_before(7)]
 
 
 def test_a_failing_table_is_named_and_does_not_stop_the_others(

@@ -32,7 +32,7 @@ def find_incidents(instance: dg.DagsterInstance, today: date, lookback_days: int
     for subject, runs in subjects:
         for record in instance.get_run_records(runs, limit=1):
             run = record.dagster_run
-            examined.add((RUN_FAILED, scope))
+            looked_at.add((RUN_FAILED, subject))
             if run.status == dg.DagsterRunStatus.FAILURE:
                 title = f"The run of {subject} failed"
                 failing.append(Incident(RUN_FAILED, subject, title, _why(instance, run.run_id), run.run_id))

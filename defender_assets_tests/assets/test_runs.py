@@ -173,7 +173,7 @@ def test_a_second_run_reads_only_what_is_new(project: DagsterProject) -> None:
 def test_a_run_without_new_bytes_still_reports_the_whole_day(project: DagsterProject) -> None:
     project.put(yesterday(), 0, 3)
     runs = [project.run(yesterday()) for _ in range(2)]
-    told, again = ([metadata_of(run, table.name) for table in TABLES] for run in runs)
+    metadata, again = ([metadata_of(run, table.name) for table in TABLES] for run in runs)
 
     of_the_day = ("arrival_lag", "arrival_lag_median_seconds", "arrival_lag_p95_seconds", "newest")
     pictures = ("alerts_by_severity", "alerts_by_entity_type", "devices_by_os")
