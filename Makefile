@@ -42,16 +42,16 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(INSTALLED) $(INSTANCE) ## Simulate two small tenants, materialize their days, show leads and stories
-	@DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $(BIN)/defender-assets demo
+demo: $(INSTALLED) ## Simulate two small tenants, materialize their days, show leads and stories
+	@$(BIN)/defender-assets demo
 
 # `dagster dev` warns that `dg dev` supersedes it; both run the same code, and `dagster dev` needs no development tool.
-# With the demo, its first day is Dagster's first: the default would put hundreds of grey days before it.
+# The demo has a Dagster instance of its own, so that its runs never appear beside those of real data.
 .PHONY: ui
 ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3000 (UI_PORT=…)
 	@echo "Dagster: http://127.0.0.1:$(UI_PORT) (stop with Ctrl-C). Its word about dagster.yaml is no worry: DAGSTER_HOME holds a copy."
-	@first=$$($(BIN)/defender-assets demo --first-day) && \
-	PYTHONWARNINGS='ignore:Function `dev_command`' DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME_DIR)" $${first:+env DEFENDER_START_DATE=$$first} \
+	@home=$$($(BIN)/defender-assets demo --dagster-home) && \
+	PYTHONWARNINGS='ignore:Function `dev_command`' DAGSTER_HOME="$${home:-$(CURDIR)/$(DAGSTER_HOME_DIR)}" \
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
 
 # A file's tests share their fixtures, so a file stays with one process; files are dealt out in their order, the quick ones first.
@@ -167,7 +167,7 @@ $(IFRAME_WORKER): | $(INSTALLED)
 
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches
-	@rm -rf $(VENV) .site .defender .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) .site .defender/demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

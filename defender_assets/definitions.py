@@ -1,6 +1,7 @@
 """The definitions that Dagster loads. Importing this module reads no environment and no network."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import dagster as dg
 
@@ -11,7 +12,7 @@ from defender_assets.schedules import all_schedules, maintenance_job
 from defender_assets.sensors.new_blobs import new_blobs_sensor
 from defender_assets.sensors.notifications import notify_sensor
 from defender_assets.sensors.sweep import sweep_job
-from defender_assets.settings import Settings, load_settings
+from defender_assets.settings import READING_DEMO, Settings, load_settings
 
 
 def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -41,4 +42,13 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions for the settings of the environment and of `.env` in the working directory."""
-    return build_defs(load_settings())
+    settings = load_settings()
+    if settings.reads_demo:
+        _log_demo()
+    return build_defs(settings)
+
+
+@cache
+def _log_demo() -> None:
+    """Log once in a process that the demo is read: Dagster may load the definitions several times."""
+    dg.get_dagster_logger().info(READING_DEMO)

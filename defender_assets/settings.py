@@ -1,8 +1,6 @@
-"""Reads the settings from `.env` and the environment, and validates them.
+"""The settings: read from `.env`, the environment or the demo, and validated. Importing this module reads nothing."""
 
-Secrets never appear in texts. Importing this module reads nothing.
-"""
-
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -51,6 +49,13 @@ VARIABLES = (
 
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
+DEMO = ".defender/demo"
+DEMO_EXPORT_DIR, DEMO_LAKE, DEMO_SCENARIO = f"{DEMO}/export", f"{DEMO}/lake", f"{DEMO}/demo.json"
+DEMO_DAGSTER_HOME = f"{DEMO}/dagster"
+DEMO_ORIGIN = "demo"
+READING_DEMO = (
+    f"Reading the demo in {DEMO}: no export and no lake is set; `defender-assets init` connects your own account"
+)
 DEFAULT_START = date(2026, 1, 1)
 # a mistyped year such as 0226 would mean half a million partitions; Dagster can load neither year 1 nor 9999
 EARLIEST_START, LATEST_START = date(1970, 1, 1), date(2999, 12, 31)
@@ -85,8 +90,13 @@ class Settings:
         return DirectoryExport(self.export_dir)
 
     def lake(self) -> Lake:
-        """Return the lake to write."""
+        """Return the lake to read and write."""
         return Lake(self.lake_uri, LAKE_TABLES, self.lake_account, self.retention_days)
+
+    @property
+    def reads_demo(self) -> bool:
+        """Return whether export and lake are the demo's because none is set."""
+        return self.origins.get(LAKE_URI) == DEMO_ORIGIN
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -97,6 +107,8 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """Return the settings of a working directory, whose `.env` takes precedence over the environment, as in Dagster.
+
+    Without an export, a lake and the default lake, a demo that exists gives all three: export, lake and first day.
 
     Args:
         environ: the environment, by default that of the process.
@@ -110,9 +122,11 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     exports = [name for name in EXPORT_CHOICES if name in values]
     if len(exports) > 1:
         raise SettingsError(f"{' and '.join(exports)} are set, but there can be only one export: keep one of them")
+    demo = _demo(values, folder)
+    values, origins = {**demo, **values}, {**dict.fromkeys(demo, DEMO_ORIGIN), **origins}
     account = _export_account(values)
     uri, lake_account = _lake(values, account, folder)
-    team = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED) if name in values}
+    files = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED) if name in values}
     lookback = _days(values, LOOKBACK_DAYS, 0, LONGEST_LOOKBACK, "such as 3")
     return Settings(
         export_account=account,
@@ -124,11 +138,11 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         retention_days=_days(
             values, RETENTION_DAYS, SHORTEST_RETENTION, LONGEST_RETENTION, "such as 365; without it every day is kept"
         ),
-        risk_weights=team.get(RISK_WEIGHTS),
-        muted=team.get(MUTED),
+        risk_weights=files.get(RISK_WEIGHTS),
+        muted=files.get(MUTED),
         scoring=ScoringConfig(
-            weights.load_weights(team[RISK_WEIGHTS]) if RISK_WEIGHTS in team else weights.packaged_weights(),
-            muting.load_mutes(team[MUTED]) if MUTED in team else (),
+            weights.load_weights(files[RISK_WEIGHTS]) if RISK_WEIGHTS in files else weights.packaged_weights(),
+            muting.load_mutes(files[MUTED]) if MUTED in files else (),
         ),
         notifications=notification_config(values),
         origins=origins,
@@ -148,6 +162,18 @@ def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, st
         if value:
             values[name], origins[name] = value, origin
     return values, origins
+
+
+def _demo(values: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the demo's settings, or none if the demo is not what is read."""
+    scenario = folder / DEMO_SCENARIO
+    if values.keys() & {*EXPORT_CHOICES, LAKE_URI} or (folder / DEFAULT_LAKE).exists() or not scenario.exists():
+        return {}
+    demo = {EXPORT_DIR: DEMO_EXPORT_DIR, LAKE_URI: DEMO_LAKE}
+    # `demo` reports a scenario that cannot be read
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        demo[START_DATE] = date.fromisoformat(json.loads(scenario.read_bytes())["start"]).isoformat()
+    return demo
 
 
 def _export_account(values: Mapping[str, str]) -> AzureAccount | None:

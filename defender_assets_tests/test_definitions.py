@@ -10,7 +10,7 @@ import pytest
 
 from defender_assets.core.errors import SettingsError
 from defender_assets.definitions import build_defs
-from defender_assets.settings import load_settings
+from defender_assets.settings import DEMO, DEMO_SCENARIO, READING_DEMO, load_settings
 from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import yesterday
 from defender_assets_tests.support.waiting import HANG_SECONDS
@@ -62,6 +62,15 @@ def test_the_settings_are_those_of_the_working_directory(tmp_path: Path) -> None
     (tmp_path / ".env").write_text("DEFENDER_LOOKBACK_DAYS=many")
     with pytest.raises(SettingsError, match="DEFENDER_LOOKBACK_DAYS is 'many'"):
         build_defs(load_settings())
+
+
+def test_loading_them_says_once_that_the_demo_is_read(tmp_path: Path) -> None:
+    (tmp_path / DEMO).mkdir(parents=True)
+    (tmp_path / DEMO_SCENARIO).write_text('{"start": "2026-11-01"}')
+    logged = "import logging; logging.basicConfig(level=logging.INFO); "
+    done = python(f"{logged}import defender_assets.definitions as d; d.defs(); d.defs()")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == f"INFO:dagster.builtin:{READING_DEMO}\n"
 
 
 def test_resources_can_be_replaced(project: DagsterProject, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from defender_assets.core.azure.account import EMULATOR_ENDPOINT, EMULATOR_KEY, 
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.export import AzureExport, DirectoryExport
 from defender_assets.core.leads.risk import ScoringConfig
-from defender_assets.settings import VARIABLES, Settings, load_settings
+from defender_assets.settings import DEMO, DEMO_SCENARIO, VARIABLES, Settings, load_settings
 
 KEY = base64.b64encode(b"a key that belongs to nobody at all, but looks like a real one..").decode()
 SIGNATURE = "dGhpcyBpcyBubyBzaWduYXR1cmU%3D"
@@ -36,6 +36,62 @@ def test_the_defaults_are_below_the_working_directory(tmp_path: Path) -> None:
     assert settings.export() == DirectoryExport(tmp_path / ".defender/export")
     assert settings.lake().uri == str(tmp_path / ".defender/lake")
     assert (settings.start_date, settings.lookback_days, settings.origins) == (date(2026, 1, 1), 3, {})
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """The directory of a demo that begins on 2026-11-01."""
+    (tmp_path / DEMO).mkdir(parents=True)
+    (tmp_path / DEMO_SCENARIO).write_text('{"start": "2026-11-01", "days": 4}')
+    return tmp_path / DEMO
+
+
+def test_the_demo_is_read_where_no_export_no_lake_and_no_default_lake_is_there(demo: Path) -> None:
+    settings = load(DEFENDER_LOOKBACK_DAYS="5")
+    assert settings.reads_demo
+    assert settings.export() == DirectoryExport(demo / "export")
+    assert settings.lake().uri == str(demo / "lake")
+    assert settings.start_date == date(2026, 11, 1)
+    assert settings.origins == {
+        "DEFENDER_EXPORT_DIR": "demo",
+        "DEFENDER_LAKE_URI": "demo",
+        "DEFENDER_START_DATE": "demo",
+        "DEFENDER_LOOKBACK_DAYS": "environment",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (CONNECTION_STRING, PORTAL),
+        ("AZURE_STORAGE_ACCOUNT_URL", "https://acc.blob.core.windows.net"),
+        ("DEFENDER_EXPORT_DIR", ".defender/export"),
+        ("DEFENDER_LAKE_URI", ".defender/lake"),
+    ],
+)
+def test_an_export_or_a_lake_that_is_set_keeps_the_demo_out(demo: Path, name: str, value: str) -> None:
+    settings = load({name: value})
+    assert not settings.reads_demo
+    assert (settings.lake_uri, settings.start_date) == (str(demo.parent / "lake"), date(2026, 1, 1))
+    assert settings.origins == {name: "environment"}
+
+
+def test_a_default_lake_that_exists_keeps_the_demo_out(demo: Path) -> None:
+    (demo.parent / "lake").mkdir()
+    settings = load()
+    assert (settings.reads_demo, settings.lake_uri) == (False, str(demo.parent / "lake"))
+
+
+def test_a_first_day_that_is_set_wins_over_the_demos(demo: Path) -> None:
+    settings = load(DEFENDER_START_DATE="2026-10-01")
+    assert (settings.reads_demo, settings.start_date) == (True, date(2026, 10, 1))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"start": 1}', '{"start": "soon"}'])
+def test_a_scenario_that_cannot_be_read_leaves_the_default_first_day(demo: Path, content: str) -> None:
+    (demo / "demo.json").write_text(content)
+    settings = load()
+    assert (settings.reads_demo, settings.start_date) == (True, date(2026, 1, 1))
 
 
 def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""`defender-assets init`: asks where the export and the lake are, and writes `.env`. What it means: `settings`.
+"""`defender-assets init`: asks where the export and the lake are, and writes `.env`.
 
-A secret is typed unseen or piped in, never an argument, and never shown again.
+A secret is typed without echo or piped in. It is never an argument and never printed.
 """
 
 import os
@@ -28,12 +28,14 @@ _QUOTED = str.maketrans({"\\": "\\\\", "'": "\\'"})
 
 
 @click.command(short_help="Write .env: where the export and the lake are.")
-@click.option("--export", "way", type=click.Choice(list(WAYS)), help="How the export is reached. Else asked for.")
+@click.option("--export", "way", type=click.Choice(list(WAYS)), help="How to reach the export. Asked for if not given.")
 @click.option("--account-url", metavar="URL", help="With entra: https://ACCOUNT.blob.core.windows.net")
 @click.option("--export-dir", metavar="DIR", help="With directory: the directory.")
-@click.option("--lake-uri", metavar="URI", help="Where the tables go: a path, az://… or abfss://… Else asked for.")
-@click.option("--start-date", type=DAY, metavar="YYYY-MM-DD", help="The first day wanted. Else asked for.")
-@click.option("--force", is_flag=True, help="Replace a .env that is there; the old one is kept as .env.old.")
+@click.option(
+    "--lake-uri", metavar="URI", help="Where the tables go: a path, az://… or abfss://… Asked for if not given."
+)
+@click.option("--start-date", type=DAY, metavar="YYYY-MM-DD", help="The first day to read. Asked for if not given.")
+@click.option("--force", is_flag=True, help="Replace an existing .env; the old one is kept as .env.old.")
 def init(
     *,
     way: str | None,
@@ -45,16 +47,15 @@ def init(
 ) -> None:
     """Ask where the export and the lake are, and write .env into the working directory, readable by you alone.
 
-    A connection string is typed unseen, or piped into the command; it is never shown. Settings of a replaced .env that
-    are not asked for stay.
+    A connection string is typed without echo, or piped into the command. It is never shown. A replaced .env keeps the
+    settings that are not asked for.
     """
     from defender_assets import settings
+    from defender_assets.cli.demo.scenario import old_demo
 
     target = Path(".env")
     if target.exists() and not force:
-        raise CliError(
-            f"{target.resolve()} is there already: change it by hand, or --force replaces it and keeps the old one"
-        )
+        raise CliError(f"{target.resolve()} exists: edit it, or use --force to replace it and keep the old one")
     kept = _others(target, (*settings.EXPORT_CHOICES, settings.LAKE_URI, settings.START_DATE))
     way = way or _chosen()
     values = {
@@ -62,43 +63,36 @@ def init(
         "entra": lambda: {settings.ACCOUNT_URL: account_url or click.prompt("URL of the account's blob service")},
         "directory": lambda: {settings.EXPORT_DIR: export_dir or click.prompt("Directory")},
     }[way]()
-    leaving = _demo_to_remove() if lake_uri is None else None
     values[settings.LAKE_URI] = lake_uri or click.prompt(
         "Where the tables go (a path, az://CONTAINER/PATH or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH)",
         default=settings.DEFAULT_LAKE,
     )
-    if leaving is None:
-        _keep_apart_from_the_demo(values[settings.LAKE_URI])
     first = start_date or click.prompt("First day wanted", type=DAY, default=settings.DEFAULT_START.isoformat())
     values[settings.START_DATE] = first.isoformat()
-    # a wrong value is told before anything is written; of what is taken over, this one depends on what was asked for
+    # A wrong value is an error before anything is written. Of the kept settings, only this one depends on the answers.
     lake_key = {name: kept[name] for name in (settings.LAKE_CONNECTION_STRING,) if name in kept}
     settings.load_settings({**values, **lake_key}, Path("/nonexistent"))
-    if leaving is not None:
-        _remove(leaving)
     old = _write(target, {**values, **kept})
-    # elsewhere the folder says who may read
-    alone = ", readable by you alone" if os.name == "posix" else ""
-    was = (
-        f" The old one is {old}; what was not asked for was taken over: {', '.join(kept) or 'nothing'}." if old else ""
-    )
-    say(f"{target.resolve()} is written{alone}.{was} Next: defender-assets check")
+    # on Windows the permissions of the directory apply
+    private = ", readable by you alone" if os.name == "posix" else ""
+    replaced = f" The old file is {old}. Settings kept from it: {', '.join(kept) or 'none'}." if old else ""
+    if demo := old_demo(Path.cwd()):
+        say(demo)
+    say(f"{target.resolve()} is written{private}.{replaced} Next: defender-assets check")
 
 
 def _chosen() -> str:
     say("How is the export reached?")
-    for number, told in enumerate(WAYS.values(), 1):
-        say(f"  {number}  {told}")
+    for number, description in enumerate(WAYS.values(), 1):
+        say(f"  {number}  {description}")
     return str(click.prompt("Number", default="1", value_proc=_way_of))
 
 
 def _way_of(answer: str) -> str:
     ways = {str(number): way for number, way in enumerate(WAYS, 1)}
     if answer.strip() not in ways:
-        # the answer is not repeated: whoever pastes or pipes too early gives the secret here
-        raise click.UsageError(
-            "answer 1, 2 or 3; a connection string that is piped in wants --export connection-string before it"
-        )
+        # the answer is not repeated: a secret that is pasted or piped too early arrives here
+        raise click.UsageError("answer 1, 2 or 3; to pipe in a connection string, use --export connection-string")
     return ways[answer.strip()]
 
 
@@ -109,64 +103,33 @@ def _secret() -> str:
     if not sys.stdin.isatty():
         text = sys.stdin.readline().strip()
         if not text:
-            raise CliError("no connection string was piped in: it is expected on the first line of standard input")
+            raise CliError("no connection string was piped in: expected it on the first line of standard input")
         return text
     while True:
         text = str(click.prompt("Connection string (not shown)", hide_input=True)).strip()
         try:
             from_connection_string(CONNECTION_STRING, text)
         except SettingsError as error:
-            # said at once, not after the other questions
+            # reported now, not after the other questions
             print_error(str(error), (text,))
         else:
             return text
 
 
-def _demo_to_remove() -> Path | None:
-    """Return the demo's directory if the demo is there and the user wants it removed."""
-    from defender_assets.cli.demo.place import left_in
-
-    demo = left_in(Path.cwd())
-    if demo is None:
-        return None
-    say(f"{demo} holds the demo: made-up alerts, and what Dagster remembers of their runs.")
-    return demo if click.confirm("Remove them (end `make ui` before)?", default=True) else None
-
-
-def _remove(demo: Path) -> None:
-    from defender_assets.cli.demo.place import remove
-
-    try:
-        remove(demo)
-    except OSError as error:
-        raise CliError(f"{error.filename} cannot be removed ({error.strerror}): remove {demo} by hand") from None
-
-
-def _keep_apart_from_the_demo(lake_uri: str) -> None:
-    """Raise a complaint when real alerts would come among made-up ones."""
-    from defender_assets.cli.demo.place import LAKE, left_in
-
-    demo = left_in(Path.cwd())
-    if demo is not None and Path(lake_uri).expanduser().resolve() == (demo / LAKE).resolve():
-        raise CliError(
-            f"{demo / LAKE} holds the demo's made-up alerts: remove {demo}, or name another place for the tables"
-        )
-
-
 def _others(target: Path, asked: Collection[str]) -> dict[str, str]:
-    """Return what the file that is there sets besides what is asked for."""
+    """Return the settings of an existing file that are not asked for."""
     if not target.is_file():
         return {}
     try:
-        held = dotenv_values(target, encoding="utf-8-sig", interpolate=False)
+        current = dotenv_values(target, encoding="utf-8-sig", interpolate=False)
     except (OSError, UnicodeDecodeError):
         return {}
-    # an empty one unsets what the environment says
-    return {name: value for name, value in held.items() if value is not None and name not in asked}
+    # an empty value stays: it unsets the environment's
+    return {name: value for name, value in current.items() if value is not None and name not in asked}
 
 
 def _write(target: Path, values: Mapping[str, str]) -> Path | None:
-    """Write the file so that nobody else can read it at any moment; return where the old one is."""
+    """Write the file, never readable by others, and return the path of the old one."""
     content = "".join(f"{name}='{value.translate(_QUOTED)}'\n" for name, value in values.items())
     fresh, old = target.with_name(f"{target.name}.new"), None
     with suppress(FileNotFoundError):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from defender_assets.cli.errors import CliError
 from defender_assets.cli.output import TABLE_ROWS, Cells, console, say, table, write_csv, write_json
 from defender_assets.core.errors import LakeError
@@ -13,8 +15,19 @@ if TYPE_CHECKING:
     import polars as pl
 
     from defender_assets.core.lake.lake import Lake
+    from defender_assets.settings import Settings
 
 IDS_SHOWN = 5
+
+
+def announced_settings() -> "Settings":
+    """Return the working directory's settings; if they are the demo's, say so on standard error."""
+    from defender_assets.settings import READING_DEMO, load_settings
+
+    settings = load_settings()
+    if settings.reads_demo:
+        click.echo(READING_DEMO, err=True)
+    return settings
 
 
 @dataclass(frozen=True)
@@ -26,9 +39,7 @@ class LakeReader:
     @classmethod
     def from_settings(cls) -> "LakeReader":
         """Return a reader of the lake that the working directory's settings name."""
-        from defender_assets.settings import load_settings
-
-        return cls(load_settings().lake())
+        return cls(announced_settings().lake())
 
     def show(self, rows: "pl.LazyFrame", cells: Cells, what: str, output_format: str, limit: int | None) -> None:
         """Print the rows; a table has at most `limit` rows, by default TABLE_ROWS."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from defender_assets.cli.errors import CliError
+from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
 from defender_assets.core.text import pluralize
@@ -28,9 +29,8 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
     """
     from defender_assets.outputs.notifications.delivery import Notifier
     from defender_assets.outputs.notifications.formatting import headline
-    from defender_assets.settings import load_settings
 
-    settings = load_settings()
+    settings = announced_settings()
     if not settings.notifications.webhooks:
         raise CliError(
             "no webhook is set: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"

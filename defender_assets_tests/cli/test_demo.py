@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from defender_assets.cli.demo import place as demo_place
+from defender_assets.cli.demo import scenario
 from defender_assets.cli.demo.command import campaigns_found
-from defender_assets.cli.demo.place import Place
+from defender_assets.cli.demo.scenario import old_demo, prepare_export
+from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, READING_DEMO, load_settings
 from defender_assets_tests.cli.conftest import Run
 
 pytestmark = pytest.mark.long
@@ -19,7 +20,7 @@ TOTAL = re.compile(r"^([\d,]+) new bytes were read this time", re.MULTILINE)
 
 
 def demo(folder: Path, home: Path) -> str:
-    """What the demo prints in a directory, in a process of its own."""
+    """Run the demo in a directory, in a process of its own, and return its output."""
     done = subprocess.run(
         [Path(sys.executable).parent / "defender-assets", "demo"],
         cwd=folder,
@@ -33,20 +34,20 @@ def demo(folder: Path, home: Path) -> str:
     return done.stdout
 
 
-def new_bytes(told: str) -> int:
-    found = TOTAL.search(told)
+def new_bytes(output: str) -> int:
+    found = TOTAL.search(output)
     assert found is not None
     return int(found[1].replace(",", ""))
 
 
 @pytest.mark.live
 def test_the_demo_shows_leads_and_stories_and_reads_no_byte_twice(tmp_path: Path) -> None:
-    home = tmp_path / ".defender" / "dagster"
-    home.mkdir(parents=True)
-    (home / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+    (tmp_path / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+    home = tmp_path / "home"
+    home.mkdir()
 
     first = demo(tmp_path, home)
-    written = {path: path.read_bytes() for path in (tmp_path / ".defender" / "export").rglob("*.json")}
+    written = {path: path.read_bytes() for path in (tmp_path / DEMO_EXPORT_DIR).rglob("*.json")}
     second = demo(tmp_path, home)
 
     assert new_bytes(first) > 1_000_000
@@ -55,47 +56,42 @@ def test_the_demo_shows_leads_and_stories_and_reads_no_byte_twice(tmp_path: Path
     assert int(staged) == int(found) > 0
     assert "make ui" in second
     assert {path: path.read_bytes() for path in written} == written
-    assert (home / "storage").is_dir() or (home / "history").is_dir()
+    assert list(home.iterdir()) == []
+    assert (tmp_path / DEMO / "dagster" / "dagster.yaml").exists()
+    assert (tmp_path / DEMO / "dagster" / "history").is_dir()
 
 
-def test_the_demo_keeps_away_from_a_real_account_and_its_lake(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(demo_place, "DAYS", 1)
+def test_the_demo_writes_to_its_own_directory_only(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenario, "DAYS", 1)
     (tmp_path / ".env").write_text("AZURE_STORAGE_ACCOUNT_URL=https://acme.blob.core.windows.net\n")
+    (tmp_path / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
     home = tmp_path / "home"
     home.mkdir()
-
     monkeypatch.setenv("DAGSTER_HOME", str(home))
+    old = tmp_path / ".defender" / "demo.json"
+    old.parent.mkdir()
+    old.write_text("{}")
 
-    told = run("demo").stdout
+    result = run("demo")
 
-    assert "left alone" in told
-    assert new_bytes(told) > 0
-    assert sorted(path.name for path in (tmp_path / ".defender").iterdir()) == ["demo"]
+    assert result.exit_code == 0
+    assert "do not show this demo" in result.stdout
+    assert result.stdout.endswith("remove it: rm -r .defender/demo.json\n")
+    assert new_bytes(result.stdout) > 0
+    assert {path.name for path in old.parent.iterdir()} == {"demo", "demo.json"}
+    assert {path.name for path in (tmp_path / DEMO).iterdir()} == {"demo.json", "export", "lake", "dagster"}
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "apart"),
-    [
-        ("DEFENDER_LAKE_URI", "elsewhere", True),
-        ("DEFENDER_EXPORT_DIR", "elsewhere", True),
-        ("DEFENDER_START_DATE", "soon", True),
-        ("DEFENDER_EXPORT_DIR", ".defender/export", False),
-        ("DEFENDER_LOOKBACK_DAYS", "5", False),
-    ],
-)
-def test_the_demo_lies_where_dagster_looks_unless_settings_name_another_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, apart: bool
-) -> None:
-    monkeypatch.setenv(name, value)
+def test_a_wrong_setting_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenario, "DAYS", 1)
+    monkeypatch.setenv("DEFENDER_START_DATE", "soon")
 
-    place = Place.of(tmp_path)
+    result = run("demo")
 
-    assert bool(place.apart) == apart
-    assert place.settings.export_account is None
-    assert place.settings.export_dir == tmp_path / ".defender" / ("demo/export" if apart else "export")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: DEFENDER_START_DATE is 'soon'")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_campaign_is_found_when_one_story_of_its_tenant_holds_all_its_alerts() -> None:
@@ -112,42 +108,76 @@ def test_a_campaign_is_found_when_one_story_of_its_tenant_holds_all_its_alerts()
 
 
 def test_the_scenario_is_kept_for_the_next_run(tmp_path: Path) -> None:
-    place = Place.of(tmp_path)
+    written = prepare_export(tmp_path)
 
-    scenario, truth = place.simulated()
-
-    assert place.simulated() == (scenario, truth)
-    kept = json.loads((tmp_path / ".defender" / "demo.json").read_bytes())
-    assert kept["until"] is not None
+    assert prepare_export(tmp_path) == written
+    assert json.loads((tmp_path / DEMO / "demo.json").read_bytes())["until"] is not None
 
 
-def test_dagster_begins_with_the_demo_unless_a_setting_says_otherwise(
+def test_make_ui_takes_the_demos_instance_where_the_demo_is_read(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("demo", "--first-day").stdout == "\n"
-    scenario, _ = Place.of(tmp_path).simulated()
-    assert run("demo", "--first-day").stdout == f"{scenario.start}\n"
+    def home() -> tuple[str, str]:
+        result = run("demo", "--dagster-home")
+        return result.stdout, result.stderr
 
-    for name, value in (
-        ("DEFENDER_START_DATE", "2026-10-01"),
-        ("DEFENDER_START_DATE", "2026-01-01"),
-        ("DEFENDER_LAKE_URI", "elsewhere"),
-    ):
-        with monkeypatch.context() as settings:
-            settings.setenv(name, value)
-            assert run("demo", "--first-day").stdout == "\n"
-    (tmp_path / ".defender" / "demo.json").write_text("{")
-    assert run("demo", "--first-day").stdout == "\n"
-    assert "is of another version" in run("demo").stderr
+    assert home() == ("\n", "")
+    prepare_export(tmp_path)
+    assert home() == (f"{tmp_path / DEMO / 'dagster'}\n", f"{READING_DEMO}\n")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", "elsewhere")
+    assert home() == ("\n", "")
+
+
+@pytest.mark.parametrize("command", [["leads"], ["stories", "--format", "json"], ["check", "--format", "json"]])
+def test_a_command_that_reads_the_demo_says_so_once_on_standard_error(
+    tmp_path: Path, run: Run, command: list[str]
+) -> None:
+    prepare_export(tmp_path)
+
+    result = run(*command)
+
+    assert result.stderr == f"{READING_DEMO}\n"
+    assert READING_DEMO not in result.stdout
+    if "json" in command:
+        json.loads(result.stdout)
+
+
+def test_a_demo_of_another_version_is_named_with_the_command_that_removes_it(tmp_path: Path, run: Run) -> None:
+    prepare_export(tmp_path)
+    (tmp_path / DEMO / "demo.json").write_text("{")
+
+    result = run("demo")
+
+    assert result.exit_code == 2
+    assert f"remove it (rm -r {DEMO})" in result.stderr
+
+
+def test_a_demo_in_the_place_of_older_versions_is_named_with_the_command_that_removes_it(
+    tmp_path: Path, run: Run
+) -> None:
+    prepare_export(tmp_path)
+    assert old_demo(tmp_path) == ""
+    (tmp_path / ".defender" / "lake").mkdir()
+    (tmp_path / ".defender" / "demo.json").write_text("{}")
+    assert not load_settings().reads_demo
+
+    notes = json.loads(run("check", "--format", "json").stdout)["notes"]
+
+    assert old_demo(tmp_path) in notes
+    command = old_demo(tmp_path).partition("remove it: ")[2]
+    assert command == "rm -r .defender/demo.json .defender/lake"
+    subprocess.run(command.split(), cwd=tmp_path, check=True)
+    assert old_demo(tmp_path) == ""
+    assert load_settings().reads_demo
 
 
 def test_an_interrupted_simulation_is_finished(tmp_path: Path) -> None:
-    place = Place.of(tmp_path)
-    scenario, truth = place.simulated()
-    (place.settings.export_dir / "ground_truth.json").unlink()
-    gone = next(place.settings.export_dir.rglob("h=*/m=00/PT1H.json"))
-    content = gone.read_bytes()
-    gone.write_bytes(content[:100])
+    written = prepare_export(tmp_path)
+    export = tmp_path / DEMO_EXPORT_DIR
+    (export / "ground_truth.json").unlink()
+    truncated = next(export.rglob("h=*/m=00/PT1H.json"))
+    content = truncated.read_bytes()
+    truncated.write_bytes(content[:100])
 
-    assert place.simulated() == (scenario, truth)
-    assert gone.read_bytes() == content
+    assert prepare_export(tmp_path) == written
+    assert truncated.read_bytes() == content

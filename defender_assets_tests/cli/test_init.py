@@ -6,12 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
-from defender_assets.cli.demo.place import Place
-from defender_assets.core.export import DirectoryExport
-from defender_assets.core.raw.ingest import ingest
-from defender_assets.core.schemas import ALERT_INFO
+from defender_assets.cli.demo.scenario import prepare_export
 from defender_assets.settings import load_settings
-from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_lake, records
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
 STRING = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -22,7 +18,7 @@ def init(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(main, ["init", *arguments], input=typed)
 
 
-def test_a_connection_string_is_piped_in_written_for_the_user_alone_and_never_shown(tmp_path: Path) -> None:
+def test_a_connection_string_is_piped_in_and_written_for_the_user_alone_and_never_shown(tmp_path: Path) -> None:
     result = init("--export", "connection-string", *REST, typed=f"{STRING}\n")
 
     assert result.exit_code == 0, result.output
@@ -36,7 +32,7 @@ def test_a_connection_string_is_piped_in_written_for_the_user_alone_and_never_sh
     assert settings.lake_uri == str(tmp_path / "lake")
 
 
-def test_whatever_is_not_said_is_asked_for(tmp_path: Path) -> None:
+def test_what_no_option_gives_is_asked_for(tmp_path: Path) -> None:
     result = init(typed="2\nhttps://acme.blob.core.windows.net\n\n\n")
 
     assert result.exit_code == 0, result.output
@@ -68,18 +64,18 @@ def test_a_wrong_value_is_one_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("early", [STRING, "0", "4", "entra"])
-def test_an_answer_that_is_none_of_the_numbers_is_asked_again_and_not_shown(tmp_path: Path, early: str) -> None:
+def test_an_answer_outside_of_the_numbers_is_asked_again_and_not_shown(tmp_path: Path, early: str) -> None:
     result = init(*REST, typed=f"{early}\n2\nhttps://acme.blob.core.windows.net\n")
 
     assert result.exit_code == 0, result.output
-    # before the error stands what the terminal shows of the typing itself
+    # before the error, the output repeats what was typed
     _, _, said = result.output.partition("Error: ")
-    assert said.startswith("answer 1, 2 or 3; a connection string that is piped in wants --export connection-string")
+    assert said.startswith("answer 1, 2 or 3; to pipe in a connection string, use --export connection-string")
     assert KEY not in said
     assert load_settings({}, tmp_path).export_account is not None
 
 
-def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
+def test_an_existing_file_is_left_alone_or_kept_as_old(tmp_path: Path) -> None:
     first = (
         "DEFENDER_LOOKBACK_DAYS=5\nDEFENDER_START_DATE=2020-01-01\nDEFENDER_NOTIFY_RISK=\n"
         f"DEFENDER_SLACK_WEBHOOK='https://x.example/{KEY}'\n"
@@ -93,7 +89,10 @@ def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
     for _ in range(2):
         replaced = init("--export", "directory", "--export-dir", "export", *REST, "--force")
         assert replaced.exit_code == 0
-        assert "taken over: DEFENDER_LOOKBACK_DAYS, DEFENDER_NOTIFY_RISK, DEFENDER_SLACK_WEBHOOK" in replaced.output
+        assert (
+            "Settings kept from it: DEFENDER_LOOKBACK_DAYS, DEFENDER_NOTIFY_RISK, DEFENDER_SLACK_WEBHOOK"
+            in replaced.output
+        )
         assert KEY not in replaced.output
 
     assert (tmp_path / ".env.old").read_text() == first
@@ -108,101 +107,52 @@ def test_a_file_that_is_there_is_left_alone_or_kept(tmp_path: Path) -> None:
     )
 
 
-def test_nothing_is_written_when_it_is_broken_off(tmp_path: Path) -> None:
+def test_nothing_is_written_when_the_answers_end_early(tmp_path: Path) -> None:
     assert init(typed="2\nhttps://acme.blob.core.windows.net\n").exit_code == 1
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_quotes_and_backslashes_come_through(tmp_path: Path) -> None:
+def test_quotes_and_backslashes_are_read_back(tmp_path: Path) -> None:
     assert init("--export", "directory", "--export-dir", r"it's a\dir", *REST).exit_code == 0
 
     assert load_settings({}, tmp_path).export_dir == tmp_path / r"it's a\dir"
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Path:
-    """The demo's directory, after a demo, and in it something that is not the demo's."""
-    place = Place.of(tmp_path)
-    place.simulated()
-    for name in ("lake", "dagster", "mine"):
-        (place.root / name).mkdir()
-    return place.root
-
-
-def test_the_demo_is_removed_when_the_user_agrees(tmp_path: Path, demo: Path) -> None:
-    result = init("--export", "directory", "--export-dir", "export", typed="\n\n\n")
-
-    assert result.exit_code == 0, result.output
-    assert "made-up alerts" in result.output
-    assert [path.name for path in demo.iterdir()] == ["mine"]
-    assert load_settings({}, tmp_path).lake_uri == str(demo / "lake")
-
-
-def test_a_lake_into_which_real_alerts_came_is_not_removed(tmp_path: Path, demo: Path) -> None:
-    account = Folder(tmp_path / "account")
-    account.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
-    ingest(local_lake(demo / "lake"), DirectoryExport(account.root), ALERT_INFO, DAY)
-
-    result = init("--export", "directory", "--export-dir", "account", typed="\n\n")
-
-    assert result.exit_code == 0, result.output
-    assert "made-up" not in result.output
-    assert local_lake(demo / "lake").read(ALERT_INFO.raw).collect().height == 1
-
-
-def test_a_demo_that_cannot_be_removed_is_one_line_and_still_known_as_one(tmp_path: Path, demo: Path) -> None:
-    (demo / "export").rename(demo / "elsewhere")
-    (demo / "export").symlink_to(demo / "elsewhere")
-
-    result = init("--export", "directory", "--export-dir", "export", typed="\n\n\n")
-
-    assert result.exit_code == 2
-    assert f"remove {demo} by hand" in result.output
-    assert (demo / "demo.json").exists()
-    assert any((demo / "elsewhere").iterdir())
-    assert not (tmp_path / ".env").exists()
-
-
-def test_a_demo_of_another_version_is_left_alone(demo: Path) -> None:
-    (demo / "demo.json").write_text('{"start": "2026-11-01", "lakes": 2')
-
-    result = init("--export", "directory", "--export-dir", "export", typed="\n\n")
-
-    assert result.exit_code == 0, result.output
-    assert (demo / "lake").is_dir()
-
-
-def test_the_demo_stays_when_the_answers_are_not_finished_or_wrong(demo: Path) -> None:
-    assert init("--export", "directory", "--export-dir", "export", typed="\n\n").exit_code == 1
-    assert init("--export", "directory", "--export-dir", "export", typed="\naz://\n\n").exit_code == 2
-    assert (demo / "demo.json").exists()
-    assert (demo / "export").exists()
-
-
-def test_a_key_of_the_old_lake_that_the_new_one_cannot_have_is_told_before_anything_is_written(tmp_path: Path) -> None:
-    held = f"DEFENDER_LAKE_CONNECTION_STRING='{STRING}'\n"
-    (tmp_path / ".env").write_text(held)
+def test_a_kept_key_that_does_not_fit_the_new_lake_is_an_error_before_anything_is_written(tmp_path: Path) -> None:
+    content = f"DEFENDER_LAKE_CONNECTION_STRING='{STRING}'\n"
+    (tmp_path / ".env").write_text(content)
 
     result = init("--export", "directory", "--export-dir", "export", *REST, "--force")
 
     assert result.exit_code == 2
     assert "DEFENDER_LAKE_CONNECTION_STRING" in result.output
     assert KEY not in result.output
-    assert (tmp_path / ".env").read_text() == held
+    assert (tmp_path / ".env").read_text() == content
 
 
-def test_real_alerts_never_come_among_the_demos(tmp_path: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    export = ("--export", "directory", "--export-dir", "export")
+@pytest.mark.parametrize("typed", ["", "\n"])
+def test_export_and_lake_are_always_written_so_the_demo_is_read_no_more(tmp_path: Path, typed: str) -> None:
+    prepare_export(tmp_path)
+    assert load_settings({}, tmp_path).reads_demo
+    lake = () if typed else ("--lake-uri", ".defender/lake")
 
-    for refused in (
-        init(*export, typed="n\n\n"),
-        init(*export, "--lake-uri", str(demo / "lake")),
-        init(*export, "--lake-uri", "~/.defender/lake"),
-    ):
-        assert refused.exit_code == 2
-        assert "the demo's made-up alerts: remove" in refused.output
-        assert not (tmp_path / ".env").exists()
-    assert init(*export, *REST).exit_code == 0
-    assert {path.name for path in demo.iterdir()} == {"demo.json", "export", "lake", "dagster", "mine"}
+    result = init("--export", "directory", "--export-dir", "export", *lake, "--start-date", "2026-10-01", typed=typed)
+
+    assert result.exit_code == 0, result.output
+    settings = load_settings({}, tmp_path)
+    assert not settings.reads_demo
+    assert (settings.export_dir, settings.lake_uri) == (tmp_path / "export", str(tmp_path / ".defender" / "lake"))
+    assert settings.origins.keys() == {"DEFENDER_EXPORT_DIR", "DEFENDER_LAKE_URI", "DEFENDER_START_DATE"}
+
+
+def test_a_demo_of_an_older_version_is_named_and_left_alone(tmp_path: Path) -> None:
+    old = tmp_path / ".defender"
+    (old / "lake").mkdir(parents=True)
+    (old / "demo.json").write_text("{}")
+
+    result = init("--export", "directory", "--export-dir", "export", *REST)
+
+    assert result.exit_code == 0, result.output
+    assert "rm -r .defender/demo.json .defender/lake\n" in result.output
+    assert {path.name for path in old.iterdir()} == {"demo.json", "lake"}

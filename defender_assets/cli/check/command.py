@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from defender_assets.cli.errors import print_error
+from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json
 from defender_assets.core.errors import SettingsError, redact
@@ -27,10 +28,9 @@ def check(ctx: click.Context, *, output_format: str) -> None:
     """
     from defender_assets.cli.check.render import show
     from defender_assets.cli.check.report import STATUS, WRONG
-    from defender_assets.settings import load_settings
 
     try:
-        settings = load_settings()
+        settings = announced_settings()
     except SettingsError as error:
         if output_format == "json":
             click.echo(as_json({"status": STATUS[WRONG], "errors": [redact(str(error))]}))

@@ -1,10 +1,12 @@
 """Diagnosis of the facts about settings, export and lake: notes worth knowing, and what to fix and how."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from defender_assets.cli.check.export_facts import ContainerFacts
 from defender_assets.cli.check.report import Report
+from defender_assets.cli.demo.scenario import old_demo
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
 from defender_assets.core.text import pluralize
@@ -19,7 +21,9 @@ STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender X
 
 
 def diagnose_settings(report: Report, settings: Settings, today: date) -> None:
-    """Report expired mute rules, and a start date in the future."""
+    """Report the demo of an older version, expired mute rules, and a start date in the future."""
+    if old := old_demo(Path.cwd()):
+        report.notes.append(old)
     over = [mute.name for mute in settings.scoring.mutes if mute.until and mute.until < today]
     if over:
         report.notes.append(f"{settings.muted} contains rules that have expired: {', '.join(over)}")
@@ -35,7 +39,7 @@ def diagnose_export(report: Report, settings: Settings) -> None:
         if settings.export_account is None:
             missing = "" if settings.export_dir.is_dir() else f"{settings.export_dir} does not exist; "
             report.notes.append(
-                f"{missing}`make demo` creates and shows a simulated one; name a real account in `.env`"
+                f"{missing}`make demo` shows a simulated one, `defender-assets init` connects your own account"
             )
     first_day = min(
         (container.first_day for container in containers if container.first_day), default=settings.start_date

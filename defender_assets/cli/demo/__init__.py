@@ -1,1 +1,1 @@
-"""The command `demo`: where it lives (`place`), its days through Dagster (`run`), and what it tells (`command`)."""
+"""The command `demo`: the simulated export (`scenario`), its days through Dagster (`run`), the output (`command`)."""

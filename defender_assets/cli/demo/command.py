@@ -1,12 +1,12 @@
-"""`defender-assets demo`: a simulated tenant's export through Dagster to leads and stories, compared with the truth."""
+"""`defender-assets demo`: simulated exports through Dagster to leads and stories, compared with the ground truth."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.leads import CELLS as LEAD_CELLS
 from defender_assets.cli.leads import FROM_WIDTH as LEADS_FROM
 from defender_assets.cli.output import cell_text, console, fitting, say, table
@@ -16,58 +16,78 @@ from defender_assets.cli.stories import FROM_WIDTH as STORIES_FROM
 if TYPE_CHECKING:
     import polars as pl
 
-    from defender_assets.cli.demo.place import Place
     from defender_assets.cli.demo.run import DayRun
 
 LEADS_SHOWN = 10
 
 _HEADING = "\n  day          new bytes  new rows  duplicates  quarantined  leads  stories      time"
 
+_NEXT = """\
+What to do next
+  make ui                                 Dagster on this data, sensors on, at http://127.0.0.1:3000
+  .venv/bin/defender-assets leads         all leads; also stories, quarantine; --format json or csv
+  .venv/bin/defender-assets lead ID       everything about one, down to the bytes; also story ID
+  .venv/bin/defender-assets brief --out brief.html
+                                          the newest day as a page to read in a browser
+  .venv/bin/defender-assets check         the settings in use, and the state of export and lake
+  .venv/bin/defender-assets init          connects your own account"""
+
+_NOT_SHOWN = """\
+The other commands and Dagster do not show this demo: an export or a lake is set, or .defender/lake exists.
+`defender-assets check` shows what they read."""
+
 
 @click.command(short_help="Two simulated tenants, from export to stories.")
-@click.option("--first-day", is_flag=True, hidden=True, help="Only print the first partition that shows the demo.")
-def demo(*, first_day: bool) -> None:
-    """Simulate two small tenants, materialize their days through Dagster, and show what comes of it.
+@click.option(
+    "--dagster-home", is_flag=True, hidden=True, help="Only print the demo's DAGSTER_HOME if the demo is read."
+)
+def demo(*, dagster_home: bool) -> None:
+    """Simulate two small tenants, materialize their days through Dagster, and show leads and stories.
 
-    Everything lies under .defender/ of the working directory. A second run finds nothing new to read.
+    Everything is in .defender/demo/ of the working directory. A second run finds nothing new to read.
     """
-    from defender_assets.cli.demo.place import Place
-    from defender_assets.cli.demo.run import materialize_days
+    from defender_assets.cli.demo.run import demo_instance, materialize_days
+    from defender_assets.cli.demo.scenario import old_demo, prepare_export
     from defender_assets.core.pipeline.staleness import list_all
     from defender_assets.outputs.queries import views
+    from defender_assets.settings import DEMO_DAGSTER_HOME, DEMO_EXPORT_DIR, DEMO_LAKE, Settings, load_settings
 
-    place = Place.of(Path.cwd())
-    if first_day:
-        click.echo(place.first_day() or "")
+    folder = Path.cwd()
+    if dagster_home:
+        click.echo(folder / DEMO_DAGSTER_HOME if announced_settings().reads_demo else "")
         return
-    out = console()
-    scenario, truth = place.simulated()
+    scenario, truth = prepare_export(folder)
+    shown = load_settings().reads_demo
     say(
         f"Simulated export: {scenario.tenants} tenants of {scenario.devices} devices, {scenario.days} days from "
-        f"{scenario.start}, in {_short(place.settings.export_dir)}"
+        f"{scenario.start}, in {DEMO_EXPORT_DIR}"
     )
-    days = sorted(list_all(place.settings.export()))
-    settings = replace(place.settings, start_date=min(place.settings.start_date, days[0]))
+    settings = Settings(
+        export_dir=folder / DEMO_EXPORT_DIR, lake_uri=str(folder / DEMO_LAKE), start_date=scenario.start
+    )
+    days = sorted(list_all(settings.export()))
     runs = []
     say(_HEADING)
-    with place.instance() as instance:
-        told = materialize_days(settings, days, instance)
+    with demo_instance(folder) as instance:
+        results = materialize_days(settings, days, instance)
         for day in days:
-            with out.status(f"Dagster materializes {day}"):
-                run = next(told)
+            with console().status(f"Dagster materializes {day}"):
+                run = next(results)
             say(_line(run))
             runs.append(run)
-    lake = place.settings.lake()
+    lake = settings.lake()
     leads = views.collected(lake, views.current_leads(lake))
     stories = views.collected(lake, views.current_stories(lake))
     _show(leads, stories)
     say(_compared(truth["campaigns"], leads, stories))
     say(f"{sum(run.new_bytes for run in runs):,} new bytes were read this time.\n")
-    say(_next(place))
+    say(_NEXT if shown else _NOT_SHOWN)
+    if old := old_demo(folder):
+        say(f"\n{old}")
     failed = [run for run in runs if run.problems]
+    for run in failed:
+        click.echo(f"error: {run.day} failed: {cell_text('; '.join(run.problems))}", err=True)
     if failed:
-        for run in failed:
-            click.echo(f"error: {run.day} failed: {cell_text('; '.join(run.problems))}", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -76,12 +96,12 @@ def campaigns_found(
 ) -> list[bool]:
     """Return, for each campaign of two or more alerts, whether one story holds all of them."""
     lead_ids = {(row[0], row[1]): row[2] for row in leads.select("tenant_id", "alert_id", "lead_id").iter_rows()}
-    told = [(tenant, set(of)) for tenant, of in stories.select("tenant_id", "lead_ids").iter_rows()]
+    grouped = [(tenant, set(ids)) for tenant, ids in stories.select("tenant_id", "lead_ids").iter_rows()]
     found = []
     for campaign in campaigns:
         wanted = {lead_ids.get((campaign["tenant_id"], alert_id)) for alert_id in campaign["alert_ids"]}
         if len(campaign["alert_ids"]) > 1:
-            found.append(any(tenant == campaign["tenant_id"] and wanted <= of for tenant, of in told))
+            found.append(any(tenant == campaign["tenant_id"] and wanted <= ids for tenant, ids in grouped))
     return found
 
 
@@ -105,25 +125,3 @@ def _compared(campaigns: Sequence[Mapping[str, Any]], leads: "pl.DataFrame", sto
     return (
         f"The simulator staged {len(found)} attacks across products; {sum(found)} were found whole, each as one story."
     )
-
-
-def _next(place: "Place") -> str:
-    if place.apart:
-        return (
-            f"{place.apart}\nThis demo lies in {_short(place.root)}: neither Dagster's UI nor "
-            "`defender-assets leads` shows it."
-        )
-    return (
-        "What to do next\n"
-        "  make ui                                 Dagster on this data, sensors on, at http://127.0.0.1:3000\n"
-        "  .venv/bin/defender-assets leads         all leads; also stories, quarantine; --format json or csv\n"
-        "  .venv/bin/defender-assets lead ID       everything about one, down to the bytes; also story ID\n"
-        "  .venv/bin/defender-assets brief --out brief.html\n"
-        "                                          the newest day as a page to read in a browser\n"
-        "  .venv/bin/defender-assets check         what the settings amount to\n"
-        "  .venv/bin/defender-assets init          asks for a real account, and removes the demo if you like"
-    )
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

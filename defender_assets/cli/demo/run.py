@@ -1,9 +1,11 @@
-"""A day of the demo materialized through Dagster in this process, and what the run told. Nothing is printed here."""
+"""The demo's Dagster instance, and its days materialized through Dagster in this process. Nothing is printed here."""
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,16 +13,16 @@ if TYPE_CHECKING:
 
     from defender_assets.settings import Settings
 
-# the run's own log is kept in the instance; on the console only what this command says
+# the instance keeps the run's log; the console shows only what the command prints
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
-# what Dagster gives the runs that it launches itself, and finds them by: its UI lists these under their job as well
-_OF_THE_LOCATION = {".dagster/repository": "__repository__@defender_assets"}
+# Dagster tags the runs that it launches with their code location, and its UI lists a job's runs by this tag
+_LOCATION_TAG = {".dagster/repository": "__repository__@defender_assets"}
 
 
 @dataclass(frozen=True)
 class DayRun:
-    """What a day's run did; `problems` is empty when it succeeded."""
+    """The result of a day's run; `problems` is empty when it succeeded."""
 
     day: date
     seconds: float
@@ -33,8 +35,21 @@ class DayRun:
     problems: tuple[str, ...]
 
 
+def demo_instance(folder: Path) -> "dg.DagsterInstance":
+    """Return the demo's own instance, configured by the `dagster.yaml` of the working directory if it has one."""
+    import dagster as dg
+
+    from defender_assets.settings import DEMO_DAGSTER_HOME
+
+    home, config = folder / DEMO_DAGSTER_HOME, folder / "dagster.yaml"
+    home.mkdir(parents=True, exist_ok=True)
+    if config.exists():
+        shutil.copy(config, home)
+    return dg.DagsterInstance.from_config(str(home))
+
+
 def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.DagsterInstance") -> Iterator[DayRun]:
-    """Run the job of each day, the oldest first, and yield what it told."""
+    """Run the job of each day, the oldest first, and yield its result."""
     from defender_assets.definitions import build_defs
     from defender_assets.jobs import INGEST_DAY
 
@@ -43,26 +58,26 @@ def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.D
         began = time.monotonic()
         result = job.execute_in_process(
             run_config=_QUIET,
-            tags=_OF_THE_LOCATION,
+            tags=_LOCATION_TAG,
             instance=instance,
             partition_key=day.isoformat(),
             raise_on_error=False,
         )
-        yield _told(day, time.monotonic() - began, result)
+        yield _day_run(day, time.monotonic() - began, result)
 
 
-def _told(day: date, seconds: float, result: "dg.ExecuteInProcessResult") -> DayRun:
+def _day_run(day: date, seconds: float, result: "dg.ExecuteInProcessResult") -> DayRun:
     from defender_assets.catalog import LEADS, STORIES
 
     totals: dict[str, int] = {}
-    partition: dict[str, int] = {}
+    row_counts: dict[str, int] = {}
     for event in result.get_asset_materialization_events():
-        told = event.step_materialization_data.materialization
-        for name, value in told.metadata.items():
+        materialization = event.step_materialization_data.materialization
+        for name, value in materialization.metadata.items():
             if isinstance(value.value, int):
                 totals[name] = totals.get(name, 0) + value.value
                 if name == "dagster/partition_row_count":
-                    partition[told.asset_key.path[-1]] = value.value
+                    row_counts[materialization.asset_key.path[-1]] = value.value
     return DayRun(
         day,
         seconds,
@@ -70,8 +85,8 @@ def _told(day: date, seconds: float, result: "dg.ExecuteInProcessResult") -> Day
         rows=totals.get("new_rows", 0),
         duplicates=totals.get("duplicates_dropped", 0),
         quarantined=totals.get("quarantined_lines", 0),
-        leads=partition.get(LEADS.name, 0),
-        stories=partition.get(STORIES.name, 0),
+        leads=row_counts.get(LEADS.name, 0),
+        stories=row_counts.get(STORIES.name, 0),
         problems=() if result.success else tuple(_problems(result)) or ("the run failed",),
     )
 
@@ -79,8 +94,7 @@ def _told(day: date, seconds: float, result: "dg.ExecuteInProcessResult") -> Day
 def _problems(result: "dg.ExecuteInProcessResult") -> Iterator[str]:
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
-        said = failure.user_failure_data.description if failure.user_failure_data else None
-        if said is None and failure.error is not None:
-            cause = failure.error.cause or failure.error
-            said = cause.message
-        yield f"{event.step_key}: {' '.join((said or 'failed').split())}"
+        message = failure.user_failure_data.description if failure.user_failure_data else None
+        if message is None and failure.error is not None:
+            message = (failure.error.cause or failure.error).message
+        yield f"{event.step_key}: {' '.join((message or 'failed').split())}"

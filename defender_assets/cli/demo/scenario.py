@@ -1,0 +1,54 @@
+"""The demo's simulated export: two small tenants and four days up to now, the same at each run."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from defender_assets.core.errors import ExportError
+from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, DEMO_SCENARIO
+
+if TYPE_CHECKING:
+    from defender_assets.simulator import Scenario
+
+DAYS = 4
+
+
+def prepare_export(folder: Path) -> tuple["Scenario", dict[str, Any]]:
+    """Write the demo's export below the working directory unless it is complete; return scenario and ground truth.
+
+    Raises:
+        ExportError: another version wrote the demo that is there.
+    """
+    import msgspec
+
+    from defender_assets.simulator import Scenario, export_directory
+    from defender_assets.simulator.ground_truth import FILE_NAME
+
+    scenario_file, export_dir = folder / DEMO_SCENARIO, folder / DEMO_EXPORT_DIR
+    try:
+        if scenario_file.exists():
+            scenario = msgspec.json.decode(scenario_file.read_bytes(), type=Scenario)
+        else:
+            now = datetime.now(UTC).replace(microsecond=0)
+            scenario = Scenario(start=now.date() - timedelta(days=DAYS - 1), days=DAYS, until=now)
+            scenario_file.parent.mkdir(parents=True, exist_ok=True)
+            scenario_file.write_bytes(msgspec.json.format(msgspec.json.encode(scenario)))
+        truth = export_dir / FILE_NAME
+        if truth.exists():
+            return scenario, dict(msgspec.json.decode(truth.read_bytes()))
+        return scenario, export_directory(scenario, export_dir)
+    except (msgspec.MsgspecError, ValueError):
+        raise ExportError(
+            f"another version of this project wrote the demo in {folder / DEMO}: remove it (rm -r {DEMO}) and run again"
+        ) from None
+
+
+def old_demo(folder: Path) -> str:
+    """Return a line that names an older version's demo and the command that removes it; empty if there is none."""
+    names = [f".defender/{name}" for name in ("demo.json", "export", "lake", "dagster")]
+    if not (folder / names[0]).exists():
+        return ""
+    there = " ".join(name for name in names if (folder / name).exists())
+    return (
+        f".defender holds the demo of an older version. Unless you put data of your own there, remove it: rm -r {there}"
+    )
