@@ -48,7 +48,7 @@ def test_what_no_option_gives_is_asked_for(tmp_path: Path) -> None:
         (("--export", "connection-string"), "no connection string\n", "is not a connection string"),
         (("--export", "connection-string"), f"AccountKey={KEY}\n", "holds neither AccountName nor BlobEndpoint"),
         (("--export", "connection-string"), "\n", "no connection string was piped in"),
-        (("--export", "directory", "--export-dir", STRING), "", "holds a key"),
+        (("--export", "directory", "--export-dir", STRING), "", "contains a key"),
         (("--export", "entra", "--account-url", "http://acme.example"), "", "uses plain http"),
     ],
 )

@@ -68,7 +68,7 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
     infos, evidences, beats = world
     found = {}
     for tenant, alert in {(row["tenant_id"], row["AlertId"]) for row in infos + evidences}:
-        infos, shown = (
+        info_rows, shown = (
             [
                 row
                 for row in rows
@@ -77,7 +77,7 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
             ]
             for rows in (infos, evidences)
         )
-        records = infos + shown
+        records = info_rows + shown
         earlier = {row["record_id"] for row in records if row["export_date"] < day}
         new = any(row["export_date"] == day and row["record_id"] not in earlier for row in records)
         day_before = day - timedelta(days=1)
@@ -100,7 +100,7 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
                 "first_seen_at": min(map(itemgetter("exported_at"), records)),
                 "last_updated_at": max(map(itemgetter("exported_at"), records)),
                 "evidence_count": len({row["record_id"] for row in shown}),
-                "has_alert_info": bool(infos),
+                "has_alert_info": bool(info_rows),
                 "device_match": match,
             }
     return found
