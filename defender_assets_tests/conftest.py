@@ -17,7 +17,7 @@ from defender_assets_tests.support.dagster_fixtures import instance, project
 from defender_assets_tests.support.days import keep_clear_of_midnight
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.exports import local_lake
-from defender_assets_tests.support.small_lake import Held, make_held
+from defender_assets_tests.support.small_lake import SmallLake, make_small_lake
 
 __all__ = ["instance", "project"]
 
@@ -64,9 +64,9 @@ def on_one_day() -> None:
 
 
 @pytest.fixture(scope="session")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> SmallLake:
     """An export and its lake for tests that only read. No test changes it."""
-    return make_held(tmp_path_factory.mktemp("held"))
+    return make_small_lake(tmp_path_factory.mktemp("small-lake"))
 
 
 @pytest.fixture(scope="session")

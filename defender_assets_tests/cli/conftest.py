@@ -1,4 +1,4 @@
-"""The commands, run as a user runs them, on the small simulated tenants of the fixture `held`."""
+"""The commands, run as a user runs them, on the small simulated tenants of the fixture `small_lake`."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
-from defender_assets_tests.support.small_lake import Held
+from defender_assets_tests.support.small_lake import SmallLake
 
 Run = Callable[..., Result]
 
@@ -25,8 +25,8 @@ def run() -> Run:
 
 
 @pytest.fixture
-def on_held(held: Held, monkeypatch: pytest.MonkeyPatch, run: Run) -> Run:
+def on_small_lake(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch, run: Run) -> Run:
     """Run a command with settings that name the materialized tenant."""
-    monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(held.export_dir))
-    monkeypatch.setenv("DEFENDER_LAKE_URI", str(held.lake_dir))
+    monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(small_lake.export_dir))
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(small_lake.lake_dir))
     return run

@@ -15,7 +15,7 @@ from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import today
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
-from defender_assets_tests.support.small_lake import Held
+from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50LWF0LWFsbA=="
@@ -56,8 +56,10 @@ def test_an_empty_installation_is_well_and_says_what_to_do(run: Run, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_materialized_export_is_usable_and_its_bad_lines_need_attention(on_held: Run, held: Held) -> None:
-    found = checked(on_held, 1)
+def test_a_materialized_export_is_usable_and_its_bad_lines_need_attention(
+    on_small_lake: Run, small_lake: SmallLake
+) -> None:
+    found = checked(on_small_lake, 1)
 
     assert found["status"] == "attention"
     assert found["export"]["tenants"] == found["lake"]["tenants"]
@@ -66,7 +68,7 @@ def test_a_materialized_export_is_usable_and_its_bad_lines_need_attention(on_hel
     assert len(found["lake"]["tables"]) == 11
     alerts = container(found, ALERT_INFO.container)
     assert (alerts["exists"], alerts["days"], alerts["days_before_start"]) == (True, 2, 0)
-    assert not list(held.lake_dir.glob("_check_*"))
+    assert not list(small_lake.lake_dir.glob("_check_*"))
 
 
 def test_a_last_line_that_cannot_be_read_needs_attention(run: Run, folder: Folder) -> None:
@@ -171,13 +173,15 @@ def test_a_missing_table_is_behind_although_no_bytes_are_missing(run: Run, folde
     assert not lake.exists(BRIEFS.name)
 
 
-def test_a_lake_with_other_tenants_is_noted(on_held: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_with_other_tenants_is_noted(
+    on_small_lake: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = Folder(tmp_path / "other")
     for table in TABLES:
         other.append(table, blob_path(), records(table, 0, 1))
     monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(other.root))
 
-    found = checked(on_held, 0)
+    found = checked(on_small_lake, 0)
 
     assert found["export"]["tenants"] == [TENANT]
     assert "DEFENDER_LAKE_URI" in " ".join(found["notes"])

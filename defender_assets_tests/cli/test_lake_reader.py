@@ -22,7 +22,7 @@ from defender_assets.simulator import ground_truth
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
-from defender_assets_tests.support.small_lake import SCENARIO, Held
+from defender_assets_tests.support.small_lake import SCENARIO, SmallLake
 
 READING = ("leads", "stories", "quarantine")
 
@@ -34,49 +34,49 @@ def rows_of(run: Run, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_leads_as_json_hold_every_column_and_times_in_utc(on_held: Run, held: Held) -> None:
-    leads = rows_of(on_held, "leads")
+def test_leads_as_json_hold_every_column_and_times_in_utc(on_small_lake: Run, small_lake: SmallLake) -> None:
+    leads = rows_of(on_small_lake, "leads")
 
-    lake = local_lake(held.lake_dir)
+    lake = local_lake(small_lake.lake_dir)
     assert [lead["lead_id"] for lead in leads] == collected(lake, current_leads(lake))["lead_id"].to_list()
     assert set(leads[0]) == set(LEAD_SCHEMA.names())
-    assert leads[0]["export_date"] in {day.isoformat() for day in held.days}
+    assert leads[0]["export_date"] in {day.isoformat() for day in small_lake.days}
     assert leads[0]["alert_time"].endswith("Z")
     assert datetime.fromisoformat(leads[0]["alert_time"]).utcoffset() is not None
     assert [lead["risk_score"] for lead in leads] == sorted((lead["risk_score"] for lead in leads), reverse=True)
 
 
-def test_stories_as_json_find_the_campaigns(on_held: Run, held: Held) -> None:
-    stories = rows_of(on_held, "stories")
+def test_stories_as_json_find_the_campaigns(on_small_lake: Run, small_lake: SmallLake) -> None:
+    stories = rows_of(on_small_lake, "stories")
 
     assert set(stories[0]) == set(STORY_SCHEMA.names())
-    lake = local_lake(held.lake_dir)
+    lake = local_lake(small_lake.lake_dir)
     rows = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
     found = campaigns_found(ground_truth(SCENARIO)["campaigns"], *rows)
     assert found == [True, True]
 
 
-def test_json_is_ascii_and_keeps_the_title_unchanged(on_held: Run) -> None:
-    result = on_held("leads", "--format", "json")
+def test_json_is_ascii_and_keeps_the_title_unchanged(on_small_lake: Run) -> None:
+    result = on_small_lake("leads", "--format", "json")
 
     assert result.stdout.isascii()
     assert not dangerous_in(result.stdout)
     assert HOSTILE_TITLE + HOSTILE_HTML in [lead["title"] for lead in json.loads(result.stdout)]
 
 
-def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_held: Run) -> None:
-    result = on_held("leads", "--format", "csv")
+def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_small_lake: Run) -> None:
+    result = on_small_lake("leads", "--format", "csv")
 
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    assert len(rows) == len(rows_of(on_held, "leads"))
+    assert len(rows) == len(rows_of(on_small_lake, "leads"))
     assert list(rows[0]) == LEAD_SCHEMA.names()
     assert sum(reason["points"] for reason in json.loads(rows[0]["risk_reasons"])) == int(rows[0]["risk_score"])
     assert {row["has_alert_info"] for row in rows} <= {"true", "false"}
 
 
 @pytest.mark.parametrize("command", READING)
-def test_text_in_csv_is_no_formula_and_does_not_act_on_a_terminal(on_held: Run, command: str) -> None:
-    result = on_held(command, "--format", "csv")
+def test_text_in_csv_is_no_formula_and_does_not_act_on_a_terminal(on_small_lake: Run, command: str) -> None:
+    result = on_small_lake(command, "--format", "csv")
 
     assert not dangerous_in(result.stdout)
     numbers = {"device_age_seconds"}
@@ -87,11 +87,11 @@ def test_text_in_csv_is_no_formula_and_does_not_act_on_a_terminal(on_held: Run, 
 
 @pytest.mark.parametrize("command", READING)
 def test_text_in_a_table_does_not_act_on_a_terminal(
-    on_held: Run, command: str, monkeypatch: pytest.MonkeyPatch
+    on_small_lake: Run, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "600")
 
-    result = on_held(command, "--limit", "500")
+    result = on_small_lake(command, "--limit", "500")
 
     assert result.exit_code == 0
     assert not dangerous_in(result.stdout)
@@ -103,17 +103,17 @@ def test_text_in_a_table_does_not_act_on_a_terminal(
         assert r"\x1b[2J\xff[bold]not json[/bold]\x07" in result.stdout
 
 
-def test_a_table_is_cut_and_says_so(on_held: Run) -> None:
-    total = len(rows_of(on_held, "leads"))
-    assert f"1 of {total} leads: --limit N shows more" in on_held("leads", "--limit", "1").stdout
-    assert "--limit N" not in on_held("leads", "--limit", "500").stdout
-    assert len(rows_of(on_held, "leads", "--limit", "2")) == 2
+def test_a_table_is_cut_and_says_so(on_small_lake: Run) -> None:
+    total = len(rows_of(on_small_lake, "leads"))
+    assert f"1 of {total} leads: --limit N shows more" in on_small_lake("leads", "--limit", "1").stdout
+    assert "--limit N" not in on_small_lake("leads", "--limit", "500").stdout
+    assert len(rows_of(on_small_lake, "leads", "--limit", "2")) == 2
 
 
-def test_leads_of_a_product_and_a_severity(on_held: Run) -> None:
-    everything = rows_of(on_held, "leads")
-    endpoint = rows_of(on_held, "leads", "--product", "Endpoint")
-    high = rows_of(on_held, "leads", "--severity", "high")
+def test_leads_of_a_product_and_a_severity(on_small_lake: Run) -> None:
+    everything = rows_of(on_small_lake, "leads")
+    endpoint = rows_of(on_small_lake, "leads", "--product", "Endpoint")
+    high = rows_of(on_small_lake, "leads", "--severity", "high")
 
     assert {lead["product"] for lead in endpoint} == {"endpoint"}
     assert {lead["severity"] for lead in high} == {"High"}
@@ -129,29 +129,31 @@ def test_an_unknown_product_is_refused_with_the_known_ones(run: Run, command: st
     assert all(f"'{product}'" in result.stderr for product in PRODUCTS)
 
 
-def test_stories_of_a_product_and_a_severity(on_held: Run) -> None:
-    assert all("identity" in story["products"] for story in rows_of(on_held, "stories", "--product", "identity"))
-    stories = rows_of(on_held, "stories")
-    assert rows_of(on_held, "stories", "--severity", "Informational") == stories
-    assert len(rows_of(on_held, "stories", "--severity", "high")) == sum(s["severity"] == "High" for s in stories)
+def test_stories_of_a_product_and_a_severity(on_small_lake: Run) -> None:
+    assert all("identity" in story["products"] for story in rows_of(on_small_lake, "stories", "--product", "identity"))
+    stories = rows_of(on_small_lake, "stories")
+    assert rows_of(on_small_lake, "stories", "--severity", "Informational") == stories
+    assert len(rows_of(on_small_lake, "stories", "--severity", "high")) == sum(s["severity"] == "High" for s in stories)
 
 
-def test_leads_and_stories_of_a_device_and_a_user(on_held: Run) -> None:
-    story = rows_of(on_held, "stories")[0]
+def test_leads_and_stories_of_a_device_and_a_user(on_small_lake: Run) -> None:
+    story = rows_of(on_small_lake, "stories")[0]
     device, user = story["device_names"][0].partition(".")[0], story["accounts"][0]
 
-    assert story in rows_of(on_held, "stories", "--device", device.upper(), "--user", user)
-    leads = rows_of(on_held, "leads", "--device", device)
+    assert story in rows_of(on_small_lake, "stories", "--device", device.upper(), "--user", user)
+    leads = rows_of(on_small_lake, "leads", "--device", device)
     assert leads
     assert all(device in json.dumps([lead["device_name"], lead["devices"]]) for lead in leads)
-    assert rows_of(on_held, "leads", "--user", "nobody.at.all") == []
+    assert rows_of(on_small_lake, "leads", "--user", "nobody.at.all") == []
 
 
-def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(on_held: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = {}
     for width in ("50", "80", "160"):
         monkeypatch.setenv("COLUMNS", width)
-        shown[width] = on_held("leads", "--limit", "1").stdout.splitlines()[2].split()
+        shown[width] = on_small_lake("leads", "--limit", "1").stdout.splitlines()[2].split()
 
     assert shown["50"] == ["risk", "title", "device", "id"]
     assert shown["80"] == ["risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
@@ -174,38 +176,38 @@ def test_when_all_cells_are_short_the_first_column_does_not_wrap(
 
 
 def test_muted_leads_are_shown_when_asked_for(
-    on_held: Run, held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    on_small_lake: Run, small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    leads = held.lake.read(LEADS.name).collect()
+    leads = small_lake.lake.read(LEADS.name).collect()
     columns = leads.with_columns(muted_by=pl.when(pl.col("severity") == "High").then(pl.lit("known scanner")))
-    shutil.copytree(held.lake_dir, tmp_path / "lake")
+    shutil.copytree(small_lake.lake_dir, tmp_path / "lake")
     write_deltalake(tmp_path / "lake" / LEADS.name, columns, mode="overwrite", schema_mode="overwrite")
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
 
-    unmuted, everything = rows_of(on_held, "leads"), rows_of(on_held, "leads", "--muted")
+    unmuted, everything = rows_of(on_small_lake, "leads"), rows_of(on_small_lake, "leads", "--muted")
 
     assert "High" not in {lead["severity"] for lead in unmuted}
     assert "High" in {lead["severity"] for lead in everything}
 
 
 @pytest.mark.parametrize("command", ["leads", "stories"])
-def test_a_days_rows_and_the_state_at_its_end(on_held: Run, held: Held, command: str) -> None:
-    first, second = (day.isoformat() for day in held.days)
-    versions = rows_of(on_held, command, "--all-versions")
+def test_a_days_rows_and_the_state_at_its_end(on_small_lake: Run, small_lake: SmallLake, command: str) -> None:
+    first, second = (day.isoformat() for day in small_lake.days)
+    versions = rows_of(on_small_lake, command, "--all-versions")
 
     for day in (first, second):
-        of_day = rows_of(on_held, command, "--day", day)
+        of_day = rows_of(on_small_lake, command, "--day", day)
         assert of_day == [row for row in versions if row["export_date"] == day]
-    assert rows_of(on_held, command, "--until", first) == rows_of(on_held, command, "--day", first)
+    assert rows_of(on_small_lake, command, "--until", first) == rows_of(on_small_lake, command, "--day", first)
 
 
-def test_quarantined_lines_keep_their_bytes(on_held: Run, held: Held) -> None:
-    lines = rows_of(on_held, "quarantine", "--table", "microsoft_365_defender_alert_info", "--reason", "not_json")
+def test_quarantined_lines_keep_their_bytes(on_small_lake: Run, small_lake: SmallLake) -> None:
+    lines = rows_of(on_small_lake, "quarantine", "--table", "microsoft_365_defender_alert_info", "--reason", "not_json")
 
     assert HOSTILE_LINE.rstrip() in [base64.b64decode(line["content"]) for line in lines]
-    assert rows_of(on_held, "quarantine", "--day", "2026-10-01") == []
-    of_first = rows_of(on_held, "quarantine", "--day", held.days[0].isoformat())
-    assert {line["export_date"] for line in of_first} == {held.days[0].isoformat()}
+    assert rows_of(on_small_lake, "quarantine", "--day", "2026-10-01") == []
+    of_first = rows_of(on_small_lake, "quarantine", "--day", small_lake.days[0].isoformat())
+    assert {line["export_date"] for line in of_first} == {small_lake.days[0].isoformat()}
 
 
 @pytest.mark.parametrize("command", READING)

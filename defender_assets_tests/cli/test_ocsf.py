@@ -5,27 +5,29 @@ import pytest
 
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
-from defender_assets_tests.support.small_lake import Held
+from defender_assets_tests.support.small_lake import SmallLake
 
 
-def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_unchanged(on_held: Run, held: Held) -> None:
-    first, second = (on_held("ocsf", "--day", day.isoformat()).stdout for day in held.days)
+def test_a_days_events_are_one_ascii_line_each_with_the_hostile_title_unchanged(
+    on_small_lake: Run, small_lake: SmallLake
+) -> None:
+    first, second = (on_small_lake("ocsf", "--day", day.isoformat()).stdout for day in small_lake.days)
 
     assert first.isascii()
     assert not dangerous_in(first)
     events = [json.loads(line) for line in first.splitlines()]
     assert HOSTILE_TITLE + HOSTILE_HTML in [event["message"] for event in events]
     assert {event["class_uid"] for event in events} == {2004}
-    assert on_held("ocsf").stdout == first + second
+    assert on_small_lake("ocsf").stdout == first + second
 
 
-def test_events_go_to_a_file(on_held: Run, held: Held, tmp_path: Path) -> None:
+def test_events_go_to_a_file(on_small_lake: Run, small_lake: SmallLake, tmp_path: Path) -> None:
     out = tmp_path / "events.ndjson"
-    day = held.days[0].isoformat()
+    day = small_lake.days[0].isoformat()
 
-    output = on_held("ocsf", "--day", day, "--out", str(out)).stdout
+    output = on_small_lake("ocsf", "--day", day, "--out", str(out)).stdout
 
-    events = on_held("ocsf", "--day", day).stdout
+    events = on_small_lake("ocsf", "--day", day).stdout
     assert out.read_text() == events
     assert output == f"{events.count(chr(10))} events: {out}\n"
 
@@ -39,8 +41,8 @@ def test_a_lake_without_leads_has_no_events(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["brief", "ocsf"])
-def test_a_file_that_cannot_be_written_is_one_line(on_held: Run, tmp_path: Path, command: str) -> None:
-    result = on_held(command, "--out", str(tmp_path / "nowhere" / "file"))
+def test_a_file_that_cannot_be_written_is_one_line(on_small_lake: Run, tmp_path: Path, command: str) -> None:
+    result = on_small_lake(command, "--out", str(tmp_path / "nowhere" / "file"))
 
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()

@@ -9,7 +9,7 @@ import pytest
 from defender_assets.core.schemas import TABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, dangerous_in
-from defender_assets_tests.support.small_lake import Held
+from defender_assets_tests.support.small_lake import SmallLake
 
 
 def rows_of(run: Run, *arguments: str) -> Any:
@@ -19,22 +19,22 @@ def rows_of(run: Run, *arguments: str) -> Any:
 
 
 @pytest.fixture
-def hostile(on_held: Run) -> dict[str, Any]:
+def hostile(on_small_lake: Run) -> dict[str, Any]:
     """The lead whose every text an attacker wrote."""
-    (lead,) = [lead for lead in rows_of(on_held, "leads") if HOSTILE_HTML in lead["alert_id"]]
+    (lead,) = [lead for lead in rows_of(on_small_lake, "leads") if HOSTILE_HTML in lead["alert_id"]]
     return dict(lead)
 
 
-def test_a_lead_is_found_by_the_beginning_of_its_id_or_by_microsofts(on_held: Run) -> None:
-    lead = rows_of(on_held, "leads")[0]
+def test_a_lead_is_found_by_the_beginning_of_its_id_or_by_microsofts(on_small_lake: Run) -> None:
+    lead = rows_of(on_small_lake, "leads")[0]
 
-    by_id = rows_of(on_held, "lead", lead["lead_id"][:8])
-    by_alert = rows_of(on_held, "lead", lead["alert_id"])
+    by_id = rows_of(on_small_lake, "lead", lead["lead_id"][:8])
+    by_alert = rows_of(on_small_lake, "lead", lead["alert_id"])
 
     assert by_id["lead"] == lead
     assert by_alert == by_id
     assert by_id["versions"][-1] == lead
-    assert all(lead["lead_id"] in story["lead_ids"] for story in stories_of(on_held, by_id))
+    assert all(lead["lead_id"] in story["lead_ids"] for story in stories_of(on_small_lake, by_id))
 
 
 def stories_of(run: Run, found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -42,23 +42,23 @@ def stories_of(run: Run, found: dict[str, Any]) -> list[dict[str, Any]]:
     return [story for story in rows_of(run, "stories") if story["story_id"] in wanted]
 
 
-def test_the_raw_lines_are_those_of_the_export(on_held: Run, held: Held) -> None:
-    lead = rows_of(on_held, "leads")[0]
+def test_the_raw_lines_are_those_of_the_export(on_small_lake: Run, small_lake: SmallLake) -> None:
+    lead = rows_of(on_small_lake, "leads")[0]
 
-    lines = rows_of(on_held, "lead", lead["lead_id"], "--raw")["lines"]
+    lines = rows_of(on_small_lake, "lead", lead["lead_id"], "--raw")["lines"]
 
     assert len(lines) == len(lead["sources"]) > 1
     containers = {table.name: table.container for table in TABLES}
     for line in lines:
-        content = (held.export_dir / containers[line["table"]] / line["blob"]).read_bytes()
+        content = (small_lake.export_dir / containers[line["table"]] / line["blob"]).read_bytes()
         assert content[line["byte_offset"] :].startswith(line["line"].encode() + b"\r\n")
         assert json.loads(line["line"])["properties"]["AlertId"] == lead["alert_id"]
 
 
-def test_a_story_holds_its_leads_in_order_of_time_and_their_lines(on_held: Run) -> None:
-    story = rows_of(on_held, "stories")[0]
+def test_a_story_holds_its_leads_in_order_of_time_and_their_lines(on_small_lake: Run) -> None:
+    story = rows_of(on_small_lake, "stories")[0]
 
-    found = rows_of(on_held, "story", story["story_id"][:10], "--raw")
+    found = rows_of(on_small_lake, "story", story["story_id"][:10], "--raw")
 
     assert found["story"] == story
     assert {lead["lead_id"] for lead in found["leads"]} == set(story["lead_ids"])
@@ -69,12 +69,12 @@ def test_a_story_holds_its_leads_in_order_of_time_and_their_lines(on_held: Run) 
 @pytest.mark.parametrize("width", ["60", "200"])
 @pytest.mark.parametrize("command", ["lead", "story"])
 def test_text_shows_every_value_and_nothing_that_acts(
-    on_held: Run, monkeypatch: pytest.MonkeyPatch, command: str, width: str
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch, command: str, width: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    row = rows_of(on_held, "leads" if command == "lead" else "stories")[0]
+    row = rows_of(on_small_lake, "leads" if command == "lead" else "stories")[0]
 
-    result = on_held(command, row[f"{command}_id"], "--raw")
+    result = on_small_lake(command, row[f"{command}_id"], "--raw")
 
     assert result.exit_code == 0
     assert not dangerous_in(result.stdout)
@@ -89,12 +89,12 @@ def test_text_shows_every_value_and_nothing_that_acts(
 @pytest.mark.parametrize("width", ["60", "200"])
 @pytest.mark.parametrize(("command", "score"), [("lead", "risk score"), ("story", "score")])
 def test_the_score_and_its_reasons_come_first(
-    on_held: Run, monkeypatch: pytest.MonkeyPatch, command: str, score: str, width: str
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch, command: str, score: str, width: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    row = rows_of(on_held, "leads" if command == "lead" else "stories")[0]
+    row = rows_of(on_small_lake, "leads" if command == "lead" else "stories")[0]
 
-    lines = [line.rstrip() for line in on_held(command, row[f"{command}_id"]).stdout.splitlines()]
+    lines = [line.rstrip() for line in on_small_lake(command, row[f"{command}_id"]).stdout.splitlines()]
 
     assert row["title"].startswith(lines[0])
     beginnings = (
@@ -110,10 +110,10 @@ def test_the_score_and_its_reasons_come_first(
     assert lines[found[1] - 1] == lines[found[-1] - 1] == ""
 
 
-def test_times_are_in_utc_and_booleans_are_yes_or_no(on_held: Run) -> None:
-    lead = rows_of(on_held, "leads")[0]
+def test_times_are_in_utc_and_booleans_are_yes_or_no(on_small_lake: Run) -> None:
+    lead = rows_of(on_small_lake, "leads")[0]
 
-    output = on_held("lead", lead["lead_id"]).stdout
+    output = on_small_lake("lead", lead["lead_id"]).stdout
 
     at = lead["alert_time"][:19].replace("T", " ")
     assert re.search(rf"^alert time +{at} UTC *$", output, re.MULTILINE)
@@ -121,12 +121,12 @@ def test_times_are_in_utc_and_booleans_are_yes_or_no(on_held: Run) -> None:
 
 
 def test_a_wide_terminal_shows_each_steps_tactic_and_what_it_shares(
-    on_held: Run, monkeypatch: pytest.MonkeyPatch
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "220")
-    story = rows_of(on_held, "stories")[0]
+    story = rows_of(on_small_lake, "stories")[0]
 
-    lines = on_held("story", story["story_id"]).stdout.splitlines()
+    lines = on_small_lake("story", story["story_id"]).stdout.splitlines()
 
     (heading,) = [line for line in lines if "alert time (UTC)" in line]
     assert heading.split()[-1] == "shares"
@@ -137,24 +137,24 @@ def test_a_wide_terminal_shows_each_steps_tactic_and_what_it_shares(
 
 
 def test_a_hostile_lead_shows_as_text_in_its_values_and_its_lines(
-    on_held: Run, hostile: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    on_small_lake: Run, hostile: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "600")
 
-    output = on_held("lead", hostile["lead_id"], "--raw").stdout
+    output = on_small_lake("lead", hostile["lead_id"], "--raw").stdout
 
     assert not dangerous_in(output)
     assert output.splitlines()[0].startswith(r"=cmd|' /C calc'!A0 \x1b[31m")
     assert HOSTILE_HTML in output
     assert "[bold red]markup[/]" in output
-    assert on_held("lead", hostile["lead_id"], "--raw", "--format", "json").stdout.isascii()
+    assert on_small_lake("lead", hostile["lead_id"], "--raw", "--format", "json").stdout.isascii()
 
 
-def test_an_id_that_matches_none_or_several_says_what_to_do(on_held: Run) -> None:
-    ids = [lead["lead_id"] for lead in rows_of(on_held, "leads")]
+def test_an_id_that_matches_none_or_several_says_what_to_do(on_small_lake: Run) -> None:
+    ids = [lead["lead_id"] for lead in rows_of(on_small_lake, "leads")]
     often = next(digit for digit in "0123456789abcdef" if sum(of.startswith(digit) for of in ids) > 1)
 
-    several, none = on_held("lead", often), on_held("story", "\x1b[2Jno")
+    several, none = on_small_lake("lead", often), on_small_lake("story", "\x1b[2Jno")
 
     assert (several.exit_code, none.exit_code) == (2, 2)
     assert "give more of the id" in several.stderr

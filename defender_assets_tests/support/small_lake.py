@@ -1,4 +1,4 @@
-"""Two small simulated tenants, materialized by the core, for tests that only read: see the fixture `held`.
+"""The fixture `small_lake`: two small simulated tenants, materialized by the core, for tests that only read.
 
 The export also contains an alert whose texts all come from an attacker: see `hostile_text`.
 """
@@ -20,7 +20,7 @@ SCENARIO = Scenario(start=date(2026, 11, 1), days=2, devices=6, tenants=2, alert
 
 
 @dataclass(frozen=True)
-class Held:
+class SmallLake:
     """An export, and a lake with all of it."""
 
     export_dir: Path
@@ -39,9 +39,9 @@ class Held:
         return local_lake(self.lake_dir)
 
 
-def make_held(root: Path) -> Held:
+def make_small_lake(root: Path) -> SmallLake:
     """Simulate, add the hostile alert on the first day, and run the days."""
-    made = Held(root / "export", root / "lake")
+    made = SmallLake(root / "export", root / "lake")
     export_directory(SCENARIO, made.export_dir)
     _add_hostile_alert(made)
     settings = Settings(export_dir=made.export_dir, lake_uri=str(made.lake_dir))
@@ -51,9 +51,9 @@ def make_held(root: Path) -> Held:
     return made
 
 
-def _add_hostile_alert(held: Held) -> None:
+def _add_hostile_alert(small_lake: SmallLake) -> None:
     alert, device = {"AlertId": f"da-{HOSTILE_HTML}"}, {"DeviceId": "dev-hostile", "DeviceName": HOSTILE_HTML}
-    path = blob_path(held.days[0], 23, held.tenant)
+    path = blob_path(small_lake.days[0], 23, small_lake.tenant)
     rows: list[tuple[Table, dict[str, str | None]]] = [
         (ALERT_INFO, {"Title": HOSTILE_TITLE + HOSTILE_HTML, "Category": HOSTILE_HTML, "Severity": "High", **alert}),
         (ALERT_EVIDENCE, {"EntityType": "Machine", **device, **alert}),
@@ -62,6 +62,6 @@ def _add_hostile_alert(held: Held) -> None:
         (DEVICE_INFO, {"OSPlatform": HOSTILE_HTML, "MachineGroup": HOSTILE_HTML, "ExposureLevel": "High", **device}),
     ]
     for table, changes in rows:
-        record = properties(table, **{"Timestamp": f"{held.days[0]}T23:15:30.1234567Z", **changes})
-        Folder(held.export_dir).append(table, path, line(table, record, tenant=held.tenant))
-    Folder(held.export_dir).append(ALERT_INFO, path, HOSTILE_LINE)
+        record = properties(table, **{"Timestamp": f"{small_lake.days[0]}T23:15:30.1234567Z", **changes})
+        Folder(small_lake.export_dir).append(table, path, line(table, record, tenant=small_lake.tenant))
+    Folder(small_lake.export_dir).append(ALERT_INFO, path, HOSTILE_LINE)

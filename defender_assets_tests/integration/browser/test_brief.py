@@ -11,7 +11,7 @@ from defender_assets.catalog import BRIEFS
 from defender_assets_tests.integration.browser.chromium import NARROW, WIDE, Watched, opened
 from defender_assets_tests.integration.browser.conftest import Keep
 from defender_assets_tests.integration.browser.looking import contrasts, sticking_out, tabbed
-from defender_assets_tests.support.small_lake import Held
+from defender_assets_tests.support.small_lake import SmallLake
 
 pytestmark = pytest.mark.browser
 
@@ -21,9 +21,9 @@ LINKS = "[...document.links].map((link) => link.getAttribute('href'))"
 
 
 @pytest.fixture(scope="module")
-def file(held: Held, tmp_path_factory: pytest.TempPathFactory) -> str:
+def file(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the brief of the day with the hostile alert."""
-    briefs = held.lake.read(BRIEFS.name).sort("export_date").collect()
+    briefs = small_lake.lake.read(BRIEFS.name).sort("export_date").collect()
     written: Path = tmp_path_factory.mktemp("brief") / "brief.html"
     written.write_text(briefs["html"][0], encoding="utf-8")
     return written.as_uri()

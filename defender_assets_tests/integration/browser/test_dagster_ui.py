@@ -22,7 +22,7 @@ from defender_assets_tests.integration.browser.conftest import Keep
 from defender_assets_tests.integration.browser.ui import LOCATION, watching
 from defender_assets_tests.integration.live.processes import Installation, web_server
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML
-from defender_assets_tests.support.small_lake import Held
+from defender_assets_tests.support.small_lake import SmallLake
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -33,20 +33,20 @@ EDGES = "svg path[d*=','][d*='C']"
 
 @dataclass(frozen=True)
 class Site:
-    """A web server on the days of the held tenants, of which the first was materialized through Dagster."""
+    """A web server for the days of the small lake; the first day was materialized through Dagster."""
 
     address: str
     day: date
 
 
 @pytest.fixture(scope="module")
-def site(held: Held, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The running web server. Nothing is new in the lake, so that the run changes nothing in it."""
-    day = held.days[0]
-    settings = Settings(export_dir=held.export_dir, lake_uri=str(held.lake_dir), start_date=day)
+    day = small_lake.days[0]
+    settings = Settings(export_dir=small_lake.export_dir, lake_uri=str(small_lake.lake_dir), start_date=day)
     variables = {
-        "DEFENDER_EXPORT_DIR": str(held.export_dir),
-        "DEFENDER_LAKE_URI": str(held.lake_dir),
+        "DEFENDER_EXPORT_DIR": str(small_lake.export_dir),
+        "DEFENDER_LAKE_URI": str(small_lake.lake_dir),
         "DEFENDER_START_DATE": day.isoformat(),
     }
     installation = Installation(tmp_path_factory.mktemp("ui"), variables)
