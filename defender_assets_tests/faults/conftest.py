@@ -13,7 +13,7 @@ from defender_assets_tests.faults.proxy import Proxy, run_proxy
 from defender_assets_tests.faults.scenario_setup import ScenarioSetup
 from defender_assets_tests.faults.small_runs import small_sizes
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.export_accounts import Account, Directory, account_place
+from defender_assets_tests.support.export_accounts import Account, Directory, account_storage
 
 
 @pytest.fixture
@@ -52,4 +52,4 @@ def proxy(account: Emulator, module_proxy: Proxy, monkeypatch: pytest.MonkeyPatc
 def azure_setup(tmp_path: Path, proxy: Proxy, service: BlobServiceClient) -> Iterator[ScenarioSetup]:
     """The emulator's account, read through the proxy, and a lake in a folder."""
     with small_sizes():
-        yield ScenarioSetup(tmp_path, Account(service, account_place(proxy.emulator, service).connection_string))
+        yield ScenarioSetup(tmp_path, Account(service, account_storage(proxy.emulator, service).connection_string))

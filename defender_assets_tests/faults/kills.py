@@ -18,7 +18,7 @@ from defender_assets_tests.faults.streams import KINDS, make_line
 from defender_assets_tests.faults.truth import DAYS, SLOTS, TABLES_BY_NAME, Truth
 from defender_assets_tests.faults.worker import DONE, READY, Worker
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.export_accounts import Directory, Place, account_place
+from defender_assets_tests.support.export_accounts import Directory, ExportStorage, account_storage
 from defender_assets_tests.support.exports import local_lake
 
 # an undisturbed run of both days sends at most this many messages; a kill comes up to this many seconds after one
@@ -49,11 +49,11 @@ class Storm:
         """Export and lake in the account of the emulator."""
         string = emulator.connection_string
         settings = {"AZURE_STORAGE_CONNECTION_STRING": string, "DEFENDER_LAKE_URI": "az://lake/tables"}
-        return cls._of(account_place(emulator, emulator.service()), settings, folder, seed)
+        return cls._of(account_storage(emulator, emulator.service()), settings, folder, seed)
 
     @classmethod
-    def _of(cls, place: Place, settings: Mapping[str, str], folder: Path, seed: int) -> "Storm":
-        return cls(Truth(place, load_settings(settings, folder).lake()), settings, folder, random.Random(seed))
+    def _of(cls, storage: ExportStorage, settings: Mapping[str, str], folder: Path, seed: int) -> "Storm":
+        return cls(Truth(storage, load_settings(settings, folder).lake()), settings, folder, random.Random(seed))
 
     def grow(self) -> None:
         """Append a few lines to a few blobs, cut anywhere."""
@@ -66,7 +66,7 @@ class Storm:
 
     def check(self) -> None:
         """Run undisturbed, then check the truth."""
-        lake, export = self.truth.lake, self.truth.place.export
+        lake, export = self.truth.lake, self.truth.storage.export
         for day in DAYS:
             run_day(lake, export, day)
         self.truth.check()
@@ -78,7 +78,7 @@ class Storm:
             return built_at_once(self.truth.lake, self.folder / "calm")
         calm = local_lake(self.folder / "calm")
         for day in DAYS:
-            run_day(calm, self.truth.place.export, day)
+            run_day(calm, self.truth.storage.export, day)
         return calm
 
 

@@ -55,7 +55,7 @@ from defender_assets_tests.faults.strategies import (
 from defender_assets_tests.faults.streams import KINDS, Line, Slot, make_line
 from defender_assets_tests.faults.truth import DAYS, SLOTS, TABLES_BY_NAME, Truth
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.export_accounts import Directory, Place, account_place
+from defender_assets_tests.support.export_accounts import Directory, ExportStorage, account_storage
 from defender_assets_tests.support.exports import local_lake
 
 
@@ -72,11 +72,11 @@ class Interruptions(RuleBasedStateMachine):
         self.leave.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.leave.enter_context(small_sizes())
         self.lake: Lake = local_lake(self.folder / "lake")
-        self.truth = Truth(self.make_place(), self.lake)
-        self.export = self.truth.place.export
+        self.truth = Truth(self.make_storage(), self.lake)
+        self.export = self.truth.storage.export
         self.versions: dict[str, int] = {}
 
-    def make_place(self) -> Place:
+    def make_storage(self) -> ExportStorage:
         return Directory(self.folder / "export")
 
     def lines(self, slot: Slot, draft: Draft) -> list[Line]:
@@ -249,6 +249,6 @@ class InterruptionsInAzure(Interruptions):
 
     emulator: ClassVar[Emulator]
 
-    def make_place(self) -> Place:
+    def make_storage(self) -> ExportStorage:
         self.emulator.clear()
-        return account_place(self.emulator, self.leave.enter_context(self.emulator.service()))
+        return account_storage(self.emulator, self.leave.enter_context(self.emulator.service()))

@@ -200,16 +200,16 @@ def a_blob_is_replaced_by_a_longer_one_between_listing_and_reading(setup: Scenar
 
 
 def another_first_run_creates_the_container(setup: ScenarioSetup) -> None:
-    assert isinstance(setup.place, Account)
-    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", setup.place.connection_string)
+    assert isinstance(setup.storage, Account)
+    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", setup.storage.connection_string)
     with account.service() as service, patch.object(ContainerClient, "exists", return_value=False):
         service.create_container("lake")
         create_container(account, "az://lake/tables")
 
 
 def another_first_run_creates_the_container_that_was_not_found(setup: ScenarioSetup) -> None:
-    assert isinstance(setup.place, Account)
-    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", setup.place.connection_string)
+    assert isinstance(setup.storage, Account)
+    account = from_connection_string("AZURE_STORAGE_CONNECTION_STRING", setup.storage.connection_string)
     with account.service() as service:
 
         def create_meanwhile(*_: object) -> bool:

@@ -12,7 +12,7 @@ from defender_assets_tests.faults.lakes import FaultyLake, Moment
 from defender_assets_tests.faults.small_runs import run_part
 from defender_assets_tests.faults.streams import Line, Slot, make_line
 from defender_assets_tests.faults.truth import SLOTS, TABLES_BY_NAME, Truth
-from defender_assets_tests.support.export_accounts import Place
+from defender_assets_tests.support.export_accounts import ExportStorage
 from defender_assets_tests.support.exports import DAY, local_lake
 
 PART = ALERT_INFO.name
@@ -24,17 +24,17 @@ class ScenarioSetup:
     """An export and a lake; a scenario changes them and checks the truth."""
 
     folder: Path
-    place: Place
+    storage: ExportStorage
     lake: Lake = field(init=False)
     truth: Truth = field(init=False)
 
     def __post_init__(self) -> None:
         self.lake = local_lake(self.folder / "lake")
-        self.truth = Truth(self.place, self.lake)
+        self.truth = Truth(self.storage, self.lake)
 
     @property
     def export(self) -> Export:
-        return self.place.export
+        return self.storage.export
 
     def lines(self, *kinds: str, slot: Slot = SLOT, first: int = 0) -> list[Line]:
         """Numbered lines of the given kinds."""

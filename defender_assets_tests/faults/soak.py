@@ -46,7 +46,7 @@ class SoakOptions:
     seed: int
 
 
-def run_steps(options: SoakOptions, machine: type[Interruptions], steps: int, place: str) -> None:
+def run_steps(options: SoakOptions, machine: type[Interruptions], steps: int, location: str) -> None:
     """Run the state machine for `steps`, or until the time limit."""
     began, rounds = time.monotonic(), 0
     machine.steps = 0
@@ -55,7 +55,9 @@ def run_steps(options: SoakOptions, machine: type[Interruptions], steps: int, pl
         rounds += 1
         if rounds % 10 == 0:
             _report(began, f"{machine.steps} steps so far")
-    _report(began, f"{machine.steps} steps over {place} ended with the truth, in {rounds * EXAMPLES_AT_ONCE} examples")
+    _report(
+        began, f"{machine.steps} steps over {location} ended with the truth, in {rounds * EXAMPLES_AT_ONCE} examples"
+    )
 
 
 def run_growths(options: SoakOptions) -> None:

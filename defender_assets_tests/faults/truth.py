@@ -15,7 +15,7 @@ import polars as pl
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets_tests.faults.streams import MARK, Line, Slot
-from defender_assets_tests.support.export_accounts import Place
+from defender_assets_tests.support.export_accounts import ExportStorage
 from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT
 
 DAYS = (DAY, DAY + timedelta(days=1))
@@ -46,9 +46,9 @@ class Generation:
 
 @dataclass
 class Truth:
-    """An export in `place` that only this class writes, and what a lake must contain of it."""
+    """An export in `storage` that only this class writes, and what a lake must contain of it."""
 
-    place: Place
+    storage: ExportStorage
     lake: Lake
     generations: dict[Slot, list[Generation]] = field(default_factory=lambda: defaultdict(list))
     existing: set[Slot] = field(default_factory=set)
@@ -57,7 +57,7 @@ class Truth:
         """Append lines, or only `cut` bytes (the rest comes first next time); return the number of bytes written."""
         if slot not in self.existing:
             in_raw = self.raw_bytes(slot)
-            self.place.create(TABLES_BY_NAME[slot.table_name].container, slot.path)
+            self.storage.create(TABLES_BY_NAME[slot.table_name].container, slot.path)
             self.existing.add(slot)
             self.generations[slot].append(Generation(len(in_raw[-1]) if in_raw else None, len(in_raw)))
         current = self.generations[slot][-1]
@@ -69,14 +69,14 @@ class Truth:
             else:
                 piece = piece[: max(current.ceiling - 1 - len(current.written), 0)]
         if piece:
-            self.place.append(TABLES_BY_NAME[slot.table_name].container, slot.path, piece)
+            self.storage.append(TABLES_BY_NAME[slot.table_name].container, slot.path, piece)
             current.written += piece
         return len(piece)
 
     def vanish(self, slot: Slot) -> None:
         """Delete the blob."""
         if slot in self.existing:
-            self.place.delete(TABLES_BY_NAME[slot.table_name].container, slot.path)
+            self.storage.delete(TABLES_BY_NAME[slot.table_name].container, slot.path)
             self.existing.remove(slot)
 
     def recreate(self, slot: Slot, lines: Sequence[Line], cut: int | None = None) -> bool:

@@ -18,7 +18,7 @@ from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Expo
 from defender_assets_tests.support.emulator import Emulator
 
 
-class Place(Protocol):
+class ExportStorage(Protocol):
     """An export that tests write to, blob by blob."""
 
     @property
@@ -95,7 +95,7 @@ class Account:
         self.service.delete_container(container)
 
 
-def account_place(emulator: Emulator, service: BlobServiceClient, permissions: str | None = None) -> Account:
+def account_storage(emulator: Emulator, service: BlobServiceClient, permissions: str | None = None) -> Account:
     """The emulator's account, read with its key or with a SAS that has these permissions."""
     string = emulator.connection_string if permissions is None else emulator.sas_connection_string(permissions)
     return Account(service, string)

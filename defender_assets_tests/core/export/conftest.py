@@ -6,17 +6,17 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.export_accounts import Account, Directory, Place, account_place
+from defender_assets_tests.support.export_accounts import Account, Directory, ExportStorage, account_storage
 
 
 @pytest.fixture
 def azure(account: Emulator, service: BlobServiceClient) -> Account:
     """The emulator's account, read with its key."""
-    return account_place(account, service)
+    return account_storage(account, service)
 
 
 @pytest.fixture(params=["directory", pytest.param("azure", marks=pytest.mark.azure)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> ExportStorage:
     """An empty directory, and an empty account."""
     if request.param == "directory":
         return Directory(tmp_path / "export")

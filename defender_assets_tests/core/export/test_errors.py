@@ -27,7 +27,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.export_accounts import Account, account_place
+from defender_assets_tests.support.export_accounts import Account, account_storage
 from defender_assets_tests.support.exports import DAY, blob_path, records
 
 VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
@@ -76,7 +76,7 @@ def refused(export: AzureExport, *secrets: str) -> str:
 def test_a_sas_with_read_and_list_is_sufficient(account: Emulator, azure: Account, lake: Lake) -> None:
     for table in TABLES:
         azure.append(table.container, blob_path(), records(table, 0, 2))
-    reader = account_place(account, azure.service, "rl").export
+    reader = account_storage(account, azure.service, "rl").export
     for table in TABLES:
         assert ingest(lake, reader, table, DAY).new_bytes == len(records(table, 0, 2))
     assert len(reader.containers()) == 3
@@ -85,7 +85,7 @@ def test_a_sas_with_read_and_list_is_sufficient(account: Emulator, azure: Accoun
 @pytest.mark.azure
 def test_a_sas_without_list_gets_advice_on_what_to_grant(account: Emulator, azure: Account) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
-    reader = account_place(account, azure.service, "r").export
+    reader = account_storage(account, azure.service, "r").export
     with pytest.raises(ExportError, match=r"permission denied .*the SAS lacks list: make a SAS with rl") as error:
         reader.blobs_of_day(CONTAINER, DAY)
     assert_one_line_without(error.value, *reader.account.secrets)
@@ -94,7 +94,7 @@ def test_a_sas_without_list_gets_advice_on_what_to_grant(account: Emulator, azur
 @pytest.mark.azure
 def test_a_sas_without_read_gets_advice_on_what_to_grant(account: Emulator, azure: Account, lake: Lake) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
-    reader = account_place(account, azure.service, "l").export
+    reader = account_storage(account, azure.service, "l").export
     with pytest.raises(ExportError, match=r"permission denied .*make a SAS with rl") as error:
         ingest(lake, reader, ALERT_INFO, DAY)
     assert_one_line_without(error.value, *reader.account.secrets)

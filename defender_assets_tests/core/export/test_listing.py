@@ -3,45 +3,45 @@
 from datetime import timedelta
 
 from defender_assets.core.schemas import ALERT_INFO, TABLES
-from defender_assets_tests.support.export_accounts import Place
+from defender_assets_tests.support.export_accounts import ExportStorage
 from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, blob_path, records
 
 CONTAINER = ALERT_INFO.container
 
 
-def test_a_missing_container_is_empty(place: Place) -> None:
-    assert place.export.containers() == []
-    assert place.export.tenants(CONTAINER) == []
-    assert place.export.blobs_of_day(CONTAINER, DAY) == []
-    assert list(place.export.all_blobs(CONTAINER)) == []
+def test_a_missing_container_is_empty(storage: ExportStorage) -> None:
+    assert storage.export.containers() == []
+    assert storage.export.tenants(CONTAINER) == []
+    assert storage.export.blobs_of_day(CONTAINER, DAY) == []
+    assert list(storage.export.all_blobs(CONTAINER)) == []
 
 
-def test_containers_are_listed_once_they_contain_a_tenant(place: Place) -> None:
+def test_containers_are_listed_once_they_contain_a_tenant(storage: ExportStorage) -> None:
     for table in TABLES[:2]:
-        place.append(table.container, blob_path(), records(table, 0, 1))
-    assert place.export.containers() == sorted(table.container for table in TABLES[:2])
+        storage.append(table.container, blob_path(), records(table, 0, 1))
+    assert storage.export.containers() == sorted(table.container for table in TABLES[:2])
 
 
-def test_a_day_is_listed_for_all_tenants_with_size_hour_and_creation_time(place: Place) -> None:
+def test_a_day_is_listed_for_all_tenants_with_size_hour_and_creation_time(storage: ExportStorage) -> None:
     content = records(ALERT_INFO, 0, 2)
     for tenant, hour in ((OTHER_TENANT, 3), (TENANT, 23), (TENANT, 0)):
-        place.append(CONTAINER, blob_path(hour=hour, tenant=tenant), content)
-    listed = place.export.blobs_of_day(CONTAINER, DAY)
-    assert place.export.tenants(CONTAINER) == [TENANT, OTHER_TENANT]
+        storage.append(CONTAINER, blob_path(hour=hour, tenant=tenant), content)
+    listed = storage.export.blobs_of_day(CONTAINER, DAY)
+    assert storage.export.tenants(CONTAINER) == [TENANT, OTHER_TENANT]
     assert [(blob.tenant_id, blob.hour) for blob in listed] == [(TENANT, 0), (TENANT, 23), (OTHER_TENANT, 3)]
     assert {(blob.day, blob.size) for blob in listed} == {(DAY, len(content))}
     assert all(blob.created_at.utcoffset() == timedelta(0) for blob in listed)
 
 
-def test_other_days_are_not_listed(place: Place) -> None:
+def test_other_days_are_not_listed(storage: ExportStorage) -> None:
     days = [DAY + timedelta(days=back) for back in (-1, 0, 1, 27)]
     for day in days:
-        place.append(CONTAINER, blob_path(day=day), records(ALERT_INFO, 0, 1))
-    assert [blob.path for blob in place.export.blobs_of_day(CONTAINER, DAY)] == [blob_path()]
-    assert sorted(blob.day for blob in place.export.all_blobs(CONTAINER)) == days
+        storage.append(CONTAINER, blob_path(day=day), records(ALERT_INFO, 0, 1))
+    assert [blob.path for blob in storage.export.blobs_of_day(CONTAINER, DAY)] == [blob_path()]
+    assert sorted(blob.day for blob in storage.export.all_blobs(CONTAINER)) == days
 
 
-def test_foreign_paths_are_ignored(place: Place) -> None:
+def test_foreign_paths_are_ignored(storage: ExportStorage) -> None:
     good = blob_path()
     foreign = [
         "README.json",
@@ -54,23 +54,23 @@ def test_foreign_paths_are_ignored(place: Place) -> None:
         f"tenantId={TENANT}/y=2026/m=11/d=3/h=08/m=00/PT1H.json",
     ]
     for path in (good, *foreign):
-        place.append(CONTAINER, path, b"{}\r\n")
-    assert [blob.path for blob in place.export.blobs_of_day(CONTAINER, DAY)] == [good]
-    assert [blob.path for blob in place.export.all_blobs(CONTAINER)] == [good]
+        storage.append(CONTAINER, path, b"{}\r\n")
+    assert [blob.path for blob in storage.export.blobs_of_day(CONTAINER, DAY)] == [good]
+    assert [blob.path for blob in storage.export.all_blobs(CONTAINER)] == [good]
 
 
-def test_a_tenants_folder_may_be_upper_case_and_its_blobs_have_the_lower_case_tenant(place: Place) -> None:
+def test_a_tenants_folder_may_be_upper_case_and_its_blobs_have_the_lower_case_tenant(storage: ExportStorage) -> None:
     path = blob_path(tenant="ABCDEF00-2222-4333-8444-555555555555")
-    place.append(CONTAINER, path, b"{}\r\n")
-    (blob,) = place.export.blobs_of_day(CONTAINER, DAY)
+    storage.append(CONTAINER, path, b"{}\r\n")
+    (blob,) = storage.export.blobs_of_day(CONTAINER, DAY)
     assert (blob.path, blob.tenant_id) == (path, "abcdef00-2222-4333-8444-555555555555")
-    assert place.export.read(CONTAINER, blob, 0, 4) == b"{}\r\n"
+    assert storage.export.read(CONTAINER, blob, 0, 4) == b"{}\r\n"
 
 
-def test_more_blobs_than_one_page_are_all_listed(place: Place) -> None:
+def test_more_blobs_than_one_page_are_all_listed(storage: ExportStorage) -> None:
     tenants = [f"{TENANT[:-3]}{number:03}" for number in range(12)]
     for tenant in tenants:
         for hour in range(4):
-            place.create(CONTAINER, blob_path(hour=hour, tenant=tenant))
-    assert len(place.export.blobs_of_day(CONTAINER, DAY)) == 48
-    assert place.export.tenants(CONTAINER) == tenants
+            storage.create(CONTAINER, blob_path(hour=hour, tenant=tenant))
+    assert len(storage.export.blobs_of_day(CONTAINER, DAY)) == 48
+    assert storage.export.tenants(CONTAINER) == tenants

@@ -55,7 +55,7 @@ def folders(export: Path, day: date, table: str) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Place:
+class Site:
     """The web server, the lake, who is told, and the days of the export."""
 
     installation: Installation
@@ -98,7 +98,7 @@ def write_export(export: Path, days: Days) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The running installation. The sensor was switched off by clicking before the daemon first looked: it would try
     a failed day again by itself, and of a day in flight nothing is failed.
     """
@@ -120,83 +120,83 @@ def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             with watching(browser, server.address) as watched:
                 switch(watched.page, server.address, SENSOR, on=False)
             with daemon(installation):
-                yield Place(installation, server, local_lake(folder / "lake"), receiver, days)
+                yield Site(installation, server, local_lake(folder / "lake"), receiver, days)
 
 
 @pytest.fixture
-def page(browser: Browser, place: Place) -> Iterator[Page]:
+def page(browser: Browser, site: Site) -> Iterator[Page]:
     """An empty page of the UI."""
-    with watching(browser, place.address) as watched:
+    with watching(browser, site.address) as watched:
         yield watched.page
 
 
-def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page: Page, place: Place) -> None:
-    launch(page, place.address, place.days.silenced)
-    place.lake.open(ALERT_INFO.raw)
-    place.in_the_way.touch()
+def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page: Page, site: Site) -> None:
+    launch(page, site.address, site.days.silenced)
+    site.lake.open(ALERT_INFO.raw)
+    site.in_the_way.touch()
     # it tries four times before it fails: meanwhile the tests go on
-    launch(page, place.address, place.days.failing)
-    see_counts(page, place.address, LEADS.name, materialized=1)
+    launch(page, site.address, site.days.failing)
+    see_counts(page, site.address, LEADS.name, materialized=1)
 
-    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == place.days.silenced).collect()
+    leads = site.lake.read(LEADS.name).filter(pl.col("export_date") == site.days.silenced).collect()
     assert leads.height > 3
-    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={place.days.silenced}")
+    page.goto(f"{site.address}/assets/{LEADS.name}?view=partitions&partition={site.days.silenced}")
     page.get_by_text("dagster/partition_row_count").wait_for()
     page.get_by_text(str(leads.height), exact=True).first.wait_for()
 
 
-def test_a_red_check_says_what_is_wrong_and_what_to_do(page: Page, place: Place, keep: Keep) -> None:
-    page.goto(f"{place.address}/assets/{DEVICE_INFO.name}?view=checks")
+def test_a_red_check_says_what_is_wrong_and_what_to_do(page: Page, site: Site, keep: Keep) -> None:
+    page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
     page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
     for text in ("1 tenant sent no heartbeat for over 3 hours", "Look at the Streaming API", "silent_minutes"):
         page.get_by_text(text).first.wait_for()
     keep(page, "red-check")
 
 
-def test_a_day_that_failed_says_why_and_is_tried_again_by_clicking(page: Page, place: Place, keep: Keep) -> None:
-    wait_for(place.server.quiet, "the end of the failing run", place.installation)
-    see_counts(page, place.address, ALERT_INFO.raw, failed=1, materialized=1)
+def test_a_day_that_failed_says_why_and_is_tried_again_by_clicking(page: Page, site: Site, keep: Keep) -> None:
+    wait_for(site.server.quiet, "the end of the failing run", site.installation)
+    see_counts(page, site.address, ALERT_INFO.raw, failed=1, materialized=1)
     keep(page, "partitions")
-    page.goto(f"{place.address}/runs")
+    page.goto(f"{site.address}/runs")
     page.get_by_text("Failed", exact=True).click()
     page.locator("a[href*='/runs/']").first.click()
     page.get_by_text("Not a directory").first.wait_for()
 
-    place.in_the_way.unlink()
-    launch(page, place.address, "Failed")
-    see_counts(page, place.address, LEADS.name, failed=0, materialized=2)
+    site.in_the_way.unlink()
+    launch(page, site.address, "Failed")
+    see_counts(page, site.address, LEADS.name, failed=0, materialized=2)
 
 
-def test_the_sensor_is_switched_on_and_does_the_rest(page: Page, place: Place) -> None:
-    switch(page, place.address, SENSOR, on=True)
-    see_counts(page, place.address, STORIES.name, materialized=4)
+def test_the_sensor_is_switched_on_and_does_the_rest(page: Page, site: Site) -> None:
+    switch(page, site.address, SENSOR, on=True)
+    see_counts(page, site.address, STORIES.name, materialized=4)
 
 
-def test_a_day_without_blobs_is_green_and_says_so(page: Page, place: Place, keep: Keep) -> None:
-    page.goto(f"{place.address}/assets/{LEADS.name}?view=partitions&partition={place.days.empty}")
+def test_a_day_without_blobs_is_green_and_says_so(page: Page, site: Site, keep: Keep) -> None:
+    page.goto(f"{site.address}/assets/{LEADS.name}?view=partitions&partition={site.days.empty}")
     page.get_by_text(NO_BLOBS).wait_for()
     keep(page, "no-blobs")
 
 
-def test_the_team_was_told_of_each_thing_once(place: Place) -> None:
-    day = place.days.for_the_sensor
-    leads = place.lake.read(LEADS.name).filter(pl.col("export_date") == day, pl.col("risk_score") >= 1)
+def test_the_team_was_told_of_each_thing_once(site: Site) -> None:
+    day = site.days.for_the_sensor
+    leads = site.lake.read(LEADS.name).filter(pl.col("export_date") == day, pl.col("risk_score") >= 1)
     expected = [*leads.collect()["title"], f"{QUIET_OR_BROKEN.name} of {DEVICE_INFO.name} failed"]
 
     def mentions(title: str) -> int:
         """Return how many messages hold a title: a message holds it more than once."""
-        return sum(json.dumps(title)[1:-1] in json.dumps(message) for message in place.receiver.accepted)
+        return sum(json.dumps(title)[1:-1] in json.dumps(message) for message in site.receiver.accepted)
 
     assert len(expected) > 2
-    wait_for(lambda: all(map(mentions, expected)), f"a message of each of {expected}", place.installation)
-    messages = [json.dumps(message) for message in place.receiver.accepted]
+    wait_for(lambda: all(map(mentions, expected)), f"a message of each of {expected}", site.installation)
+    messages = [json.dumps(message) for message in site.receiver.accepted]
     assert len(messages) == len(set(messages))
     # that a run failed is told unless it has recovered before the sensor looks
-    assert mentions(f"The run of {place.days.failing} failed") <= 1
+    assert mentions(f"The run of {site.days.failing} failed") <= 1
 
 
-def test_the_history_of_ticks_tells_what_was_asked_for_and_why_not(page: Page, place: Place, keep: Keep) -> None:
-    page.goto(f"{place.address}/{LOCATION}/sensors/{SENSOR}")
+def test_the_history_of_ticks_tells_what_was_asked_for_and_why_not(page: Page, site: Site, keep: Keep) -> None:
+    page.goto(f"{site.address}/{LOCATION}/sensors/{SENSOR}")
     # the day's, and the first sweep's unless the schedule's came before it
     page.get_by_text(re.compile(r"\b[12] runs? requested")).first.wait_for()
     page.get_by_role("button", name="0 runs requested").first.wait_for()

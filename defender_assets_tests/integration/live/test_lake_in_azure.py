@@ -15,7 +15,7 @@ from defender_assets.settings import Settings, load_settings
 from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of, start
 from defender_assets_tests.support.days import yesterday
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.export_accounts import Account, account_place
+from defender_assets_tests.support.export_accounts import Account, account_storage
 from defender_assets_tests.support.exports import TENANT, blob_path, records
 
 pytestmark = pytest.mark.azure
@@ -25,8 +25,8 @@ ALERT = "da638000000000000001_-1000000001"
 
 
 @pytest.fixture
-def place(account: Emulator, service: BlobServiceClient) -> Account:
-    return account_place(account, service)
+def storage(account: Emulator, service: BlobServiceClient) -> Account:
+    return account_storage(account, service)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def settings(account: Emulator, lake: str, **variables: str) -> Settings:
 # an emulator that is not a good double breaks a table at its third commit
 @pytest.mark.parametrize(("auth_method", "commits"), [("account key", 1), ("shared access signature", 3)])
 def test_the_lake_may_lie_in_an_account(
-    account: Emulator, place: Account, instance: dg.DagsterInstance, auth_method: str, commits: int
+    account: Emulator, storage: Account, instance: dg.DagsterInstance, auth_method: str, commits: int
 ) -> None:
     strings = {
         "account key": account.connection_string,
@@ -62,7 +62,7 @@ def test_the_lake_may_lie_in_an_account(
     assert project.lake.account.auth_method == auth_method
     for number in range(commits):
         for table in TABLES:
-            place.append(table.container, blob_path(day=yesterday()), records(table, number, 2) + b"no record\r\n")
+            storage.append(table.container, blob_path(day=yesterday()), records(table, number, 2) + b"no record\r\n")
         result = project.run(yesterday())
         assert result.success
         assert metadata_of(result, ALERT_INFO.raw)["batch"] == number + 1
@@ -97,7 +97,7 @@ def published(category: str, properties: Mapping[str, object]) -> bytes:
 
 
 def test_an_alert_and_its_machine_arrive_as_one_lead_with_technique_severity_and_device(
-    account: Emulator, place: Account, instance: dg.DagsterInstance, tmp_path_factory: pytest.TempPathFactory
+    account: Emulator, storage: Account, instance: dg.DagsterInstance, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     info = {
         "AlertId": ALERT,
@@ -127,8 +127,8 @@ def test_an_alert_and_its_machine_arrive_as_one_lead_with_technique_severity_and
         "OAuthApplicationId": None,
     }
     day = date(2021, 9, 12)
-    place.append(ALERT_INFO.container, blob_path(day=day, hour=17), published("AlertInfo", info))
-    place.append(ALERT_EVIDENCE.container, blob_path(day=day, hour=17), published("AlertEvidence", machine))
+    storage.append(ALERT_INFO.container, blob_path(day=day, hour=17), published("AlertInfo", info))
+    storage.append(ALERT_EVIDENCE.container, blob_path(day=day, hour=17), published("AlertEvidence", machine))
     lake = str(tmp_path_factory.mktemp("lake"))
     project = DagsterProject(settings(account, lake, DEFENDER_START_DATE="2021-09-01"), instance)
     assert project.run(day).success
