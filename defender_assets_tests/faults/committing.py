@@ -31,7 +31,7 @@ def another_run_takes_the_same_bytes_first(setup: ScenarioSetup) -> None:
     setup.write(*THREE)
     faulty = setup.faulty_export("after_read", 1, setup.run)
     setup.run_on(setup.lake, faulty)
-    assert faulty.met
+    assert faulty.hits
     setup.truth.check()
 
 
@@ -40,7 +40,7 @@ def another_run_commits_the_same_rows_first(setup: ScenarioSetup) -> None:
     # after the commit of quarantine and before the commit of the rows
     faulty = setup.faulty_lake(2, "after", setup.run)
     setup.run_on(faulty)
-    assert faulty.fault.met
+    assert faulty.fault.hits
     setup.truth.check()
 
 
@@ -75,7 +75,7 @@ def _each_commit_conflicts(setup: ScenarioSetup, moment: Moment) -> None:
         setup.write(*THREE, first=number)
         faulty = setup.faulty_lake(number, moment, conflicted)
         setup.run_on(faulty)
-        assert faulty.fault.met
+        assert faulty.fault.hits
     setup.truth.check()
 
 
@@ -85,7 +85,7 @@ def a_share_begins_again_while_the_next_one_is_parsed(setup: ScenarioSetup) -> N
     ingest(setup.lake, setup.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
     faulty = setup.faulty_lake(2, "before", conflicted)
     setup.run_on(faulty)
-    assert faulty.fault.met
+    assert faulty.fault.hits
     assert faulty.fault.seen.count(ALERT_INFO.name) > 2
     setup.truth.check()
 
@@ -124,7 +124,7 @@ def a_record_is_delivered_again_in_one_batch(setup: ScenarioSetup) -> None:
     setup.truth.check()
 
 
-def a_compaction_meets_a_run(setup: ScenarioSetup) -> None:
+def a_run_commits_during_a_compaction(setup: ScenarioSetup) -> None:
     setup.write("good")
     setup.run()
     setup.write("good", first=1)

@@ -44,7 +44,7 @@ def module_proxy(emulator: Emulator) -> Iterator[Proxy]:
 def proxy(account: Emulator, module_proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
     """The empty account behind a proxy without a fault; the Azure SDK does not pause between its attempts."""
     monkeypatch.setattr(HttpTransport, "sleep", lambda *_: None)
-    module_proxy.meet(None)
+    module_proxy.set_fault(None)
     return module_proxy
 
 

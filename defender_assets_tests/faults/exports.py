@@ -46,7 +46,7 @@ class FaultyExport:
     lasting: bool = False
     lists: int = 0
     reads: int = 0
-    met: int = 0
+    hits: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -66,9 +66,9 @@ class FaultyExport:
         with self._lock:
             self.lists += 1
             number = self.lists
-        self._meet("before_list", number)
+        self._trigger("before_list", number)
         listed = self.export.blobs_of_day(container, day)
-        self._meet("after_list", number)
+        self._trigger("after_list", number)
         return listed
 
     def all_blobs(self, container: str) -> Iterator[Blob]:
@@ -78,12 +78,12 @@ class FaultyExport:
         with self._lock:
             self.reads += 1
             number = self.reads
-        self._meet("before_read", number)
+        self._trigger("before_read", number)
         content = self.export.read(container, blob, start, end)
-        self._meet("after_read", number)
+        self._trigger("after_read", number)
         return content
 
-    def _meet(self, call: Call, number: int) -> None:
+    def _trigger(self, call: Call, number: int) -> None:
         if call == self.call and (number == self.number or (self.lasting and number > self.number)):
-            self.met += 1
+            self.hits += 1
             in_another_thread(self.event)

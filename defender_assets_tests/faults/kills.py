@@ -30,7 +30,7 @@ ORDINARY = tuple(kind for kind in KINDS if kind != "long")
 
 
 @dataclass
-class Storm:
+class WorkerSetup:
     """An export that grows at random, a lake, and the settings of workers that use both."""
 
     truth: Truth
@@ -39,20 +39,20 @@ class Storm:
     rng: random.Random
 
     @classmethod
-    def in_directory(cls, folder: Path, seed: int) -> "Storm":
+    def in_directory(cls, folder: Path, seed: int) -> "WorkerSetup":
         """In a directory."""
         settings = {"DEFENDER_EXPORT_DIR": str(folder / "export"), "DEFENDER_LAKE_URI": str(folder / "lake")}
         return cls._of(Directory(folder / "export"), settings, folder, seed)
 
     @classmethod
-    def in_azurite(cls, emulator: Emulator, folder: Path, seed: int) -> "Storm":
+    def in_azurite(cls, emulator: Emulator, folder: Path, seed: int) -> "WorkerSetup":
         """Export and lake in the account of the emulator."""
         string = emulator.connection_string
         settings = {"AZURE_STORAGE_CONNECTION_STRING": string, "DEFENDER_LAKE_URI": "az://lake/tables"}
         return cls._of(account_storage(emulator, emulator.service()), settings, folder, seed)
 
     @classmethod
-    def _of(cls, storage: ExportStorage, settings: Mapping[str, str], folder: Path, seed: int) -> "Storm":
+    def _of(cls, storage: ExportStorage, settings: Mapping[str, str], folder: Path, seed: int) -> "WorkerSetup":
         return cls(Truth(storage, load_settings(settings, folder).lake()), settings, folder, random.Random(seed))
 
     def grow(self) -> None:
@@ -75,41 +75,41 @@ class Storm:
 
     def _undisturbed(self) -> Lake:
         if self.truth.lake.account is None:
-            return built_at_once(self.truth.lake, self.folder / "calm")
-        calm = local_lake(self.folder / "calm")
+            return built_at_once(self.truth.lake, self.folder / "undisturbed")
+        undisturbed = local_lake(self.folder / "undisturbed")
         for day in DAYS:
-            run_day(calm, self.truth.storage.export, day)
-        return calm
+            run_day(undisturbed, self.truth.storage.export, day)
+        return undisturbed
 
 
-def kill_at_random(storm: Storm, count: int) -> Counter[str]:
+def kill_at_random(setup: WorkerSetup, count: int) -> Counter[str]:
     """Kill `count` runs (SIGKILL) at random moments, then check; return the number of kills after each message."""
     killed: Counter[str] = Counter()
-    spare = Worker.start(storm.settings)
+    spare = Worker.start(setup.settings)
     try:
         while killed.total() < count:
-            storm.grow()
-            worker, spare = spare, Worker.start(storm.settings)
+            setup.grow()
+            worker, spare = spare, Worker.start(setup.settings)
             worker.wait_for(READY)
-            worker.send("run" if storm.rng.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
-            worker.wait_for(DONE, most=storm.rng.randrange(MOST_MESSAGES))
-            at = worker.kill(storm.rng, KILL_DELAY_SECONDS)
+            worker.send("run" if setup.rng.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
+            worker.wait_for(DONE, most=setup.rng.randrange(MOST_MESSAGES))
+            at = worker.kill(setup.rng, KILL_DELAY_SECONDS)
             if at != DONE:
                 killed[at] += 1
     finally:
         spare.end()
-    storm.check()
+    setup.check()
     return killed
 
 
-def two_at_once(storm: Storm, count: int) -> None:
+def two_at_once(setup: WorkerSetup, count: int) -> None:
     """Let two workers run the same days at the same time, `count` times while the export grows, then check."""
-    workers = [Worker.start(storm.settings) for _ in range(2)]
+    workers = [Worker.start(setup.settings) for _ in range(2)]
     try:
         for worker in workers:
             worker.wait_for(READY)
         for number in range(count):
-            storm.grow()
+            setup.grow()
             for worker in workers:
                 worker.send("run" if (number + 1) % PAIRS_TO_A_REFRESH else "refresh", *DAYS)
             for worker in workers:
@@ -117,4 +117,4 @@ def two_at_once(storm: Storm, count: int) -> None:
     finally:
         errors = [worker.end() for worker in workers]
     assert errors == ["", ""]
-    storm.check()
+    setup.check()

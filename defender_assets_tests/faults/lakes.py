@@ -41,13 +41,13 @@ def broken() -> None:
 
 @dataclass
 class AtCommit:
-    """The event at a commit; `met` counts it, and `seen` lists the tables of all commits."""
+    """The event at a commit; `hits` counts it, and `seen` lists the tables of all commits."""
 
     number: int
     moment: Moment
     event: Callable[[], object]
     seen: list[str] = field(default_factory=list)
-    met: int = 0
+    hits: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class FaultyLake(Lake):
         if len(fault.seen) != fault.number:
             super().commit(target, commit)
             return
-        fault.met += 1
+        fault.hits += 1
         if fault.moment == "before":
             fault.event()
         frames = _then(commit.frames, fault.event) if fault.moment == "during" else commit.frames

@@ -42,10 +42,10 @@ class HttpFault:
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.3
     seen: int = 0
-    met: int = 0
+    hits: int = 0
 
-    def meets(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
-        """Whether this request meets the fault; counts it."""
+    def applies_to(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether the fault applies to this request. Counts the requests of its kind."""
         url_path = path.partition("?")[0]
         requested = {
             "range": method == "GET" and ("x-ms-range" in headers or "range" in headers),
@@ -54,7 +54,7 @@ class HttpFault:
             "lake": method == "GET" and "/lake" in url_path,
         }
         self.seen += requested[self.of]
-        return requested[self.of] and self.skip < self.seen and self.met < self.times
+        return requested[self.of] and self.skip < self.seen and self.hits < self.times
 
 
 @dataclass
@@ -63,13 +63,13 @@ class Proxy:
 
     emulator: Emulator
 
-    def meet(self, fault: HttpFault | None) -> None:
+    def set_fault(self, fault: HttpFault | None) -> None:
         """Apply only this fault from now on, or none."""
         self._ask("PUT", json.dumps(asdict(fault) if fault else None).encode())
 
-    def met(self) -> int:
+    def hits(self) -> int:
         """The number of requests with the fault."""
-        return int(json.loads(self._ask("GET"))["met"])
+        return int(json.loads(self._ask("GET"))["hits"])
 
     def _ask(self, method: str, body: bytes | None = None) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.emulator.port, timeout=HANG_SECONDS)
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     fault: ClassVar[HttpFault | None] = None
     lock: ClassVar[Lock] = Lock()
 
-    def _meet(self) -> None:
+    def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == CONTROL:
             self._control(body)
@@ -133,20 +133,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(status, headers, answer)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _meet  # noqa: N815 (the server looks for these names)
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 (the server looks for these names)
 
     def _control(self, body: bytes) -> None:
         if body:
-            told = json.loads(body)
-            type(self).fault = HttpFault(**told) if told else None
+            fault = json.loads(body)
+            type(self).fault = HttpFault(**fault) if fault else None
         self._answer(200, {}, json.dumps(asdict(self.fault) if self.fault else {}).encode())
 
     def _fault(self) -> HttpFault | None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         with self.lock:
-            if self.fault is None or not self.fault.meets(self.command, self.path, headers):
+            if self.fault is None or not self.fault.applies_to(self.command, self.path, headers):
                 return None
-            self.fault.met += 1
+            self.fault.hits += 1
             return self.fault
 
     def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:

@@ -52,7 +52,7 @@ def a_blob_gets_shorter_between_listing_and_reading(setup: ScenarioSetup) -> Non
     setup.write("good", first=4)
     faulty = setup.faulty_export("before_read", 1, lambda: setup.recreate("good", first=7))
     setup.run_on(setup.lake, faulty)
-    assert faulty.met
+    assert faulty.hits
     setup.truth.check()
 
 
@@ -69,7 +69,7 @@ def a_blob_vanishes_between_listing_and_reading(setup: ScenarioSetup) -> None:
     setup.write(*THREE, slot=NEXT_HOUR)
     faulty = setup.faulty_export("before_read", 1, lambda: setup.truth.vanish(SLOT))
     setup.run_on(setup.lake, faulty)
-    assert faulty.met
+    assert faulty.hits
     setup.truth.check()
 
 
@@ -78,7 +78,7 @@ def a_blob_grows_while_it_is_read(setup: ScenarioSetup) -> None:
     for call in ("after_list", "after_read"):
         faulty = setup.faulty_export(call, 1, lambda: setup.write("good", "good", first=5, cut=700))
         setup.run_on(setup.lake, faulty)
-        assert faulty.met
+        assert faulty.hits
     setup.run()
     setup.truth.check()
 
@@ -107,7 +107,7 @@ def the_middle_of_a_long_line_cannot_be_read(setup: ScenarioSetup) -> None:
     faulty = FaultyExport(setup.export, "before_read", 9, refused, lasting=True)
     with suppress(TornLineError):
         ingest(setup.lake, faulty, ALERT_INFO, DAY)
-    assert faulty.met
+    assert faulty.hits
     setup.run()
     setup.truth.check()
 
@@ -123,7 +123,7 @@ def a_blob_changes_each_time_it_is_read(setup: ScenarioSetup) -> None:
     setup.write(*THREE)
 
     def changed_again() -> None:
-        assert faulty.met < 50, "listing and reading never end"
+        assert faulty.hits < 50, "listing and reading never end"
         changed()
 
     faulty = FaultyExport(setup.export, "before_read", 1, changed_again, lasting=True)
@@ -143,7 +143,7 @@ def a_blob_vanishes_during_a_full_refresh(setup: ScenarioSetup) -> None:
     faulty = setup.faulty_export("before_read", 2, lambda: setup.truth.vanish(SLOT))
     with suppress(ExportError):
         refresh(setup.lake, faulty, ALERT_INFO, DAY)
-    assert faulty.met
+    assert faulty.hits
     assert setup.truth.raw_bytes(SLOT) == before, "a refresh has lost bytes of raw"
 
 
@@ -154,7 +154,7 @@ def the_account_fails_during_a_full_refresh(setup: ScenarioSetup) -> None:
     faulty = FaultyExport(setup.export, "before_read", 2, refused, lasting=True)
     with suppress(ExportError):
         refresh(setup.lake, faulty, ALERT_INFO, DAY)
-    assert faulty.met
+    assert faulty.hits
     assert setup.truth.raw_bytes(SLOT) == before, "a refresh has lost bytes of raw"
 
 
@@ -195,7 +195,7 @@ def a_blob_is_replaced_by_a_longer_one_between_listing_and_reading(setup: Scenar
     longer = setup.lines(*THREE, *THREE, first=5)
     faulty = setup.faulty_export("before_read", 1, lambda: setup.truth.renew(SLOT, longer))
     setup.run_on(setup.lake, faulty)
-    assert faulty.met
+    assert faulty.hits
     setup.truth.check()
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
+from defender_assets_tests.faults.kills import WorkerSetup, kill_at_random, two_at_once
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
-from defender_assets_tests.faults.test_interruptions import calm_day, grow_and_run, growths
+from defender_assets_tests.faults.test_interruptions import grow_and_run, growths, simulate_reference_day
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 
 EXAMPLES_AT_ONCE, STEPS_OF_AN_EXAMPLE = 4, 50
@@ -64,13 +64,13 @@ def run_growths(options: SoakOptions) -> None:
     """Let a simulated day grow in any order, with runs in between, `growths` times."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        calm = calm_day(Path(folder))
+        reference = simulate_reference_day(Path(folder))
 
         @seed(options.seed)
         @settings(BUDGET, max_examples=options.growths)
-        @given(steps=growths(calm.blobs))
+        @given(steps=growths(reference.blobs))
         def grow(steps: list[tuple[str, bytes] | None]) -> None:
-            grow_and_run(calm, steps)
+            grow_and_run(reference, steps)
 
         grow()
     _report(began, f"{options.growths} interleavings of growth and runs ended like a day ingested at once")
@@ -81,16 +81,16 @@ def run_in_azurite_too(options: SoakOptions) -> None:
     with tempfile.TemporaryDirectory() as folder, run_emulator() as emulator:
         InterruptionsInAzure.emulator = emulator
         run_steps(options, InterruptionsInAzure, options.steps // ONE_STEP_IN_AZURE_IN, "an account")
-        storms: dict[str, Callable[[Path], Storm]] = {
-            "a directory": lambda below: Storm.in_directory(below, options.seed),
-            "Azurite": lambda below: Storm.in_azurite(_emptied(emulator), below, options.seed),
+        setups: dict[str, Callable[[Path], WorkerSetup]] = {
+            "a directory": lambda below: WorkerSetup.in_directory(below, options.seed),
+            "Azurite": lambda below: WorkerSetup.in_azurite(_emptied(emulator), below, options.seed),
         }
-        for number, (name, storm_in) in enumerate(storms.items()):
+        for number, (name, make_setup) in enumerate(setups.items()):
             began = time.monotonic()
-            killed = _killed(storm_in(Path(folder, f"kills-{number}")), options.kills // 2)
+            killed = _killed(make_setup(Path(folder, f"kills-{number}")), options.kills // 2)
             _report(began, f"{options.kills // 2} kills in {name} ended with the truth: {killed}")
             began = time.monotonic()
-            two_at_once(storm_in(Path(folder, f"pairs-{number}")), options.pairs // 2)
+            two_at_once(make_setup(Path(folder, f"pairs-{number}")), options.pairs // 2)
             _report(began, f"{options.pairs // 2} pairs of runs at once in {name} ended with the truth")
 
 
@@ -99,8 +99,8 @@ def _emptied(emulator: Emulator) -> Emulator:
     return emulator
 
 
-def _killed(storm: Storm, count: int) -> str:
-    return ", ".join(f"{at} {times}" for at, times in sorted(kill_at_random(storm, count).items()))
+def _killed(setup: WorkerSetup, count: int) -> str:
+    return ", ".join(f"{at} {times}" for at, times in sorted(kill_at_random(setup, count).items()))
 
 
 def _report(began: float, what: str) -> None:

@@ -48,7 +48,7 @@ class Slot:
 
 
 def record(table: Table, number: int) -> str:
-    """The properties of a record: few alerts, few devices and few users, so that numbers meet in leads and stories."""
+    """The properties of a record. Alerts, devices and users are few, so that leads and stories share them."""
     moment = f"{DAY}T0{number % 8}:{number % 60:02}:00Z"
     changes: dict[str, object] = {"Timestamp": moment, MARK[table.name]: f"r{number}"}
     if table is DEVICE_INFO:

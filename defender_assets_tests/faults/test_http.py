@@ -61,18 +61,18 @@ def test_a_fault_of_a_range_read_is_recovered_by_later_runs(
 ) -> None:
     azure_setup.write(*THREE)
     azure_setup.write(*THREE, slot=NEXT_HOUR)
-    proxy.meet(replace(READ[fault], of="range"))
+    proxy.set_fault(replace(READ[fault], of="range"))
     run_until_success(azure_setup.run, ExportError)
-    assert proxy.met()
+    assert proxy.hits()
     azure_setup.truth.check()
 
 
 @pytest.mark.parametrize("fault", LISTED)
 def test_a_fault_of_a_listing_is_recovered_by_later_runs(azure_setup: ScenarioSetup, proxy: Proxy, fault: str) -> None:
     azure_setup.write(*THREE)
-    proxy.meet(replace(LISTED[fault], of="list"))
+    proxy.set_fault(replace(LISTED[fault], of="list"))
     run_until_success(azure_setup.run, ExportError)
-    assert proxy.met()
+    assert proxy.hits()
     azure_setup.truth.check()
 
 
@@ -90,9 +90,9 @@ def test_faults_of_commits_in_azure_end_with_the_truth(azure_lake: ScenarioSetup
     # raw, quarantine and the rows in turn
     for number, (name, fault) in enumerate(COMMITTED.items()):
         azure_lake.write(*THREE, first=number)
-        proxy.meet(replace(fault, of="commit", skip=number % 3))
+        proxy.set_fault(replace(fault, of="commit", skip=number % 3))
         run_until_success(azure_lake.run, LakeError)
-        assert proxy.met(), name
+        assert proxy.hits(), name
         azure_lake.truth.check_raw(ALERT_INFO)
     azure_lake.truth.check()
 
@@ -100,7 +100,7 @@ def test_faults_of_commits_in_azure_end_with_the_truth(azure_lake: ScenarioSetup
 def test_faults_of_reading_a_lake_in_azure_end_with_the_truth(azure_lake: ScenarioSetup, proxy: Proxy) -> None:
     for first, (name, fault) in enumerate((name, READ[name]) for name in LAKE_READ):
         azure_lake.write(*THREE, first=first)
-        proxy.meet(replace(fault, of="lake"))
+        proxy.set_fault(replace(fault, of="lake"))
         run_until_success(azure_lake.run, DefenderAssetsError)
-        assert proxy.met(), name
+        assert proxy.hits(), name
     azure_lake.truth.check()

@@ -26,7 +26,7 @@ COMMITS_OF_A_DAY = 13  # raw, quarantine, typed of three tables; leads; stories;
 
 
 @dataclass(frozen=True)
-class CalmDay:
+class ReferenceDay:
     """A day of three small tenants: the bytes of each blob, the export, and the lake of one undisturbed run."""
 
     root: Path
@@ -41,7 +41,7 @@ class CalmDay:
         return local_lake(self.root / "lake")
 
 
-def calm_day(root: Path) -> CalmDay:
+def simulate_reference_day(root: Path) -> ReferenceDay:
     """Simulate the day in a directory, and run it."""
     scenario = Scenario(
         start=DAY, days=1, devices=4, tenants=3, alerts_per_day=3, campaigns_per_tenant=1, heartbeat_minutes=360
@@ -54,15 +54,15 @@ def calm_day(root: Path) -> CalmDay:
         for file in sorted((root / "export").rglob("*.json"))
         if "tenantId=" in file.as_posix()
     }
-    day = CalmDay(root, blobs)
+    day = ReferenceDay(root, blobs)
     run_day(day.lake, DirectoryExport(day.export), DAY)
     assert all(frame.height for frame in promised(day.lake).values()), "every table must have rows"
     return day
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> CalmDay:
-    return calm_day(tmp_path_factory.mktemp("calm"))
+def reference(tmp_path_factory: pytest.TempPathFactory) -> ReferenceDay:
+    return simulate_reference_day(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def growths(draw: st.DrawFn, blobs: dict[str, bytes]) -> list[tuple[str, bytes] 
     return steps
 
 
-def grow_and_run(calm: CalmDay, steps: list[tuple[str, bytes] | None]) -> None:
+def grow_and_run(reference: ReferenceDay, steps: list[tuple[str, bytes] | None]) -> None:
     """Let a day grow, with runs in between; the result must equal the undisturbed one."""
     with TemporaryDirectory() as folder:
         root, lake = Path(folder, "export"), local_lake(Path(folder, "lake"))
@@ -103,14 +103,16 @@ def grow_and_run(calm: CalmDay, steps: list[tuple[str, bytes] | None]) -> None:
             else:
                 write(root, *step)
         run_day(lake, export, DAY)
-        assert_same(lake, calm.lake)
+        assert_same(lake, reference.lake)
         assert find_stale_days(lake, export, [DAY]) == []
 
 
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(calm: CalmDay, data: st.DataObject) -> None:
-    grow_and_run(calm, data.draw(growths(calm.blobs)))
+def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(
+    reference: ReferenceDay, data: st.DataObject
+) -> None:
+    grow_and_run(reference, data.draw(growths(reference.blobs)))
 
 
 @pytest.fixture
@@ -120,30 +122,30 @@ def lake_root(tmp_path: Path) -> Path:
 
 @pytest.mark.live
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
-def test_runs_killed_at_every_commit_end_like_a_calm_run(
-    calm: CalmDay, runner: Runner, lake_root: Path, moment: str
+def test_runs_killed_at_every_commit_end_like_an_undisturbed_run(
+    reference: ReferenceDay, runner: Runner, lake_root: Path, moment: str
 ) -> None:
     number = 1 if moment == "after" else 2
     deaths = 0
     for _ in range(COMMITS_OF_A_DAY + 2):
-        (code,) = runner.run(DayRun(calm.export, lake_root, DAY, (moment, number)))
+        (code,) = runner.run(DayRun(reference.export, lake_root, DAY, (moment, number)))
         assert code in (0, -signal.SIGKILL), runner.said()
         if code == 0:
             break
         deaths += 1
     assert deaths >= COMMITS_OF_A_DAY - 1
-    run_day(local_lake(lake_root), DirectoryExport(calm.export), DAY)
-    assert_same(local_lake(lake_root), calm.lake)
+    run_day(local_lake(lake_root), DirectoryExport(reference.export), DAY)
+    assert_same(local_lake(lake_root), reference.lake)
 
 
 @pytest.mark.live
-def test_two_runs_of_one_day_at_once_end_like_a_calm_run(
-    calm: CalmDay, runner: Runner, lake_root: Path, tmp_path: Path
+def test_two_runs_of_one_day_at_once_end_like_an_undisturbed_run(
+    reference: ReferenceDay, runner: Runner, lake_root: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "export"
-    thirds = [{blob: (len(content) * n // 3) for blob, content in calm.blobs.items()} for n in range(4)]
+    thirds = [{blob: (len(content) * n // 3) for blob, content in reference.blobs.items()} for n in range(4)]
     for before, after in pairwise(thirds):
-        for blob, content in calm.blobs.items():
+        for blob, content in reference.blobs.items():
             write(root, blob, content[before[blob] : after[blob]])
         assert runner.run(*[DayRun(root, lake_root, DAY)] * 2) == [0, 0], runner.said()
-    assert_same(local_lake(lake_root), calm.lake)
+    assert_same(local_lake(lake_root), reference.lake)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from defender_assets_tests.faults.kills import Storm, kill_at_random, two_at_once
+from defender_assets_tests.faults.kills import WorkerSetup, kill_at_random, two_at_once
 from defender_assets_tests.support.emulator import Emulator
 
 pytestmark = pytest.mark.long
@@ -14,21 +14,21 @@ SEED = 1
 
 @pytest.mark.live
 def test_runs_killed_at_random_moments_end_with_the_truth(tmp_path: Path) -> None:
-    assert kill_at_random(Storm.in_directory(tmp_path, SEED), 4).total() == 4
+    assert kill_at_random(WorkerSetup.in_directory(tmp_path, SEED), 4).total() == 4
 
 
 @pytest.mark.live
 @pytest.mark.azure
 def test_runs_killed_at_random_moments_in_azure_end_with_the_truth(tmp_path: Path, account: Emulator) -> None:
-    assert kill_at_random(Storm.in_azurite(account, tmp_path, SEED), 2).total() == 2
+    assert kill_at_random(WorkerSetup.in_azurite(account, tmp_path, SEED), 2).total() == 2
 
 
 @pytest.mark.live
 def test_two_runs_at_once_end_with_the_truth(tmp_path: Path) -> None:
-    two_at_once(Storm.in_directory(tmp_path, SEED), 2)
+    two_at_once(WorkerSetup.in_directory(tmp_path, SEED), 2)
 
 
 @pytest.mark.live
 @pytest.mark.azure
 def test_two_runs_at_once_in_azure_end_with_the_truth(tmp_path: Path, account: Emulator) -> None:
-    two_at_once(Storm.in_azurite(account, tmp_path, SEED), 1)
+    two_at_once(WorkerSetup.in_azurite(account, tmp_path, SEED), 1)
