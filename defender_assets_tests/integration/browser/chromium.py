@@ -1,7 +1,4 @@
-"""Debian's Chromium, driven by Playwright, and a page that keeps what the browser says of it.
-
-What is looked at, and what it should look like, belongs to the tests beside this file.
-"""
+"""Debian's Chromium, controlled by Playwright, and pages that record their requests and console errors."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,20 +11,20 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, e
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
 NAMES = ("chromium", "chromium-browser")
-# in a container there is often neither a sandbox, nor a graphics card, nor room in /dev/shm
+# containers often have no sandbox, no graphics card and little space in /dev/shm
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 WIDE, NARROW = 1280, 320
-"""Widths of a window in CSS pixels: a desktop, and the narrowest telephone (WCAG 2.2, 1.4.10 Reflow)."""
+"""Window widths in CSS pixels: a desktop, and the narrowest phone (WCAG 2.2, 1.4.10 Reflow)."""
 
 DEADLINE = 1000 * HANG_SECONDS
-"""Of everything that Playwright waits for, in milliseconds."""
+"""Timeout of everything that Playwright waits for, in milliseconds."""
 
 expect.set_options(timeout=DEADLINE)
 
 
 def executable() -> Path:
-    """Where Chromium is; `make test` installs it."""
+    """The path of Chromium, which `make test` installs."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     assert found is not None, "Chromium is missing: `make browser` installs it, as root, from Debian's packages"
     return Path(found)
@@ -35,7 +32,7 @@ def executable() -> Path:
 
 @contextmanager
 def run_chromium() -> Iterator[Browser]:
-    """A running browser; it ends with the block."""
+    """Run a browser; it ends with the block."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS, timeout=DEADLINE)
         try:
@@ -46,30 +43,30 @@ def run_chromium() -> Iterator[Browser]:
 
 @dataclass
 class Watched:
-    """A page, and what it asked for and complained of since it was opened."""
+    """A page, with its requests, console errors and warnings since it was opened."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        def asked(request: Request) -> None:
+        def on_request(request: Request) -> None:
             self.requests.append(request.url)
 
-        def said(message: ConsoleMessage) -> None:
+        def on_console(message: ConsoleMessage) -> None:
             if message.type in {"error", "warning"}:
-                self.complaints.append(message.text)
+                self.console_errors.append(message.text)
 
-        def broke(error: Error) -> None:
-            self.complaints.append(error.message)
+        def on_error(error: Error) -> None:
+            self.console_errors.append(error.message)
 
-        self.page.on("request", asked)
-        self.page.on("console", said)
-        self.page.on("pageerror", broke)
+        self.page.on("request", on_request)
+        self.page.on("console", on_console)
+        self.page.on("pageerror", on_error)
 
     @property
     def overflow(self) -> int:
-        """By how many CSS pixels the page is wider than its window."""
+        """The number of CSS pixels by which the page is wider than its window."""
         return int(self.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth"))
 
 
@@ -77,7 +74,7 @@ class Watched:
 def opened(
     browser: Browser, *, width: int = WIDE, height: int = 900, dark: bool = False, scale: float = 1
 ) -> Iterator[Watched]:
-    """An empty page in a context of its own: nothing of it is kept."""
+    """Open an empty page in a separate browser context, which is closed with the block."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",

@@ -1,7 +1,7 @@
 """A browser for each file of tests.
 
-It ends with the file: Playwright keeps an event loop running in the thread, and `asyncio.run`, which Dagster calls in
-other tests, would refuse to start beside it.
+It ends with the file, because Playwright keeps an event loop running in the thread. In other tests, Dagster calls
+`asyncio.run`, which fails while another loop runs.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from defender_assets_tests.integration.browser.chromium import run_chromium
 
 Keep = Callable[[Page, str], None]
-"""Called with a page and a picture's name."""
+"""A function of a page and the name of a picture."""
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def keep(pytestconfig: pytest.Config) -> Keep:
-    """Keep what a page shows as a picture of the documents, when `--pictures` asks for it."""
+    """Save a screenshot of a page as a picture of the documents, if `--pictures` is set."""
     folder = Path(__file__).parents[3] / "docs" / "pictures"
 
-    def kept(page: Page, name: str) -> None:
+    def save(page: Page, name: str) -> None:
         if pytestconfig.getoption("pictures"):
             folder.mkdir(exist_ok=True)
             page.screenshot(path=folder / f"{name}.png")
 
-    return kept
+    return save

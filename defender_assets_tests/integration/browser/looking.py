@@ -1,6 +1,6 @@
-"""What is measured on a page in the browser: contrast of its text, what sticks out of it, in which order Tab goes.
+"""Measurements of a page in the browser: text contrast, elements beyond the right edge, and the order of Tab.
 
-Contrast is WCAG 2.2's (1.4.3), of each text against the nearest background that is not transparent.
+The contrast is that of WCAG 2.2 (1.4.3), between each text and the nearest background that is not transparent.
 """
 
 from playwright.sync_api import Page
@@ -41,17 +41,17 @@ _FOCUSED = """() => {
 
 
 def contrasts(page: Page) -> list[tuple[float, str]]:
-    """The contrast of each visible text, and how it begins."""
+    """The contrast and the first characters of each visible text."""
     return [(ratio, text) for ratio, text in page.evaluate(_CONTRAST)]
 
 
 def sticking_out(page: Page) -> list[str]:
-    """The elements that reach beyond the window's right edge."""
+    """The elements that extend beyond the window's right edge."""
     return list(page.evaluate(_STICKING_OUT))
 
 
 def tabbed(page: Page, times: int) -> list[tuple[str, float]]:
-    """Where Tab leads, so many times: the link's address and how wide its outline is in pixels."""
+    """Press Tab so many times; return the address and the outline width in pixels of each focused link."""
     found = []
     for _ in range(times):
         page.keyboard.press("Tab")

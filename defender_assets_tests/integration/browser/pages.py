@@ -1,4 +1,4 @@
-"""Pages served on this machine, as a browser of a user gets them."""
+"""HTML pages, served over HTTP on this machine."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from threading import Thread
 
 @contextmanager
 def served(pages: Mapping[str, str]) -> Iterator[str]:
-    """Serve HTML by path on a free port of loopback; the address without its last slash."""
+    """Serve HTML by path on a free loopback port; yield the address without a trailing slash."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = pages.get(self.path)
             content = (page or "").encode()
@@ -21,9 +21,9 @@ def served(pages: Mapping[str, str]) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The brief as an analyst gets it: a file, opened in a browser."""
+"""The brief as a file that an analyst opens in a browser."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -39,7 +39,7 @@ def brief(browser: Browser, file: str) -> Iterator[Watched]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_it_fits_its_window_loads_nothing_and_can_be_read(
+def test_it_fits_its_window_loads_nothing_and_is_readable(
     browser: Browser, file: str, width: int, dark: bool, keep: Keep
 ) -> None:
     with opened(browser, width=width, dark=dark) as watched:
@@ -49,12 +49,12 @@ def test_it_fits_its_window_loads_nothing_and_can_be_read(
         assert sticking_out(watched.page) == []
         assert [text for text in contrasts(watched.page) if text[0] < LEAST_CONTRAST] == []
         assert watched.requests == [file]
-        assert watched.complaints == []
+        assert watched.console_errors == []
         if dark == (width == NARROW):
             keep(watched.page, "brief-dark" if dark else "brief")
 
 
-def test_what_attackers_wrote_shows_as_text_and_does_nothing(brief: Watched) -> None:
+def test_attackers_text_is_shown_as_text_and_has_no_effect(brief: Watched) -> None:
     shown = brief.page.inner_text("body")
 
     for part in ("<script>document.title='run'</script>", "<svg/onload=", "{{ 7 * 7 }}", r"\x1b[31m", r"\u202egnp"):
@@ -67,7 +67,7 @@ def test_what_attackers_wrote_shows_as_text_and_does_nothing(brief: Watched) -> 
     assert [address for address in outside if not address.startswith("https://security.microsoft.com/alerts/")] == []
 
 
-def test_a_script_that_got_in_would_not_run_and_nothing_would_be_loaded(brief: Watched) -> None:
+def test_injected_scripts_do_not_run_and_nothing_is_loaded(brief: Watched) -> None:
     page = brief.page
     title = page.title()
 
@@ -88,7 +88,7 @@ def test_a_script_that_got_in_would_not_run_and_nothing_would_be_loaded(brief: W
     assert page.get_by_text("styled", exact=True).evaluate("(element) => getComputedStyle(element).color") != RED
 
 
-def test_the_keyboard_reaches_every_link_in_order_and_shows_where_it_is(brief: Watched) -> None:
+def test_the_keyboard_reaches_every_link_in_order_with_a_visible_focus(brief: Watched) -> None:
     links = brief.page.evaluate(LINKS)
 
     reached = tabbed(brief.page, len(links))
@@ -106,7 +106,7 @@ def test_the_first_link_skips_to_what_happened(brief: Watched) -> None:
     assert brief.page.evaluate("document.activeElement.id") == "main"
 
 
-def test_a_screen_reader_finds_its_way(brief: Watched) -> None:
+def test_the_page_has_headings_landmarks_and_labels_for_screen_readers(brief: Watched) -> None:
     page = brief.page
 
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((heading) => +heading.tagName[1])")
@@ -122,7 +122,7 @@ def test_a_screen_reader_finds_its_way(brief: Watched) -> None:
     assert page.get_by_role("img", name="Leads by hour").count() == 1
 
 
-def test_it_prints_in_ink_on_paper_even_where_the_screen_is_dark(browser: Browser, file: str) -> None:
+def test_it_prints_dark_text_on_white_even_in_dark_mode(browser: Browser, file: str) -> None:
     with opened(browser, dark=True) as watched:
         page = watched.page
         page.goto(file)

@@ -11,12 +11,12 @@ PAGE = """<!doctype html><html lang="en"><title>before</title><link rel="icon" h
 <script>document.title = "after"; console.error("as asked"); throw new Error("thrown")</script>"""
 
 
-def test_a_page_is_run_and_what_it_asks_for_and_complains_of_is_seen(browser: Browser) -> None:
+def test_a_page_runs_and_its_requests_and_console_errors_are_recorded(browser: Browser) -> None:
     with served({"/": PAGE}) as address, opened(browser, width=NARROW) as watched:
         watched.page.goto(f"{address}/", wait_until="load")
 
         assert watched.page.title() == "after"
         assert watched.requests == [f"{address}/", f"{address}/missing.png"]
-        told = sorted(complaint.split(":")[0] for complaint in watched.complaints)
-        assert told == ["Failed to load resource", "as asked", "thrown"]
+        errors = sorted(text.split(":")[0] for text in watched.console_errors)
+        assert errors == ["Failed to load resource", "as asked", "thrown"]
         assert watched.overflow > 0

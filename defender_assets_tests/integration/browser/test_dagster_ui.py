@@ -1,4 +1,4 @@
-"""Dagster's own UI on a small tenant, as a user sees it: one web server, one page after the other."""
+"""The pages of Dagster's UI for small tenants, from one web server."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +41,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The running web server. Nothing is new in the lake, so that the run changes nothing in it."""
+    """The running web server. The lake is up to date, so that the run changes nothing in it."""
     day = small_lake.days[0]
     settings = Settings(export_dir=small_lake.export_dir, lake_uri=str(small_lake.lake_dir), start_date=day)
     variables = {
@@ -52,14 +52,14 @@ def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Ite
     installation = Installation(tmp_path_factory.mktemp("ui"), variables)
     installation.prepare()
 
-    def materialized() -> tuple[str, ...]:
+    def materialize() -> tuple[str, ...]:
         with dg.DagsterInstance.from_config(str(installation.home)) as instance:
             (run,) = materialize_days(settings, [day], instance)
         return run.problems
 
-    # Playwright's event loop runs in this thread, and Dagster wants to run one of its own
-    with ThreadPoolExecutor(1) as elsewhere:
-        assert elsewhere.submit(materialized).result() == ()
+    # Playwright's event loop runs in this thread, and Dagster starts another one
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(materialize).result() == ()
     with web_server(installation) as server:
         yield Site(server.address, day)
 
@@ -72,7 +72,7 @@ def watched(browser: Browser, site: Site) -> Iterator[Watched]:
 
 
 def boxes(page: Page) -> dict[str, tuple[float, float, float, float]]:
-    """The boxes of the lineage by the text on them: left, top, right, bottom."""
+    """The boxes of the lineage graph by their text: left, top, right, bottom."""
     found = page.evaluate(
         """() => [...document.querySelectorAll("foreignObject")].filter((box) => box.textContent).map((box) => {
           const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(box.getAttribute(name)));
@@ -82,8 +82,8 @@ def boxes(page: Page) -> dict[str, tuple[float, float, float, float]]:
     return {text: tuple(box) for text, box in found}
 
 
-def of_name(name: str, texts: Iterator[str]) -> str:
-    """The text that stands for a name: long ones are shortened in the middle."""
+def text_for(name: str, texts: Iterator[str]) -> str:
+    """The text that shows a name: long names are shortened in the middle."""
     return next(text for text in texts if name.startswith(text.split("…")[0]) and name.endswith(text.split("…")[-1]))
 
 
@@ -96,7 +96,7 @@ def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watc
     shown = boxes(page)
     assert len(shown) == len(GROUPS) + len(EXPECTED)
     for name, (group, *_) in EXPECTED.items():
-        left, top, right, bottom = shown[of_name(name, iter(sorted(set(shown) - set(GROUPS))))]
+        left, top, right, bottom = shown[text_for(name, iter(sorted(set(shown) - set(GROUPS))))]
         around = shown[group]
         assert around[0] <= left < right <= around[2], name
         assert around[1] <= top < bottom <= around[3], name
@@ -120,14 +120,14 @@ def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, 
     keep(page, "leads")
 
 
-def test_a_run_of_the_demo_stands_under_its_job(watched: Watched, site: Site) -> None:
+def test_a_run_of_the_demo_is_listed_under_its_job(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/{LOCATION}/jobs/{INGEST_DAY.name}/runs")
 
     page.get_by_text(f"partition: {site.day}").first.wait_for()
 
 
-def test_hostile_text_in_a_preview_is_shown_and_does_nothing(watched: Watched, site: Site) -> None:
+def test_hostile_text_in_a_preview_is_shown_and_has_no_effect(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{LEADS.name}?view=events&partition={site.day}")
     page.get_by_text("egnp.exe").first.wait_for()
@@ -154,7 +154,7 @@ def test_the_picture_of_the_day_is_one_click_away(watched: Watched, site: Site) 
     assert f"defender-assets brief --day {site.day}" in page.inner_text("body")
 
 
-def test_a_check_says_how_it_went_and_what_to_do_when_it_fails(watched: Watched, site: Site) -> None:
+def test_a_check_shows_its_result_and_what_to_do_if_it_fails(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
     page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()

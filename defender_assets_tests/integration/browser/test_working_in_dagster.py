@@ -1,6 +1,6 @@
-"""A user works in Dagster's UI: launches days, reads what is red, tries again, lets the sensor do the rest.
+"""A user works in Dagster's UI: launches days, reads failures, retries, and turns the sensor on for the rest.
 
-One installation with web server and daemon, whose tests stand in the order of the story.
+The tests share one installation with web server and daemon, and depend on their order.
 """
 
 import json
@@ -41,7 +41,7 @@ SENSOR = "new_blobs_sensor"
 
 @dataclass(frozen=True)
 class Days:
-    """Heartbeats that end at noon, no blobs, no heartbeats and something in the way, all well; then the running day."""
+    """Four days: heartbeats end at noon; no blobs; no heartbeats and a blocked path; no fault, yesterday."""
 
     silenced: date
     empty: date
@@ -50,13 +50,13 @@ class Days:
 
 
 def folders(export: Path, day: date, table: str) -> list[Path]:
-    """The directories of a day's hours."""
+    """The directories of the hours of a day."""
     return sorted((export / table).glob(f"tenantId=*/y={day:%Y}/m={day:%m}/d={day:%d}/h=*/m=00"))
 
 
 @dataclass(frozen=True)
 class Site:
-    """The web server, the lake, who is told, and the days of the export."""
+    """The web server, the lake, the receiver of notifications, and the days of the export."""
 
     installation: Installation
     server: WebServer
@@ -66,17 +66,17 @@ class Site:
 
     @property
     def address(self) -> str:
-        """Where the browser finds the UI."""
+        """The URL of the UI."""
         return self.server.address
 
     @property
-    def in_the_way(self) -> Path:
-        """A file where the raw table's folder of the failing day should be."""
+    def blocking_file(self) -> Path:
+        """A file at the path of the raw table's folder for the failing day."""
         return Path(self.lake.uri, ALERT_INFO.raw, f"export_date={self.days.failing}")
 
 
 def write_export(export: Path, days: Days) -> None:
-    """Write what the days' names say."""
+    """Write the export as `Days` describes."""
     simulated = Scenario(
         days.silenced,
         days=4,
@@ -99,8 +99,8 @@ def write_export(export: Path, days: Days) -> None:
 
 @pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The running installation. The sensor was switched off by clicking before the daemon first looked: it would try
-    a failed day again by itself, and of a day in flight nothing is failed.
+    """The running installation. The sensor is switched off in the UI before the daemon starts: it would retry a failed
+    day, and the UI shows no failure for a day in flight.
     """
     folder = tmp_path_factory.mktemp("working")
     keep_clear_of_midnight(seconds=600)
@@ -133,8 +133,8 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
 def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page: Page, site: Site) -> None:
     launch(page, site.address, site.days.silenced)
     site.lake.open(ALERT_INFO.raw)
-    site.in_the_way.touch()
-    # it tries four times before it fails: meanwhile the tests go on
+    site.blocking_file.touch()
+    # it fails after four attempts; meanwhile the tests go on
     launch(page, site.address, site.days.failing)
     see_counts(page, site.address, LEADS.name, materialized=1)
 
@@ -145,7 +145,7 @@ def test_a_day_is_materialized_by_clicking_turns_green_and_its_leads_exist(page:
     page.get_by_text(str(leads.height), exact=True).first.wait_for()
 
 
-def test_a_red_check_says_what_is_wrong_and_what_to_do(page: Page, site: Site, keep: Keep) -> None:
+def test_a_red_check_shows_the_problem_and_what_to_do(page: Page, site: Site, keep: Keep) -> None:
     page.goto(f"{site.address}/assets/{DEVICE_INFO.name}?view=checks")
     page.get_by_text(QUIET_OR_BROKEN.name, exact=True).first.click()
     for text in ("1 tenant sent no heartbeat for over 3 hours", "Look at the Streaming API", "silent_minutes"):
@@ -153,8 +153,8 @@ def test_a_red_check_says_what_is_wrong_and_what_to_do(page: Page, site: Site, k
     keep(page, "red-check")
 
 
-def test_a_day_that_failed_says_why_and_is_tried_again_by_clicking(page: Page, site: Site, keep: Keep) -> None:
-    wait_for(site.server.quiet, "the end of the failing run", site.installation)
+def test_a_failed_day_shows_the_reason_and_is_retried_by_clicking(page: Page, site: Site, keep: Keep) -> None:
+    wait_for(site.server.is_idle, "the end of the failing run", site.installation)
     see_counts(page, site.address, ALERT_INFO.raw, failed=1, materialized=1)
     keep(page, "partitions")
     page.goto(f"{site.address}/runs")
@@ -162,42 +162,42 @@ def test_a_day_that_failed_says_why_and_is_tried_again_by_clicking(page: Page, s
     page.locator("a[href*='/runs/']").first.click()
     page.get_by_text("Not a directory").first.wait_for()
 
-    site.in_the_way.unlink()
+    site.blocking_file.unlink()
     launch(page, site.address, "Failed")
     see_counts(page, site.address, LEADS.name, failed=0, materialized=2)
 
 
-def test_the_sensor_is_switched_on_and_does_the_rest(page: Page, site: Site) -> None:
+def test_the_sensor_is_switched_on_and_completes_the_other_days(page: Page, site: Site) -> None:
     switch(page, site.address, SENSOR, on=True)
     see_counts(page, site.address, STORIES.name, materialized=4)
 
 
-def test_a_day_without_blobs_is_green_and_says_so(page: Page, site: Site, keep: Keep) -> None:
+def test_a_day_without_blobs_is_green_and_says_that_it_has_none(page: Page, site: Site, keep: Keep) -> None:
     page.goto(f"{site.address}/assets/{LEADS.name}?view=partitions&partition={site.days.empty}")
     page.get_by_text(NO_BLOBS).wait_for()
     keep(page, "no-blobs")
 
 
-def test_the_team_was_told_of_each_thing_once(site: Site) -> None:
+def test_the_team_is_notified_once_of_each_event(site: Site) -> None:
     day = site.days.for_the_sensor
     leads = site.lake.read(LEADS.name).filter(pl.col("export_date") == day, pl.col("risk_score") >= 1)
     expected = [*leads.collect()["title"], f"{QUIET_OR_BROKEN.name} of {DEVICE_INFO.name} failed"]
 
     def mentions(title: str) -> int:
-        """Return how many messages hold a title: a message holds it more than once."""
+        """Return the number of messages that contain a title; a message contains it more than once."""
         return sum(json.dumps(title)[1:-1] in json.dumps(message) for message in site.receiver.accepted)
 
     assert len(expected) > 2
     wait_for(lambda: all(map(mentions, expected)), f"a message of each of {expected}", site.installation)
     messages = [json.dumps(message) for message in site.receiver.accepted]
     assert len(messages) == len(set(messages))
-    # that a run failed is told unless it has recovered before the sensor looks
+    # a failed run is notified unless it has recovered before the sensor's tick
     assert mentions(f"The run of {site.days.failing} failed") <= 1
 
 
-def test_the_history_of_ticks_tells_what_was_asked_for_and_why_not(page: Page, site: Site, keep: Keep) -> None:
+def test_the_tick_history_shows_requested_runs_and_reasons_for_none(page: Page, site: Site, keep: Keep) -> None:
     page.goto(f"{site.address}/{LOCATION}/sensors/{SENSOR}")
-    # the day's, and the first sweep's unless the schedule's came before it
+    # the run of the day and the first sweep, unless the schedule has requested the sweep before
     page.get_by_text(re.compile(r"\b[12] runs? requested")).first.wait_for()
     page.get_by_role("button", name="0 runs requested").first.wait_for()
     keep(page, "sensor")

@@ -1,4 +1,4 @@
-"""An export that grows while it is read: the simulator's bytes, cut anywhere, appended to many blobs by a thread."""
+"""An export that grows while it is read: a thread appends the simulator's bytes, cut anywhere, to many blobs."""
 
 import random
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from defender_assets.simulator import GroundTruth, Scenario, simulate
 from defender_assets_tests.support.days import day_before
 
 
-def up_to_now() -> Scenario:
-    """Three whole days and the running one as far as it has come."""
+def scenario_until_now() -> Scenario:
+    """Three whole days and the current day up to now."""
     return Scenario(
         day_before(3),
         days=4,
@@ -30,11 +30,11 @@ def up_to_now() -> Scenario:
 
 
 @dataclass
-class Growing:
-    """Every blob's bytes, how far each has been written, and what the simulator says they hold."""
+class GrowingExport:
+    """The final bytes of each blob, the number of bytes written so far, and the simulator's ground truth."""
 
     service: BlobServiceClient
-    scenario: Scenario = field(default_factory=up_to_now)
+    scenario: Scenario = field(default_factory=scenario_until_now)
     contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     written: dict[tuple[str, str], int] = field(default_factory=dict)
     truth: dict[str, Any] = field(default_factory=dict)
@@ -52,21 +52,21 @@ class Growing:
 
     @property
     def days(self) -> list[date]:
-        """The days that are simulated, the running one last."""
+        """The simulated days; the current day is the last."""
         return [self.scenario.start + timedelta(days=number) for number in range(self.scenario.days)]
 
     @property
     def start_date(self) -> date:
-        """A first day of partitions: two before the first that has blobs."""
+        """The first partition: two days before the first day that has blobs."""
         return self.scenario.start - timedelta(days=2)
 
     @property
     def days_with_bytes(self) -> set[date]:
-        """The days that have blobs in the end: in its first minutes the running one has none yet."""
+        """The days that have blobs at the end: in its first minutes, the current day has none."""
         return {date.fromisoformat(total["day"]) for total in self.truth["totals"] if total["bytes"]}
 
     def distinct(self) -> dict[tuple[str, str, date], int]:
-        """How many distinct records each table (of Microsoft), tenant and day holds in the end."""
+        """The number of distinct records by table (Microsoft's name), tenant and day, at the end."""
         return {
             (total["table"], total["tenant_id"], date.fromisoformat(total["day"])): total["distinct"]
             for total in self.truth["totals"]
@@ -74,11 +74,11 @@ class Growing:
         }
 
     def pending(self) -> int:
-        """How many bytes after last line ends there are in the end."""
+        """The number of bytes after the last newlines of all blobs, at the end."""
         return sum(total["pending"] for total in self.truth["totals"])
 
     def grow(self, seeded_rng: random.Random, share: float) -> None:
-        """Append to about a third of the blobs up to this share of what each will hold, cut anywhere."""
+        """Append to about a third of the blobs, cut anywhere, up to this share of their final bytes."""
         for blob, content in self.contents.items():
             start = self.written.get(blob, 0)
             end = max(start, len(content) if share >= 1 else int(len(content) * share * seeded_rng.random()))

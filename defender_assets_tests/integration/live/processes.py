@@ -1,7 +1,4 @@
-"""Dagster as it runs in production: a web server and a daemon as processes of their own, and what they say.
-
-Here belongs how they are started, asked and ended. What is written into their export belongs to the tests.
-"""
+"""Dagster as in production: start, query and end a web server and a daemon, which are separate processes."""
 
 import json
 import os
@@ -25,15 +22,15 @@ PRODUCT = "defender_assets.definitions"
 QUICKER_DEFINITIONS = "defender_assets_tests.integration.live.quicker"
 """Modules for `Installation.definitions`."""
 
-# intervals are the machine's business
+# shorter intervals; longer timeouts for slow machines
 QUICKER = {
     "poll_interval_seconds: 30": "poll_interval_seconds: 2",
     "start_timeout_seconds: 300": f"start_timeout_seconds: {HANG_SECONDS:.0f}",
     "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\n"
     f"code_servers: {{local_startup_timeout: {HANG_SECONDS:.0f}}}\nretention:",
 }
-# Dagster's own deadlines for answers of the code server
-PATIENT = {
+# Dagster's timeouts for responses of the code server
+GRPC_TIMEOUTS = {
     f"DAGSTER_{kind}GRPC_TIMEOUT_SECONDS": f"{HANG_SECONDS:.0f}" for kind in ("", "REPOSITORY_", "SCHEDULE_", "SENSOR_")
 }
 
@@ -55,14 +52,14 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The machine's environment without its settings, and with these."""
+        """The machine's environment, with these settings instead of its own."""
         ours = ("AZURE_", "DEFENDER_", "DAGSTER_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        ours_too = {"DAGSTER_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
-        return {**kept, **self.settings, **PATIENT, **ours_too}
+        dagster = {"DAGSTER_HOME": str(self.home), "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+        return {**kept, **self.settings, **GRPC_TIMEOUTS, **dagster}
 
     def prepare(self) -> None:
-        """Put the files there, as `make` does."""
+        """Write the files, as `make` does."""
         self.home.mkdir(parents=True)
         workspace = (REPOSITORY / "workspace.yaml").read_text()
         assert workspace.count(PRODUCT) == 1
@@ -74,7 +71,7 @@ class Installation:
         (self.home / "dagster.yaml").write_text(configuration)
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a command of the virtual environment in a process group of its own; its words go to a file."""
+        """Start a command of the virtual environment in its own process group; its output goes to a log file."""
         with (self.folder / f"{name}.log").open("wb") as log:
             return subprocess.Popen(
                 [str(Path(sys.executable).parent / command[0]), *command[1:]],
@@ -86,8 +83,8 @@ class Installation:
                 start_new_session=True,
             )
 
-    def said(self) -> str:
-        """The last words of all processes."""
+    def log_tails(self) -> str:
+        """The end of each process's log."""
         return "\n".join(
             f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}" for log in sorted(self.folder.glob("*.log"))
         )
@@ -95,65 +92,65 @@ class Installation:
 
 @dataclass(frozen=True)
 class WebServer:
-    """The web server's GraphQL."""
+    """The web server's GraphQL API."""
 
     port: int
 
     @property
     def address(self) -> str:
-        """Where a browser finds it."""
+        """Its URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def ask(self, query: str) -> dict[str, Any]:
-        """The data that answers a query."""
+    def graphql(self, query: str) -> dict[str, Any]:
+        """Return the data of the response to a query."""
         request = urllib.request.Request(  # noqa: S310 (always http to this machine)
             f"{self.address}/graphql",
             data=json.dumps({"query": query}).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:  # noqa: S310 (this machine)
-            told = json.load(answer)
-        assert "errors" not in told, told["errors"]
-        data: dict[str, Any] = told["data"]
+        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as response:  # noqa: S310 (this machine)
+            content = json.load(response)
+        assert "errors" not in content, content["errors"]
+        data: dict[str, Any] = content["data"]
         return data
 
-    def answers(self) -> bool:
-        """Whether it listens."""
+    def is_ready(self) -> bool:
+        """Whether it responds."""
         try:
-            self.ask("{ version }")
+            self.graphql("{ version }")
         except OSError:
             return False
         return True
 
     def runs(self) -> list[dict[str, Any]]:
-        """All runs, newest first, their tags as a mapping."""
-        told = self.ask(
+        """All runs, newest first, with tags as a mapping."""
+        data = self.graphql(
             "{ runsOrError(limit: 500) { ... on Runs { results { runId jobName status tags { key value } } } } }"
         )
-        runs: list[dict[str, Any]] = told["runsOrError"]["results"]
+        runs: list[dict[str, Any]] = data["runsOrError"]["results"]
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in runs]
 
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether no run is in flight."""
         return all(run["status"] in {"SUCCESS", "FAILURE"} for run in self.runs())
 
 
 def wait_for(event: Callable[[], bool], what: str, installation: Installation, pause: float = 0.5) -> None:
-    """Wait until the event has come; the processes' last words when it has not."""
-    wait_until(event, what, installation.said, pause)
+    """Wait until the event happens; on a timeout, show the end of the processes' logs."""
+    wait_until(event, what, installation.log_tails, pause)
 
 
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
+    """A port that is currently free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
     return port
 
 
 @contextmanager
 def web_server(installation: Installation) -> Iterator[WebServer]:
-    """The web server of an installation; it ends with the block."""
+    """Run the web server of an installation; it ends with the block."""
     port = free_port()
     process = installation.start(
         "webserver", "dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)
@@ -161,20 +158,20 @@ def web_server(installation: Installation) -> Iterator[WebServer]:
     try:
         server = WebServer(port)
 
-        def answers() -> bool:
-            assert process.poll() is None, installation.said()
-            return server.answers()
+        def is_ready() -> bool:
+            assert process.poll() is None, installation.log_tails()
+            return server.is_ready()
 
-        wait_for(answers, "the web server's answer", installation)
+        wait_for(is_ready, "the web server's response", installation)
         yield server
     finally:
-        # it keeps nothing, and takes its time to say farewell
+        # it has no state to save and is slow to shut down
         end(process, signal.SIGKILL)
 
 
 @contextmanager
 def daemon(installation: Installation) -> Iterator[None]:
-    """The daemon of an installation; it and the runs that it started end with the block."""
+    """Run the daemon of an installation; it and its runs end with the block."""
     process = installation.start("daemon", "dagster-daemon", "run", "-w", "workspace.yaml")
     try:
         yield
@@ -184,6 +181,6 @@ def daemon(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def running(installation: Installation) -> Iterator[WebServer]:
-    """Web server and daemon of an installation; all their processes end with the block."""
+    """Run web server and daemon of an installation; all their processes end with the block."""
     with daemon(installation), web_server(installation) as server:
         yield server

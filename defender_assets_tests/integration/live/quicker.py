@@ -1,6 +1,6 @@
 """The product's definitions for tests of whole installations, with short intervals and pauses.
 
-A sensor looks every few seconds, and a failed step is tried again at once. The product's own values are tested in
+Sensors tick every 2 seconds, and a failed step is retried after 1 second. The product's own values are tested in
 `assets/test_specs`.
 """
 

@@ -1,4 +1,4 @@
-"""The sensor alone, in a real daemon, brings a growing account and a torn lake to the truth; the UI shows it."""
+"""A real daemon's sensor brings a lake with unfinished work up to date with a growing account; the UI shows it."""
 
 import json
 import random
@@ -20,7 +20,7 @@ from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import QUARANTINE, TABLES
 from defender_assets.settings import load_settings
-from defender_assets_tests.integration.live.growing import Growing
+from defender_assets_tests.integration.live.growing import GrowingExport
 from defender_assets_tests.integration.live.processes import (
     QUICKER_DEFINITIONS,
     Installation,
@@ -35,48 +35,48 @@ from defender_assets_tests.support.waiting import HANG_SECONDS
 
 pytestmark = [pytest.mark.live, pytest.mark.azure]
 
-HOLDS_ITS_DAY = 20
-"""Seconds for which the run that was killed counts as running: of that run alone, however slow the others are."""
+KILLED_RUN_MAX_SECONDS = 20
+"""Maximum run time of the killed run, in seconds. Other runs may take longer."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """The running installation, what it reads and writes, and what it should come to."""
+    """The running installation, its export and lake, and the expected result."""
 
     installation: Installation
     server: WebServer
     export: Export
     lake: Lake
-    truth: Growing
+    truth: GrowingExport
 
     @property
     def days(self) -> list[date]:
-        """Those of the export: one that has raw bytes alone, one whose run was killed, a stale one, the running one."""
+        """The days of the export: with raw bytes only, with a killed run, stale, and current."""
         return self.truth.days
 
 
 def kill_a_run(installation: Installation, lake: Lake, day: date) -> None:
-    """Run the day in a process that is killed right after its first commit. Run monitoring will end the run."""
+    """Run the day in a process that is killed right after its first commit. Run monitoring marks the run as failed."""
     process = installation.start(
         "killed",
         *("dagster", "asset", "materialize", "--select", "*", "--partition", day.isoformat()),
         *("-m", "defender_assets_tests.integration.live.dying"),
     )
-    assert process.wait(HANG_SECONDS) == -signal.SIGKILL, installation.said()
+    assert process.wait(HANG_SECONDS) == -signal.SIGKILL, installation.log_tails()
     assert any(Path(lake.uri, table.raw, f"export_date={day}").exists() for table in TABLES)
     with dg.DagsterInstance.from_config(str(installation.home)) as instance:
         (run,) = instance.get_runs()
         assert run.status == dg.DagsterRunStatus.STARTED
-        instance.add_run_tags(run.run_id, {MAX_RUNTIME_SECONDS_TAG: str(HOLDS_ITS_DAY)})
+        instance.add_run_tags(run.run_id, {MAX_RUNTIME_SECONDS_TAG: str(KILLED_RUN_MAX_SECONDS)})
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Web server and daemon on an account that grows, over a lake that holds all kinds of half-done work."""
+    """Web server and daemon for a growing account and a lake with several kinds of unfinished work."""
     folder = tmp_path_factory.mktemp("live")
     keep_clear_of_midnight(seconds=600)
     with run_emulator() as emulator, emulator.service() as service:
-        truth = Growing(service)
+        truth = GrowingExport(service)
         raw_only, killed, stale, _ = truth.days
         installation = Installation(
             folder,
@@ -104,20 +104,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield site
 
 
-def at_the_truth(site: Site) -> bool:
+def matches_truth(site: Site) -> bool:
     behind = find_stale_days(site.lake, site.export, site.days)
     return sum(day.missing_bytes for day in behind) == site.truth.pending() and not any(day.stale for day in behind)
 
 
-def wait_for_the_truth(site: Site) -> None:
-    # each look lists the account
-    wait_for(lambda: site.server.quiet() and at_the_truth(site), "the truth", site.installation, 2)
+def wait_for_truth(site: Site) -> None:
+    # each check lists the account
+    wait_for(lambda: site.server.is_idle() and matches_truth(site), "the truth", site.installation, 2)
 
 
-def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
-    wait_for_the_truth(site)
+def test_the_sensor_alone_completes_every_day(site: Site) -> None:
+    wait_for_truth(site)
 
-    held: dict[tuple[str, str, date], int] = {}
+    counts: dict[tuple[str, str, date], int] = {}
     for table in TABLES:
         rows = site.lake.read(table.name).select("tenant_id", "export_date", "record_id").collect()
         for tenant_id, day, count, distinct in (
@@ -126,56 +126,56 @@ def test_the_sensor_alone_brings_every_day_to_the_truth(site: Site) -> None:
             .iter_rows()
         ):
             assert count == distinct
-            held[table.hunting_name, tenant_id, day] = count
-    assert held == site.truth.distinct()
+            counts[table.hunting_name, tenant_id, day] = count
+    assert counts == site.truth.distinct()
 
 
-def test_what_it_came_to_is_what_a_quiet_run_comes_to(site: Site, tmp_path: Path) -> None:
-    wait_for_the_truth(site)
-    quiet = Lake(str(tmp_path / "quiet"), site.lake.tables)
+def test_the_result_equals_that_of_an_undisturbed_run(site: Site, tmp_path: Path) -> None:
+    wait_for_truth(site)
+    undisturbed = Lake(str(tmp_path / "undisturbed"), site.lake.tables)
     for day in site.days:
-        run_day(quiet, site.export, day)
+        run_day(undisturbed, site.export, day)
     for table in TABLES:
         columns = [column.name for column in table.columns]
         order = ["export_date", "record_id"]
         found, expected = (
             lake.read(table.name).select(*order, "tenant_id", "unmapped", *columns).sort(order).collect()
-            for lake in (site.lake, quiet)
+            for lake in (site.lake, undisturbed)
         )
         assert found.equals(expected)
     for derived in DERIVED:
-        found, expected = (promised_rows(lake, derived).collect() for lake in (site.lake, quiet))
+        found, expected = (promised_rows(lake, derived).collect() for lake in (site.lake, undisturbed))
         assert found.equals(expected)
         assert found.height
     bad = [
         lake.read(QUARANTINE).sort("table_name", "blob", "byte_offset").drop("batch", "blob_created_at").collect()
-        for lake in (site.lake, quiet)
+        for lake in (site.lake, undisturbed)
     ]
     assert bad[0].equals(bad[1])
     assert bad[0].height
 
 
-def test_no_run_failed_but_the_one_that_was_killed(site: Site) -> None:
-    wait_for_the_truth(site)
-    wait_for(site.server.quiet, "the end of all runs", site.installation)
+def test_only_the_killed_run_failed(site: Site) -> None:
+    wait_for_truth(site)
+    wait_for(site.server.is_idle, "the end of all runs", site.installation)
     runs = site.server.runs()
     failed = [(run["jobName"], run["tags"].get("dagster/partition")) for run in runs if run["status"] == "FAILURE"]
     assert failed == [("__ASSET_JOB", site.days[1].isoformat())]
-    asked = [run for run in runs if run["jobName"] == "ingest_day"]
+    by_partition = [run for run in runs if run["jobName"] == "ingest_day"]
     expected = {day.isoformat() for day in site.truth.days_with_bytes}
-    assert {run["tags"]["dagster/partition"] for run in asked} == expected
-    assert all(run["tags"]["dagster/sensor_name"] == "new_blobs_sensor" for run in asked)
-    # the sensor's first one; a schedule has its own, whenever its minute comes
+    assert {run["tags"]["dagster/partition"] for run in by_partition} == expected
+    assert all(run["tags"]["dagster/sensor_name"] == "new_blobs_sensor" for run in by_partition)
+    # the sensor requests one at its first tick; the schedule may request another at any time
     by_sensor = [run["jobName"] for run in runs if "dagster/sensor_name" in run["tags"]]
     assert by_sensor.count("sweep_older_days") == 1
 
 
-def test_the_web_server_shows_assets_groups_partitions_and_what_became_of_them(site: Site) -> None:
-    told = site.server.ask(
+def test_the_web_server_shows_assets_groups_partitions_and_materializations(site: Site) -> None:
+    data = site.server.graphql(
         "{ assetNodes { assetKey { path } groupName isMaterializable partitionDefinition { type } partitionKeys "
         "assetMaterializations(limit: 1) { partition } } }"
     )
-    nodes = {"/".join(node["assetKey"]["path"]): node for node in told["assetNodes"]}
+    nodes = {"/".join(node["assetKey"]["path"]): node for node in data["assetNodes"]}
     assert {name: node["groupName"] for name, node in nodes.items()} == {
         **{table.raw: "export" for table in TABLES},
         **{table.name: "tables" for table in TABLES},
@@ -192,30 +192,30 @@ def test_the_web_server_shows_assets_groups_partitions_and_what_became_of_them(s
         assert node["assetMaterializations"][0]["partition"] in {day.isoformat() for day in site.days}
 
 
-def test_the_sensor_and_the_schedules_are_on_by_themselves(site: Site) -> None:
+def test_the_sensor_and_the_schedules_are_on_by_default(site: Site) -> None:
     selector = '{ repositoryName: "__repository__", repositoryLocationName: "defender_assets" }'
-    told = site.server.ask(
+    data = site.server.graphql(
         f"{{ sensorsOrError(repositorySelector: {selector}) {{ ... on Sensors {{ results {{ name sensorState "
         "{ status ticks(limit: 50) { status error { message } } } } } } "
         f"schedulesOrError(repositorySelector: {selector}) {{ ... on Schedules {{ results {{ name scheduleState "
         "{ status } } } } }"
     )
-    (sensor,) = told["sensorsOrError"]["results"]
-    schedules = {each["name"]: each["scheduleState"]["status"] for each in told["schedulesOrError"]["results"]}
+    (sensor,) = data["sensorsOrError"]["results"]
+    schedules = {each["name"]: each["scheduleState"]["status"] for each in data["schedulesOrError"]["results"]}
     assert (sensor["name"], sensor["sensorState"]["status"]) == ("new_blobs_sensor", "RUNNING")
     assert schedules == dict.fromkeys(("daily_sweep", "hourly_check", "hourly_maintenance"), "RUNNING")
     assert [tick["error"] for tick in sensor["sensorState"]["ticks"] if tick["error"]] == []
 
 
 def content_of(file: Path) -> bytes:
-    """What a file holds; nothing when it has gone since it was listed, as SQLite's journals do."""
+    """The bytes of a file; none if it was deleted after the listing, as SQLite's journals are."""
     try:
         return file.read_bytes()
     except FileNotFoundError:
         return b""
 
 
-def test_nothing_that_the_processes_say_or_keep_holds_the_key(site: Site) -> None:
+def test_no_log_file_or_response_contains_the_key(site: Site) -> None:
     string = site.installation.settings["AZURE_STORAGE_CONNECTION_STRING"]
     key = string.partition("AccountKey=")[2].partition(";")[0]
     assert len(key) > 60
@@ -223,4 +223,4 @@ def test_nothing_that_the_processes_say_or_keep_holds_the_key(site: Site) -> Non
     assert len(files) > 20
     assert [file for file in files if key.encode() in content_of(file)] == []
     for query in ("{ instance { info } }", "{ workspaceOrError { __typename } }"):
-        assert key not in json.dumps(site.server.ask(query))
+        assert key not in json.dumps(site.server.graphql(query))

@@ -1,4 +1,4 @@
-"""The whole job against an account: lake and export in Azure, and a pair of records as it is published."""
+"""The whole job with lake and export in an account, and with two published sample records."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -46,9 +46,9 @@ def settings(account: Emulator, lake: str, **variables: str) -> Settings:
     )
 
 
-# an emulator that is not a good double breaks a table at its third commit
+# an emulator that imitates Azure badly corrupts a table at its third commit
 @pytest.mark.parametrize(("auth_method", "commits"), [("account key", 1), ("shared access signature", 3)])
-def test_the_lake_may_lie_in_an_account(
+def test_the_lake_may_be_in_an_account(
     account: Emulator, storage: Account, instance: dg.DagsterInstance, auth_method: str, commits: int
 ) -> None:
     strings = {
@@ -85,7 +85,7 @@ def test_the_lake_may_lie_in_an_account(
 
 
 def published(category: str, properties: Mapping[str, object]) -> bytes:
-    """A line of the shape that Splunk's add-on publishes: no line end but a newline, no envelope beyond five keys."""
+    """A line in the format that Splunk's add-on publishes: it ends with LF, and its envelope has only five keys."""
     envelope = {
         "time": "2021-09-12T17:13:58.5882514Z",
         "tenantId": TENANT,

@@ -1,4 +1,4 @@
-"""Ten tenants' export in an emulated account, what its writer says it holds, and the lake of one quiet process."""
+"""An export of several tenants in an emulated account, its ground truth, and the comparison of a lake with both."""
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -20,19 +20,19 @@ from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.exports import local_lake
 
-# a quarter of the hours holds every kind of record, and a file an hour and tenant is what the many small days cost
+# these hours, a quarter of the day, have every kind of record; each hour costs a file per tenant
 HOURS = tuple(f"/h={hour:02}/" for hour in (8, 9, 10, 16, 17, 23))
 
 
 @dataclass(frozen=True)
 class Written:
-    """An export that does not grow any more."""
+    """An export that is complete."""
 
     days: list[date]
     truth: dict[str, Any] = field(repr=False)
 
     def distinct(self) -> dict[tuple[str, str, date], int]:
-        """How many distinct records each table (of Microsoft), tenant and day holds."""
+        """The number of distinct records by table (Microsoft's name), tenant and day."""
         return {
             (total["table"], total["tenant_id"], date.fromisoformat(total["day"])): total["distinct"]
             for total in self.truth["totals"]
@@ -41,7 +41,7 @@ class Written:
 
     @property
     def pending(self) -> int:
-        """How many bytes stand after last line ends."""
+        """The number of bytes after the last newlines of all blobs."""
         return sum(total["pending"] for total in self.truth["totals"])
 
 
@@ -65,7 +65,7 @@ def write(emulator: Emulator, days: int, tenants: int) -> Written:
     with emulator.service() as service, ThreadPoolExecutor(8) as threads:
         for container in {container for container, _ in blobs}:
             service.create_container(container)
-        # whole blobs in one append: how they grew is tested elsewhere, and here would take minutes
+        # each blob in one append: growth is tested elsewhere and would take minutes here
         for done in threads.map(lambda blob: _write(service, blob, bytes(blobs[blob])), blobs):
             assert done is None
     return Written([scenario.start + timedelta(days=number) for number in range(days)], observed.as_dict())
@@ -78,26 +78,26 @@ def _write(service: BlobServiceClient, blob: tuple[str, str], content: bytes) ->
         client.append_block(content)
 
 
-def at_the_truth(lake: Lake, export: Export, written: Written) -> bool:
-    """Whether no day is behind but by the bytes after last line ends."""
+def matches_truth(lake: Lake, export: Export, written: Written) -> bool:
+    """Whether no day is behind, except for the bytes after the last newlines."""
     behind = find_stale_days(lake, export, written.days)
     return sum(day.missing_bytes for day in behind) == written.pending and not any(day.stale for day in behind)
 
 
 def assert_exact(lake: Lake, export: Export, written: Written, folder: Path) -> None:
-    """The lake holds what the writer wrote, once, and is what one quiet process makes of it, leads included."""
-    held = {}
+    """Check that the lake has each written record once, and equals that of one undisturbed process, leads included."""
+    counts = {}
     for table in TABLES:
         rows = lake.read(table.name).select("tenant_id", "export_date", "record_id").collect()
-        counted = rows.group_by("tenant_id", "export_date").agg(count=pl.len(), distinct=pl.col("record_id").n_unique())
-        for tenant_id, day, count, distinct in counted.iter_rows():
+        grouped = rows.group_by("tenant_id", "export_date").agg(count=pl.len(), distinct=pl.col("record_id").n_unique())
+        for tenant_id, day, count, distinct in grouped.iter_rows():
             assert count == distinct
-            held[table.hunting_name, tenant_id, day] = count
-    assert held == written.distinct()
-    quiet = local_lake(folder / "quiet")
+            counts[table.hunting_name, tenant_id, day] = count
+    assert counts == written.distinct()
+    undisturbed = local_lake(folder / "undisturbed")
     for day in written.days:
-        run_day(quiet, export, day)
+        run_day(undisturbed, export, day)
     found = promised(lake)
-    for name, frame in promised(quiet).items():
+    for name, frame in promised(undisturbed).items():
         assert frame.height, name
         assert found[name].equals(frame), name

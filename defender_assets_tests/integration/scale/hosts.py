@@ -1,7 +1,6 @@
-"""A host set up from the files of deploy/: its units are started as systemd would, without systemd.
+"""A host that is set up from the files of deploy/, in a folder with free ports.
 
-Here belongs how a unit's command, environment and files are mapped to a folder and free ports. What runs on the hosts
-belongs to the tests.
+Its units start without systemd, but in the same way.
 """
 
 import os
@@ -28,7 +27,7 @@ DEPLOY = REPOSITORY / "deploy"
 ONE_HOST, SEVERAL_HOSTS = DEPLOY / "one-host", DEPLOY / "several-hosts"
 WEB_PORT, CODE_PORT = "3000", "4000"
 
-# The test cannot wait an hour for a lost worker, nor half a minute for each look.
+# The test cannot wait an hour for a lost worker, or half a minute for each poll.
 QUICKER = {
     "poll_interval_seconds: 30": "poll_interval_seconds: 2",
     "max_runtime_seconds: 3600": "max_runtime_seconds: 150",
@@ -38,7 +37,7 @@ QUICKER = {
 
 @dataclass(frozen=True)
 class Unit:
-    """What a unit file says that a process can see: its command, environment and the files of its settings."""
+    """The parts of a unit file that a process can see: command, environment and settings files."""
 
     path: Path
     command: tuple[str, ...]
@@ -47,25 +46,25 @@ class Unit:
 
     @classmethod
     def read(cls, path: Path) -> "Unit":
-        """The unit in a file of deploy/."""
+        """Read a unit file of deploy/."""
         lines = [line.partition("=") for line in path.read_text().splitlines() if not line.startswith("#")]
-        named = [(name, value) for name, _, value in lines]
-        (command,) = (value for name, value in named if name == "ExecStart")
-        environment = dict(value.split("=", 1) for name, value in named if name == "Environment")
-        files = tuple(Path(value).name for name, value in named if name == "EnvironmentFile")
+        entries = [(name, value) for name, _, value in lines]
+        (command,) = (value for name, value in entries if name == "ExecStart")
+        environment = dict(value.split("=", 1) for name, value in entries if name == "Environment")
+        files = tuple(Path(value).name for name, value in entries if name == "EnvironmentFile")
         return cls(path, tuple(shlex.split(command.replace("%%", "%"))), environment, files)
 
 
 @dataclass(frozen=True)
 class Host(Installation):
-    """A host's folder; `settings` are those that see keys, `dagster` those that every process gets."""
+    """A host's folder. `settings` contain keys; `dagster` has the variables of every process."""
 
     dagster: Mapping[str, str] = field(default_factory=dict)
     instance: Path = ONE_HOST
     ports: Mapping[str, str] = field(default_factory=lambda: {WEB_PORT: str(free_port()), CODE_PORT: str(free_port())})
 
     def prepare(self) -> None:
-        """Put the files where deploy/README.md puts them, each value that is the machine's business replaced."""
+        """Write the files to the paths of deploy/README.md, with ports and intervals replaced."""
         self.home.mkdir(parents=True)
         workspace = (ONE_HOST / "workspace.yaml").read_text()
         assert workspace.count(f"port: {CODE_PORT}") == 1
@@ -78,28 +77,28 @@ class Host(Installation):
             configuration = configuration.replace(slow, quick)
         (self.home / "dagster.yaml").write_text(configuration)
         process = self.start("schema", "dagster", "instance", "info")
-        assert process.wait(HANG_SECONDS) == 0, self.said()
+        assert process.wait(HANG_SECONDS) == 0, self.log_tails()
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command that is no unit gets: no key."""
+        """The environment of a command outside the units: without keys."""
         return {**super().environment, **self.dagster}
 
     def start_unit(self, path: Path, name: str = "") -> subprocess.Popen[bytes]:
-        """Start the unit's process as its file says, in a process group of its own."""
+        """Start the unit's process as its file defines it, in its own process group."""
         unit = Unit.read(path)
-        given = {"dagster.env": self.dagster, "settings.env": self.settings}
-        environment = {key: self._here(value) for key, value in unit.environment.items()}
+        variables = {"dagster.env": self.dagster, "settings.env": self.settings}
+        environment = {key: self._local(value) for key, value in unit.environment.items()}
         for file in unit.files:
-            environment |= given[file]
-        words = [self.ports.get(word, self._here(word)) for word in unit.command]
+            environment |= variables[file]
+        command = [self.ports.get(word, self._local(word)) for word in unit.command]
         if name:
-            words = [word.replace("defender@%h", f"{name}@%h") for word in words]
+            command = [word.replace("defender@%h", f"{name}@%h") for word in command]
         ours = ("AZURE_", "DEFENDER_", "DAGSTER_", "CELERY_")
         machine = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         with (self.folder / f"{name or path.stem}.log").open("wb") as log:
             return subprocess.Popen(
-                words,
+                command,
                 cwd=self.folder,
                 env={**machine, **environment, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
@@ -108,8 +107,8 @@ class Host(Installation):
                 start_new_session=True,
             )
 
-    def _here(self, text: str) -> str:
-        """Where something that a unit names is on this machine."""
+    def _local(self, text: str) -> str:
+        """Replace the deployment's paths at the start of a text by those of this machine."""
         for there, here in (
             ("/opt/defender-assets/.venv/bin", Path(sys.executable).parent),
             ("/opt/defender-assets", REPOSITORY),
@@ -121,11 +120,11 @@ class Host(Installation):
 
 @contextmanager
 def running(host: Host, units: Iterable[Path]) -> Iterator[WebServer]:
-    """Start the units in their order; the web server once it answers. All their processes end with the block."""
+    """Start the units in order; yield the web server when it responds. All processes end with the block."""
     with ExitStack() as started:
         for unit in units:
             process = host.start_unit(unit)
             started.callback(end, process)
         server = WebServer(int(host.ports[WEB_PORT]))
-        wait_for(server.answers, "the web server's answer", host)
+        wait_for(server.is_ready, "the web server's response", host)
         yield server

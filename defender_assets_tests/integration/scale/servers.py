@@ -1,7 +1,4 @@
-"""A real PostgreSQL and a real Redis from the machine's packages, on free loopback ports, gone when the block ends.
-
-Here belongs how they are found, started, asked whether they answer, and ended. What keeps its runs in them does not.
-"""
+"""PostgreSQL and Redis from the machine's packages, on free loopback ports; they end with the block."""
 
 import os
 import pwd
@@ -20,12 +17,12 @@ from defender_assets_tests.support.process_groups import end
 from defender_assets_tests.support.waiting import wait_until
 
 DATABASE_USER = "dagster"
-# nothing here outlives the test, so nothing has to reach the disk
-_FORGETFUL = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+# the data does not outlive the test, so it does not have to be durable
+_NOT_DURABLE = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
 
 def _programs() -> Path:
-    """Where Debian keeps the newest PostgreSQL's programs, or wherever PATH does."""
+    """The folder of PostgreSQL's programs: Debian's newest version, or the one in PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     initdb = str(found[-1]) if found else shutil.which("initdb")
     assert initdb, "PostgreSQL is not installed: run `make test-scale`, which installs it"
@@ -33,7 +30,7 @@ def _programs() -> Path:
 
 
 def _account() -> str | None:
-    """The account that PostgreSQL runs as: it refuses root; None means our own."""
+    """The account that PostgreSQL runs as, because it refuses root; None is the current account."""
     if os.geteuid() != 0:
         return None
     return pwd.getpwnam("postgres").pw_name
@@ -41,9 +38,9 @@ def _account() -> str | None:
 
 @contextmanager
 def run_postgres() -> Iterator[str]:
-    """Run a PostgreSQL with an empty database; its address with user and password. Nothing of it is kept."""
+    """Run PostgreSQL with an empty, temporary database; yield its URL with user and password."""
     programs, account, password, port = _programs(), _account(), secrets.token_hex(16), free_port()
-    # not below pytest's folders: those are closed to other accounts
+    # not in pytest's folders: other accounts cannot read them
     with TemporaryDirectory(prefix="postgres-") as folder:
         data, secret = Path(folder, "data"), Path(folder, "password")
         secret.write_text(password)
@@ -59,7 +56,7 @@ def run_postgres() -> Iterator[str]:
         )
         with Path(folder, "log").open("wb") as log:
             process = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *_FORGETFUL],
+                [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *_NOT_DURABLE],
                 user=account,
                 cwd=folder,
                 stdout=log,
@@ -67,20 +64,20 @@ def run_postgres() -> Iterator[str]:
                 start_new_session=True,
             )
         try:
-            _wait(lambda: _ready(programs, port), process, Path(folder, "log"))
+            _wait(lambda: _accepts_connections(programs, port), process, Path(folder, "log"))
             yield f"postgresql+psycopg2://{DATABASE_USER}:{password}@127.0.0.1:{port}/postgres"
         finally:
             end(process, signal.SIGINT)
 
 
-def _ready(programs: Path, port: int) -> bool:
-    asked = subprocess.run([programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
-    return asked.returncode == 0
+def _accepts_connections(programs: Path, port: int) -> bool:
+    completed = subprocess.run([programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
+    return completed.returncode == 0
 
 
 @contextmanager
 def run_redis() -> Iterator[str]:
-    """Run a Redis that keeps everything in memory behind a password; its address without the database's number."""
+    """Run Redis in memory, with a password; yield its URL without the database number."""
     password, port = secrets.token_hex(16), free_port()
     program = shutil.which("redis-server")
     assert program, "Redis is not installed: run `make test-scale`, which installs it"
@@ -92,25 +89,25 @@ def run_redis() -> Iterator[str]:
                 [program, configuration], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
-            _wait(lambda: _pongs(port, password), process, Path(folder, "log"))
+            _wait(lambda: _responds_to_ping(port, password), process, Path(folder, "log"))
             yield f"redis://:{password}@127.0.0.1:{port}"
         finally:
             end(process)
 
 
-def _pongs(port: int, password: str) -> bool:
+def _responds_to_ping(port: int, password: str) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as line:
         line.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
         return b"+PONG" in b"".join(iter(lambda: line.recv(100), b""))
     return False
 
 
-def _wait(answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    def said() -> str:
+def _wait(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    def read_log() -> str:
         return log.read_text(errors="replace")
 
-    def running_and_answers() -> bool:
-        assert process.poll() is None, said()
-        return answers()
+    def is_running_and_ready() -> bool:
+        assert process.poll() is None, read_log()
+        return is_ready()
 
-    wait_until(running_and_answers, "the server's answer", said)
+    wait_until(is_running_and_ready, "the server's response", read_log)

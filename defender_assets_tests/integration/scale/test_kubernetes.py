@@ -1,4 +1,4 @@
-"""What the values hand to Dagster's Kubernetes launcher is what that launcher takes. No cluster is at hand."""
+"""Dagster's Kubernetes launcher accepts the configuration in the values of deploy/. No cluster is used."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from defender_assets_tests.integration.scale.hosts import DEPLOY
 
 pytestmark = pytest.mark.scale
 
-# what the chart writes into the instance by itself
+# the chart adds these to the instance
 FROM_THE_CHART = {"instance_config_map": "defender-instance", "service_account_name": "defender"}
 SNAKE = {
     "imagePullPolicy": "image_pull_policy",
@@ -30,20 +30,20 @@ SNAKE = {
 @pytest.fixture
 def launcher() -> dict[str, Any]:
     values = yaml.safe_load((DEPLOY / "kubernetes" / "values.yaml").read_text())
-    asked: dict[str, Any] = values["runLauncher"]["config"]["k8sRunLauncher"]
-    return asked
+    launcher: dict[str, Any] = values["runLauncher"]["config"]["k8sRunLauncher"]
+    return launcher
 
 
-def test_the_launcher_takes_what_the_values_ask_for(launcher: dict[str, Any]) -> None:
+def test_the_launcher_accepts_the_values(launcher: dict[str, Any]) -> None:
     run = {"job_spec_config": launcher.pop("runK8sConfig")["jobSpecConfig"]}
-    asked = {SNAKE.get(name, name): value for name, value in launcher.items()} | {"run_k8s_config": run}
-    result = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), {**FROM_THE_CHART, **asked})
+    config = {SNAKE.get(name, name): value for name, value in launcher.items()} | {"run_k8s_config": run}
+    result = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), {**FROM_THE_CHART, **config})
     assert result.success, [error.message for error in result.errors or []]
 
 
-def test_kubernetes_knows_what_is_asked_of_the_job(launcher: dict[str, Any]) -> None:
-    asked = UserDefinedDagsterK8sConfig.from_dict({"job_spec_config": launcher["runK8sConfig"]["jobSpecConfig"]})
-    known = client.V1JobSpec.attribute_map.values()
-    assert set(launcher["runK8sConfig"]["jobSpecConfig"]) <= set(known)
-    assert asked.job_spec_config
+def test_kubernetes_defines_the_fields_of_the_job(launcher: dict[str, Any]) -> None:
+    config = UserDefinedDagsterK8sConfig.from_dict({"job_spec_config": launcher["runK8sConfig"]["jobSpecConfig"]})
+    fields = client.V1JobSpec.attribute_map.values()
+    assert set(launcher["runK8sConfig"]["jobSpecConfig"]) <= set(fields)
+    assert config.job_spec_config
     assert set(launcher["resources"]) <= set(client.V1ResourceRequirements.attribute_map.values())

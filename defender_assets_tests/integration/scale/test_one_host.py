@@ -1,4 +1,4 @@
-"""The units of one host on PostgreSQL: the code server runs the days, the web server and the daemon hold no key."""
+"""The units of one host on PostgreSQL: the code server runs the days; the web server and the daemon have no key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
 from defender_assets.settings import load_settings
 from defender_assets_tests.integration.live.processes import WebServer, wait_for
-from defender_assets_tests.integration.scale.exports import Written, assert_exact, at_the_truth, write
+from defender_assets_tests.integration.scale.exports import Written, assert_exact, matches_truth, write
 from defender_assets_tests.integration.scale.hosts import ONE_HOST, Host, Unit, running
 from defender_assets_tests.integration.scale.servers import run_postgres
 from defender_assets_tests.support.emulator import run_emulator
@@ -22,7 +22,7 @@ UNITS = [ONE_HOST / f"defender-{name}.service" for name in ("code", "daemon", "w
 
 @dataclass(frozen=True)
 class Site:
-    """The running host, what it reads and writes."""
+    """The running host, its export and its lake."""
 
     host: Host
     server: WebServer
@@ -48,8 +48,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield Site(host, server, ours.export(), ours.lake(), written)
 
 
-def test_the_units_bring_every_day_to_the_truth(site: Site, tmp_path: Path) -> None:
-    wait_for(lambda: at_the_truth(site.lake, site.export, site.written), "the truth", site.host, 2)
+def test_the_units_complete_every_day(site: Site, tmp_path: Path) -> None:
+    wait_for(lambda: matches_truth(site.lake, site.export, site.written), "the truth", site.host, 2)
     assert_exact(site.lake, site.export, site.written, tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_runs_are_kept_in_postgresql(site: Site) -> None:
     assert list(site.host.folder.rglob("*.db")) == []
 
 
-def test_only_the_code_server_is_given_the_keys() -> None:
+def test_only_the_code_server_gets_the_keys() -> None:
     assert {path.stem: "settings.env" in Unit.read(path).files for path in UNITS} == {
         "defender-code": True,
         "defender-daemon": False,

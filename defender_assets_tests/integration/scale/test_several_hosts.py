@@ -1,4 +1,4 @@
-"""Several workers on Redis and PostgreSQL, lake and export in an account: one dies whole, the tables are exact."""
+"""Several workers on Redis and PostgreSQL, lake and export in an account: one is killed, the tables are exact."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
 from defender_assets.settings import load_settings
 from defender_assets_tests.integration.live.processes import WebServer, wait_for
-from defender_assets_tests.integration.scale.exports import Written, assert_exact, at_the_truth, write
+from defender_assets_tests.integration.scale.exports import Written, assert_exact, matches_truth, write
 from defender_assets_tests.integration.scale.hosts import ONE_HOST, SEVERAL_HOSTS, Host, running
 from defender_assets_tests.integration.scale.servers import run_postgres, run_redis
 from defender_assets_tests.support.emulator import run_emulator
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.scale
 DAYS, TENANTS = 20, 10
 WORKERS = ("one", "two", "three")
 CENTRAL = [ONE_HOST / f"defender-{name}.service" for name in ("code", "daemon", "webserver")]
-LEFT_TO_DO = 8
+REMAINING_DAYS = 8
 Workers = Mapping[str, subprocess.Popen[bytes]]
 
 
 @dataclass(frozen=True)
 class Site:
-    """What came of it: the runs by the worker that took them, and the ids of those that died with theirs."""
+    """The result: `taken` has the run ids by worker, `lost` those of runs that were killed with their worker."""
 
     host: Host
     server: WebServer
@@ -45,17 +45,17 @@ class Site:
 
 
 def status_of(server: WebServer) -> dict[str, str]:
-    """The status of each run of a day."""
+    """The status of each run of `ingest_day`, by run id."""
     return {run["runId"]: run["status"] for run in server.runs() if run["jobName"] == "ingest_day"}
 
 
 def days_done(server: WebServer) -> set[str]:
-    """The days of which a run has succeeded."""
+    """The days with a successful run."""
     return {run["tags"].get("dagster/partition") for run in server.runs() if run["status"] == "SUCCESS"} - {None}
 
 
 def processes_of(worker: subprocess.Popen[bytes]) -> set[int]:
-    """The worker and its children: all that share its process group."""
+    """The process ids of the worker and its children, which share its process group."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(ProcessLookupError):
@@ -65,18 +65,18 @@ def processes_of(worker: subprocess.Popen[bytes]) -> set[int]:
 
 
 def process_of(server: WebServer, run_id: str) -> int:
-    """The process that a run says it began in; 0 when it has not said so yet."""
-    told = server.ask(
+    """The process id in a run's events; 0 if there is none yet."""
+    data = server.graphql(
         f'{{ logsForRun(runId: "{run_id}") {{ ... on EventConnection {{ events {{ ... on MessageEvent '
         "{ message } } } } }"
     )
-    said = " ".join(event.get("message", "") for event in told["logsForRun"]["events"])
-    found = re.search(r"process for run \(pid: (\d+)\)", said)
+    messages = " ".join(event.get("message", "") for event in data["logsForRun"]["events"])
+    found = re.search(r"process for run \(pid: (\d+)\)", messages)
     return int(found[1]) if found else 0
 
 
 def running_on(server: WebServer, worker: subprocess.Popen[bytes]) -> set[str]:
-    """The runs that the worker is at."""
+    """The runs that the worker is executing."""
     processes = processes_of(worker)
     started = [run for run, status in status_of(server).items() if status == "STARTED"]
     return {run for run in started if process_of(server, run) in processes}
@@ -107,46 +107,46 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 workers[name] = host.start_unit(SEVERAL_HOSTS / "defender-worker.service", name)
                 stack.callback(end, workers[name])
             began = time.monotonic()
-            wait_for(lambda: len(days_done(server)) >= DAYS - LEFT_TO_DO, "most days", host)
+            wait_for(lambda: len(days_done(server)) >= DAYS - REMAINING_DAYS, "most days", host)
             wait_for(lambda: bool(running_on(server, workers["one"])), "a run on the first worker", host, 0.1)
             processes = {name: processes_of(worker) for name, worker in workers.items()}
-            # the whole worker, children included: nobody is left to say that its runs are dead
+            # the worker and its children: no process remains to report the end of its runs
             end(workers["one"], signal.SIGKILL)
             died = time.monotonic()
-            at_the_end = {run for run, status in status_of(server).items() if status == "STARTED"}
-            lost = {run for run in at_the_end if process_of(server, run) in processes["one"]}
-            wait_for(lambda: at_the_truth(lake, export, written), "the truth", host, 2)
+            started = {run for run, status in status_of(server).items() if status == "STARTED"}
+            lost = {run for run in started if process_of(server, run) in processes["one"]}
+            wait_for(lambda: matches_truth(lake, export, written), "the truth", host, 2)
             print(f"{died - began:.0f} s to the kill, {time.monotonic() - died:.0f} s from it to the truth")  # noqa: T201 (figures of docs/scale.md)
             wait_for(lambda: "STARTED" not in status_of(server).values(), "the end of all runs", host)
-            began_in = {run: process_of(server, run) for run in status_of(server)}
+            process_ids = {run: process_of(server, run) for run in status_of(server)}
             taken = {
-                name: {run for run, process in began_in.items() if process in of | processes_of(workers[name])}
-                for name, of in processes.items()
+                name: {run for run, process in process_ids.items() if process in before | processes_of(workers[name])}
+                for name, before in processes.items()
             }
             yield Site(host, server, export, lake, written, taken, lost)
 
 
 def test_the_days_spread_over_all_workers(site: Site) -> None:
     assert all(site.taken[name] for name in WORKERS), site.taken
-    # every run of a day ran on a worker, none on the host of the code server
+    # every run of a day was on a worker, none on the host of the code server
     assert set().union(*site.taken.values()) == set(status_of(site.server))
 
 
-def test_runs_that_died_with_their_worker_are_ended_and_no_other_failed(site: Site) -> None:
+def test_only_runs_that_were_killed_with_their_worker_failed(site: Site) -> None:
     assert site.lost
     failed = {run for run, status in status_of(site.server).items() if status == "FAILURE"}
     assert failed == site.lost
     assert days_done(site.server) >= {day.isoformat() for day in site.written.days}
 
 
-def test_the_tables_are_exact_all_the_same(site: Site, tmp_path: Path) -> None:
+def test_the_tables_are_exact_after_the_kill(site: Site, tmp_path: Path) -> None:
     assert_exact(site.lake, site.export, site.written, tmp_path)
 
 
-def test_no_key_or_password_travels_or_is_kept(site: Site) -> None:
+def test_no_file_of_the_host_contains_a_key_or_password(site: Site) -> None:
     key = site.host.settings["AZURE_STORAGE_CONNECTION_STRING"].partition("AccountKey=")[2].partition(";")[0]
     passwords = {url.split("@")[0].split(":")[-1] for url in site.host.dagster.values()}
-    assert len(passwords | {key}) == len(site.host.dagster), "one of PostgreSQL, one of Redis, one of the account"
+    assert len(passwords | {key}) == len(site.host.dagster), "passwords of PostgreSQL and Redis, and the account key"
     for file in site.host.folder.rglob("*"):
         if file.is_file():
             content = file.read_bytes()
