@@ -1,4 +1,4 @@
-"""The assembly of a day's leads from alerts, devices, entities and risk."""
+"""Builds a day's leads from alerts, devices, entities and risk."""
 
 from datetime import date, timedelta
 

@@ -21,7 +21,7 @@ CELL = 100
 
 
 def drift(lake: Lake, table: Table, day: date) -> CheckOutcome:
-    """Return what the day's rows hold beyond the schema: the number of rows and, within 30 days, the first day."""
+    """Return what is in the day's rows but not in the schema: the number of rows and the first day within 30 days."""
     typed = lake.open(table.name)
     today = _beyond_schema(table, scan_days(typed, day, day))
     if not today:

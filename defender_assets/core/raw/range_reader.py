@@ -48,8 +48,9 @@ class Chunk:
 class RangeReader:
     """One pass over the unread parts.
 
-    Afterwards `changed` (paths) and `failures` have the blobs that were not read completely, `cut_short` is whether
-    `limit` ended the pass, and `pending` has the bytes of the unterminated tails by blob path.
+    Afterwards, `changed` has the paths of blobs that are no longer the listed ones, `failures` the errors of blobs that
+    could not be read. `cut_short` says whether `limit` ended the pass. `pending` maps blob paths to the bytes of their
+    unterminated tails.
     """
 
     export: Export

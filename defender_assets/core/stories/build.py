@@ -1,4 +1,4 @@
-"""The assembly of a day's stories from leads and their ties: ids, values, score and title."""
+"""Builds a day's stories from leads and the links between them: ids, values, score and title."""
 
 from collections import Counter
 from datetime import date, timedelta

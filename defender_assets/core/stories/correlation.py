@@ -22,8 +22,8 @@ MOST_AT_ONCE = 9
 """More leads than this within TIE_WINDOW make an entity common, even if it was never seen before."""
 
 PRINCIPALS = {"user": "user", "device": "device", "resource": "device"}
-"""Who and where, in the cloud too. Nearly every lead has both and they go together, so only the rarer one counts; what
-an intruder brings along (files, addresses, mails …) counts as well."""
+"""Who and where, also in the cloud. Nearly every lead has both, and they occur together, so only the rarer one counts.
+What an intruder brings (files, addresses, mails …) counts in addition."""
 
 PARTS = ("user", "device", "what", "ordinary")
 ENTITY_KEY = ("tenant_id", "kind", "value")

@@ -22,7 +22,7 @@ class ParsePrefetcher:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._begun: tuple[_Reading, Future[list[Parsed]]] | None = None
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
 """The brief: a day's leads and stories as one HTML page that an analyst reads in the morning.
 
-It is one page for all tenants, and holds nothing but what its text says: no script, no address that is loaded.
+It is one page for all tenants. The page is self-contained: it runs no script and loads no address.
 """
 
 from defender_assets.outputs.brief.build import build_briefs

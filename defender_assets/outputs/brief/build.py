@@ -1,4 +1,4 @@
-"""The assembly of a day's brief from numbers, leads, stories, devices and the state of the data."""
+"""Builds a day's brief from numbers, leads, stories, devices and the state of the data."""
 
 from datetime import date, timedelta
 from typing import Any

@@ -39,7 +39,7 @@ class Health:
 
     @property
     def quarantined_lines(self) -> int:
-        """Return the number of the day's lines that are no record."""
+        """Return the number of the day's lines that are not records."""
         return sum(count for _, count in self.quarantined)
 
 

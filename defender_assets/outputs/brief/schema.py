@@ -10,7 +10,7 @@ from defender_assets.core.stories.schema import STORIES_TABLE
 BRIEFS_TABLE = "daily_briefs"
 
 BRIEF_LOOKBACK_DAYS = 7
-"""Partition D of the briefs reads the lead and device partitions D-7 … D: a story of the day tells of older leads."""
+"""Partition D of the briefs reads the lead and device partitions D-7 … D: a story may contain older leads."""
 
 _TEXT, _INTEGER = pl.String(), pl.Int64()
 _TABLES = {"lead": LEADS_TABLE, "story": STORIES_TABLE, "device": DEVICE_INFO.name, "quarantine": QUARANTINE}

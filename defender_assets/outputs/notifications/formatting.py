@@ -30,7 +30,7 @@ def truncate(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
 
 
 def digest_title(notifications: Sequence[Notification]) -> str:
-    """Return how many notifications of each kind a digest holds.
+    """Return how many notifications of each kind a digest contains.
 
     >>> digest_title([])
     'Nothing new'

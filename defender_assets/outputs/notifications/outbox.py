@@ -119,7 +119,7 @@ def append(lake: Lake, target: FencedTable, entries: Sequence[Entry], now: datet
 
 
 def record(lake: Lake, entries: Sequence[Entry], now: datetime) -> None:
-    """Append entries about what has happened; they hold whatever other notifiers wrote in the meantime."""
+    """Append entries about what has happened; they are valid whatever other notifiers wrote in the meantime."""
     retry_on_conflict(lambda: append(lake, lake.fenced(SENT_NOTICES, now.date(), FENCE), entries, now))
 
 

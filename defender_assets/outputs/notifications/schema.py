@@ -1,6 +1,6 @@
 """Schema of `sent_notices`: one entry per step of each notification, append-only. `outbox` explains the steps.
 
-The table holds no text of an alert and no webhook address.
+The table contains no text of an alert and no webhook address.
 """
 
 import polars as pl

@@ -92,7 +92,7 @@ def _is_html_page(response: requests.Response) -> bool:
     if "html" not in response.headers.get("Content-Type", "").lower():
         return False
     try:
-        # only what is there already: a receiver that trickles must not hold up the round
+        # only what is there already: a receiver that sends slowly must not delay the round
         return bool(_PAGE.match(response.raw.read1(_PAGE_BYTES, decode_content=True)))
     except (HTTPError, OSError, ValueError):
         # the status is known, and it decides

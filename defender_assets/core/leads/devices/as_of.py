@@ -1,4 +1,4 @@
-"""The state of a device at its alert, out of its heartbeats. Identifiers of merged devices are in `merges`."""
+"""The state of a device at its alert, from its heartbeats. Identifiers of merged devices are in `merges`."""
 
 from dataclasses import dataclass
 from typing import Literal

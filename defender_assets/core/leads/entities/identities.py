@@ -48,7 +48,7 @@ def object_id_of_sid(sid: str) -> str | None:
 
 
 def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add IDENTIFIERS, lower case and NFKC, out of ACCOUNT_COLUMNS; null for accounts of the system and machines."""
+    """Add IDENTIFIERS, lower case and NFKC, from ACCOUNT_COLUMNS; null for accounts of the system and machines."""
     frame = frame.with_columns(_normal(name).name.prefix("_") for name in ACCOUNT_COLUMNS)
     domain, name, sid, upn = (pl.col(f"_account_{part}") for part in ("domain", "name", "sid", "upn"))
     entra = sid.str.starts_with(_ENTRA_SID)

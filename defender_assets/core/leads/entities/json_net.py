@@ -56,7 +56,7 @@ def walk(root: Any) -> Iterator[Any]:
 
 
 def node_of(value: Any) -> Any:
-    """Return an object or array, also out of JSON text or JSON text in JSON text; else None."""
+    """Return an object or array, also from JSON text or JSON text in JSON text; else None."""
     if value is None or isinstance(value, dict):
         return value
     for _ in range(3):
@@ -67,7 +67,7 @@ def node_of(value: Any) -> Any:
 
 
 def object_of(value: Any) -> dict[str, Any]:
-    """Return an object, also out of JSON text; else an empty one."""
+    """Return an object, also from JSON text; else an empty one."""
     node = node_of(value)
     return node if isinstance(node, dict) else {}
 
@@ -96,7 +96,7 @@ def lower_of(value: Any) -> str | None:
 
 
 def integer_of(value: Any) -> int | None:
-    """Return an integer, also out of text; None if it does not fit into 64 bits."""
+    """Return an integer, also from text; None if it does not fit into 64 bits."""
     try:
         number = int(value) if isinstance(value, int | str) else None
     except ValueError:
