@@ -6,6 +6,7 @@ from defender_assets.catalog import LEADS
 
 PARTITION_TAG = "dagster/partition"
 FULL_REFRESH_TAG = "full_refresh"
+MAINTENANCE_JOB = "maintain_lake"
 STALE_DAYS = dg.AssetCheckKey(dg.AssetKey(LEADS.name), "stale_days")
 
 # without the check of recent days, which is not part of one day's run

@@ -6,7 +6,7 @@ import dagster as dg
 
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.maintenance import apply_retention, maintain
-from defender_assets.jobs import CHECK_DAYS
+from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB
 from defender_assets.resources import LakeResource
 
 
@@ -51,7 +51,7 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
             raise dg.Failure("; ".join(failed))
 
     @dg.job(
-        name="maintain_lake",
+        name=MAINTENANCE_JOB,
         executor_def=dg.in_process_executor,
         resource_defs={"lake": dg.ResourceDefinition.hardcoded_resource(resources["lake"])},
         description=(

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from defender_assets.core.errors import redact
-from defender_assets.jobs import CHECK_DAYS, PARTITION_TAG
+from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB, PARTITION_TAG
 from defender_assets.outputs.notifications import NotificationConfig
 from defender_assets.outputs.notifications.delivery import Notifier
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED, Incident, Incidents
@@ -17,7 +17,7 @@ from defender_assets.resources import LakeResource, user_facing_errors
 from defender_assets.sensors.sweep import SWEEP_JOB
 
 # jobs that are not runs of a day
-WATCHED_JOBS = (CHECK_DAYS.name, SWEEP_JOB, "maintain_lake")
+WATCHED_JOBS = (CHECK_DAYS.name, SWEEP_JOB, MAINTENANCE_JOB)
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 LONGEST_SUMMARY = 400
 
@@ -28,18 +28,18 @@ def find_incidents(instance: dg.DagsterInstance, today: date, lookback_days: int
     subjects = [(day, dg.RunsFilter(tags={PARTITION_TAG: day}, statuses=ENDED)) for day in days]
     subjects += [(job, dg.RunsFilter(job_name=job, statuses=ENDED)) for job in WATCHED_JOBS]
     failing: list[Incident] = []
-    looked_at: set[tuple[str, str]] = set()
+    examined: set[tuple[str, str]] = set()
     for subject, runs in subjects:
         for record in instance.get_run_records(runs, limit=1):
             run = record.dagster_run
-            looked_at.add((RUN_FAILED, subject))
+            examined.add((RUN_FAILED, subject))
             if run.status == dg.DagsterRunStatus.FAILURE:
                 title = f"The run of {subject} failed"
                 failing.append(Incident(RUN_FAILED, subject, title, _why(instance, run.run_id), run.run_id))
             checked = list(_checks(instance, subject, run.run_id))
-            looked_at.update((CHECK_FAILED, name) for name, _ in checked)
+            examined.update((CHECK_FAILED, name) for name, _ in checked)
             failing.extend(incident for _, incident in checked if incident)
-    return Incidents(tuple(failing), frozenset(looked_at))
+    return Incidents(tuple(failing), frozenset(examined))
 
 
 def notify_sensor(config: NotificationConfig, lookback_days: int) -> dg.SensorDefinition:
