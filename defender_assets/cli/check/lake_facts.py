@@ -22,7 +22,7 @@ from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
-from defender_assets.core.raw.ingest import tenants_held
+from defender_assets.core.raw.ingest import tenants_in_raw
 from defender_assets.core.schemas import Column
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def inspect_lake(settings: "Settings", export: "Export | None", listing: "Listin
             _reach(lake.account, lake.uri)
         write_and_read_back(lake, today)
         facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
-        facts.tenants = sorted(tenants_held(lake))
+        facts.tenants = sorted(tenants_in_raw(lake))
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
-            # `there` keeps the search from creating missing tables: `check` must not change the lake
-            facts.behind = find_stale_days(lake, export, facts.looked_at, listing, there=facts.tables)
+            # with `existing` no missing table is created: `check` must not change the lake
+            facts.behind = find_stale_days(lake, export, facts.looked_at, listing, existing=facts.tables)
     except LakeError as error:
         facts.error = str(error)
     except AzureError as error:

@@ -16,8 +16,8 @@ from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets.core.text import pluralize
 
 Listing = Mapping[date, list[tuple[Table, Blob]]]
-Versions = Callable[[str, str, date], int]
-"""The version of a fence: (opened table, the fence's table, day)."""
+VersionLookup = Callable[[str, str, date], int]
+"""Version of (opened table, fence's table, day); 0 if it was never written."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class StaleDay:
         return f"{self.day}: " + ", ".join(parts)
 
 
-def _is_empty(day: date, listing: Listing, versions: Versions) -> bool:
+def _is_empty(day: date, listing: Listing, versions: VersionLookup) -> bool:
     return not listing.get(day) and not any(versions(table.raw, table.raw, day) for table in TABLES)
 
 
-def _stale(tables: Iterable[TableSpec], day: date, versions: Versions) -> list[Stale]:
+def _stale(tables: Iterable[TableSpec], day: date, versions: VersionLookup) -> list[Stale]:
     stale = []
     for table in TABLES:
         raw = versions(table.raw, table.raw, day)
@@ -114,7 +114,7 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
     return [day for day in days if _is_empty(day, listing, versions)]
 
 
-def _versions(lake: Lake, opened: Mapping[str, DeltaTable]) -> Versions:
+def _versions(lake: Lake, opened: Mapping[str, DeltaTable]) -> VersionLookup:
     """Return the version lookup of the opened tables; other tables count as empty."""
     versions = {name: lake.versions(table) for name, table in opened.items()}
     return lambda name, fence, day: versions[name](fence, day) if name in versions else 0
@@ -126,19 +126,19 @@ def find_stale_days(
     days: Iterable[date],
     listing: Listing | None = None,
     *,
-    there: Collection[str] | None = None,
+    existing: Collection[str] | None = None,
 ) -> list[StaleDay]:
     """Return which of the days are behind, oldest first. The lake is opened after the listing, so it is never older.
 
-    Days past retention, and days without blobs and raw bytes, are never behind. Tables that are not in `there` (by
-    default all are) count as empty; any other table that does not exist is created.
+    Days past retention, and days without blobs and raw bytes, are never behind. By default, missing tables are created.
+    If `existing` is given, only those tables are opened, and the others count as empty.
     """
     first = lake.first_day()
     retained = sorted({day for day in days if day >= first})
     if listing is None:
         listing = list_days(export, retained)
     daily = [table.name for table in lake.tables if table.daily]
-    opened = {name: lake.open(name) for name in daily if there is None or name in there}
+    opened = {name: lake.open(name) for name in daily if existing is None or name in existing}
     versions = _versions(lake, opened)
     cursors: dict[str, Cursors] = {
         table.raw: read_cursors(opened[table.raw], retained) if table.raw in opened else {} for table in TABLES

@@ -119,7 +119,7 @@ def _one_commit(
     return reader
 
 
-def tenants_held(lake: Lake) -> set[str]:
+def tenants_in_raw(lake: Lake) -> set[str]:
     """Return the tenants in the raw tables' logs; a missing table is not created.
 
     Raises:
