@@ -12,7 +12,7 @@ _ARENAS = 2
 def share_arenas() -> None:
     """Limit glibc to two memory arenas for all threads of this process.
 
-    By default each thread has an arena, whose freed memory other threads do not reuse: memory grows with every share.
+    By default each thread has an arena, whose freed memory other threads do not reuse: memory grows with every portion.
     Other C libraries do not have this setting.
     """
     # on Windows CDLL(None) is an error

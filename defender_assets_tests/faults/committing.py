@@ -79,9 +79,9 @@ def _each_commit_conflicts(setup: ScenarioSetup, moment: Moment) -> None:
     setup.truth.check()
 
 
-def a_share_begins_again_while_the_next_one_is_parsed(setup: ScenarioSetup) -> None:
+def a_portion_begins_again_while_the_next_one_is_parsed(setup: ScenarioSetup) -> None:
     setup.write(*["good"] * 24)
-    # raw commits several batches, each of them a share
+    # raw commits several batches, each of them a portion
     ingest(setup.lake, setup.export, ALERT_INFO, DAY, commit_bytes=Sizes().commit)
     faulty = setup.faulty_lake(2, "before", conflicted)
     setup.run_on(faulty)

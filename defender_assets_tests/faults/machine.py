@@ -110,7 +110,7 @@ class Interruptions(RuleBasedStateMachine):
 
     @rule(table=tables, day=days, sizes=sizes, rebuild=st.booleans())
     def parse(self, table: Any, day: date, sizes: Sizes, rebuild: bool) -> None:
-        assert build_table_day(self.lake, table, day, share_bytes=sizes.share, rebuild=rebuild).balanced
+        assert build_table_day(self.lake, table, day, portion_bytes=sizes.portion, rebuild=rebuild).balanced
 
     @rule(work=works)
     def run(self, work: Work) -> None:

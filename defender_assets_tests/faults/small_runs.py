@@ -22,10 +22,10 @@ SLICE = 512
 
 @dataclass(frozen=True)
 class Sizes:
-    """The largest raw commit and the largest share of batches, in bytes."""
+    """The largest raw commit and the largest portion of batches, in bytes."""
 
     commit: int = 3_000
-    share: int = 2_000
+    portion: int = 2_000
 
 
 WHOLE_DAY = "day"
@@ -49,7 +49,7 @@ def run_part(
         if refresh:
             ingest.refresh(lake, export, table, day)
         ingest.ingest(lake, export, table, day, commit_bytes=sizes.commit)
-        report = build_table_day(lake, table, day, rebuild=refresh, share_bytes=sizes.share)
+        report = build_table_day(lake, table, day, rebuild=refresh, portion_bytes=sizes.portion)
         assert report.balanced, f"{table.name} {day}: {report}"
     for derived in DERIVED if part in {DERIVATIONS, WHOLE_DAY} else ():
         build_partition(lake, derived, day, force=refresh)

@@ -30,7 +30,7 @@ days = st.sampled_from(DAYS)
 tables = st.sampled_from(TABLES)
 drafts = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9)), max_size=4)
 cuts = st.one_of(st.none(), st.integers(0, 900))
-sizes = st.builds(Sizes, commit=st.sampled_from([1, 900, 10**6]), share=st.sampled_from([1, 900, 10**6]))
+sizes = st.builds(Sizes, commit=st.sampled_from([1, 900, 10**6]), portion=st.sampled_from([1, 900, 10**6]))
 # a whole day costs ten times what a table costs
 parts = st.sampled_from((*PARTS[:3], *PARTS[:3], *PARTS[:3], *PARTS))
 works = st.builds(Work, part=parts, day=days, sizes=sizes, refresh=st.sampled_from((False, False, True)))

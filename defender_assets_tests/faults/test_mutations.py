@@ -56,7 +56,7 @@ ONE_GENERATION = Mutation(
 )
 KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
 KNOWN_RECORDS = Mutation("known records", build, "_distinct", '.join(known, on="record_id", how="anti")')
-COPIES = Mutation("copies in one share", build, "_distinct", '.unique("record_id", keep="first")')
+COPIES = Mutation("copies in one portion", build, "_distinct", '.unique("record_id", keep="first")')
 FENCE = Mutation("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version)]")
 RAW_HANDLE = Mutation(
     "the fenced handle of raw", ingest, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"
@@ -64,7 +64,7 @@ RAW_HANDLE = Mutation(
 TYPED_HANDLE = Mutation(
     "the fenced handle of a table",
     build,
-    "_one_share",
+    "_one_portion",
     "lake.commit(target,",
     "lake.commit(lake.fenced(table.name, day),",
 )
@@ -89,7 +89,7 @@ RETRIES = Mutation("retries", retries, "retry_on_conflict", "except CommitFailed
 BOTH_VERSIONS = Mutation(
     "both versions",
     build,
-    "_one_share",
+    "_one_portion",
     "min(quarantine.version, target.version)",
     "max(quarantine.version, target.version)",
 )
@@ -122,7 +122,7 @@ MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (committing.a_newer_run_overtakes_leads, LEADS_HANDLE),
     (committing.a_commit_conflicts_without_a_reason, RETRIES),
     (committing.a_commit_succeeds_and_is_reported_as_a_conflict, RETRIES),
-    (committing.a_share_begins_again_while_the_next_one_is_parsed, SAME_READING),
+    (committing.a_portion_begins_again_while_the_next_one_is_parsed, SAME_READING),
     (committing.a_run_dies_between_quarantine_and_rows, BOTH_VERSIONS),
     (committing.a_run_dies_while_rows_are_written, BROKEN_STREAM),
     (committing.a_run_commits_during_a_compaction, COMPACTION_HANDLE),

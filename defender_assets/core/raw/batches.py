@@ -45,7 +45,7 @@ class RawBatches:
         )
 
     def split(self, limit: int) -> list["RawBatches"]:
-        """Return the batches in shares of about `limit` bytes of whole lines, each with at least one batch."""
+        """Return the batches in portions of about `limit` bytes of whole lines, each with at least one batch."""
         sizes = (
             self._rows()
             .group_by("batch")
@@ -53,15 +53,15 @@ class RawBatches:
             .sort("batch")
             .collect()
         )
-        shares: list[RawBatches] = []
+        portions: list[RawBatches] = []
         after, taken = self.after, 0
         for batch, size in sizes.iter_rows():
             if taken and taken + size > limit:
-                shares.append(RawBatches(self.raw, self.day, after, batch - 1, taken))
+                portions.append(RawBatches(self.raw, self.day, after, batch - 1, taken))
                 after, taken = batch - 1, 0
             taken += size
-        shares.append(RawBatches(self.raw, self.day, after, self.upto, taken))
-        return shares
+        portions.append(RawBatches(self.raw, self.day, after, self.upto, taken))
+        return portions
 
     def chunks(self) -> Iterator[tuple[Source, bytes]]:
         """Yield the chunks of whole lines, in any order, a few at a time in memory."""

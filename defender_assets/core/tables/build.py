@@ -27,7 +27,7 @@ from defender_assets.core.timings import StageTimings
 
 logger = logging.getLogger(__name__)
 
-SHARE_BYTES = 64 * MEBIBYTE
+PORTION_BYTES = 64 * MEBIBYTE
 
 # identifies a line without its batch, because a full refresh stores it in a new batch
 _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
@@ -60,7 +60,7 @@ class TypedReport:
         )
 
 
-class _Share(NamedTuple):
+class _Portion(NamedTuple):
     rows: pl.DataFrame
     quarantined: pl.DataFrame
     tally: Tally
@@ -68,38 +68,38 @@ class _Share(NamedTuple):
 
 
 def build_table_day(
-    lake: Lake, table: Table, day: date, *, rebuild: bool = False, share_bytes: int = SHARE_BYTES
+    lake: Lake, table: Table, day: date, *, rebuild: bool = False, portion_bytes: int = PORTION_BYTES
 ) -> TypedReport:
     """Bring quarantine and the typed table of a day up to date with raw.
 
-    An incremental run reads only the batches that are not parsed yet, in shares of about `share_bytes`, each with its
-    own commit. A `rebuild` reads all batches and replaces the day in one streamed commit. It first adds an empty raw
-    batch, which raises the version, so that everything downstream becomes stale.
+    An incremental run reads only the batches that are not parsed yet, in portions of about `portion_bytes`, each with
+    its own commit. A `rebuild` reads all batches and replaces the day in one streamed commit. It first adds an empty
+    raw batch, which raises the version, so that everything downstream becomes stale.
     """
     report = TypedReport()
     if not lake.is_retained(day):
         return report
     if rebuild:
         retry_on_conflict(_empty_batch, lake, table, day)
-        return retry_on_conflict(_rebuild, lake, table, day, share_bytes)
+        return retry_on_conflict(_rebuild, lake, table, day, portion_bytes)
     share_arenas()
     seen = SeenRecordIds(day)
     with ParsePrefetcher(table) as prefetcher:
-        while retry_on_conflict(_one_share, lake, table, day, report, share_bytes, prefetcher, seen):
+        while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
             pass
     return report
 
 
-def _one_share(
+def _one_portion(
     lake: Lake,
     table: Table,
     day: date,
     report: TypedReport,
-    share_bytes: int,
+    portion_bytes: int,
     prefetcher: ParsePrefetcher,
     seen: SeenRecordIds,
 ) -> bool:
-    """Parse and commit the next share of batches; return whether there may be more."""
+    """Parse and commit the next portion of batches; return whether there may be more."""
     timings = report.timings
     with timings.stage("look"):
         quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
@@ -110,25 +110,25 @@ def _one_share(
         report.batch = target.version
         if newest <= parsed:
             return False
-        batches, *later = RawBatches(raw, day, parsed, newest).split(share_bytes)
+        batches, *later = RawBatches(raw, day, parsed, newest).split(portion_bytes)
     with timings.stage("parse"):
         pieces = prefetcher.take(batches)
         if later:
             prefetcher.begin(later[0])
         known = seen.lookup(target.table, _ids_of(pieces), keep=bool(later))
         lines = scan_days(quarantine.table, day, day).filter(pl.col("table_name") == table.name)
-        share = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
-    fresh = share.quarantined.filter(pl.col("batch") > quarantine.version)
+        portion = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
+    fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
     with timings.stage("commit"):
         if batches.upto > quarantine.version:
             lake.commit(quarantine, Commit([fresh], batches.upto))
         before = row_count(target.table, day)
         if batches.upto > target.version:
-            lake.commit(target, Commit([share.rows], batches.upto))
-            seen.add(target.table, share.rows)
-    _account(report, share, batches.upto)
+            lake.commit(target, Commit([portion.rows], batches.upto))
+            seen.add(target.table, portion.rows)
+    _account(report, portion, batches.upto)
     report.landed += row_count(target.table, day) - before
-    progress = f"up to batch {batches.upto} of {newest}, {share.rows.height} rows"
+    progress = f"up to batch {batches.upto} of {newest}, {portion.rows.height} rows"
     logger.info("%s %s: %s, %.1f s", table.name, day, progress, timings.total)
     with timings.stage("compact"):
         compact_if_fragmented(lake, target.table, table.name, day)
@@ -141,27 +141,29 @@ def _empty_batch(lake: Lake, table: Table, day: date) -> None:
         lake.commit(target, Commit([], target.version + 1))
 
 
-def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedReport:
+def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedReport:
     quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
     target = lake.fenced(table.name, day)
     raw = lake.open(table.raw)
     newest = version_of(raw, table.raw, day)
-    shares = RawBatches(raw, day, 0, newest).split(share_bytes)
+    portions = RawBatches(raw, day, 0, newest).split(portion_bytes)
     report = TypedReport()
     no_ids = _ids_of([])
     no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
 
     def rows() -> Iterator[pl.DataFrame]:
         known = no_ids
-        for batches in shares:
-            share = _distinct(table, day, read_batches(table, batches), known, no_lines)
-            known = pl.concat([known, share.rows.select("record_id")])
-            _account(report, share, batches.upto)
-            yield share.rows
+        for batches in portions:
+            portion = _distinct(table, day, read_batches(table, batches), known, no_lines)
+            known = pl.concat([known, portion.rows.select("record_id")])
+            _account(report, portion, batches.upto)
+            yield portion.rows
 
     # quarantine is committed first, so collecting its lines is a separate pass
     with report.timings.stage("parse"):
-        bad = [_distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in shares]
+        bad = [
+            _distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in portions
+        ]
     lines = pl.concat(bad).unique(_LINE, keep="first")
     with report.timings.stage("commit"):
         lake.commit(quarantine, Commit([lines], newest, replaces=f"table_name = '{table.name}'"))
@@ -170,7 +172,9 @@ def _rebuild(lake: Lake, table: Table, day: date, share_bytes: int) -> TypedRepo
     return report
 
 
-def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame) -> _Share:
+def _distinct(
+    table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame
+) -> _Portion:
     """Return the parsed records and bad lines that are not known yet, each once. Rows are sorted as leads read them."""
     tally = Tally()
     for piece in parsed:
@@ -184,22 +188,22 @@ def _distinct(table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame
     distinct = rows[fresh_ids["row"]]
     lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
     fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
-    share = _Share(distinct, fresh, tally, rows.height - distinct.height)
-    if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + share.copies:
+    portion = _Portion(distinct, fresh, tally, rows.height - distinct.height)
+    if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + portion.copies:
         # raise before the commit, because a later run would find nothing new and pass its check
         raise ReconciliationError(
             f"{table.name} {day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
             f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
-            f"{share.copies} copies; nothing was committed, raw holds every byte: report this as a bug"
+            f"{portion.copies} copies; nothing was committed, raw holds every byte: report this as a bug"
         )
-    return share
+    return portion
 
 
-def _account(report: TypedReport, share: _Share, batch: int) -> None:
-    report.tally.add(share.tally)
-    report.rows += share.rows.height
-    report.duplicates += share.copies
-    report.reasons.update(share.quarantined["reason"].to_list())
+def _account(report: TypedReport, portion: _Portion, batch: int) -> None:
+    report.tally.add(portion.tally)
+    report.rows += portion.rows.height
+    report.duplicates += portion.copies
+    report.reasons.update(portion.quarantined["reason"].to_list())
     report.batch = batch
 
 

@@ -1,7 +1,7 @@
 """Deduplication of records, within one day of a typed table and across days.
 
-A run of several shares caches the day's record ids (16 bytes each) until another run changes the day's files. A run of
-one share only looks up its own records, to save memory.
+A run of several portions caches the day's record ids (16 bytes each) until another run changes the day's files. A run
+of one portion only looks up its own records, to save memory.
 """
 
 from datetime import date
@@ -24,7 +24,7 @@ class SeenRecordIds:
         self._numbers: list[pl.DataFrame] = []
 
     def lookup(self, table: DeltaTable, ids: pl.DataFrame, *, keep: bool) -> pl.DataFrame:
-        """Return the `record_id`s of `ids` that are in this snapshot; `keep` caches the day's ids for later shares."""
+        """Return the `record_id`s of `ids` in this snapshot; `keep` caches the day's ids for later portions."""
         if self._files is None or self._files != _files(table, self._day):
             day = scan_days(table, self._day, self._day).select("record_id")
             if not keep:

@@ -18,7 +18,7 @@ class _Reading(NamedTuple):
 
 
 class ParsePrefetcher:
-    """Parses one share of batches in a thread. The result is used only if the same version of raw is read."""
+    """Parses one portion of batches in a thread. The result is used only if the same version of raw is read."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

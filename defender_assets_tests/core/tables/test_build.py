@@ -126,7 +126,7 @@ def test_many_shares_give_the_same_result_as_one(setup: Setup) -> None:
     for number in range(5):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 3) + BAD)
         setup.ingest()
-    report = build_table_day(setup.lake, ALERT_INFO, DAY, share_bytes=1)
+    report = build_table_day(setup.lake, ALERT_INFO, DAY, portion_bytes=1)
     assert (report.rows, report.duplicates, report.batch) == (7, 8, 5)
     assert report.balanced
     assert setup.rows().height == 7
@@ -164,7 +164,7 @@ def test_a_rebuild_from_raw_gives_the_same_result(setup: Setup) -> None:
         setup.ingest()
         setup.build_table_day()
     rows, bad = setup.rows(), setup.quarantined()
-    report = build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=True, share_bytes=1)
+    report = build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=True, portion_bytes=1)
     assert (report.rows, report.tally.quarantined, report.balanced) == (6, 4, True)
     assert setup.rows().drop("byte_offset").equals(rows.drop("byte_offset"))
     assert setup.quarantined().equals(bad)
@@ -220,9 +220,9 @@ def test_shares_consist_of_whole_batches(setup: Setup) -> None:
         setup.ingest()
     size = len(records(ALERT_INFO, 0, 1))
     batches = RawBatches(setup.lake.open(ALERT_INFO.raw), DAY, 0, 4)
-    shares = [(share.after, share.upto, share.size) for share in batches.split(2 * size)]
-    assert shares == [(0, 2, 2 * size), (2, 4, 2 * size)]
-    assert [(share.after, share.upto, share.size) for share in batches.split(10**9)] == [(0, 4, 4 * size)]
+    portions = [(portion.after, portion.upto, portion.size) for portion in batches.split(2 * size)]
+    assert portions == [(0, 2, 2 * size), (2, 4, 2 * size)]
+    assert [(portion.after, portion.upto, portion.size) for portion in batches.split(10**9)] == [(0, 4, 4 * size)]
 
 
 def test_times_of_the_envelope_may_be_missing(setup: Setup) -> None:
