@@ -90,8 +90,8 @@ def _connected(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str
         gap=(pl.col("alert_time").shift(-1) - pl.col("alert_time")).over(key),
     )
     pairs = pairs.filter(pl.col("other").is_not_null() & (pl.col("gap") <= (window or _EVER)))
-    ties = (((t, a), (t, b)) for t, a, b in pairs.select("tenant_id", "alert_id", "other").iter_rows())
-    return {alert: min(group)[1] for group in connected_components(ties) for alert in group}
+    links = (((t, a), (t, b)) for t, a, b in pairs.select("tenant_id", "alert_id", "other").iter_rows())
+    return {alert: min(group)[1] for group in connected_components(links) for alert in group}
 
 
 def measure(scenario: Scenario, warm_up: int) -> dict[str, Quality]:

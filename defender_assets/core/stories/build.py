@@ -11,7 +11,7 @@ from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.stories.clustering import groups, shared_entities
-from defender_assets.core.stories.correlation import ties
+from defender_assets.core.stories.correlation import candidate_links
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
 
@@ -35,7 +35,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
     rows = days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date")
     latest = _latest(rows)
-    grouped = groups(ties(latest, STORY_LOOKBACK_DAYS + 1))
+    grouped = groups(candidate_links(latest, STORY_LOOKBACK_DAYS + 1))
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")
         .filter((pl.col("_last_day") == day).any().over("group"))
@@ -67,7 +67,7 @@ def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
 
     `eve` are the latest leads of the day before. A story that lost only other leads was split; that is not recorded.
     """
-    grouped = groups(ties(eve, STORY_LOOKBACK_DAYS + 1))
+    grouped = groups(candidate_links(eve, STORY_LOOKBACK_DAYS + 1))
     firsts = (
         eve.join(grouped, on=LEAD_KEY)
         .sort("_first_day", "alert_time", "lead_id")

@@ -1,4 +1,4 @@
-"""Clustering of leads into stories out of their ties, and the entities that the leads of a group share."""
+"""Clusters linked leads into stories, and finds the entities that the leads of a group share."""
 
 import polars as pl
 
@@ -6,38 +6,42 @@ from defender_assets.core.identifiers import LEAD_KEY, connected_components
 from defender_assets.core.stories.correlation import (
     ENTITY_KEY,
     LINK_THRESHOLD,
+    LINK_WINDOW,
     MERGE_THRESHOLD,
     PARTS,
-    TIE_WINDOW,
     lead_entities,
 )
 
 
-def groups(tied: pl.DataFrame) -> pl.DataFrame:
+def groups(candidates: pl.DataFrame) -> pl.DataFrame:
     """Return the groups of leads: `tenant_id`, `lead_id`, `group` (an arbitrary number).
 
-    A lead joins one earlier lead, its strongest tie, so that a lead which happens to touch two groups does not merge
-    them. Only ties below MERGE_THRESHOLD do. A lead without a tie to one lead can still join a group as a whole.
+    A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
+    does not merge them. Only links below MERGE_THRESHOLD do. A lead without a link to any single lead can still join a
+    group as a whole.
+
+    Args:
+        candidates: result of `candidate_links`.
     """
-    close = tied.filter(pl.col("expected") < LINK_THRESHOLD)
+    close = candidates.filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected") < MERGE_THRESHOLD)
     pairs = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
-    ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
-    members = [(*lead, number) for number, component in enumerate(connected_components(ties)) for lead in component]
+    links = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
+    members = [(*lead, number) for number, component in enumerate(connected_components(links)) for lead in component]
     schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
     grouped = pl.DataFrame(members, schema=schema, orient="row")
-    return pl.concat([grouped, _joined_to_groups(tied, grouped)])
+    return pl.concat([grouped, _joined_to_groups(candidates, grouped)])
 
 
-def _joined_to_groups(tied: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
+def _joined_to_groups(candidates: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
     """Return the single leads that follow a group and share enough with its leads taken together.
 
     A step from one device to the next shares the user with the leads before and the device with the leads after. If
     one lead shares both, only the rarer counts: it can be the user's own device.
     """
-    followed = tied.with_columns(follows=pl.lit(value=True))
-    led = tied.rename({"lead_id": "earlier", "earlier": "lead_id"}).with_columns(follows=pl.lit(value=False))
+    followed = candidates.with_columns(follows=pl.lit(value=True))
+    led = candidates.rename({"lead_id": "earlier", "earlier": "lead_id"}).with_columns(follows=pl.lit(value=False))
     of_group = grouped.rename({"lead_id": "earlier"})
     lone = (
         pl.concat([followed, led.select(followed.columns)])
@@ -79,9 +83,9 @@ def shared_entities(leads: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shared_in_time(entities: pl.DataFrame) -> pl.DataFrame:
-    """Return the entities that another lead of the group has within TIE_WINDOW."""
+    """Return the entities that another lead of the group has within LINK_WINDOW."""
     entity = ["group", "kind", "value"]
-    gap = pl.col("alert_time").diff().over(entity) <= TIE_WINDOW
+    gap = pl.col("alert_time").diff().over(entity) <= LINK_WINDOW
     entities = entities.sort(*entity, "alert_time", "lead_id").with_columns(_near=gap.fill_null(value=False))
     return entities.filter(pl.col("_near") | pl.col("_near").shift(-1, fill_value=False).over(entity))
 
@@ -89,10 +93,10 @@ def _shared_in_time(entities: pl.DataFrame) -> pl.DataFrame:
 def _users(entities: pl.DataFrame) -> pl.DataFrame:
     """Return the `person` of each user identifier: leads of different days can have different identifiers of one."""
     users = entities.filter(pl.col("kind") == "user").select("tenant_id", "value", "identity").unique()
-    ties = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
+    links = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
     rows = [
         (tenant_id, "user", value, min(component)[1])
-        for component in connected_components(ties)
+        for component in connected_components(links)
         for tenant_id, value in component
     ]
     schema = {"tenant_id": pl.String(), "kind": pl.String(), "value": pl.String(), "person": pl.String()}

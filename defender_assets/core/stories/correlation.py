@@ -12,14 +12,14 @@ import polars as pl
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.leads.risk.muting import exclude_muted
 
-TIE_WINDOW = timedelta(hours=24)
+LINK_WINDOW = timedelta(hours=24)
 """Leads further apart than this are not linked directly, only through leads between them."""
 
 NEIGHBOURS = 8
 """Later leads with the same entity that a lead is compared with: keeps the cost of a large story linear."""
 
 MOST_AT_ONCE = 9
-"""More leads than this within TIE_WINDOW make an entity common, even if it was never seen before."""
+"""More leads than this within LINK_WINDOW make an entity common, even if it was never seen before."""
 
 PRINCIPALS = {"user": "user", "device": "device", "resource": "device"}
 """Who and where, also in the cloud. Nearly every lead has both, and they occur together, so only the rarer one counts.
@@ -52,8 +52,8 @@ _DAY = timedelta(days=1)
 _LEEWAY = timedelta(hours=1)
 
 
-def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
-    """Return the pairs of leads that share entities within TIE_WINDOW: LEAD_KEY, `earlier`, `expected`, PARTS.
+def candidate_links(leads: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return the pairs of leads that share entities within LINK_WINDOW: LEAD_KEY, `earlier`, `expected`, PARTS.
 
     `earlier` is the lead_id of the lead before (by alert time, then lead_id). `expected` (Float64) is the number of
     unrelated leads that would share as much with the later lead in that time: the product of `ordinary` (noise of the
@@ -72,7 +72,7 @@ def ties(leads: pl.DataFrame, days: int) -> pl.DataFrame:
             occurrences.with_columns(
                 later=pl.col("lead_id").shift(-step).over(ENTITY_KEY),
                 gap=(pl.col("alert_time").shift(-step) - pl.col("alert_time")).over(ENTITY_KEY),
-            ).filter(pl.col("gap") <= TIE_WINDOW)
+            ).filter(pl.col("gap") <= LINK_WINDOW)
             for step in range(1, NEIGHBOURS + 1)
         ]
     )
@@ -109,11 +109,11 @@ def lead_entities(leads: pl.DataFrame) -> pl.DataFrame:
 def _rates(occurrences: pl.DataFrame, days: int) -> pl.DataFrame:
     """Add `rate`: the number of leads a day that have the entity in normal operation.
 
-    Leads within TIE_WINDOW do not count: otherwise an intrusion would hide itself by its own leads.
+    Leads within LINK_WINDOW do not count: otherwise an intrusion would hide itself by its own leads.
     """
     near = (
         occurrences.sort("alert_time")
-        .rolling("alert_time", period=2 * TIE_WINDOW, offset=-TIE_WINDOW, closed="both", group_by=ENTITY_KEY)
+        .rolling("alert_time", period=2 * LINK_WINDOW, offset=-LINK_WINDOW, closed="both", group_by=ENTITY_KEY)
         .agg(near=pl.len().cast(pl.Int64))
         .unique([*ENTITY_KEY, "alert_time"])
     )

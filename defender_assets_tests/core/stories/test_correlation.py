@@ -36,10 +36,10 @@ def test_the_same_lead_id_in_two_tenants_is_two_leads() -> None:
     assert result["story_id"].n_unique() == 2
 
 
-@pytest.mark.parametrize(("apart", "tied"), [(timedelta(hours=24), True), (timedelta(hours=24, seconds=1), False)])
-def test_leads_are_linked_within_24_hours(apart: timedelta, tied: bool) -> None:
+@pytest.mark.parametrize(("apart", "linked"), [(timedelta(hours=24), True), (timedelta(hours=24, seconds=1), False)])
+def test_leads_are_linked_within_24_hours(apart: timedelta, linked: bool) -> None:
     rows = [lead_row("1", FILE, when=NOON - apart), lead_row("2", FILE)]
-    assert groups(*rows) == ([["1", "2"]] if tied else [])
+    assert groups(*rows) == ([["1", "2"]] if linked else [])
 
 
 def test_leads_further_apart_are_linked_through_those_between() -> None:
@@ -104,7 +104,7 @@ def test_a_lead_joins_its_strongest_tie() -> None:
 
 
 def often(title: str) -> list[Row]:
-    """A detection that fires so often that one of its leads needs more than a user or a device to be tied."""
+    """A detection that fires so often that one of its leads needs more than a user or a device to be linked."""
     return [lead_row(f"{title} {n}", ("device", f"d{n}"), title=title, when=at(days=-3), day=EVE) for n in range(8)]
 
 
