@@ -231,8 +231,12 @@ def test_a_full_refresh_reads_the_account_again_and_adds_nothing(project: Dagste
         else project.run(yesterday(), refresh=(ALERT_INFO.raw,))
     )
     assert asked.success
-    told = metadata_of(asked, ALERT_INFO.raw)
-    assert (told["replaced_blobs"], told["new_bytes"], told["batch"]) == (1, len(records(ALERT_INFO, 0, 3)), 2)
+    metadata = metadata_of(asked, ALERT_INFO.raw)
+    assert (metadata["replaced_blobs"], metadata["new_bytes"], metadata["batch"]) == (
+        1,
+        len(records(ALERT_INFO, 0, 3)),
+        2,
+    )
     assert metadata_of(asked, "raw_device_info")["replaced_blobs"] == (1 if how == "tag" else 0)
     assert metadata_of(asked, ALERT_INFO.name)["new_rows"] == (3 if how == "tag" else 0)
     assert metadata_of(asked, "device_enriched_leads")["written_by_this_run"] is True
@@ -244,8 +248,8 @@ def test_a_refresh_of_leads_alone_builds_them_again_at_the_same_version(project:
     project.put(yesterday())
     project.fill(yesterday())
     version = version_of(project.lake.open("device_enriched_leads"), "device_enriched_leads", yesterday())
-    told = metadata_of(project.run(yesterday(), refresh=("device_enriched_leads",)), "device_enriched_leads")
-    assert (told["written_by_this_run"], told["built_from_version"]) == (True, version)
+    metadata = metadata_of(project.run(yesterday(), refresh=("device_enriched_leads",)), "device_enriched_leads")
+    assert (metadata["written_by_this_run"], metadata["built_from_version"]) == (True, version)
     assert not build_partition(project.lake, DERIVED[0], yesterday()).written
 
 

@@ -140,10 +140,11 @@ def test_an_empty_day_whose_blobs_arrive_late_is_run_like_any_other(project: Dag
     project.sweep()
     (request,) = project.tick().requests
     assert project.follow(request).success
-    told = project.instance.fetch_materializations(dg.AssetKey(ALERT_INFO.raw), 1).records[0].asset_materialization
-    assert told is not None
-    assert told.partition == old().isoformat()
-    assert told.metadata["day"].value != NO_BLOBS
+    records = project.instance.fetch_materializations(dg.AssetKey(ALERT_INFO.raw), 1).records
+    materialization = records[0].asset_materialization
+    assert materialization is not None
+    assert materialization.partition == old().isoformat()
+    assert materialization.metadata["day"].value != NO_BLOBS
 
 
 def test_a_day_whose_blobs_were_deleted_after_reading_is_not_empty(project: DagsterProject) -> None:
