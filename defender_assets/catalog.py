@@ -71,8 +71,8 @@ BRIEFS = DerivedTable(
         Upstream(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),
         Upstream(STORIES_TABLE, 0),
         Upstream(DEVICE_INFO.name, BRIEF_LOOKBACK_DAYS),
-        # Its fences are those of the typed tables, and its lines are committed before their rows: opened after the
-        # leads, it has all lines of the versions that the leads were built from.
+        # The typed tables commit its lines before their own rows, under their own fences. It is opened after the leads,
+        # so it has all lines of the versions that the leads were built from.
         Upstream(QUARANTINE, 0),
     ),
     large_values="html",

@@ -35,7 +35,7 @@ _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
 
 @dataclass
 class TypedReport:
-    """What a run did to one day of a typed table.
+    """What a run did for a day of a typed table.
 
     `rows` are the new rows, `landed` is the growth of the row count in the Delta log. The stages are look, parse,
     commit and compact.

@@ -28,7 +28,7 @@ BRIEF_COLUMNS = (
     _column("tenants", TEXTS, "Tenants with leads or heartbeats on the day, sorted", _TENANTS),
     _column("lead_count", _INTEGER, "Leads that were new or changed on the day, without muted ones", "lead.lead_id"),
     _column("story_count", _INTEGER, "Stories with a lead that was new or changed on the day", "story.story_id"),
-    _column("quarantined_lines", _INTEGER, "Lines of the day that are no record", "quarantine.reason"),
+    _column("quarantined_lines", _INTEGER, "Lines of the day that are not records", "quarantine.reason"),
     _column("headline", _TEXT, "The day in a sentence. Holds text that an attacker can influence",
             "lead.lead_id lead.severity story.story_id story.title story.score"),
     _column("picture", _TEXT, "Leads by hour and severity as a small SVG; its only text is the project's own",

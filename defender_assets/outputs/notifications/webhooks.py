@@ -20,7 +20,7 @@ _KINDS = {
     TEAMS_WEBHOOK: (TEAMS, "the address of a Teams workflow, https://….logic.azure.com/workflows/…"),
     SLACK_WEBHOOK: (SLACK, "the address of an incoming webhook, https://hooks.slack.com/services/…"),
 }
-# to notice that the two were swapped; a proxy of one's own may have any host
+# to notice that the two were swapped; a team's own proxy may have any host
 _HOSTS = {TEAMS_WEBHOOK: re.compile(rf".+\.{TEAMS_DOMAIN}"), SLACK_WEBHOOK: re.compile(SLACK_HOST)}
 # shorter parts of an address are common words, such as "workflows" or "manual"
 _SHORTEST_SECRET = 12

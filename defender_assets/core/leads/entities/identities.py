@@ -22,7 +22,7 @@ ACCOUNT_COLUMNS = {
         ("name", "Name"),
     )
 }
-"""Column of ours -> column of AlertEvidence."""
+"""Our column -> column of AlertEvidence."""
 
 PERSONS = pl.Schema({"tenant_id": pl.String, "value": pl.String, "identity": pl.String})
 
