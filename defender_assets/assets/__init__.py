@@ -1,4 +1,4 @@
-"""The Dagster assets: thin wrappers around the functions of `core`."""
+"""The Dagster assets: thin wrappers around the functions of `core`. No data logic."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The command line: a thin module or folder for each command, and what they share to read, print and fail.
+"""The command line: a thin module or folder for each command, and shared code to read and print. No data logic.
 
 Dagster, Polars and the Azure SDK take seconds to import, so only the functions that need them import them.
 """

@@ -1,1 +1,1 @@
-"""Dagster metadata: what the UI shows for a table before any run, and for each materialization."""
+"""Dagster metadata of tables and materializations, for the UI. No counting: the core reports the figures."""

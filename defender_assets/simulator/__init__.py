@@ -1,7 +1,7 @@
-"""Simulated tenants: Microsoft Defender's export as Microsoft writes it, with its faults, and the ground truth.
+"""Simulated tenants: the export as Microsoft writes it, with its faults, and the ground truth. No code of the reader.
 
-Everything is a function of the `Scenario`. This package shares no code with the reader, so that it tests the reader's
-knowledge of the format independently.
+Everything is a function of the `Scenario`. Sharing no code, the simulator tests the reader's knowledge of the format
+independently.
 """
 
 from defender_assets.simulator.export import causes_of, simulate

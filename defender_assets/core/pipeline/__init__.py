@@ -1,1 +1,1 @@
-"""Building the partitions of derived tables, and finding the days that are behind."""
+"""Building the partitions of derived tables, and finding the days that are behind. The catalog lists the tables."""
