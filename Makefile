@@ -175,8 +175,10 @@ $(VENV)/bin/python:
 	@echo "Setting up $(VENV) with $(PYTHON)"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 
+# When pip is killed, a package may lack files, and pip later takes it for installed. It writes INSTALLER after a package's files.
 $(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the pinned packages"
+	@for each in $(VENV)/lib/python3*/site-packages/*.dist-info; do test -e "$$each/INSTALLER" || rm -rf "$$each"; done
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
