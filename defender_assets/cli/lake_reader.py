@@ -72,7 +72,8 @@ class LakeReader:
         if has_data:
             return " Nothing matches, or no day with alerts was materialized yet."
         return (
-            " Nothing was materialized yet: `make ui` runs what is new, `make demo` shows it with a simulated tenant."
+            " Nothing was materialized yet: `make ui` runs what is new, `make demo` shows it with a simulated tenant. "
+            "Settings are read from the environment and from .env in the working directory."
         )
 
     def versions_of_one(self, rows: "pl.LazyFrame", what: str, id_prefix: str) -> list[dict[str, Any]]:

@@ -209,6 +209,7 @@ def test_leads_of_an_empty_lake_in_the_account(filled: Emulator, run: Run, monke
 
     assert result.exit_code == 0
     assert "Nothing was materialized yet" in result.stdout
+    assert "from .env in the working directory." in result.stdout
 
 
 def test_leads_of_a_lake_with_a_wrong_key_are_one_line(
