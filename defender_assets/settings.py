@@ -149,6 +149,15 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     )
 
 
+def is_configured(folder: Path) -> bool:
+    """Return whether the environment or the `.env` of a working directory has any setting of this project.
+
+    Raises:
+        SettingsError: when the file cannot be read.
+    """
+    return bool(_read_values(os.environ, folder / ".env")[0])
+
+
 def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
         in_file = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}

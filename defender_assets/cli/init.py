@@ -72,11 +72,13 @@ def init(
     # A wrong value is an error before anything is written. Of the kept settings, only this one depends on the answers.
     lake_key = {name: kept[name] for name in (settings.LAKE_CONNECTION_STRING,) if name in kept}
     settings.load_settings({**values, **lake_key}, Path("/nonexistent"))
+    # afterwards the default lake is the user's own
+    demo = old_demo(Path.cwd())
     old = _write(target, {**values, **kept})
     # on Windows the permissions of the directory apply
     private = ", readable by you alone" if os.name == "posix" else ""
     replaced = f" The old file is {old}. Settings kept from it: {', '.join(kept) or 'none'}." if old else ""
-    if demo := old_demo(Path.cwd()):
+    if demo:
         say(demo)
     say(f"{target.resolve()} is written{private}.{replaced} Next: defender-assets check")
 

@@ -171,6 +171,23 @@ def test_a_demo_in_the_place_of_older_versions_is_named_with_the_command_that_re
     assert load_settings().reads_demo
 
 
+@pytest.mark.parametrize("where", [".env", "environment"])
+def test_the_command_that_removes_an_old_demo_leaves_a_lake_that_may_be_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    for name in ("export", "lake", "dagster"):
+        (tmp_path / ".defender" / name).mkdir(parents=True)
+    (tmp_path / ".defender" / "demo.json").write_text("{}")
+    assert old_demo(tmp_path).endswith("demo.json .defender/export .defender/lake .defender/dagster")
+
+    if where == ".env":
+        (tmp_path / ".env").write_text("DEFENDER_START_DATE=2026-11-01\n")
+    else:
+        monkeypatch.setenv("DEFENDER_START_DATE", "2026-11-01")
+
+    assert old_demo(tmp_path).endswith("rm -r .defender/demo.json .defender/export")
+
+
 def test_an_interrupted_simulation_is_finished(tmp_path: Path) -> None:
     written = prepare_export(tmp_path)
     export = tmp_path / DEMO_EXPORT_DIR

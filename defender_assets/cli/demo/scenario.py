@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from defender_assets.core.errors import ExportError
-from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, DEMO_SCENARIO
+from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, DEMO_SCENARIO, is_configured
 
 if TYPE_CHECKING:
     from defender_assets.simulator import Scenario
@@ -44,8 +44,12 @@ def prepare_export(folder: Path) -> tuple["Scenario", dict[str, Any]]:
 
 
 def old_demo(folder: Path) -> str:
-    """Return a line that names an older version's demo and the command that removes it; empty if there is none."""
-    names = [f".defender/{name}" for name in ("demo.json", "export", "lake", "dagster")]
+    """Return a line that names an older version's demo and the command that removes it; empty if there is none.
+
+    Once a setting is made, `.defender/lake` and `.defender/dagster` may be the user's own: the command leaves them.
+    """
+    own = () if is_configured(folder) else ("lake", "dagster")
+    names = [f".defender/{name}" for name in ("demo.json", "export", *own)]
     if not (folder / names[0]).exists():
         return ""
     there = " ".join(name for name in names if (folder / name).exists())
