@@ -107,7 +107,7 @@ def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, 
     page = watched.page
     page.goto(f"{site.address}/assets/{LEADS.name}")
     for text in (
-        "the device as it was at the alert",
+        "the state of the device at the time of the alert",
         LEAD_COLUMNS[-1].meaning,
         site.day.isoformat(),
         *("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor"),
