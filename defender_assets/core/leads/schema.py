@@ -156,3 +156,8 @@ LEAD_COLUMNS = (
 """Every column of `device_enriched_leads`, in order."""
 
 LEAD_SCHEMA = pl.Schema({column.name: column.dtype for column in LEAD_COLUMNS})
+
+
+def column_from_leads(name: str, dtype: pl.DataType, meaning: str, leads: str) -> Column:
+    """Return a column of another table that is made from these columns of the leads."""
+    return Column(name, dtype, meaning, origins=tuple(sorted(Origin(LEADS_TABLE, lead) for lead in leads.split())))

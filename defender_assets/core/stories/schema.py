@@ -3,8 +3,8 @@
 import polars as pl
 
 from defender_assets.core.leads.risk.points import REASONS
-from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.schemas.column import INSTANT, TEXTS, Column, Origin
+from defender_assets.core.leads.schema import column_from_leads as _column
+from defender_assets.core.schemas.column import INSTANT, TEXTS
 from defender_assets.core.stories.timeline import TIMELINE
 
 STORIES_TABLE = "lead_stories"
@@ -15,11 +15,6 @@ STORY_LOOKBACK_DAYS = 7
 SHARED_ENTITIES = pl.List(pl.Struct({"kind": pl.String(), "value": pl.String(), "lead_ids": pl.List(pl.String())}))
 
 _TEXT, _INTEGER = pl.String(), pl.Int64()
-
-
-def _column(name: str, dtype: pl.DataType, meaning: str, leads: str) -> Column:
-    """Return a column that is made from these columns of the leads."""
-    return Column(name, dtype, meaning, origins=tuple(sorted(Origin(LEADS_TABLE, lead) for lead in leads.split())))
 
 
 _GROUPED = "lead_id entities alert_time"

@@ -2,17 +2,13 @@
 
 import polars as pl
 
-from defender_assets.core.leads.schema import LEAD_COLUMNS, LEADS_TABLE
-from defender_assets.core.schemas.column import INSTANT, Column, Origin
+from defender_assets.core.leads.schema import LEAD_COLUMNS
+from defender_assets.core.leads.schema import column_from_leads as _column
+from defender_assets.core.schemas.column import INSTANT
 
 FINDINGS_TABLE = "ocsf_detection_findings"
 _NOT_IN_EVENT = {"sources", "first_seen_at", "entities"}
 _TEXT, _INTEGER = pl.String(), pl.Int64()
-
-
-def _column(name: str, dtype: pl.DataType, meaning: str, leads: str) -> Column:
-    """Return a column that is made from these columns of the leads."""
-    return Column(name, dtype, meaning, origins=tuple(sorted(Origin(LEADS_TABLE, lead) for lead in leads.split())))
 
 
 FINDING_COLUMNS = (
