@@ -1,15 +1,17 @@
-"""How well stories find the simulator's attacks among unrelated alerts, compared with simple ways to group alerts.
+"""How well stories find the simulator's attacks among unrelated alerts, and how well leads are ordered.
 
-A busy tenant (`Scenario.busy`) is simulated, its export runs through the whole pipeline day by day, and the current
-stories are compared with the ground truth. Prevalence can only be measured after some days, so the first two do not
-count. docs/leads.md names the seeds on which the weights were tuned; the default seeds are others.
+Each world of the simulator (`worlds.WORLDS`) runs through the whole pipeline day by day. The current stories are then
+compared with the ground truth, beside simple ways to group alerts, and the order of the leads beside the order by
+severity. An alert that no method can tie, because it names nothing, counts like any other. docs/quality.md names the
+seeds that were used for tuning; the default seeds are others.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import repeat
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -17,7 +19,9 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from benchmarks.clusters import Alert, Quality, quality
+from benchmarks.ranking import average_precision, first_ten
 from defender_assets.catalog import DERIVED, LAKE_TABLES
+from defender_assets.core.enums import LEVELS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.identifiers import connected_components
 from defender_assets.core.lake.lake import Lake
@@ -27,53 +31,77 @@ from defender_assets.core.schemas import TABLES
 from defender_assets.core.tables import build
 from defender_assets.outputs.queries.views import current_leads, current_stories, lead_versions
 from defender_assets.simulator import Scenario, causes_of, export_directory
+from defender_assets.simulator.export import campaigns_of
+from defender_assets.simulator.worlds import WORLDS
 
-START, HELD_OUT, DAY = date(2026, 3, 2), range(401, 409), timedelta(days=1)
-_EVER = timedelta(days=10_000)
+START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(901, 905), timedelta(days=1), timedelta(hours=1)
+_MEASURED_TABLES = ("device_enriched_leads", "lead_stories")
 
 
-def scenario_of(seed: int, *, devices: int = 300, alerts_per_day: float = 40, days: int = 9) -> Scenario:
-    """The busy tenant of a seed: an attack begins on each of its days but the last two."""
+@dataclass(frozen=True)
+class Order:
+    """Quality of one order of the leads."""
+
+    average_precision: float
+    first_ten: float
+    ceiling: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured on one seed of a world."""
+
+    groups: Mapping[str, Quality]
+    whole: Mapping[str, float]
+    """Share of the attacks of which every alert that names an entity is in one group."""
+    orders: Mapping[str, Order]
+
+
+def scenario_of(world: str, seed: int) -> Scenario:
+    """The scenario of a world's seed."""
+    kind = WORLDS[world]
     return Scenario(
         START,
-        days=days,
-        devices=devices,
+        days=kind.days,
+        devices=kind.devices,
         tenants=1,
-        alerts_per_day=alerts_per_day,
-        campaigns_per_tenant=days - 2,
+        alerts_per_day=kind.alerts_per_day,
         heartbeat_minutes=720,
         seed=seed,
         faults=False,
         bad_lines=0,
-        busy=True,
+        world=world,
     )
 
 
 def run_pipeline(scenario: Scenario, folder: Path) -> Lake:
-    """Simulate and materialize every day, in order."""
+    """Simulate and materialize the leads and stories of every day, in order."""
     export_directory(scenario, folder / "export")
     lake, export = Lake(str(folder / "lake"), LAKE_TABLES), DirectoryExport(folder / "export")
+    derived = [each for each in DERIVED if each.name in _MEASURED_TABLES]
     for number in range(scenario.days + 2):
         day = scenario.start + timedelta(days=number)
         for table in TABLES:
             ingest.ingest(lake, export, table, day)
             build.build_table_day(lake, table, day)
-        for derived in DERIVED:
-            build_partition(lake, derived, day)
+        for each in derived:
+            build_partition(lake, each, day)
     return lake
 
 
-def partitions(lake: Lake) -> dict[str, dict[Alert, str]]:
+def partitions(leads: pl.DataFrame, stories: pl.DataFrame) -> dict[str, dict[Alert, str]]:
     """The groups of our stories and of the baselines: alert -> name of its group."""
-    leads = current_leads(lake).collect().sort("alert_time", "lead_id")
-    stories = current_stories(lake).select("tenant_id", "story_id", lead_id="lead_ids").explode("lead_id").collect()
-    grouped = leads.select("tenant_id", "alert_id", "lead_id").join(stories, on=["tenant_id", "lead_id"])
-    ours = {(tenant, alert): story for tenant, alert, _, story in grouped.rows()}
+    leads = leads.sort("alert_time", "lead_id")
+    grouped = leads.select("tenant_id", "alert_id", "lead_id").join(
+        stories.select("tenant_id", "story_id", lead_id="lead_ids").explode("lead_id"), on=["tenant_id", "lead_id"]
+    )
+    device = leads.with_columns(shared=pl.concat_list("device_id").list.drop_nulls())
+    entity = leads.with_columns(shared=_values("entities"))
     return {
-        "stories": ours,
-        "same device, 24 h": _connected(leads.with_columns(shared=pl.concat_list("device_id").list.drop_nulls()), DAY),
-        "any shared entity": _connected(leads.with_columns(shared=_values("entities")), None),
-        "any shared entity, 24 h": _connected(leads.with_columns(shared=_values("entities")), DAY),
+        "stories": {(tenant, alert): story for tenant, alert, _, story in grouped.rows()},
+        "same device, 24 h": _connected(device, DAY),
+        "any shared entity, 1 h": _connected(entity, HOUR),
+        "any shared entity, 24 h": _connected(entity, DAY),
     }
 
 
@@ -82,50 +110,119 @@ def _values(column: str) -> pl.Expr:
     return pl.col(column).list.eval(fields("kind") + ":" + fields("value"))
 
 
-def _connected(leads: pl.DataFrame, window: timedelta | None) -> dict[Alert, str]:
+def _connected(leads: pl.DataFrame, window: timedelta) -> dict[Alert, str]:
     shared = leads.select("tenant_id", "alert_id", "alert_time", "shared").explode("shared").drop_nulls("shared")
     key = ["tenant_id", "shared"]
     pairs = shared.sort(*key, "alert_time", "alert_id").with_columns(
         other=pl.col("alert_id").shift(-1).over(key),
         gap=(pl.col("alert_time").shift(-1) - pl.col("alert_time")).over(key),
     )
-    pairs = pairs.filter(pl.col("other").is_not_null() & (pl.col("gap") <= (window or _EVER)))
+    pairs = pairs.filter(pl.col("other").is_not_null() & (pl.col("gap") <= window))
     links = (((t, a), (t, b)) for t, a, b in pairs.select("tenant_id", "alert_id", "other").iter_rows())
     return {alert: min(group)[1] for group in connected_components(links) for alert in group}
 
 
-def measure(scenario: Scenario, warm_up: int) -> dict[str, Quality]:
-    """The quality of each way for one scenario, for the alerts that arrived after the first `warm_up` days."""
+def orders(leads: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The leads in the order of each way: `leads` are rows of one partition, or the current ones."""
+    ranks = {name: rank for rank, name in enumerate(LEVELS)}
+    severity = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
+    arbitrary = pl.col("lead_id")
+    return {
+        "risk_score": leads.sort(-pl.col("risk_score"), arbitrary),
+        "severity": leads.sort(severity, arbitrary),
+        "severity, newest first": leads.sort(severity, -pl.col("alert_time").to_physical(), arbitrary),
+    }
+
+
+def measure(world: str, seed: int) -> Found:
+    """Run one seed of a world and measure it, for the alerts that arrived after the world's first days."""
     with TemporaryDirectory(prefix="stories-") as folder:
-        lake = run_pipeline(scenario, Path(folder))
-        since = scenario.start + warm_up * DAY
-        first = lead_versions(lake).group_by("tenant_id", "alert_id").agg(day=pl.col("export_date").min())
-        counted = set(first.filter(pl.col("day") >= since).select("tenant_id", "alert_id").collect().rows())
-        truth = {alert: cause for alert, cause in causes_of(scenario).items() if alert in counted}
-        return {name: quality(found, truth) for name, found in partitions(lake).items()}
+        lake = run_pipeline(scenario_of(world, seed), Path(folder))
+        return compare(
+            world, seed, lead_versions(lake).collect(), current_leads(lake).collect(), current_stories(lake).collect()
+        )
 
 
-def _lines(found: Mapping[int, Mapping[str, Quality]]) -> Iterator[str]:
-    yield f"{'':<26}{'precision':>10}{'recall':>10}{'F1':>10}{'ARI':>10}"
-    for seed, ways in found.items():
-        for name, measured in ways.items():
-            yield f"{f'{seed} {name}':<26}" + "".join(f"{value:>10.3f}" for value in measured)
-    for name in next(iter(found.values())):
-        means = [mean(values) for values in zip(*(ways[name] for ways in found.values()), strict=True)]
-        yield f"{f'mean {name}':<26}" + "".join(f"{value:>10.3f}" for value in means)
+def compare(world: str, seed: int, versions: pl.DataFrame, current: pl.DataFrame, stories: pl.DataFrame) -> Found:
+    """Compare what the pipeline made with the ground truth.
+
+    Args:
+        world: the world's name.
+        seed: the scenario's seed.
+        versions: all rows of the leads.
+        current: the current row of each lead.
+        stories: the current stories.
+    """
+    scenario = scenario_of(world, seed)
+    since = scenario.start + WORLDS[world].warm_up * DAY
+    first = versions.group_by("tenant_id", "alert_id").agg(day=pl.col("export_date").min())
+    counted = set(first.filter(pl.col("day") >= since).select("tenant_id", "alert_id").rows())
+    truth = {alert: cause for alert, cause in causes_of(scenario).items() if alert in counted}
+    attacks = [{(each.tenant_id, alert.alert_id) for alert in each.alerts} & counted for each in campaigns_of(scenario)]
+    attacked: set[Alert] = set().union(*attacks)
+    named = {
+        tuple(row) for row in current.filter(pl.col("entities").list.len() > 0).select("tenant_id", "alert_id").rows()
+    }
+    groups = partitions(current, stories)
+    current = current.join(
+        pl.DataFrame(list(counted), schema=["tenant_id", "alert_id"], orient="row"), on=["tenant_id", "alert_id"]
+    )
+    days = [
+        versions.filter(pl.col("export_date") == day) for day in sorted(set(versions["export_date"])) if day >= since
+    ]
+    of_days: dict[str, list[list[bool]]] = defaultdict(list)
+    for rows in days:
+        for name, ordered in orders(rows).items():
+            of_days[name].append(_relevant(ordered, attacked))
+    return Found(
+        {name: quality(found, truth) for name, found in groups.items()},
+        {name: _whole(found, attacks, named) for name, found in groups.items()},
+        {
+            name: Order(average_precision(_relevant(ordered, attacked)), *first_ten(of_days[name]))
+            for name, ordered in orders(current).items()
+        },
+    )
+
+
+def _relevant(ordered: pl.DataFrame, attacked: set[Alert]) -> list[bool]:
+    return [alert in attacked for alert in ordered.select("tenant_id", "alert_id").iter_rows()]
+
+
+def _whole(found: Mapping[Alert, str], attacks: Iterable[set[Alert]], named: set[tuple[str, ...]]) -> float:
+    tied = [[alert for alert in attack if alert in named] for attack in attacks]
+    tied = [alerts for alerts in tied if len(alerts) > 1]
+    whole = [len({found.get(alert, alert) for alert in alerts}) == 1 for alerts in tied]
+    return mean(whole) if whole else 1.0
+
+
+def _lines(world: str, found: Mapping[int, Found]) -> Iterator[str]:
+    yield f"{world}: {WORLDS[world].meaning} (seeds {', '.join(map(str, found))})"
+    yield f"  {'':<26}{'precision':>10}{'recall':>10}{'F1':>10}{'ARI':>10}{'whole':>10}{'worst F1':>10}"
+    for name in next(iter(found.values())).groups:
+        each = [one.groups[name] for one in found.values()]
+        means = [mean(values) for values in zip(*each, strict=True)]
+        figures = [*means, mean(one.whole[name] for one in found.values()), min(one.f1 for one in each)]
+        yield f"  {name:<26}" + "".join(f"{value:>10.3f}" for value in figures)
+    yield f"  {'':<26}{'AP':>10}{'first 10':>10}{'ceiling':>10}{'worst AP':>10}"
+    for name in next(iter(found.values())).orders:
+        ways = [one.orders[name] for one in found.values()]
+        figures = [
+            mean(one.average_precision for one in ways),
+            mean(one.first_ten for one in ways),
+            mean(one.ceiling for one in ways),
+            min(one.average_precision for one in ways),
+        ]
+        yield f"  {name:<26}" + "".join(f"{value:>10.3f}" for value in figures)
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks stories", description=__doc__)
+    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(HELD_OUT))
-    parser.add_argument("--devices", type=int, default=300)
-    parser.add_argument("--alerts-per-day", type=float, default=40)
-    parser.add_argument("--days", type=int, default=9)
-    parser.add_argument("--warm-up", type=int, default=2, help="first days whose alerts do not count")
-    options = vars(parser.parse_args(arguments))
-    seeds, warm_up = options.pop("seeds"), options.pop("warm_up")
-    with ProcessPoolExecutor(max_workers=1) as pool:
-        scenarios = [scenario_of(seed, **options) for seed in seeds]
-        found = dict(zip(seeds, pool.map(measure, scenarios, repeat(warm_up)), strict=True))
-    print("\n".join(_lines(found)))
-    print("target: F1 of stories at least 0.90 and 0.05 above the best other way; precision at least 0.95")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args(arguments)
+    with ProcessPoolExecutor(options.workers) as pool:
+        runs = {(world, seed): pool.submit(measure, world, seed) for world in options.worlds for seed in options.seeds}
+        for world in options.worlds:
+            found = {seed: runs[world, seed].result() for seed in options.seeds}
+            print("\n".join(_lines(world, found)), flush=True)

@@ -1,7 +1,8 @@
 """One alert as rows of AlertInfo and AlertEvidence: its versions, and when each row is exported."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -46,7 +47,9 @@ class Alert:
     has_info: bool = True
     """Whether its AlertInfo row is exported."""
     cause: str = ""
-    """Equal for alerts with the same cause, "" for a single alert. Only `busy_background` sets it."""
+    """Equal for unrelated alerts with the same cause, "" for a single alert. Only realistic tenants set it."""
+    also: tuple[Scene, ...] = ()
+    """Scenes of further devices; each adds a Machine row."""
 
     @property
     def time(self) -> str:
@@ -90,9 +93,9 @@ def alert_records(rng: Random, alert: Alert) -> Iterator[Record]:
             late = rng.randrange(MINUTE, 20 * MINUTE) if rng.random() < _EVIDENCE_FIRST else 0
             info = common | {"Category": detection.category, "Severity": severity} | constant | {"MachineGroup": None}
             yield _record(rng, exported + late, ALERT_INFO, info)
-        for shape in shapes:
+        for shape, scene in _entities(alert, shapes):
             exported += rng.randrange(SECOND)
-            columns = SHAPES[shape](alert.scene, event)
+            columns = SHAPES[shape](scene, event)
             columns |= {"AdditionalFields": json_text(columns["AdditionalFields"])}
             row = EMPTY_EVIDENCE | common | constant | {"Categories": json_text([detection.category])}
             row |= {"Severity": severity} | columns
@@ -100,6 +103,16 @@ def alert_records(rng: Random, alert: Alert) -> Iterator[Record]:
                 for name in NEWEST_EVIDENCE_COLUMNS:
                     del row[name]
             yield _record(rng, exported, ALERT_EVIDENCE, row)
+
+
+def _entities(alert: Alert, shapes: tuple[str, ...]) -> Iterator[tuple[str, Scene]]:
+    """Each entity with its scene; a repeated shape is another entity of its kind."""
+    repeated = Counter[str]()
+    for shape in shapes:
+        number = repeated[shape]
+        repeated[shape] += 1
+        yield shape, replace(alert.scene, serial=alert.scene.serial + number * 7) if number else alert.scene
+    yield from (("Machine", scene) for scene in alert.also if "Machine" in shapes)
 
 
 def _versions(rng: Random, alert: Alert) -> Iterator[tuple[int, str, tuple[str, ...]]]:

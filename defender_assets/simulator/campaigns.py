@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from defender_assets.simulator.alerts import Alert, new_alert
-from defender_assets.simulator.busy_background import administrators, shared_servers
 from defender_assets.simulator.catalogue import of_stage
 from defender_assets.simulator.clock import DAY, HOUR, MINUTE, first_tick
 from defender_assets.simulator.scenario import Scenario, seeded_rng
 from defender_assets.simulator.scenes import Scene, new_scene
-from defender_assets.simulator.tenants import Device, Tenant, User
+from defender_assets.simulator.tenants import Device, Tenant, User, administrators, shared_servers
 
 # Each stage and its probability; the three certain stages make every campaign cross three products.
 _STAGES = (("phish", 1.0), ("execute", 1.0), ("beacon", 0.6), ("credential", 0.5), ("lateral", 1.0), ("spread", 0.7))
@@ -46,20 +45,20 @@ class Campaign:
 def campaigns(scenario: Scenario, tenant: Tenant) -> Iterator[Campaign]:
     """The tenant's campaigns: one begins on each day of the scenario until there are enough."""
     for number in range(min(scenario.campaigns_per_tenant, scenario.days)):
-        yield campaign(scenario, tenant, number)
+        yield campaign(scenario, tenant, number, number)
 
 
-def campaign(scenario: Scenario, tenant: Tenant, number: int) -> Campaign:
-    """Campaign `number` (from 0) of the tenant; it depends only on the seed, the tenant and the number."""
+def campaign(scenario: Scenario, tenant: Tenant, number: int, day: int) -> Campaign:
+    """Campaign `number` (from 0) of the tenant, which begins on this day of the scenario (from 0)."""
     rng = seeded_rng(scenario.seed, "campaign", tenant.index, number)
     workstation, server = tenant.campaign_pairs[number % len(tenant.campaign_pairs)]
     other = server.user
-    if scenario.busy:
+    if scenario.world:
         # The attacker also uses shared servers and the accounts of administrators.
         server = rng.choice(shared_servers(tenant)) if rng.random() < _SHARED_SERVER else server
         other = rng.choice((other, *administrators(tenant)))
     stages = [stage for stage, odds in _STAGES + _LAST_STAGES if rng.random() < odds]
-    begin = first_tick(scenario.start) + number * DAY + rng.randrange(5 * HOUR, 12 * HOUR)
+    begin = first_tick(scenario.start) + day * DAY + rng.randrange(5 * HOUR, 12 * HOUR)
 
     first = new_scene(rng, tenant, workstation.user, workstation, workstation.device_id)
     first = replace(first, application=_LEAST_APPLICATION + rng.randrange(10**9))

@@ -9,13 +9,13 @@ from random import Random
 
 from defender_assets.simulator.alerts import Alert, alert_records
 from defender_assets.simulator.background import background_alerts
-from defender_assets.simulator.busy_background import busy_background_alerts
 from defender_assets.simulator.campaigns import Campaign, campaigns
 from defender_assets.simulator.clock import DAY, HOUR, first_tick, moment
 from defender_assets.simulator.delivery import Delivery, Line, after, copies, deliveries
 from defender_assets.simulator.format import TABLES, Record, line
 from defender_assets.simulator.heartbeats import Heartbeats
 from defender_assets.simulator.malformed import malformed_lines
+from defender_assets.simulator.realistic import attacks, everyday_alerts
 from defender_assets.simulator.scenario import Append, Scenario, seeded_rng
 from defender_assets.simulator.tenants import Tenant, build_tenants
 
@@ -44,7 +44,7 @@ def simulate(scenario: Scenario) -> Iterator[Append]:
 
 def campaigns_of(scenario: Scenario) -> list[Campaign]:
     """The campaigns of all tenants, including alerts that arrive after `until`."""
-    return [campaign for tenant in build_tenants(scenario) for campaign in campaigns(scenario, tenant)]
+    return [campaign for tenant in build_tenants(scenario) for campaign in _attacks(scenario, tenant)]
 
 
 def causes_of(scenario: Scenario) -> dict[tuple[str, str], str]:
@@ -55,13 +55,17 @@ def causes_of(scenario: Scenario) -> dict[tuple[str, str], str]:
         for day in range(begin, begin + scenario.days * DAY, DAY):
             for alert in _unrelated_alerts(scenario, tenant, day):
                 found[tenant.tenant_id, alert.alert_id] = alert.cause or alert.alert_id
-        for campaign in campaigns(scenario, tenant):
+        for campaign in _attacks(scenario, tenant):
             found |= {(tenant.tenant_id, alert.alert_id): campaign.campaign_id for alert in campaign.alerts}
     return found
 
 
 def _unrelated_alerts(scenario: Scenario, tenant: Tenant, day: int) -> Iterator[Alert]:
-    return (busy_background_alerts if scenario.busy else background_alerts)(scenario, tenant, day)
+    return (everyday_alerts if scenario.world else background_alerts)(scenario, tenant, day)
+
+
+def _attacks(scenario: Scenario, tenant: Tenant) -> Iterator[Campaign]:
+    return (attacks if scenario.world else campaigns)(scenario, tenant)
 
 
 def _arrived(scenario: Scenario, waiting: _Waiting, before: datetime | None) -> Iterator[Append]:
@@ -82,7 +86,7 @@ class _Source:
         self._scenario = scenario
         self._tenant = tenant
         self._heartbeats = Heartbeats(scenario, tenant)
-        self._campaigns = list(campaigns(scenario, tenant))
+        self._campaigns = list(_attacks(scenario, tenant))
         self._pending: defaultdict[int, dict[str, list[Line]]] = defaultdict(lambda: {table: [] for table in TABLES})
 
     def hour(self, hour: int) -> Iterator[Delivery]:

@@ -8,6 +8,7 @@ ENTRA_ID = "entra_id"
 XDR = "xdr"
 DLP = "dlp"
 CLOUD = "cloud"
+SENTINEL = "sentinel"
 
 SERVICE_SOURCES = {
     ENDPOINT: "Microsoft Defender for Endpoint",
@@ -18,11 +19,13 @@ SERVICE_SOURCES = {
     XDR: "Microsoft Defender XDR",
     DLP: "Microsoft Data Loss Prevention",
     CLOUD: "Microsoft Defender for Cloud",
+    SENTINEL: "Microsoft Sentinel",
 }
 
 # fmt: off
 ID_PREFIXES = {
     ENDPOINT: "da", IDENTITY: "aa", OFFICE: "fa", CLOUD_APPS: "ca", ENTRA_ID: "ad", XDR: "ra", DLP: "dl", CLOUD: "dc",
+    SENTINEL: "sn",
 }
 # fmt: on
 """The first two characters of each product's AlertIds."""
@@ -36,11 +39,12 @@ LAGS: dict[str, tuple[float, float]] = {
     XDR: (270, 295),
     DLP: (5, 30),
     CLOUD: (5, 40),
+    SENTINEL: (5, 60),
 }
 """Minimum and maximum minutes from the event to the export."""
 
 WEIGHTS = {ENDPOINT: 48, OFFICE: 20, IDENTITY: 11, CLOUD_APPS: 6, ENTRA_ID: 5, XDR: 4, DLP: 3, CLOUD: 3}
 """Unrelated alerts of each product, per hundred."""
 
-DIGITS = {ENDPOINT: 7, IDENTITY: 4, OFFICE: 0, CLOUD_APPS: 3, ENTRA_ID: 7, XDR: 7, DLP: 0, CLOUD: 6}
+DIGITS = {ENDPOINT: 7, IDENTITY: 4, OFFICE: 0, CLOUD_APPS: 3, ENTRA_ID: 7, XDR: 7, DLP: 0, CLOUD: 6, SENTINEL: 7}
 """Fractional digits of each product's Timestamp."""

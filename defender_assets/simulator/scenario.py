@@ -5,6 +5,8 @@ from datetime import date, datetime
 from random import Random
 from typing import NamedTuple
 
+from defender_assets.simulator.worlds import WORLDS
+
 LEAST_DEVICES = 4
 
 
@@ -39,8 +41,8 @@ class Scenario:
     """Malformed lines in each table, tenant and day, of alternating kinds; 0 for none."""
     append_bytes: int = 35_000
     """The largest append, in bytes; a longer record is still one append."""
-    busy: bool = False
-    """Realistic unrelated alerts (`busy_background`), which also share entities with each other and with campaigns."""
+    world: str = ""
+    """A realistic tenant (`worlds.WORLDS`): unrelated alerts share entities, and attacks are like published ones."""
     until: datetime | None = None
     """Only what reaches the account up to this instant is written, for a day in progress. Must have a time zone."""
 
@@ -58,6 +60,8 @@ class Scenario:
         for name, minimum in minima.items():
             if getattr(self, name) < minimum:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be {minimum} or more")
+        if self.world and self.world not in WORLDS:
+            raise ValueError(f"world is {self.world}: it must be one of {', '.join(WORLDS)}, or empty")
         if self.until is not None and self.until.tzinfo is None:
             raise ValueError(f"until is {self.until}, without a time zone: write for example {self.until}+00:00")
 

@@ -37,6 +37,13 @@ class Mail(NamedTuple):
     sender_ip: str
 
 
+class Outcome(NamedTuple):
+    """Verdict on the evidence and state of its remediation; "" where Microsoft writes none."""
+
+    verdict: str
+    state: str
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """The entities of an alert, from which `evidence` fills its columns."""
@@ -56,6 +63,8 @@ class Scene:
     application: int
     serial: int
     """The number in the process id, the registry name and other identifiers."""
+    outcome: "Outcome | None" = None
+    """What Microsoft says of the evidence; None for the constant words of a tidy tenant."""
 
 
 @cache

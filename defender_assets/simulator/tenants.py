@@ -10,6 +10,7 @@ from defender_assets.simulator.platforms import LINUX, MAC, SERVER, WORKSTATION,
 from defender_assets.simulator.scenario import Scenario, seeded_rng
 
 _FEWEST_DEVICES_FOR_ODDITIES = 10
+_SHARED_SERVERS, _ADMINISTRATORS = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,17 @@ def build_tenants(scenario: Scenario) -> Iterator[Tenant]:
 def tenant_ids(scenario: Scenario) -> set[str]:
     """The ids of a scenario's tenants."""
     return {tenant.tenant_id for tenant in build_tenants(scenario)}
+
+
+def shared_servers(tenant: Tenant) -> tuple[Device, ...]:
+    """The servers that all users of a realistic tenant share."""
+    servers = [device for device in tenant.devices if device.system.device_type == "Server"]
+    return tuple(servers[-_SHARED_SERVERS:])
+
+
+def administrators(tenant: Tenant) -> tuple[User, ...]:
+    """The people of a realistic tenant who work on any device."""
+    return tenant.office_users[:_ADMINISTRATORS]
 
 
 def _role_counts(scenario: Scenario) -> tuple[int, int]:

@@ -120,3 +120,19 @@ def test_a_sas_that_may_not_write_is_one_line(account: Emulator, run: Run, monke
     assert "permission denied" in result.stderr
     assert "the SAS lacks write" in result.stderr
     assert "make a SAS with rwdlac" in result.stderr
+
+
+def test_a_realistic_tenant_has_its_attacks_in_the_ground_truth(run: Run, tmp_path: Path) -> None:
+    options = ("--start", "2026-11-01", "--tenants", "1", "--devices", "4")
+    result = run("simulate", "--out", "export", *options, "--days", "3", "--world", "mixed", "--alerts-per-day", "4")
+
+    assert result.exit_code == 0
+    truth = json.loads((tmp_path / "export" / "ground_truth.json").read_bytes())
+    assert {each["campaign_id"].rpartition("-1-")[0] for each in truth["campaigns"]} == {"campaign", "slow"}
+
+
+def test_a_world_that_does_not_exist_is_named_with_the_right_ones(run: Run) -> None:
+    result = run("simulate", "--out", "export", "--world", "calm")
+
+    assert result.exit_code == 2
+    assert "world is calm: it must be one of campaigns, bursts, slow" in result.stderr

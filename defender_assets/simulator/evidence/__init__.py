@@ -11,6 +11,8 @@ from defender_assets.simulator.scenes import Scene
 
 SHAPES: dict[str, Callable[[Scene, int], Columns]] = {
     "Machine": hosts.machine,
+    "NamedMachine": hosts.named_machine,
+    "HostMachine": hosts.host_machine,
     "User": accounts.user,
     "EntraUser": accounts.entra_user,
     "System": accounts.system,

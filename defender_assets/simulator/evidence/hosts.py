@@ -3,7 +3,14 @@
 from typing import Any
 
 from defender_assets.simulator.clock import MINUTE, stamp
-from defender_assets.simulator.evidence.references import VERDICT, Columns, References, entity, merge_key
+from defender_assets.simulator.evidence.references import (
+    Columns,
+    References,
+    entity,
+    merge_key,
+    remediation,
+    verdict,
+)
 from defender_assets.simulator.format import json_text
 from defender_assets.simulator.scenes import Artifact, Scene
 
@@ -50,6 +57,20 @@ def machine(scene: Scene, event: int) -> Columns:
     )
 
 
+def named_machine(scene: Scene, _event: int) -> Columns:
+    """The device as Defender for Identity names it: a name, no identifier."""
+    name, family = scene.device.name, scene.device.system.family
+    extra = References().new(HostName=name.partition(".")[0], DnsDomain=scene.tenant.domain, FQDN=name, OSFamily=family)
+    return entity("Machine", extra | {"Type": "host", "Role": 0}, role="Impacted", DeviceName=name)
+
+
+def host_machine(scene: Scene, _event: int) -> Columns:
+    """The device as Sentinel names it: only AdditionalFields have its name."""
+    host = scene.device.name.partition(".")[0]
+    extra = References().new(HostName=host, DnsDomain=scene.tenant.domain, Type="host")
+    return entity("Machine", extra, role="Impacted")
+
+
 def process(scene: Scene, event: int) -> Columns:
     """The process with its image, parent and host; the host is written once and then referenced."""
     refs, program = References(), scene.program
@@ -60,7 +81,8 @@ def process(scene: Scene, event: int) -> Columns:
     parent = extra["ParentProcess"] = refs.new(ProcessId=hex(scene.serial // 2), CreationTimeUtc=parent_started)
     parent["ImageFile"] = refs.new(Directory=program.folder, Name="shell.exe", Host=refs.again(host), Type="file")
     parent |= {"Host": refs.again(host), "Type": "process"}
-    extra |= VERDICT | {"Host": refs.again(host), "LastRemediationState": "Active", "Type": "process", "Role": 1}
+    extra |= verdict(scene.outcome) | {"Host": refs.again(host)}
+    extra |= remediation(scene.outcome, "Active") | {"Type": "process", "Role": 1}
     return entity(
         "Process",
         extra | merge_key(program.sha256, str(scene.serial)),
@@ -86,7 +108,7 @@ def file(scene: Scene, _event: int) -> Columns:
     state = "Prevented" if scene.serial % 3 == 0 else "Active"
     return entity(
         "File",
-        image | VERDICT | {"LastRemediationState": state, "Role": 1} | merge_key(found.sha256),
+        image | verdict(scene.outcome) | remediation(scene.outcome, state) | {"Role": 1} | merge_key(found.sha256),
         **_file_columns(found, upper_case_hash=scene.serial % 7 == 0),
     )
 

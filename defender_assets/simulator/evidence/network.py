@@ -1,7 +1,7 @@
 """Evidence of traffic: addresses, URLs and mail."""
 
 from defender_assets.simulator.clock import MINUTE, stamp
-from defender_assets.simulator.evidence.references import VERDICT, Columns, References, entity, merge_key
+from defender_assets.simulator.evidence.references import Columns, References, entity, merge_key, verdict
 from defender_assets.simulator.scenes import Scene
 
 
@@ -33,7 +33,8 @@ def _link(scene: Scene) -> str:
 
 def url(scene: Scene, _event: int) -> Columns:
     """A link."""
-    extra = References().new(Url=_link(scene), Type="url", Role=1, **VERDICT, **merge_key(_link(scene)))
+    words = verdict(scene.outcome)
+    extra = References().new(Url=_link(scene), Type="url", Role=1, **words, **merge_key(_link(scene)))
     return entity("Url", extra, RemoteUrl=_link(scene))
 
 

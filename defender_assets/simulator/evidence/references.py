@@ -4,10 +4,26 @@ from hashlib import md5
 from itertools import count
 from typing import Any
 
+from defender_assets.simulator.scenes import Outcome
+
 Columns = dict[str, Any]
 """The columns that an entity fills; `AdditionalFields` is not encoded yet."""
 
-VERDICT = {"DetectionStatus": "Detected", "LastVerdict": "Suspicious", "SuspicionLevel": "Suspicious", "IsIoc": False}
+_VERDICT = {"DetectionStatus": "Detected", "LastVerdict": "Suspicious", "SuspicionLevel": "Suspicious", "IsIoc": False}
+
+
+def verdict(outcome: Outcome | None) -> dict[str, Any]:
+    """What Microsoft says of an entity: the words of a tidy tenant, or those of the outcome."""
+    if outcome is None:
+        return _VERDICT
+    words = {"LastVerdict": outcome.verdict, "SuspicionLevel": outcome.verdict} if outcome.verdict else {}
+    return {"DetectionStatus": "Detected", **words, "IsIoc": False}
+
+
+def remediation(outcome: Outcome | None, otherwise: str) -> dict[str, Any]:
+    """The state of an entity's remediation; `otherwise` in a tidy tenant."""
+    state = otherwise if outcome is None else outcome.state
+    return {"LastRemediationState": state} if state else {}
 
 
 def entity(kind: str, fields: dict[str, Any], *, role: str = "Related", **columns: Any) -> Columns:
