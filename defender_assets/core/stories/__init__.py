@@ -2,6 +2,5 @@
 
 from defender_assets.core.stories.build import build_stories
 from defender_assets.core.stories.schema import STORY_COLUMNS, STORY_LOOKBACK_DAYS, STORY_SCHEMA
-from defender_assets.core.stories.timeline import TACTICS
 
-__all__ = ["STORY_COLUMNS", "STORY_LOOKBACK_DAYS", "STORY_SCHEMA", "TACTICS", "build_stories"]
+__all__ = ["STORY_COLUMNS", "STORY_LOOKBACK_DAYS", "STORY_SCHEMA", "build_stories"]

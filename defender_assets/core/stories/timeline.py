@@ -2,16 +2,9 @@
 
 import polars as pl
 
+from defender_assets.core.attack import tactic_names
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.schemas.column import INSTANT
-
-_TACTIC_NAMES = (
-    "Reconnaissance", "Resource Development", "Initial Access", "Execution", "Persistence", "Privilege Escalation",
-    "Defense Evasion", "Credential Access", "Discovery", "Lateral Movement", "Collection", "Command and Control",
-    "Exfiltration", "Impact",
-)  # fmt: skip
-TACTICS = {name.lower().replace(" ", ""): name for name in _TACTIC_NAMES}
-"""Microsoft's category, lower case without spaces -> MITRE ATT&CK's tactic, in ATT&CK's order."""
 
 STEP = {
     "alert_time": INSTANT,
@@ -59,5 +52,4 @@ def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
 
 def tactic_of(category: pl.Expr) -> pl.Expr:
     """Return ATT&CK's name of a category that is a tactic; any other category unchanged."""
-    normal = category.str.to_lowercase().str.replace_all(r"[\s_-]", "")
-    return pl.coalesce(normal.replace_strict(TACTICS, default=None, return_dtype=pl.String), category)
+    return pl.coalesce(tactic_names(category), category)

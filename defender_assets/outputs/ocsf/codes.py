@@ -1,7 +1,9 @@
-"""Numbers and names of OCSF and ATT&CK for Microsoft's words.
+"""Numbers of OCSF for Microsoft's words. The tactics are those of `core.attack`.
 
-Source: schema.ocsf.io 1.8.0 and attack.mitre.org; the tests compare with packaged copies of both.
+Source: schema.ocsf.io 1.8.0; the tests compare with a packaged copy.
 """
+
+from defender_assets.core.attack import tactic_of
 
 OCSF_VERSION = "1.8.0"
 CLASS_UID = 2004
@@ -11,17 +13,6 @@ NEW, SUPPRESSED = 1, 3
 UNKNOWN, OTHER = 0, 99
 
 SEVERITIES = {"informational": 1, "low": 2, "medium": 3, "high": 4}
-
-TACTICS = {
-    "Reconnaissance": ("TA0043", "Reconnaissance"), "ResourceDevelopment": ("TA0042", "Resource Development"),
-    "InitialAccess": ("TA0001", "Initial Access"), "Execution": ("TA0002", "Execution"),
-    "Persistence": ("TA0003", "Persistence"), "PrivilegeEscalation": ("TA0004", "Privilege Escalation"),
-    "DefenseEvasion": ("TA0005", "Defense Evasion"), "CredentialAccess": ("TA0006", "Credential Access"),
-    "Discovery": ("TA0007", "Discovery"), "LateralMovement": ("TA0008", "Lateral Movement"),
-    "Collection": ("TA0009", "Collection"), "CommandAndControl": ("TA0011", "Command and Control"),
-    "Exfiltration": ("TA0010", "Exfiltration"), "Impact": ("TA0040", "Impact"),
-}  # fmt: skip
-"""Microsoft's category -> ATT&CK tactic; a category such as Malware is not a tactic."""
 
 SYSTEMS = (
     ("windows", 100), ("macos", 300), ("ios", 301), ("ipados", 302), ("android", 201), ("linux", 200), ("ubuntu", 200),
@@ -65,9 +56,8 @@ def attacks(category: str | None, techniques: list[str]) -> list[dict[str, objec
     [{'technique': {'uid': 'T1059'}, 'sub_technique': {'uid': 'T1059.001'}}]
     """
     found: list[dict[str, object]] = []
-    if category in TACTICS:
-        uid, name = TACTICS[category]
-        found.append({"tactic": {"uid": uid, "name": name}})
+    if tactic := tactic_of(category):
+        found.append({"tactic": tactic._asdict()})
     for technique in techniques:
         if technique.startswith("TA"):
             found.append({"tactic": {"uid": technique}})

@@ -29,6 +29,14 @@ def product(source: str | None, alert_id: str | None) -> str:
         ("Microsoft Data Loss Prevention", "dlp"),
         ("Microsoft Defender for Cloud", "cloud"),
         (" Microsoft  Sentinel ", "sentinel"),
+        ("MicrosoftDefenderForOffice365", "office365"),
+        ("microsoft-defender-for-cloud-apps", "cloud_apps"),
+        ("Microsoft_Defender_for_Endpoint", "endpoint"),
+        ("Microsoft\u00a0Defender for\u200b Identity", "identity"),
+        ("AADIdentityProtection", "entra_id"),
+        ("OfficeATP", "office365"),
+        ("MCAS", "cloud_apps"),
+        ("MicrosoftDefenderForCloud", "cloud"),
     ],
 )
 def test_every_name_of_a_product_is_known(source: str, expected: str) -> None:

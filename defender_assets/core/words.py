@@ -1,0 +1,49 @@
+"""Normal forms in which texts are compared: words of an enumeration, and free text such as titles.
+
+The tables keep every text as Microsoft wrote it. Only comparisons use these forms.
+"""
+
+import re
+import unicodedata
+
+import polars as pl
+
+# Characters without a glyph that are in none of the categories of `comparable`: variation selectors, the combining
+# grapheme joiner, and the Hangul fillers (Unicode, Default_Ignorable_Code_Point).
+_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def comparable(text: str) -> str:
+    r"""Return the normal form of a free text: what people read as the same text has the same form.
+
+    Compatibility forms are unified (NFKC) and the case is folded. Invisible characters are removed: zero-width ones,
+    bidirectional controls, soft hyphens. Each run of spaces, no-break ones included, is one space, and there is none at
+    the ends.
+
+    >>> comparable(" Mail\xa0\xa0removed after\u202fDELIVERY\u200b")
+    'mail removed after delivery'
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.lower().split())
+    unified = unicodedata.normalize("NFKC", text)
+    visible = "".join(character for character in unified if character.isspace() or not _is_invisible(character))
+    return " ".join(unicodedata.normalize("NFKC", visible.casefold()).split())
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf"} or _IGNORABLE.match(character) is not None
+
+
+def word_key(text: str) -> str:
+    """Return the normal form of a word of an enumeration: its letters and digits, in lower case.
+
+    >>> word_key("Microsoft Defender for Office 365") == word_key("MicrosoftDefenderForOffice365")
+    True
+    """
+    unified = unicodedata.normalize("NFKC", text).lower()
+    return "".join(character for character in unified if character.isalnum())
+
+
+def word_keys(words: pl.Expr) -> pl.Expr:
+    """Return `word_key` of a String column."""
+    return words.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
