@@ -1,7 +1,7 @@
 """Mutes: a team's rules for detections that are known to be benign. A muted lead is kept, with the rule's name."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ import polars as pl
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.leads.risk.toml import read_toml
+from defender_assets.core.words import comparable, word_key, word_keys
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -47,6 +48,9 @@ CONDITIONS: Mapping[str, pl.Expr] = {
 }
 """Condition of a rule -> the lead's texts, one of which must match."""
 
+_WORDS = frozenset({"severity", "category", "product", "service_source", "detection_source"})
+"""Conditions on words of an enumeration, which are compared as `word_key`; all others are compared as `comparable`."""
+
 _ABOUT = ("name", "reason", "until")
 _EXAMPLE = "[[mute]] with name, reason and a condition such as title = 'Network scan*'"
 
@@ -61,9 +65,9 @@ class Mute:
     until: date | None = None
 
     def holds(self) -> pl.Expr:
-        """Return whether the rule mutes a lead, at its `export_date`."""
+        """Return whether the rule mutes a lead, from its `export_date` and the columns of `_normal_texts`."""
         matches = [
-            CONDITIONS[name].list.eval(pl.any_horizontal(*_matches(patterns))).list.any()
+            pl.col(name).list.eval(pl.any_horizontal(*_matches(name, patterns))).list.any()
             for name, patterns in self.conditions
         ]
         in_time = pl.lit(value=True) if self.until is None else pl.col("export_date") <= self.until
@@ -71,9 +75,29 @@ class Mute:
 
 
 def with_muted(leads: pl.DataFrame, mutes: Sequence[Mute]) -> pl.DataFrame:
-    """Add `muted_by`: name and reason of the first rule that mutes the lead, else null."""
+    """Add `muted_by`: name and reason of the first rule that mutes the lead, else null.
+
+    Texts match in any case and spelling that people read as the same (`core.words`).
+    """
     rules = [pl.when(mute.holds()).then(pl.lit(f"{mute.name}: {mute.reason}")) for mute in mutes]
-    return leads.with_columns(muted_by=pl.coalesce(*rules, pl.lit(None, dtype=pl.String)))
+    used = {name for mute in mutes for name, _ in mute.conditions}
+    judged = _normal_texts(leads, used).with_columns(muted_by=pl.coalesce(*rules, pl.lit(None, dtype=pl.String)))
+    return leads.with_columns(judged.get_column("muted_by"))
+
+
+def _normal_texts(leads: pl.DataFrame, conditions: Iterable[str]) -> pl.DataFrame:
+    """Return `export_date` and, for each condition, the lead's texts in their normal form."""
+    texts = leads.select("export_date", *(CONDITIONS[name].alias(name) for name in conditions))
+    return texts.with_columns(
+        pl.col(name).list.eval(_normal_form(name, texts.get_column(name).explode())) for name in conditions
+    )
+
+
+def _normal_form(condition: str, texts: pl.Series) -> pl.Expr:
+    if condition in _WORDS:
+        return word_keys(pl.element())
+    forms = {text: comparable(text) for text in texts.drop_nulls().unique().to_list()}
+    return pl.element().replace_strict(forms, default=None, return_dtype=pl.String)
 
 
 def load_mutes(path: Path) -> tuple[Mute, ...]:
@@ -107,25 +131,31 @@ def _patterns(where: str, key: str, value: object) -> tuple[str, ...]:
     if key not in CONDITIONS:
         raise SettingsError(f"{where} has '{key}': expected {', '.join(_ABOUT)} or one of {', '.join(CONDITIONS)}")
     patterns = tuple(value) if isinstance(value, list) else (value,)
-    if not patterns or not all(isinstance(pattern, str) and pattern.strip(" *") for pattern in patterns):
+    if not patterns or not all(isinstance(pattern, str) and any(_pieces(key, pattern)) for pattern in patterns):
         raise SettingsError(f"{where} has '{key} = {value}': expected text or a list of texts, more than '*'")
     if key == "product":
         # The only closed set of values: a pattern that matches none is a mistake and would mute nothing.
         for pattern in patterns:
-            if not any(re.match(_pattern([pattern]), product) for product in PRODUCTS):
+            if not any(re.match(_pattern(key, [pattern]), word_key(product)) for product in PRODUCTS):
                 raise SettingsError(f"{where} has 'product = {pattern}': expected one of {', '.join(PRODUCTS)}")
     return tuple(str(pattern) for pattern in patterns)
 
 
-def _matches(patterns: Sequence[str]) -> Iterator[pl.Expr]:
+def _matches(condition: str, patterns: Sequence[str]) -> Iterator[pl.Expr]:
     for first in range(0, len(patterns), _AT_ONCE):
-        yield pl.element().str.contains(_pattern(patterns[first : first + _AT_ONCE]))
+        yield pl.element().str.contains(_pattern(condition, patterns[first : first + _AT_ONCE]))
 
 
-def _pattern(patterns: Sequence[str]) -> str:
-    """Return one case-insensitive regular expression for patterns in which `*` is any text."""
-    alternatives = (".*".join(re.escape(part) for part in pattern.strip().split("*")) for pattern in patterns)
-    return f"(?is)^(?:{'|'.join(alternatives)})$"
+def _pattern(condition: str, patterns: Sequence[str]) -> str:
+    """Return one regular expression on normal forms, for patterns in which `*` is any text."""
+    alternatives = (".*".join(map(re.escape, _pieces(condition, pattern))) for pattern in patterns)
+    return f"(?s)^(?:{'|'.join(alternatives)})$"
+
+
+def _pieces(condition: str, pattern: str) -> list[str]:
+    """Return the normal forms of what is between the `*` of a pattern."""
+    pieces = comparable(pattern).split("*")
+    return [word_key(piece) for piece in pieces] if condition in _WORDS else pieces
 
 
 def exclude_muted(leads: Frame) -> Frame:

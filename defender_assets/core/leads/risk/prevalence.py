@@ -10,6 +10,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.entities.addresses import by_value, host_of, normal_address
+from defender_assets.core.words import comparable
 
 KNOWN_AFTER_DAYS = 7
 """Days of a tenant's alerts after which "never seen" means something."""
@@ -29,8 +30,9 @@ def with_prevalence(
 ) -> pl.DataFrame:
     """Add `detection_alerts` and `rarest_alerts` (Int64), `rarest` (String).
 
-    Other alerts of the look-back with the alert's title; other alerts that name the rarest of its entities; that entity
-    as `kind value`. Null if there is nothing to count, or for a zero from less than KNOWN_AFTER_DAYS of alerts.
+    Other alerts of the look-back with the alert's title, in any spelling that people read as the same; other alerts
+    that name the rarest of its entities; that entity as `kind value`. Null if there is nothing to count, or for a zero
+    from less than KNOWN_AFTER_DAYS of alerts.
 
     Args:
         day: the partition.
@@ -43,21 +45,31 @@ def with_prevalence(
     long_enough = pl.col("export_date").min() <= day - timedelta(days=KNOWN_AFTER_DAYS)
     known = days.group_by("tenant_id").agg(_known=long_enough).collect()
     titles = pl.concat([table.select(*ALERT_KEY, title="Title") for table in tables])
-    wanted = alerts.get_column("title").drop_nulls().unique().implode()
+    alerts = alerts.with_columns(_detection=detections_of(alerts.get_column("title")))
+    spellings = titles.select(pl.col("title").drop_nulls().unique()).collect()
+    spellings = spellings.with_columns(_detection=detections_of(spellings.get_column("title"))).join(
+        alerts, on="_detection", how="semi"
+    )
     detections = (
-        titles.filter(pl.col("title").is_in(wanted))
-        .group_by("tenant_id", "title")
+        titles.filter(pl.col("title").is_in(spellings.get_column("title").implode()))
+        .join(spellings.lazy(), on="title")
+        .group_by("tenant_id", "_detection")
         .agg(detection_alerts=pl.col("AlertId").n_unique().cast(pl.Int64) - 1)
         .collect()
     )
     counts = pl.col("detection_alerts", "rarest_alerts")
     return (
         alerts.join(known, on="tenant_id", how="left")
-        .join(detections, on=["tenant_id", "title"], how="left")
+        .join(detections, on=["tenant_id", "_detection"], how="left")
         .join(_rarest(alerts, alert_evidence), on=ALERT_KEY, how="left")
         .with_columns(pl.when((counts > 0) | pl.col("_known")).then(counts).name.keep())
-        .drop("_known")
+        .drop("_known", "_detection")
     )
+
+
+def detections_of(titles: pl.Series) -> pl.Series:
+    """Return the detection that each title names: two titles that people read as the same are one detection."""
+    return by_value(titles, comparable)
 
 
 def _rarest(alerts: pl.DataFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from defender_assets.core.attack import OLDER_CATEGORIES, OLDER_TECHNIQUES, category_keys
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.leads.risk.weights import FALLING_STEPS, OTHERWISE, RISING_STEPS, Weights
+from defender_assets.core.words import word_keys
 
 # Usual names of administrators, and the SID of the built-in administrator.
 _PRIVILEGED_NAME = r"(?i)admin|^root$|^krbtgt$|(?:^|[._-])(?:adm|da|t0|tier0)(?:[._-]|$)"
@@ -68,13 +70,17 @@ def _reason(factor: RiskFactor, lines: Mapping[str, int]) -> pl.Expr:
         text = pl.format(factor.text, name)
     else:
         value = column.cast(pl.String)
-        points = _points_of(_normal(value), lines, lines.get(OTHERWISE, 0)).fill_null(lines.get(OTHERWISE, 0))
+        keys = word_keys(value)
+        if factor.section == "category":
+            keys, lines = category_keys(value), _with_newer(lines)
+        points = _points_of(keys, lines, lines.get(OTHERWISE, 0)).fill_null(lines.get(OTHERWISE, 0))
         text = pl.format(factor.text, value.fill_null("unknown")) if "{}" in factor.text else pl.lit(factor.text)
     return pl.when(points != 0).then(reason(text, points))
 
 
-def _normal(value: pl.Expr) -> pl.Expr:
-    return value.str.to_lowercase().str.replace_all(r"[\s_-]", "")
+def _with_newer(lines: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the lines of the categories; a newer category without a line counts as the one it was split from."""
+    return {newer: lines[older] for newer, older in OLDER_CATEGORIES.items() if older in lines} | dict(lines)
 
 
 def _points_of(value: pl.Expr, lines: Mapping[str, int], otherwise: int | None) -> pl.Expr:
@@ -90,13 +96,27 @@ def _points_of_number(column: pl.Expr, lines: Mapping[str, int]) -> pl.Expr:
 
 
 def _technique(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.Expr]:
+    """Rate techniques by their own line, their parent's, that of their older number, that of the older number's parent.
+
+    A sub-technique without an older number of its own has its parent's.
+    """
     technique = pl.element().str.to_lowercase()
-    own, of_parent = _points_of(technique, lines, None), _points_of(technique.str.slice(0, 5), lines, None)
-    return _top_entry(column, pl.coalesce(own, of_parent), pl.element())
+    older = pl.coalesce(_older(technique), _older(_parent(technique)))
+    numbers = (technique, _parent(technique), older, _parent(older))
+    return _top_entry(column, pl.coalesce(*(_points_of(number, lines, None) for number in numbers)), pl.element())
+
+
+def _parent(technique: pl.Expr) -> pl.Expr:
+    return technique.str.slice(0, 5)
+
+
+def _older(technique: pl.Expr) -> pl.Expr:
+    older = {newer.lower(): older.lower() for newer, older in OLDER_TECHNIQUES.items()}
+    return technique.replace_strict(older, default=None, return_dtype=pl.String)
 
 
 def _device_tag(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.Expr]:
-    return _top_entry(column, _points_of(_normal(pl.element()), lines, None), pl.element())
+    return _top_entry(column, _points_of(word_keys(pl.element()), lines, None), pl.element())
 
 
 def _privileged(column: pl.Expr, lines: Mapping[str, int]) -> tuple[pl.Expr, pl.Expr]:

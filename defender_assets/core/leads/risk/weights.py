@@ -5,8 +5,10 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+from defender_assets.core.attack import category_key
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.leads.risk.toml import read_toml
+from defender_assets.core.words import word_key
 
 VARIABLE = "DEFENDER_RISK_WEIGHTS"
 
@@ -34,9 +36,14 @@ FALLING_STEPS = ("detection", "rarest_entity")
 _OPEN_VALUES = ("severity", "verdict", "remediation")
 
 
-def normal(text: str) -> str:
-    """Return the normal form of a value: lower case without spaces, dashes and underscores."""
-    return "".join(character for character in text.lower() if character not in " \t-_")
+def line_key(section: str, text: str) -> str:
+    """Return the normal form in which a section's lines and the lead's values are compared.
+
+    Numbers of techniques keep their dot; other words are compared by their letters and digits.
+    """
+    if section == "technique":
+        return text.strip().lower()
+    return category_key(text) if section == "category" else word_key(text)
 
 
 @cache
@@ -84,7 +91,11 @@ def _lines(name: str, section: str, lines: Mapping[str, object], below: Weights)
                 raise SettingsError(f"{VARIABLE}: {name} has '{key}' in [{section}]: expected a number such as 20")
             yield str(int(key)), points
             continue
-        value = normal(key)
+        value = line_key(section, key)
+        if not value:
+            raise SettingsError(
+                f"{VARIABLE}: {name} has '{key}' in [{section}]: expected a word with letters or digits"
+            )
         known = {*RISING.get(section, ()), *below.get(section, {})}
         if section in RISING and section not in _OPEN_VALUES and below and value not in known:
             raise SettingsError(

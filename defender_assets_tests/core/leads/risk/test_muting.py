@@ -143,3 +143,40 @@ def test_a_wrong_file_is_a_one_line_error_with_the_fault(content: str, expected:
     assert expected.replace("{file}", str(file)) in str(error.value)
     assert str(error.value).startswith("DEFENDER_MUTED")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Network scan (internal)\u200b",
+        "Network\u00a0scan (internal)",
+        "\u202aNetwork scan (internal)\u202c",
+        "Net\u00adwork  scan\t(internal)",
+        "\uff2eETWORK scan (internal)",
+    ],
+)
+@pytest.mark.parametrize("rule", ["Network scan (internal)", "network SCAN*", "*(internal)"])
+def test_a_rule_mutes_a_title_as_anybody_types_it(title: str, rule: str, tmp_path: Path) -> None:
+    found = lead(f'{RULE}title = "{rule}"', tmp_path, Title=title)
+    assert found["muted_by"] is not None
+    assert found["title"] == title
+
+
+def test_a_rule_that_was_copied_with_hidden_characters_mutes(tmp_path: Path) -> None:
+    assert lead(f'{RULE}title = "Network\u00a0scan (internal)\u200b"', tmp_path)["muted_by"] is not None
+    with pytest.raises(SettingsError, match=r"more than '\*'"):
+        lead(f'{RULE}title = "\u200b*"', tmp_path)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'service_source = "MicrosoftDefenderForEndpoint"',
+        'service_source = "microsoft defender*"',
+        'category = "lateral-movement"',
+        'detection_source = "CustomDetection"',
+        'product = "End Point"',
+    ],
+)
+def test_words_match_in_any_spelling(rule: str, tmp_path: Path) -> None:
+    assert lead(RULE + rule, tmp_path, Category="Lateral Movement")["muted_by"] is not None

@@ -70,3 +70,8 @@ def test_leads_of_one_day_count_for_each_other() -> None:
     assert {entry["reason"] for lead in leads.to_dicts() for entry in lead["risk_reasons"]} >= {
         "20 other alerts of this detection in the last 30 days"
     }
+
+
+@pytest.mark.parametrize("spelling", ["ours\u200b", "\u00a0ours ", "OURS", "o\u2060urs"])
+def test_titles_that_people_read_as_the_same_are_one_detection(spelling: str) -> None:
+    assert "20 other alerts of this detection in the last 30 days" in reasons(others(20, Title=spelling))

@@ -248,3 +248,33 @@ def _worse(column: str, lead: Lead) -> list[Lead]:
 def test_more_urgent_values_never_count_less(column: str, lead: Lead) -> None:
     found = [result["risk_score"] for result in scores(*_worse(column, lead))]
     assert found == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ({"category": "DefenseImpairment"}, {"category": "DefenseEvasion"}),
+        ({"category": "Stealth"}, {"category": "Defence evasion"}),
+        ({"category": "defense-impairment"}, {"category": "Defense Evasion"}),
+        ({"attack_techniques": ["T1685.001"]}, {"attack_techniques": ["T1562.002"]}),
+        ({"attack_techniques": ["T1685"]}, {"attack_techniques": ["T1562"]}),
+        ({"attack_techniques": ["T1686.003"]}, {"attack_techniques": ["T1562.004"]}),
+        ({"attack_techniques": ["T1685.005"]}, {"attack_techniques": ["T1070.001"]}),
+    ],
+)
+def test_words_of_attack_19_count_as_those_of_18(newer: Lead, older: Lead) -> None:
+    assert added(**newer) == added(**older)
+
+
+def test_a_line_for_the_newer_word_counts_before_that_of_the_older_one() -> None:
+    packaged = packaged_weights()
+    category = {"defenseevasion": 20, "stealth": 3}
+    weights = packaged | {"category": category, "technique": {"t1562.002": 9, "t1562": 6, "t1688": 1}}
+
+    def points(**columns: Any) -> int:
+        row = pl.DataFrame([PLAIN | {"severity": "Severe"} | columns], schema=SCHEMA, orient="row")
+        return sum(reason["points"] for reason in with_score(row, weights)["risk_reasons"][0]) - 10
+
+    assert [points(category=name) for name in ("DefenseImpairment", "Stealth", "DefenceEvasion")] == [20, 3, 20]
+    numbers = ("T1685.001", "T1562.002", "T1685.002", "T1688", "T1687")
+    assert [points(attack_techniques=[number]) for number in numbers] == [9, 9, 6, 1, 0]

@@ -56,6 +56,7 @@ def test_a_lead_is_scored_by_the_weights_of_the_team(file: Path) -> None:
         ("[devices]\n7 = 3", "gives [devices] 5 10 points and 7 3"),
         ("[detection]\n30 = 3", "gives [detection] 30 3 points and 20 -4"),
         ("[severity\nhigh = 3", "which is not TOML"),
+        ("[category]\n'-' = 3", "has '-' in [category]: expected a word with letters or digits"),
     ],
 )
 def test_a_wrong_file_is_a_one_line_error_with_the_fault(file: Path, content: str, expected: str) -> None:
@@ -74,3 +75,13 @@ def test_a_missing_or_binary_file_is_a_one_line_error(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="not UTF-8"):
         load_weights(file)
+
+
+@pytest.mark.parametrize("name", ["DefenseEvasion", "defence evasion", "Defense-Evasion"])
+def test_a_line_for_an_older_word_in_any_spelling_counts_for_the_newer_one(name: str, file: Path) -> None:
+    file.write_text(f'[category]\n"{name}" = 30\n[technique]\n"T1562.001" = 9\n')
+    scoring = ScoringConfig(load_weights(file))
+    lead = lead_of([info(Category="DefenseImpairment", AttackTechniques=["Disable (T1685)"])], scoring=scoring)
+    points = {reason["reason"]: reason["points"] for reason in lead["risk_reasons"]}
+    assert points["The activity is DefenseImpairment"] == 30
+    assert points["A telling technique of ATT&CK: T1685"] == 9
