@@ -13,11 +13,15 @@ import polars as pl
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
-from defender_assets.core.schemas import Table
+from defender_assets.core.schemas import Column, Table
 from defender_assets.core.text import escape_control_chars, pluralize
+from defender_assets.core.words import word_key, word_keys
 
 LOOKBACK_DAYS = 30
 CELL = 100
+MOST_WORDS = 1000
+# hidden characters and punctuation: such a word is listed even if its letters spell a known one
+_NO_WORD = r"[^\p{L}\p{N} _-]"
 
 
 def drift(lake: Lake, table: Table, day: date) -> CheckOutcome:
@@ -68,13 +72,25 @@ def _names(text: str) -> Iterable[str]:
 
 
 def _enumeration_values(table: Table, rows: pl.LazyFrame) -> dict[str, Counter[date]]:
+    """Return the words of enumerations that the schema does not list, in any spelling; the MOST_WORDS most frequent."""
+    columns = [column for column in table.columns if column.known_words]
     found: dict[str, Counter[date]] = {}
-    for column in table.columns:
-        if not column.known_words:
-            continue
-        value = pl.col(column.name)
-        is_new = value.is_not_null() & ~value.str.to_lowercase().is_in([word.lower() for word in column.known_words])
-        counts = rows.filter(is_new).group_by("export_date", column.name).len().collect()
-        for day, text, count in counts.iter_rows():
-            found.setdefault(f"{column.name} {text[:CELL]!r}", Counter())[day] += count
+    for column, counts in zip(columns, pl.collect_all([_new_words(rows, column) for column in columns]), strict=True):
+        for day, word, count in counts.iter_rows():
+            found.setdefault(f"{column.name} {word!r}", Counter())[day] += count
     return found
+
+
+def _new_words(rows: pl.LazyFrame, column: Column) -> pl.LazyFrame:
+    words = rows.select("export_date", word=column.name)
+    if isinstance(column.dtype, pl.List):
+        words = words.explode("word")
+    known = [word_key(word) for word in column.known_words]
+    return (
+        words.drop_nulls("word")
+        .group_by("export_date", pl.col("word").str.slice(0, CELL))
+        .len()
+        .filter(~word_keys(pl.col("word")).is_in(known) | pl.col("word").str.contains(_NO_WORD))
+        .sort("len", "word", descending=[True, False])
+        .head(MOST_WORDS)
+    )

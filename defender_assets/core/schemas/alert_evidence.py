@@ -1,29 +1,7 @@
 """AlertEvidence: one row per entity of a version of an alert (source facts, section 4)."""
 
-from defender_assets.core.enums import SEVERITIES
+from defender_assets.core.enums import CATEGORIES, DETECTION_SOURCES, ENTITY_TYPES, SEVERITIES
 from defender_assets.core.schemas.column import SERVICE_SOURCES, Table, instant, integer, text, texts
-
-ENTITY_TYPES = (
-    "Machine",
-    "User",
-    "Process",
-    "File",
-    "Ip",
-    "Url",
-    "MailMessage",
-    "Mailbox",
-    "CloudLogonRequest",
-    "CloudLogonSession",
-    "ServicePrincipal",
-    "Malware",
-    "MailCluster",
-    "CloudApplication",
-    "OAuthApplication",
-    "RegistryKey",
-    "RegistryValue",
-    "SecurityGroup",
-    "AzureResource",
-)
 
 ALERT_EVIDENCE = Table(
     name="microsoft_365_defender_alert_evidence",
@@ -34,13 +12,20 @@ ALERT_EVIDENCE = Table(
         instant("Timestamp", "Event time of the alert version that this evidence belongs to"),
         text("AlertId", "Identifier of the alert"),
         text("Title", "Title of the alert. Text that an attacker can influence"),
-        texts("Categories", "Types of threat indicator or breach activity"),
+        texts("Categories", "Types of threat indicator or breach activity", *CATEGORIES),
         texts("AttackTechniques", "MITRE ATT&CK techniques, as `Name (T1059.001)`"),
         text("ServiceSource", "Product that raised the alert", *SERVICE_SOURCES),
-        text("DetectionSource", "Detection technology or sensor that identified the activity"),
+        text("DetectionSource", "Detection technology or sensor that identified the activity", *DETECTION_SOURCES),
         text("EntityType", "Kind of object: Machine, User, Process, File, Ip, Url, MailMessage, …", *ENTITY_TYPES),
         text("EvidenceRole", "Impacted or Related", "Impacted", "Related"),
-        text("EvidenceDirection", "Source or Destination of a network connection", "Source", "Destination"),
+        text(
+            "EvidenceDirection",
+            "Source, Destination, Related or Suspect; nearly always null",
+            "Source",
+            "Destination",
+            "Related",
+            "Suspect",
+        ),
         text("FileName", "Name of the file"),
         text("FolderPath", "Folder that contains the file"),
         text("SHA1", "SHA-1 of the file"),

@@ -1,27 +1,7 @@
 """AlertInfo: one row per version of an alert (source facts, section 3)."""
 
-from defender_assets.core.enums import SEVERITIES
+from defender_assets.core.enums import CATEGORIES, DETECTION_SOURCES, SEVERITIES
 from defender_assets.core.schemas.column import SERVICE_SOURCES, Table, instant, text, texts
-
-CATEGORIES = (
-    "InitialAccess",
-    "Execution",
-    "Persistence",
-    "PrivilegeEscalation",
-    "DefenseEvasion",
-    "CredentialAccess",
-    "Discovery",
-    "LateralMovement",
-    "Collection",
-    "CommandAndControl",
-    "Exfiltration",
-    "Impact",
-    "Malware",
-    "Ransomware",
-    "Exploit",
-    "UnwantedSoftware",
-    "SuspiciousActivity",
-)
 
 ALERT_INFO = Table(
     name="microsoft_365_defender_alert_info",
@@ -35,7 +15,7 @@ ALERT_INFO = Table(
         text("Category", "Type of threat indicator or breach activity", *CATEGORIES),
         text("Severity", "High, Medium, Low or Informational: potential impact of the activity", *SEVERITIES),
         text("ServiceSource", "Product that raised the alert", *SERVICE_SOURCES),
-        text("DetectionSource", "Detection technology or sensor that identified the activity"),
+        text("DetectionSource", "Detection technology or sensor that identified the activity", *DETECTION_SOURCES),
         texts("AttackTechniques", "MITRE ATT&CK techniques, as `Name (T1059.001)`"),
         text("MachineGroup", "Device group; null in practice, `mdatp_device_info` has it"),
     ),

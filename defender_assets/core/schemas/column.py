@@ -83,9 +83,9 @@ def instant(name: str, meaning: str) -> Column:
     return Column(name, INSTANT, meaning)
 
 
-def texts(name: str, meaning: str) -> Column:
+def texts(name: str, meaning: str, *known_words: str) -> Column:
     """Return a List(String) column; in the export it is a string with a JSON array."""
-    return Column(name, TEXTS, meaning)
+    return Column(name, TEXTS, meaning, known_words)
 
 
 SERVICE_SOURCES = (

@@ -9,13 +9,14 @@ import pytest
 from defender_assets.catalog import LEADS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.quality import drift as drift_module
 from defender_assets.core.quality.byte_balance import byte_balance
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness, quiet_or_broken
 from defender_assets.core.raw.ingest import RawReport, ingest
-from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.exports import (
     DAY,
@@ -192,3 +193,57 @@ def test_hidden_characters_in_names_and_values_are_escaped(small_lake: SmallLake
     small_lake.arrive(ALERT_INFO, line(ALERT_INFO, hidden))
     found = drift(small_lake.lake, ALERT_INFO, DAY).facts["found"]
     assert {entry["what"] for entry in found} == {"field Ev\\u202eil", "Severity 'Hi\\u202egh'"}
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (ALERT_INFO, {"ServiceSource": "MicrosoftDefenderForOffice365", "Category": "Defense Impairment"}),
+        (ALERT_INFO, {"DetectionSource": "custom detection", "Severity": "HIGH", "Category": "Stealth"}),
+        (ALERT_EVIDENCE, {"EntityType": "KubernetesPod", "EvidenceDirection": "Suspect", "EvidenceRole": "impacted"}),
+        (DEVICE_INFO, {"OnboardingStatus": "CanBeOnboarded", "SensorHealthState": "No sensor data"}),
+    ],
+)
+def test_known_words_in_any_spelling_are_no_drift(table: Table, words: dict[str, str], small_lake: SmallLake) -> None:
+    small_lake.arrive(table, line(table, properties(table, **words)))
+    assert drift(small_lake.lake, table, DAY).passed
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (ALERT_INFO, "Category"),
+        (ALERT_INFO, "DetectionSource"),
+        (ALERT_EVIDENCE, "EntityType"),
+        (ALERT_EVIDENCE, "EvidenceRole"),
+        (ALERT_EVIDENCE, "EvidenceDirection"),
+        (DEVICE_INFO, "OnboardingStatus"),
+        (DEVICE_INFO, "SensorHealthState"),
+    ],
+)
+def test_a_word_that_nobody_knows_is_counted_by_its_name(table: Table, column: str, small_lake: SmallLake) -> None:
+    small_lake.arrive(table, line(table, properties(table, **{column: "Quantum"})))
+    (found,) = drift(small_lake.lake, table, DAY).facts["found"]
+    assert found == {"what": f"{column} 'Quantum'", "rows": 1, "first_seen": DAY.isoformat()}
+
+
+def test_categories_of_evidence_are_words_too(small_lake: SmallLake) -> None:
+    evidence = properties(ALERT_EVIDENCE, Categories='["Execution","Quantum"]')
+    small_lake.arrive(ALERT_EVIDENCE, line(ALERT_EVIDENCE, evidence))
+    assert [found["what"] for found in drift(small_lake.lake, ALERT_EVIDENCE, DAY).facts["found"]] == [
+        "Categories 'Quantum'"
+    ]
+
+
+def test_many_and_long_new_words_are_bounded(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift_module, "MOST_WORDS", 3)
+    words = [f"{number}" + "x" * 5000 for number in range(9)] + ["often"] * 2
+    lines = [
+        line(ALERT_EVIDENCE, properties(ALERT_EVIDENCE, EntityType=word, AlertId=f"da{number}"))
+        for number, word in enumerate(words)
+    ]
+    small_lake.arrive(ALERT_EVIDENCE, b"".join(lines))
+    facts = drift(small_lake.lake, ALERT_EVIDENCE, DAY).facts
+    assert facts["count"] == 3
+    assert facts["found"][0] == {"what": "EntityType 'often'", "rows": 2, "first_seen": DAY.isoformat()}
+    assert all(len(found["what"]) <= drift_module.CELL for found in facts["found"])
