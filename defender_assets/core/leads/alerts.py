@@ -18,7 +18,7 @@ _TECHNIQUE = r"(?:AML\.)?TA?[0-9]{4}(?:\.[0-9]{3})?"
 
 
 def alert_values(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per alert: ALERT_KEY, the columns of _FROM_BOTH, `category`, `product`, `attack_techniques`.
+    """Return one row per alert: ALERT_KEY, the columns of _FROM_BOTH, `category`, `product` and those of `_techniques`.
 
     A value comes from the newest AlertInfo record (by Timestamp, then record_id); if it is null there, from the newest
     evidence that has one; else from an older AlertInfo record. Techniques are those of all records.
@@ -76,19 +76,25 @@ def alert_provenance(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame
 
 
 def _techniques(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    item = pl.col("AttackTechniques").str.to_uppercase()
-    return (
+    """Return ALERT_KEY, `attack_techniques` and `technique_names` of the alerts that state techniques."""
+    names = (
         pl.concat([rows.select(*ALERT_KEY, "AttackTechniques") for rows in (info, evidence)])
         .filter(pl.col("AttackTechniques").list.len() > 0)
         .unique()
         .explode("AttackTechniques")
-        .select(
-            *ALERT_KEY,
-            technique=pl.coalesce(
-                item.str.extract(rf"(?s)^.*\(\s*({_TECHNIQUE})\s*\)"), item.str.extract(rf"^\s*({_TECHNIQUE})\s*$")
-            ),
-        )
-        .drop_nulls("technique")
+        .select(*ALERT_KEY, name=pl.col("AttackTechniques").str.strip_chars())
+        .filter(pl.col("name") != "")
+        .unique()
+    )
+    item = pl.col("name").str.normalize("NFKC").str.replace_all(r"\p{Cf}", "").str.to_uppercase()
+    technique = pl.coalesce(
+        item.str.extract(rf"(?s)^.*\(\s*({_TECHNIQUE})\s*\)"), item.str.extract(rf"^\s*({_TECHNIQUE})\s*$")
+    )
+    return (
+        names.with_columns(technique=technique)
         .group_by(ALERT_KEY)
-        .agg(attack_techniques=pl.col("technique").unique().sort())
+        .agg(
+            attack_techniques=pl.col("technique").drop_nulls().unique().sort(),
+            technique_names=pl.col("name").sort(),
+        )
     )

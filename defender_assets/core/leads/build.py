@@ -24,6 +24,7 @@ from defender_assets.core.leads.risk.prevalence import with_prevalence
 from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
 from defender_assets.core.leads.selection import alert_history, candidate_alerts, late_device_matches
+from defender_assets.core.leads.versions import lead_versions
 from defender_assets.core.tables.deduplication import distinct_records
 
 
@@ -89,6 +90,7 @@ def build_leads(
     )
     for part in parts:
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
+    alerts = alerts.join(lead_versions(alerts, evidence), on=ALERT_KEY, how="left")
     alerts = with_prevalence(day, alerts, alert_info, alert_evidence)
     return _to_leads(day, alerts, scoring or ScoringConfig())
 
@@ -100,6 +102,7 @@ def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.Dat
         pl.Series("portal_url", [portal_url(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
         export_date=pl.lit(day, dtype=pl.Date),
         alert_id="AlertId",
+        scoring_version=pl.lit(scoring.version),
         change=pl.when("known_before").then(pl.lit("updated")).otherwise(pl.lit("new")),
         machine_group=pl.coalesce("machine_group", "alert_machine_group"),
     )

@@ -11,6 +11,7 @@ from defender_assets.core.leads.devices.state_changes import CHANGES
 from defender_assets.core.leads.entities.correlation_keys import ENTITY
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS
 from defender_assets.core.leads.risk.points import REASONS
+from defender_assets.core.leads.versions import VERSIONED
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets.core.schemas.column import INSTANT, TEXTS, Column, Origin, origins
 
@@ -80,6 +81,10 @@ _MUTED = (
     f"{_CATEGORY} {_MERGED_DEVICE} device.DeviceName {_TAGS} {_ACCOUNT} {_FILE} evidence.RemoteIP"
 )
 
+_VERSIONED = f"alert.Title alert.Severity alert.AttackTechniques {_CATEGORY} " + " ".join(
+    f"evidence.{name}" for name in VERSIONED
+)
+
 
 def _origins(names: str) -> tuple[Origin, ...]:
     """Return the columns of the typed tables `info`, `evidence` and `device`; `alert` is both `info` and `evidence`."""
@@ -118,6 +123,8 @@ LEAD_COLUMNS = (
            PRODUCTS, _origins("alert.ServiceSource alert.AlertId")),
     _column("attack_techniques", TEXTS, "MITRE ATT&CK techniques (T1059.001) of all versions of the alert, sorted",
             "alert.AttackTechniques"),
+    _column("technique_names", TEXTS, "The same techniques as the export spells them, with their names; sorted",
+            "alert.AttackTechniques"),
     _column("alert_time", INSTANT, "Earliest Timestamp of the alert's records", "alert.Timestamp"),
     _column("first_seen_at", INSTANT, "When Microsoft wrote the alert's first record (least exported_at)",
             "alert.exported_at"),
@@ -150,6 +157,10 @@ LEAD_COLUMNS = (
     _column("risk_reasons", REASONS, "Reasons for the score; their points add up to it", _SCORED),
     _column("muted_by", _TEXT, "The team's rule that mutes the lead, and its reason; views and stories omit such leads",
             _MUTED),
+    _column("lead_version", _TEXT, "Hash of title, severity, category, techniques and evidence: the same when an alert "
+            "is sent again, gets its device later or is rebuilt. Null in rows of older versions", _VERSIONED),
+    Column("scoring_version", _TEXT, "Hash of the weights, the mute rules and the revision of the scoring that made "
+           "the score. Null in rows of older versions: unknown"),
     _column("portal_url", _TEXT, "Page of the alert in Microsoft's portal", "alert.tenant_id alert.AlertId"),
     _column("sources", SOURCES, "Where the alert's records are in the export, sorted", "alert.blob alert.byte_offset"),
 )  # fmt: skip

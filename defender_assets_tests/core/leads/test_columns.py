@@ -9,9 +9,11 @@ import pytest
 
 from defender_assets.core.identifiers import stable_id
 from defender_assets.core.leads import LEAD_SCHEMA
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets_tests.support.alert_rows import ALERT, DAY, PC, SERVER, TENANT, Row, at
 from defender_assets_tests.support.rich_alert import (
     MD5,
+    MUTE,
     NOTE,
     OBJECT_ID,
     OLD_ID,
@@ -62,6 +64,7 @@ EXPECTED: Row = {
     "detection_source": "Antivirus",
     "product": "endpoint",
     "attack_techniques": ["T1059.001", "T1486"],
+    "technique_names": ["Data Encrypted for Impact (T1486)", "PowerShell (T1059.001)"],
     "alert_time": at(-21),
     "first_seen_at": at(-20),
     "last_updated_at": at(1),
@@ -211,6 +214,8 @@ EXPECTED: Row = {
         )
     ],
     "muted_by": "Drill: red team of November",
+    "lead_version": "cb04ce2f2d2e0bd79dc821b26d875d5f",
+    "scoring_version": ScoringConfig(mutes=(MUTE,)).version,
     "portal_url": f"https://security.microsoft.com/alerts/{ALERT}?tid={TENANT}",
     "sources": [
         {"table": EVIDENCE, "blob": blob(9), "byte_offset": 33},
