@@ -20,8 +20,8 @@ from defender_assets.core.errors import LakeConflictError, LakeError
 from defender_assets.core.lake.data_files import data_files, files_of_day, fragmented_days, mergeable_hours
 from defender_assets.core.lake.fences import fence_of
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.lake.snapshots import scan, scan_days
-from defender_assets.core.lake.table_spec import Compaction, TableSpec, schema_of
+from defender_assets.core.lake.snapshots import scan_days, scan_stored, schema_of
+from defender_assets.core.lake.table_spec import Compaction, TableSpec
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def _rewrite(lake: Lake, part: Part) -> int:
     """Replace the rows of a part with the same rows, sorted, in one commit; return their number."""
     target = lake.fenced(part.table, part.day, fence_of(part.fence, part.day))
     schema, rule = schema_of(target.table), part.rule
-    rows = scan(target.table).select(schema.names()).filter(pl.col("export_date") == part.day)
+    rows = scan_stored(target.table).select(schema.names()).filter(pl.col("export_date") == part.day)
     any_filter = pl.any_horizontal(expression for _, expression in part.filters)
     expected = rows.filter(any_filter).select(pl.len()).collect().item()
     if expected <= 1:

@@ -26,14 +26,13 @@ from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
-from defender_assets.core.lake.snapshots import Snapshot, scan
+from defender_assets.core.lake.snapshots import Snapshot, scan, schema_of
 from defender_assets.core.lake.table_spec import (
     PROPERTIES,
     TableSpec,
     add_columns,
-    add_missing_columns,
+    grown_schema,
     missing_columns,
-    schema_of,
 )
 from defender_assets.core.retries import retry_on_conflict
 
@@ -102,16 +101,27 @@ class Lake:
         return f"{self.uri.rstrip('/')}/{name}"
 
     def open(self, name: str) -> DeltaTable:
-        """Return a new snapshot of a table; create a missing table and add missing columns.
+        """Return a new snapshot of a table; create a missing table, and add missing columns and fields.
+
+        Who may not write to an older table still reads it: what it lacks is null.
 
         Raises:
-            LakeError: when the lake cannot be reached or written, or the table has another schema.
+            LakeError: when the lake cannot be reached, a missing table not be created, or the table has another schema.
         """
         spec = self.spec(name)
 
         def opened() -> DeltaTable:
             table = self._open_or_create(spec)
-            add_columns(table, spec)
+            try:
+                add_columns(table, spec)
+            except CommitFailedError:
+                raise
+            except (DeltaError, OSError) as error:
+                logger.warning(
+                    "%s: an older version wrote it, and what is new could not be added, so it is null: %s",
+                    name,
+                    redact(str(error), self.account.secrets if self.account else ())[:200],
+                )
             return table
 
         with self.translate_errors(f"open {name}"):
@@ -128,13 +138,20 @@ class Lake:
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return the current rows of a table, empty if it was never written."""
-        spec = self.spec(name)
         if not self.exists(name):
-            return pl.LazyFrame(schema=spec.schema)
+            return pl.LazyFrame(schema=self.spec(name).schema)
+        return scan(self.snapshot(name))
+
+    def snapshot(self, name: str) -> DeltaTable:
+        """Return a new snapshot of an existing table to read from; needs no write access, for nothing is added.
+
+        Raises:
+            LakeError: when the lake cannot be reached, or the table is missing or has another schema.
+        """
         with self.translate_errors(f"open {name}"):
-            # a reader may not have the permission to add columns
-            table = Snapshot(self.table_uri(name), storage_options=self._options())
-        return add_missing_columns(scan(table), missing_columns(table, spec))
+            table = self._opened(self.spec(name))
+        missing_columns(table, self.spec(name))
+        return table
 
     def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
         """Return a new snapshot of a table behind the day's fence (by default the table's own)."""
@@ -158,10 +175,12 @@ class Lake:
         if commit.replaces is not None:
             day = f"export_date = '{target.day.isoformat()}'"
             mode = {"mode": "overwrite", "predicate": f"{day} AND ({commit.replaces})" if commit.replaces else day}
-        schema = commit.schema or target.spec.schema
-        rows = RowStream(schema, commit.frames)
+        schema, current = commit.schema or target.spec.schema, schema_of(target.table)
+        grown = grown_schema(current, schema, target.spec.name)
+        stored = pl.Schema({name: grown[name] for name in schema})
+        rows = RowStream(schema, commit.frames, stored)
         # columns of a newer version become null
-        merge: Literal["merge"] | None = "merge" if len(schema_of(target.table)) > len(schema) else None
+        merge: Literal["merge"] | None = None if dict(current) == dict(stored) else "merge"
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
         # delta-rs would list the whole log after each commit to clean it up: maintenance does that
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
@@ -189,15 +208,19 @@ class Lake:
         return self.account is not None and ("ContainerNotFound" in str(error) or is_missing(self.account, self.uri))
 
     def _open_or_create(self, spec: TableSpec) -> DeltaTable:
-        options = self._options()
         try:
-            return Snapshot(self.table_uri(spec.name), storage_options=options)
+            return self._opened(spec)
         except (DeltaError, OSError) as error:
             # delta-rs reports a missing container as a storage error, not as a missing table
             if not isinstance(error, TableNotFoundError) and not self._lacks_container(error):
                 raise
-            self._create(spec, options)
-            return Snapshot(self.table_uri(spec.name), storage_options=options)
+            self._create(spec, self._options())
+            return self._opened(spec)
+
+    def _opened(self, spec: TableSpec) -> Snapshot:
+        table = Snapshot(self.table_uri(spec.name), storage_options=self._options())
+        table.read_as = spec.schema
+        return table
 
     def _create(self, spec: TableSpec, options: dict[str, str]) -> None:
         if self.account:

@@ -1,19 +1,25 @@
-"""Reading snapshots of tables: all rows, or the rows of some days."""
+"""Reading snapshots of tables: all rows, or the rows of some days, in the columns that this version knows."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
 
 class Snapshot(DeltaTable):
-    """A Delta table with decoded local paths.
+    """A Delta table with decoded local paths, and with the columns as which its rows are read.
 
     delta-rs 1.6 percent-encodes local paths, and Polars 2.1 does not decode them: a lake below `My Lake` could not be
     read.
     """
+
+    read_as: pl.Schema | None = None
+    """The columns and types of this version; None reads what the table has."""
 
     @property
     def table_uri(self) -> str:
@@ -27,9 +33,40 @@ def _decoded(uri: str) -> str:
     return uri if "://" in uri.removeprefix("file://") else unquote(uri)
 
 
+def schema_of(table: DeltaTable) -> pl.Schema:
+    """Return the columns of this snapshot of a table, including those of newer versions."""
+    return pl.Schema(table.schema().to_arrow())
+
+
 def scan(table: DeltaTable) -> pl.LazyFrame:
-    """Return the rows of exactly this snapshot of a table."""
+    """Return the rows of exactly this snapshot of a table.
+
+    Columns and fields of structs that the table does not have yet are null. Columns of a newer version are kept, and
+    fields of a newer version are left out.
+    """
+    rows = scan_stored(table)
+    known = table.read_as if isinstance(table, Snapshot) else None
+    return rows if known is None else conformed(rows, schema_of(table), known)
+
+
+def scan_stored(table: DeltaTable) -> pl.LazyFrame:
+    """Return the rows of this snapshot of a table with all that it stores, fields of newer versions included."""
     return pl.scan_delta(table)
+
+
+def conformed(rows: Frame, current: Mapping[str, pl.DataType], wanted: Mapping[str, pl.DataType]) -> Frame:
+    """Return the rows with the wanted columns and types in their order, then any other ones.
+
+    A column that is missing is null. Fields of structs are matched by name: missing ones are null, others are left out.
+    """
+    names = [*wanted, *(name for name in current if name not in wanted)]
+    changed = {name: dtype for name, dtype in wanted.items() if current.get(name) != dtype}
+    if not changed and names == list(current):
+        return rows
+    return rows.with_columns(
+        pl.col(name).cast(dtype) if name in current else pl.lit(None, dtype).alias(name)
+        for name, dtype in changed.items()
+    ).select(names)
 
 
 def scan_days(table: DeltaTable, first: date, last: date) -> pl.LazyFrame:

@@ -1,7 +1,8 @@
 """The specification of a Delta table, and schema evolution. The tables are listed in `catalog`.
 
-A missing column is added, with nulls in existing rows. An unknown column (of a newer version) stays, with nulls in new
-rows. Any other difference is an error: delta-rs would cast silently.
+Schemas only grow. A missing column, or a missing field of a struct or of a list of structs, is added, with nulls in
+existing rows. Unknown ones (of a newer version) stay, with nulls in new rows. Any other difference is an error, because
+delta-rs would cast silently.
 """
 
 import logging
@@ -15,6 +16,7 @@ from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties
 
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.arrow import arrow_schema
+from defender_assets.core.lake.snapshots import schema_of
 from defender_assets.core.schemas.column import Column
 
 logger = logging.getLogger(__name__)
@@ -105,16 +107,11 @@ class TableSpec:
         )
 
 
-def schema_of(table: DeltaTable) -> pl.Schema:
-    """Return the columns of this snapshot of a table, including those of newer versions."""
-    return pl.Schema(table.schema().to_arrow())
-
-
 def missing_columns(table: DeltaTable, spec: TableSpec) -> pl.Schema:
-    """Return the columns of the spec that this snapshot of the table lacks.
+    """Return the columns of the spec that this snapshot of the table lacks, and those that lack fields, with them.
 
     Raises:
-        LakeError: when a column has another type, or the table other partition columns.
+        LakeError: when a column or field has another type, or the table other partition columns.
     """
     current = schema_of(table)
     if current == spec.schema:
@@ -125,17 +122,48 @@ def missing_columns(table: DeltaTable, spec: TableSpec) -> pl.Schema:
             f"table {spec.name} is partitioned by {', '.join(partitions) or 'nothing'} instead of "
             f"{', '.join(spec.partition_by)}: another program wrote it; set DEFENDER_LAKE_URI to another lake"
         )
-    for name, dtype in spec.schema.items():
-        if name in current and current[name] != dtype:
-            raise LakeError(
-                f"table {spec.name}, column {name}: the lake holds {current[name]}, this version writes {dtype}; "
-                "use the version that wrote the lake, or move the table's folder away and run its days again"
-            )
-    return pl.Schema({name: dtype for name, dtype in spec.schema.items() if name not in current})
+    grown = grown_schema(current, spec.schema, spec.name)
+    return pl.Schema({name: dtype for name, dtype in grown.items() if current.get(name) != dtype})
+
+
+def grown_schema(current: pl.Schema, wanted: pl.Schema, table: str) -> pl.Schema:
+    """Return the stored columns with the wanted ones, and the wanted fields of structs, that they lack at the end.
+
+    Raises:
+        LakeError: when a column or field of the table has another type.
+    """
+    columns = dict(current)
+    for name, dtype in wanted.items():
+        where = f"table {table}, column {name}"
+        columns[name] = _grown(columns[name], dtype, where) if name in columns else dtype
+    return pl.Schema(columns)
+
+
+def _grown(current: pl.DataType, wanted: pl.DataType, where: str) -> pl.DataType:
+    if isinstance(current, pl.List) and isinstance(wanted, pl.List):
+        return pl.List(_grown(_instance(current.inner), _instance(wanted.inner), where))
+    if isinstance(current, pl.Struct) and isinstance(wanted, pl.Struct):
+        fields = {field.name: _instance(field.dtype) for field in current.fields}
+        for field in wanted.fields:
+            dtype = _instance(field.dtype)
+            known = fields.get(field.name)
+            fields[field.name] = _grown(known, dtype, f"{where}, field {field.name}") if known is not None else dtype
+        return pl.Struct(fields)
+    if current != wanted:
+        raise LakeError(
+            f"{where}: the lake holds {current}, this version writes {wanted}; another program changed the table: use "
+            "the version that wrote the lake, or set DEFENDER_LAKE_URI to another lake"
+        )
+    return current
+
+
+def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
+    """Return the type of a nested field as an instance; Polars takes a class such as `pl.String` for one as well."""
+    return dtype() if isinstance(dtype, type) else dtype
 
 
 def add_columns(table: DeltaTable, spec: TableSpec) -> None:
-    """Add the missing columns on this snapshot, which then includes them.
+    """Add the missing columns and fields on this snapshot, which then includes them.
 
     Raises:
         CommitFailedError: when another writer changed the schema first; open the table again.
@@ -144,9 +172,6 @@ def add_columns(table: DeltaTable, spec: TableSpec) -> None:
     missing = missing_columns(table, spec)
     if missing:
         table.alter.add_columns(Schema.from_arrow(arrow_schema(missing)).fields)
-        logger.info("%s: an older version wrote it; added %s", spec.name, ", ".join(missing))
-
-
-def add_missing_columns(rows: pl.LazyFrame, missing: pl.Schema) -> pl.LazyFrame:
-    """Return the rows with the missing columns as nulls."""
-    return rows.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items())
+        logger.info(
+            "%s: an older version wrote it; columns that are new or have new fields: %s", spec.name, ", ".join(missing)
+        )

@@ -131,14 +131,17 @@ def find_stale_days(
     """Return which of the days are behind, oldest first. The lake is opened after the listing, so it is never older.
 
     Days past retention, and days without blobs and raw bytes, are never behind. By default, missing tables are created.
-    If `existing` is given, only those tables are opened, and the others count as empty.
+    If `existing` is given, only those tables are opened, for reading only, and the others count as empty.
     """
     first = lake.first_day()
     retained = sorted({day for day in days if day >= first})
     if listing is None:
         listing = list_days(export, retained)
     daily = [table.name for table in lake.tables if table.daily]
-    opened = {name: lake.open(name) for name in daily if existing is None or name in existing}
+    if existing is None:
+        opened = {name: lake.open(name) for name in daily}
+    else:
+        opened = {name: lake.snapshot(name) for name in daily if name in existing}
     versions = _versions(lake, opened)
     cursors: dict[str, Cursors] = {
         table.raw: read_cursors(opened[table.raw], retained) if table.raw in opened else {} for table in TABLES

@@ -126,7 +126,7 @@ def tenants_in_raw(lake: Lake) -> set[str]:
         LakeError: when a table cannot be read.
     """
     existing = [table.raw for table in TABLES if lake.exists(table.raw)]
-    return {tenant for raw in existing for tenant in data_files(lake.open(raw))["tenant_id"]}
+    return {tenant for raw in existing for tenant in data_files(lake.snapshot(raw))["tenant_id"]}
 
 
 def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:

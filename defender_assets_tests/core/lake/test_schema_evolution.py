@@ -14,7 +14,8 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import lake as lake_module
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.lake.table_spec import TableSpec, add_columns, schema_of
+from defender_assets.core.lake.snapshots import schema_of
+from defender_assets.core.lake.table_spec import TableSpec, add_columns
 from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
