@@ -13,6 +13,7 @@ from functools import cached_property
 
 import polars as pl
 from deltalake import ColumnProperties, DeltaTable, Schema, WriterProperties
+from polars.datatypes import DataTypeClass
 
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.arrow import arrow_schema
@@ -157,9 +158,9 @@ def _grown(current: pl.DataType, wanted: pl.DataType, where: str) -> pl.DataType
     return current
 
 
-def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
+def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     """Return the type of a nested field as an instance; Polars takes a class such as `pl.String` for one as well."""
-    return dtype() if isinstance(dtype, type) else dtype
+    return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
 def add_columns(table: DeltaTable, spec: TableSpec) -> None:

@@ -267,13 +267,12 @@ def test_words_of_attack_19_count_as_those_of_18(newer: Lead, older: Lead) -> No
 
 
 def test_a_line_for_the_newer_word_counts_before_that_of_the_older_one() -> None:
-    packaged = packaged_weights()
     category = {"defenseevasion": 20, "stealth": 3}
-    weights = packaged | {"category": category, "technique": {"t1562.002": 9, "t1562": 6, "t1688": 1}}
+    weights = {**packaged_weights(), "category": category, "technique": {"t1562.002": 9, "t1562": 6, "t1688": 1}}
 
     def points(**columns: Any) -> int:
         row = pl.DataFrame([PLAIN | {"severity": "Severe"} | columns], schema=SCHEMA, orient="row")
-        return sum(reason["points"] for reason in with_score(row, weights)["risk_reasons"][0]) - 10
+        return int(with_score(row, weights)["risk_score"].item()) - 10
 
     assert [points(category=name) for name in ("DefenseImpairment", "Stealth", "DefenceEvasion")] == [20, 3, 20]
     numbers = ("T1685.001", "T1562.002", "T1685.002", "T1688", "T1687")

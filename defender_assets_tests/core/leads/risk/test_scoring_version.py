@@ -33,7 +33,7 @@ def test_a_lead_has_the_version_of_its_scoring() -> None:
 
 
 def test_it_depends_on_weights_rules_their_order_and_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = {section: dict(reversed(lines.items())) for section, lines in reversed(packaged_weights().items())}
+    weights = {section: dict(reversed([*lines.items()])) for section, lines in packaged_weights().items()}
     assert ScoringConfig(weights=weights).version == ScoringConfig().version
     other = replace(MUTE, name="other")
     versions = {
