@@ -63,6 +63,7 @@ DETECTION_SOURCES = (
     "AAD Identity Protection",
     "App Governance",
     "Microsoft Data Loss Prevention",
+    "Microsoft Defender for Cloud",
     "Microsoft Sentinel",
     "Cloud App Security",
     "MDC",
