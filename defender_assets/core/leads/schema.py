@@ -9,7 +9,7 @@ from defender_assets.core.leads.devices.as_of import DEVICE_COLUMNS
 from defender_assets.core.leads.devices.primary import DEVICES
 from defender_assets.core.leads.devices.state_changes import CHANGES
 from defender_assets.core.leads.entities.correlation_keys import ENTITY
-from defender_assets.core.leads.entities.lists import ENTITY_LISTS
+from defender_assets.core.leads.entities.lists import ENTITY_LISTS, EntityList
 from defender_assets.core.leads.risk.points import REASONS
 from defender_assets.core.leads.versions import VERSIONED
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
@@ -62,6 +62,7 @@ _LIST_ORIGINS = {
     "applications": _APP,
     "logon_sessions": _ACCOUNT,
     "hashes": _FILE,
+    "other_entities": "evidence.ThreatFamily",
 }
 _LINKED = (
     f"{_ENTITY} {_ACCOUNT} {_FILE} {_MAIL} {_CLOUD} {_APP} evidence.RemoteIP evidence.LocalIP evidence.RemoteUrl "
@@ -101,6 +102,10 @@ def _device(*names: str) -> list[Column]:
     return [
         column.made_from(_origins(f"device.{theirs} {_ALSO_FROM.get(column.name, '')}")) for column, theirs in columns
     ]
+
+
+def _entity_list(listed: EntityList) -> Column:
+    return _column(listed.name, listed.dtype, listed.meaning, f"{_LIST_ORIGINS[listed.name]} {_ENTITY}")
 
 
 LEAD_COLUMNS = (
@@ -148,7 +153,7 @@ LEAD_COLUMNS = (
     _column("device_changes", CHANGES, "How the device changed since the alert: then and now side by side", _COMPARED),
     _column("devices", DEVICES, "All devices of the alert, the primary one first; null unless there are several",
             f"{_MERGED_DEVICE} device.Timestamp"),
-    *(_column(each.name, each.dtype, each.meaning, f"{_LIST_ORIGINS[each.name]} {_ENTITY}") for each in ENTITY_LISTS),
+    *map(_entity_list, ENTITY_LISTS[:-1]),
     _column("entities", pl.List(ENTITY), "Normalised entities that link leads into stories", _LINKED),
     _column("remediation_state", _TEXT, "Worst of the evidence's newest remediation states, as Microsoft wrote it",
             _FIELDS),
@@ -163,6 +168,8 @@ LEAD_COLUMNS = (
            "the score. Null in rows of older versions: unknown"),
     _column("portal_url", _TEXT, "Page of the alert in Microsoft's portal", "alert.tenant_id alert.AlertId"),
     _column("sources", SOURCES, "Where the alert's records are in the export, sorted", "alert.blob alert.byte_offset"),
+    # Schemas only grow: later columns are at the end.
+    _entity_list(ENTITY_LISTS[-1]),
 )  # fmt: skip
 """Every column of `device_enriched_leads`, in order."""
 

@@ -1,11 +1,10 @@
 """Normal forms of network addresses and host names, and which addresses are external."""
 
-from collections.abc import Callable
+import re
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
 
-import polars as pl
+from defender_assets.core.leads.entities.identifier_text import normal_text
 
 # Not `is_private`: it includes the documentation ranges (RFC 5737), which simulators and examples use for attackers.
 _INTERNAL = tuple(
@@ -16,7 +15,9 @@ _INTERNAL = tuple(
         "::/128", "::1/128", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
-_LOCAL_HOSTS = {"localhost", "localhost.localdomain"}
+# Indicators are written so that nobody opens them by mistake: 203[.]0[.]113[.]7, evil(dot)example.
+_DEFANGED_DOT = re.compile(r"\s?(?:\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\{dot\}|\[\.|\.\])\s?", re.IGNORECASE)
+_WHOLE_NETWORK = re.compile(r"/(?:32|128)\Z")
 
 
 def normal_address(text: str) -> str | None:
@@ -31,28 +32,26 @@ def is_external(text: str) -> bool:
     return address is not None and not any(address in network for network in _INTERNAL)
 
 
-def host_of(url: str) -> str | None:
-    """Return the host of a URL or of a bare `host/path`, lower case and IDNA-encoded; None without one."""
-    text = url.strip()
-    try:
-        host = urlsplit(text if "://" in text else f"//{text}").hostname
-    except ValueError:
-        return None
-    host = (host or "").rstrip(".")
+def with_dots(text: str) -> str:
+    """Return a text with the dots that were written so that no address in it can be opened.
+
+    >>> with_dots("evil[.]example")
+    'evil.example'
+    """
+    return _DEFANGED_DOT.sub(".", text) if any(mark in text for mark in "[({])}") else text
+
+
+def ascii_host(host: str) -> str:
+    """Return a host name as DNS has it (`xn--`); what IDNA cannot encode stays."""
     if not host.isascii():
-        with suppress(UnicodeError):  # keep what IDNA cannot encode
-            host = host.encode("idna").decode()
-    return host if host and host not in _LOCAL_HOSTS and host.strip("-. ") and " " not in host else None
-
-
-def by_value(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    """Return `function` of each text, called once per distinct text; null stays null."""
-    distinct = texts.drop_nulls().unique().to_list()
-    return texts.replace_strict({text: function(text) for text in distinct}, default=None, return_dtype=pl.String)
+        with suppress(UnicodeError):
+            return host.encode("idna").decode().lower()
+    return host.lower()
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    bare = text.strip().removeprefix("[").split("]")[0].split("%")[0]
+    bare = with_dots(normal_text(text)).strip("\"'<>(), ").removeprefix("[").split("]")[0].split("%")[0]
+    bare = _WHOLE_NETWORK.sub("", bare)
     if bare.count(":") == 1:  # an IPv4 address with its port
         bare = bare.split(":")[0]
     try:

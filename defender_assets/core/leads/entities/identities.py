@@ -2,12 +2,15 @@
 
 import struct
 import uuid
+from collections.abc import Callable
 from itertools import pairwise
 
 import polars as pl
 
 from defender_assets.core.identifiers import connected_components
-from defender_assets.core.leads.entities.addresses import by_value
+from defender_assets.core.leads.entities.identifier_text import by_value, each, identifier
+from defender_assets.core.leads.entities.mail_addresses import mail_address
+from defender_assets.core.leads.entities.untied import GROUP_SID, PERSON_SID, is_authority, is_system_name
 
 IDENTIFIERS = ("user_object_id", "user_upn", "user_sid", "user_name")
 """Columns that `with_identifiers` adds, in order of preference as a person's identity."""
@@ -29,13 +32,8 @@ PERSONS = pl.Schema({"tenant_id": pl.String, "value": pl.String, "identity": pl.
 MOST_IDENTIFIERS = 20
 """More identifiers than this are a false join (a shared name), not a person; such a group is ignored."""
 
-_NO_PERSON_DOMAINS = ["nt authority", "nt service", "builtin", "window manager", "font driver host", "iis apppool"]
-_NO_DOMAINS = [".", "-", "workgroup", "localhost"]
-# People: S-1-5-21-… (domains, machines), S-1-11-… (Microsoft accounts), S-1-12-1-… (Entra ID). Other SIDs belong to
-# the system: S-1-5-18/19/20, services, window managers, groups.
-_PERSON_SID = r"^s-1-(?:5-21|11|12-1)-"
+_NO_DOMAINS = [".", "workgroup", "localhost"]
 _ENTRA_SID = "s-1-12-1-"
-_NO_VALUES = ["", "-", "00000000-0000-0000-0000-000000000000", "s-1-0-0"]
 
 
 def object_id_of_sid(sid: str) -> str | None:
@@ -48,14 +46,23 @@ def object_id_of_sid(sid: str) -> str | None:
 
 
 def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add IDENTIFIERS, lower case and NFKC, from ACCOUNT_COLUMNS; null for accounts of the system and machines."""
-    frame = frame.with_columns(_normal(name).name.prefix("_") for name in ACCOUNT_COLUMNS)
+    """Add IDENTIFIERS, lower case and NFKC, from ACCOUNT_COLUMNS.
+
+    They are null for accounts that everybody has (`untied`): of the system, of machines, built-in groups.
+    """
+    frame = frame.with_columns(each(pl.col(name), identifier).name.prefix("_") for name in ACCOUNT_COLUMNS)
+    frame = frame.with_columns(_account_upn=each(pl.col("_account_upn"), mail_address))
     domain, name, sid, upn = (pl.col(f"_account_{part}") for part in ("domain", "name", "sid", "upn"))
     entra = sid.str.starts_with(_ENTRA_SID)
     from_sid = by_value(frame.select(pl.when(entra).then(sid)).to_series(), object_id_of_sid)
+    person = sid.str.contains(PERSON_SID) & ~sid.str.contains(GROUP_SID)
+    personal = pl.any_horizontal(
+        person, pl.col("_account_object_id").is_not_null(), upn.str.contains("@", literal=True)
+    ).fill_null(value=False)
     nobody = pl.any_horizontal(
-        domain.is_in(_NO_PERSON_DOMAINS),
-        sid.str.starts_with("s-1-") & ~sid.str.contains(_PERSON_SID),
+        _is(domain, is_authority),
+        _is(name, is_system_name) & ~personal,
+        sid.str.starts_with("s-1-") & ~person,
         name.str.ends_with("$"),
         upn.str.contains(r"\$(?:@|$)"),
     ).fill_null(value=False)
@@ -98,6 +105,5 @@ def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
     return pl.DataFrame(found, schema=PERSONS, orient="row")
 
 
-def _normal(name: str) -> pl.Expr:
-    text = pl.col(name).str.normalize("NFKC").str.strip_chars().str.to_lowercase()
-    return pl.when(~text.is_in(_NO_VALUES)).then(text)
+def _is(text: pl.Expr, test: Callable[[str], bool]) -> pl.Expr:
+    return each(text, lambda value: "yes" if test(value) else None).is_not_null()

@@ -25,6 +25,7 @@ def verdicts(rows: pl.DataFrame) -> pl.DataFrame:
     The alert takes the worst of its entities, each with its newest value: LastVerdict (else SuspicionLevel) and
     LastRemediationState (else DetectionStatus) of AdditionalFields.
     """
+    rows = rows.filter(~pl.col("nested"))
     verdict = _worst(rows, "verdict", _VERDICTS)
     remediation = _worst(rows, "remediation", _REMEDIATIONS).rename({"remediation": "remediation_state"})
     return verdict.join(remediation, on=ALERT_KEY, how="full", coalesce=True)

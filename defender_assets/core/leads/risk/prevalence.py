@@ -9,20 +9,23 @@ from datetime import date, timedelta
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.addresses import by_value, host_of, normal_address
+from defender_assets.core.leads.entities.addresses import normal_address
+from defender_assets.core.leads.entities.identifier_text import by_value, identifier
+from defender_assets.core.leads.entities.urls import host_of
 from defender_assets.core.words import comparable
 
 KNOWN_AFTER_DAYS = 7
 """Days of a tenant's alerts after which "never seen" means something."""
 
 _COLUMNS = {
-    "file": pl.coalesce("SHA256", "SHA1").str.to_lowercase(),
-    "mail": pl.col("NetworkMessageId").str.to_lowercase(),
+    "file": pl.coalesce("SHA256", "SHA1"),
+    "mail": pl.col("NetworkMessageId"),
     "host": pl.col("RemoteUrl"),
     "address": pl.col("RemoteIP"),
-    "app": pl.col("OAuthApplicationId").str.to_lowercase(),
+    "app": pl.col("OAuthApplicationId"),
 }
 _NORMAL_FORMS = {"host": host_of, "address": normal_address}
+"""Kind -> normal form as in `entities`; of the others, that of identifiers."""
 
 
 def with_prevalence(
@@ -96,10 +99,5 @@ def _rarest(alerts: pl.DataFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:
 def _mentions(evidence: pl.LazyFrame, kind: str) -> pl.DataFrame:
     """Return ALERT_KEY, `kind`, `value` of all entities of a kind, in the normal form of `entities`."""
     rows = evidence.select(*ALERT_KEY, kind=pl.lit(kind), value=_COLUMNS[kind]).drop_nulls("value").unique().collect()
-    if kind in _NORMAL_FORMS:
-        rows = (
-            rows.with_columns(value=by_value(rows.get_column("value"), _NORMAL_FORMS[kind]))
-            .drop_nulls("value")
-            .unique()
-        )
-    return rows
+    normal = by_value(rows.get_column("value"), _NORMAL_FORMS.get(kind, identifier))
+    return rows.with_columns(value=normal).drop_nulls("value").unique()

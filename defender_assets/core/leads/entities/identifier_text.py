@@ -1,0 +1,64 @@
+"""The normal text of identifiers: names, ids, hosts and addresses without what people cannot see.
+
+Attackers and copied text put zero-width, no-break and control characters into names. Two spellings that look the same
+have to be one identifier.
+"""
+
+import unicodedata
+from collections.abc import Callable
+
+import polars as pl
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+# Invisible too, although Unicode has them as letters, marks and symbols: combining grapheme joiner, Hangul fillers,
+# Khmer inherent vowels, Mongolian and other variation selectors, the empty Braille pattern.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
+
+PLACEHOLDERS = frozenset(
+    {
+        "", "-", "--", "*", "?", "n/a", "n.a.", "none", "null", "(null)", "<null>", "nil", "unknown",
+        "(unknown)", "<unknown>", "undefined", "not available", "not applicable", "empty", "(empty)", "0",
+        "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "s-1-0-0",
+    }
+)  # fmt: skip
+"""What services write where they have no identifier, in lower case."""
+
+
+def normal_text(text: str) -> str:
+    r"""Return a text in NFKC without invisible characters, and without white space at its ends.
+
+    >>> normal_text("ja\u200bne\u00a0@contoso.com ")
+    'jane @contoso.com'
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    visible = (letter for letter in text if letter not in _BLANK and unicodedata.category(letter) not in _INVISIBLE)
+    return unicodedata.normalize("NFKC", "".join(visible)).strip()
+
+
+def identifier(text: str) -> str | None:
+    """Return the normal text of an identifier in lower case; None for a placeholder.
+
+    >>> identifier(" AB-1"), identifier("N/A")
+    ('ab-1', None)
+    """
+    normal = normal_text(text).lower()
+    return None if normal in PLACEHOLDERS else normal
+
+
+def shown(text: str) -> str | None:
+    """Return a text as it is written, without white space at its ends; None for a placeholder."""
+    return None if normal_text(text).lower() in PLACEHOLDERS else text.strip()
+
+
+def by_value(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
+    """Return `function` of each text, called once per distinct text; null stays null."""
+    distinct = texts.drop_nulls().unique().to_list()
+    return texts.replace_strict({text: function(text) for text in distinct}, default=None, return_dtype=pl.String)
+
+
+def each(expression: pl.Expr, function: Callable[[str], str | None]) -> pl.Expr:
+    """Return an expression of `by_value`."""
+    return expression.map_batches(lambda texts: by_value(texts, function), return_dtype=pl.String)
