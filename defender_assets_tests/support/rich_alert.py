@@ -61,7 +61,8 @@ def _evidences() -> list[Row]:
         **STATE,
     }
     mail = {"Sender": "A@evil.example", "Recipient": "Jane@contoso.com", "Urls": ["https://evil.example/mail"]}
-    session = {"SessionId": "Session-1", "StartTimeUtc": "2026-03-10T11:00:00Z", "UserAgent": "curl/8"}
+    session: Row = {"SessionId": "Session-1", "StartTimeUtc": "2026-03-10T11:00:00Z", "UserAgent": "curl/8"}
+    session |= {"Groups": [{"Type": "security-group", "DistinguishedName": "CN=Owners"}]}
     user: Row = {"AccountName": "jane", "AccountDomain": "CONTOSO", "AccountSid": SID}
     kinds: list[tuple[str, Row]] = [
         ("User", {**user, "AccountUpn": "jane@contoso.com", "AccountObjectId": OBJECT_ID, "EvidenceRole": "Impacted"}),

@@ -19,10 +19,10 @@ from defender_assets.outputs.ocsf.evidences import (
 _BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources"})
 # Columns that are mapped to fields of the event; all others go to `unmapped`.
 _MAPPED = _BY_COPY | {
-    "accounts", "alert_id", "alert_time", "attack_techniques", "category", "change", "cloud_resources",
+    "accounts", "alert_id", "alert_time", "applications", "attack_techniques", "category", "change", "cloud_resources",
     "detection_source", "device_id", "device_name", "device_seen_at", "device_type", "entities", "export_date",
-    "files", "ip_addresses", "lead_id", "machine_group", "mailboxes", "mails", "original_device_id", "os_build",
-    "os_platform", "os_version", "portal_url", "processes", "product", "registry", "risk_score",
+    "files", "ip_addresses", "lead_id", "logon_sessions", "machine_group", "mailboxes", "mails", "original_device_id", "os_build",
+    "os_platform", "os_version", "other_entities", "portal_url", "processes", "product", "registry", "risk_score",
     "service_source", "severity", "tenant_id", "title", "urls",
 }  # fmt: skip
 

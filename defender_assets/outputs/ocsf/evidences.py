@@ -18,13 +18,18 @@ Object = dict[str, Any]
 _ADDRESS = re.compile(r"[a-zA-Z0-9!#$%&'*+-/=?^_`{|}~.]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+\Z")
 
 
+_PARENT = (
+    "parent_file_name", "parent_command_line", "parent_folder", "parent_process_id", "parent_sha1", "parent_sha256",
+)  # fmt: skip
+
+
 def filled(**fields: object) -> Object:
     """Return the fields without null, empty text, empty lists and empty objects."""
     return {name: value for name, value in fields.items() if value is not None and value not in ([], {}, "")}
 
 
 def evidences(lead: Mapping[str, Any]) -> list[Object]:
-    """Return one evidence per entity of the lead, except cloud resources."""
+    """Return one evidence per entity of the lead and per further device; of cloud resources, only the containers."""
     makers = {
         "accounts": _account,
         "files": _only_file,
@@ -34,8 +39,15 @@ def evidences(lead: Mapping[str, Any]) -> list[Object]:
         "mails": _mail,
         "mailboxes": _mailbox,
         "registry": _registry,
+        "applications": _application,
+        "logon_sessions": _session,
+        "other_entities": _other,
     }
-    return [make(entity) for name, make in makers.items() for entity in lead[name] or []]
+    found = [make(entity) for name, make in makers.items() for entity in lead.get(name) or []]
+    found += [
+        _device(entity) for entity in (lead.get("devices") or [])[1:] if entity["device_id"] or entity["device_name"]
+    ]
+    return found + [_container(entity) for entity in lead["cloud_resources"] or [] if entity["type"] == "Container"]
 
 
 def resources(lead: Mapping[str, Any]) -> list[Object]:
@@ -45,9 +57,16 @@ def resources(lead: Mapping[str, Any]) -> list[Object]:
             name=entity["name"],
             uid=entity["resource_id"],
             type=entity["type"],
-            data=filled(platform=entity["platform"], subscription_id=entity["subscription_id"], role=entity["role"]),
+            data=filled(
+                platform=entity["platform"],
+                subscription_id=entity["subscription_id"],
+                role=entity["role"],
+                parent=entity.get("parent"),
+                image=entity.get("image"),
+            ),
         )
         for entity in lead["cloud_resources"] or []
+        if entity["name"] or entity["resource_id"]
     ]
 
 
@@ -152,10 +171,9 @@ def _account(entity: Mapping[str, Any]) -> Object:
         uid_alt=entity["sid"] if entity["sid"] != uid else None,
         domain=entity["domain"],
         email_addr=entity["upn"] if _is_mail_address(entity["upn"]) else None,
+        display_name=entity.get("display_name"),
     )
-    return _evidence(
-        entity, "user", {} if name or uid else {"domain": entity["domain"]}, user=user if name or uid else None
-    )
+    return _evidence(entity, "user", {} if name or uid else _without_name(entity), user=user if name or uid else None)
 
 
 def _only_file(entity: Mapping[str, Any]) -> Object:
@@ -172,7 +190,7 @@ def _process(entity: Mapping[str, Any]) -> Object:
         cmd_line=entity["command_line"],
         file=_file(entity, entity["file_name"]),
     )
-    left = {name: entity[name] for name in ("started", "parent_file_name", "parent_command_line")}
+    left = {name: entity.get(name) for name in ("started", *_PARENT)}
     return _evidence(entity, "process", left, process=process)
 
 
@@ -188,13 +206,16 @@ def _url(entity: Mapping[str, Any]) -> Object:
 
 def _mail(entity: Mapping[str, Any]) -> Object:
     sender, recipient = entity["sender"], entity["recipient"]
+    senders, recipients = _mail_addresses(sender), _mail_addresses(recipient)
     addresses = {
-        "from": sender if _is_mail_address(sender) else None,
-        "to": [recipient] if _is_mail_address(recipient) else [],
+        "from": senders[0] if senders else None,
+        "from_list": senders if len(senders) > 1 else [],
+        "to": recipients,
     }
     left = {
-        "sender": sender if addresses["from"] is None else None,
-        "recipient": recipient if not addresses["to"] else None,
+        "sender": None if senders else sender,
+        "sender_name": entity.get("sender_name"),
+        "recipient": None if recipients else recipient,
     }
     mail = filled(**addresses)
     if not mail:
@@ -213,7 +234,7 @@ def _mailbox(entity: Mapping[str, Any]) -> Object:
     )
     if not name:
         return _evidence(entity, "mailbox", {"display_name": entity["display_name"]})
-    return _evidence(entity, "mailbox", {}, user=user)
+    return _evidence(entity, "mailbox", {"configuration": entity.get("configuration")}, user=user)
 
 
 def _registry(entity: Mapping[str, Any]) -> Object:
@@ -221,3 +242,50 @@ def _registry(entity: Mapping[str, Any]) -> Object:
         value = filled(path=entity["key"], name=entity["value_name"], data=entity["value_data"])
         return _evidence(entity, "registry", {}, reg_value=value)
     return _evidence(entity, "registry", {"value_data": entity["value_data"]}, reg_key={"path": entity["key"]})
+
+
+def _without_name(account: Mapping[str, Any]) -> Object:
+    return {"domain": account["domain"], "display_name": account.get("display_name")}
+
+
+def _application(entity: Mapping[str, Any]) -> Object:
+    """Return an application; OCSF has its name and id as those of an actor."""
+    uid = entity["oauth_application_id"] or entity["application_id"]
+    actor = filled(app_name=entity["name"], app_uid=uid)
+    left = {name: entity.get(name) for name in ("object_id", "instance", "publisher")}
+    if uid != entity["application_id"]:
+        left["application_id"] = entity["application_id"]
+    return _evidence(entity, "application", left, actor=actor)
+
+
+def _session(entity: Mapping[str, Any]) -> Object:
+    left = {name: entity[name] for name in ("account", "started", "user_agent")}
+    session = filled(uid=entity["session_id"])
+    return _evidence(entity, entity["kind"] or "session", left, actor=filled(session=session))
+
+
+def _other(entity: Mapping[str, Any]) -> Object:
+    return _evidence(entity, entity["kind"], {"entity_name": entity["name"], "details": entity["details"]})
+
+
+def _container(entity: Mapping[str, Any]) -> Object:
+    """Return a container; an image has to have an id."""
+    image = filled(uid=entity.get("image"), name=entity.get("image"))
+    container = filled(name=entity["name"], uid=entity["resource_id"], image=image)
+    return _evidence(entity, "container", {"parent": entity.get("parent")}, container=container)
+
+
+def _device(entity: Mapping[str, Any]) -> Object:
+    """Return a further device of the alert; one that is known by name only has no id."""
+    platform = entity["os_platform"]
+    device = filled(
+        uid=entity["device_id"],
+        hostname=entity["device_name"],
+        os=filled(name=platform, type_id=codes.system_id(platform)) if platform else None,
+        groups=[{"name": entity["machine_group"]}] if entity["machine_group"] else [],
+    )
+    return _evidence(entity, "device", {}, device={**device, "type_id": codes.UNKNOWN})
+
+
+def _mail_addresses(text: str | None) -> list[str]:
+    return [address for address in (text or "").split(", ") if _is_mail_address(address)]

@@ -26,7 +26,6 @@ from defender_assets_tests.support.rich_alert import (
 
 THINGS = (
     ("address", "203.0.113.9"),
-    ("app", "4712"),
     ("app", "ab-1"),
     ("device", PC),
     ("device", SERVER),
@@ -223,6 +222,7 @@ EXPECTED: Row = {
         {"table": INFO, "blob": blob(9), "byte_offset": 11},
         {"table": INFO, "blob": blob(10), "byte_offset": 22},
     ],
+    "other_entities": [{"kind": "security-group", "name": "CN=Owners"}],
 }
 """What the lead says, column by column; fields that are null are left out."""
 

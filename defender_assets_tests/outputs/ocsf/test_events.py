@@ -37,6 +37,7 @@ from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import local_lake
 
 Event = dict[str, Any]
+LEADS_DEVICE_FIELDS = [field.name for field in LEADS.schema["devices"].inner.fields]
 HOSTILE = '</script>\x1b[2J\u202e\x00\U0001f4a5 "quoted" \\ a@b'
 
 
@@ -209,6 +210,19 @@ def test_an_unmapped_column_goes_to_unmapped() -> None:
         {"kind": "RegistryValue", "RegistryKey": "HKLM", "RegistryValueName": "Run", "RegistryValueData": HOSTILE},
         {"kind": "AzureResource", "CloudResource": HOSTILE},
         {"kind": "Machine", "DeviceId": PC, "DeviceName": HOSTILE},
+        {"kind": "Container", "fields": {"Name": HOSTILE, "Image": {"ImageId": HOSTILE}}},
+        {"kind": "KubernetesPod", "fields": {"Name": "p", "Namespace": {"Name": HOSTILE}}},
+        {"kind": "AmazonResource", "fields": {"AmazonResourceId": HOSTILE}},
+        {"kind": "IoTDevice", "fields": {"DeviceId": "7", "IpAddress": {"Address": HOSTILE}, "DeviceName": "cam"}},
+        {"kind": "OAuthApplication", "fields": {"OAuthAppId": HOSTILE}},
+        {"kind": "ServicePrincipal", "fields": {"ServicePrincipalObjectId": HOSTILE}},
+        {"kind": "CloudApplication", "fields": {"InstanceName": HOSTILE, "Name": HOSTILE}},
+        {"kind": "CloudLogonSession", "fields": {"UserAgent": HOSTILE}},
+        {"kind": "MailCluster", "fields": {"NetworkMessageIds": [HOSTILE, "m"], "Query": HOSTILE}},
+        {"kind": "MailMessage", "fields": {"Files": [HOSTILE, {"FileHashes": [{"Algorithm": "MD5", "Value": "x"}]}]}},
+        {"kind": "SecurityGroup", "fields": {"DistinguishedName": HOSTILE}},
+        {"kind": "DNS", "fields": {"DomainName": HOSTILE}},
+        {"kind": "QuantumWidget", "fields": {"Name": HOSTILE}},
     ],
     ids=lambda row: (
         " ".join(str(value)[:14] if name == "kind" else name for name, value in row.items())
@@ -220,6 +234,54 @@ def test_partial_and_hostile_entities_give_valid_events(row: dict[str, Any]) -> 
     event = event_of(evidence(values.pop("kind"), **values), Title=HOSTILE)
     assert event["message"] == HOSTILE
     assert event.get("evidences") or event.get("resources") or event.get("device")
+
+
+def evidences_of(*rows: dict[str, Any]) -> dict[str, Event]:
+    return {of["name"]: of for of in event_of(*rows)["evidences"]}
+
+
+def test_a_sender_with_a_display_name_is_the_senders_address() -> None:
+    fields = {"Sender": "Allan D <evil@bad.example>", "Recipient": "a@b.example, c@b.example"}
+    mail = evidences_of(evidence("MailMessage", NetworkMessageId="m", fields=fields))["mail"]
+    assert mail["email"] == {"from": "evil@bad.example", "to": ["a@b.example", "c@b.example"], "uid": "m"}
+    assert mail["data"]["sender_name"] == "Allan D"
+
+
+def test_attachments_mail_clusters_applications_and_containers_are_in_the_event() -> None:
+    found = evidences_of(
+        evidence(
+            "MailMessage", fields={"Files": [{"Name": "a.doc", "FileHashes": [{"Algorithm": "SHA256", "Value": "ab"}]}]}
+        ),
+        evidence("MailCluster", fields={"NetworkMessageIds": ["m-1"], "MailCount": 1, "Query": "q"}),
+        evidence("OAuthApplication", fields={"OAuthAppId": "ab-1", "Name": "Helper"}),
+        evidence("Container", fields={"ContainerId": "f0", "Name": "pay", "Image": {"ImageId": "pay:1"}}),
+    )
+    assert found["file"]["file"]["name"] == "a.doc"
+    assert found["mail"]["data"]["uid"] == "m-1"
+    assert found["MailCluster"]["data"]["entity_name"] == "q"
+    assert found["application"]["actor"] == {"app_name": "Helper", "app_uid": "ab-1"}
+    assert found["container"]["container"] == {"uid": "f0", "name": "pay", "image": {"uid": "pay:1", "name": "pay:1"}}
+
+
+def test_cloud_resources_from_additional_fields_are_resources() -> None:
+    fields = {"ResourceId": "/subscriptions/5/x", "ResourceName": "vm1", "ResourceType": "Virtual Machine"}
+    (resource,) = event_of(evidence("AzureResource", fields=fields))["resources"]
+    assert resource["name"] == "vm1"
+    assert (resource["type"], resource["data"]["platform"]) == ("Virtual Machine", "Azure")
+
+
+def test_devices_are_in_the_event_also_if_only_their_names_are_known() -> None:
+    (lead,) = leads_of([info()], [evidence("Machine", DeviceId=PC)]).to_dicts()
+    entry = dict.fromkeys(LEADS_DEVICE_FIELDS) | {"device_id": PC}
+    named = lead | {
+        "device_id": None,
+        "device_name": "pc1",
+        "devices": [entry, entry | {"device_id": None, "device_name": "pc2"}],
+    }
+    (event,) = events_of(pl.DataFrame([named], schema=LEADS.schema))
+    assert not list(validator().iter_errors(event))
+    assert event["device"]["hostname"] == "pc1"
+    assert [of["device"]["hostname"] for of in event["evidences"] if "device" in of] == ["pc2"]
 
 
 def test_techniques_are_not_joined_to_a_tactic() -> None:

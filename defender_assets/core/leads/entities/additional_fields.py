@@ -1,7 +1,7 @@
 """The entities in an evidence row's AdditionalFields: the row's own and those inside it. JSON is read by `json_net`."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -111,12 +111,29 @@ FIELDS = pl.Struct(_ENTITY | {"inside": pl.List(pl.Struct(_ENTITY))})
 """`Fields` as a struct type, with those of the entities inside it."""
 
 Node = dict[str, Any]
-Lowered = Callable[[Any], Node]
+Values = dict[str, Any]
 _Reader = Callable[[Any], Any]
+
+
+def _hashes(value: Any) -> dict[str, str] | None:
+    """Return algorithm -> hash, both in lower case, of a list of hashes or of one hash; None without any."""
+    listed = node_of(value)
+    found = {}
+    for entry in listed if isinstance(listed, list) else [listed]:
+        if not isinstance(entry, dict):
+            continue
+        if "Algorithm" not in entry:
+            entry = {name.capitalize(): text for name, text in entry.items()}  # noqa: PLW2901
+        algorithm, digest = lower_of(entry.get("Algorithm")), lower_of(entry.get("Value"))
+        if algorithm and digest:
+            found[algorithm.replace("-", "")] = digest
+    return found or None
+
+
 _HASHES = {"hashes": "", "parent_hashes": "parent_"}
 _READERS: Mapping[str, _Reader] = {
     "role": word_of, "account_role": word_of, "process_id": integer_of, "parent_process_id": integer_of,
-    "size": integer_of,
+    "size": integer_of, **dict.fromkeys(_HASHES, _hashes),
     **dict.fromkeys(
         ("entity_key", "machine_id", "network_message_id", "mail_direction", "session_id", "oauth_application_id",
          "sha1", "sha256", "md5", "prevalence", "owner_tenant"),
@@ -125,32 +142,43 @@ _READERS: Mapping[str, _Reader] = {
 }  # fmt: skip
 
 
-class _Field(NamedTuple):
-    name: str
-    read: _Reader
-    alternatives: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
-    """How values are joined, and their paths."""
+class _Reading(NamedTuple):
+    """How the values of a kind are read: those of one object together, and those that need several objects."""
+
+    together: tuple[tuple[tuple[str, ...], tuple[tuple[str, _Reader, tuple[str, ...]], ...]], ...]
+    """Path of the object, and field, reader, names within it."""
+    apart: tuple[tuple[str, _Reader, tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]], ...]
+    """Field, reader, and alternatives: how values are joined, and their paths."""
 
 
-def _compiled(text: str) -> tuple[_Field, ...]:
-    """Return the fields of a line of `kinds.KINDS`."""
-    fields = []
-    for word in text.split():
+def _compiled(*texts: str) -> _Reading:
+    """Return the reading of lines of `kinds.KINDS`."""
+    together: dict[tuple[str, ...], list[tuple[str, _Reader, tuple[str, ...]]]] = {}
+    apart = []
+    for word in " ".join(texts).split():
         name, _, alternatives = word.partition("=")
         paths = []
         for alternative in alternatives.split("|"):
             joiner = next((mark for mark in "@\\+" if mark in alternative), "")
             parts = alternative.split(joiner) if joiner else [alternative]
             paths.append((joiner, tuple(() if part == "." else tuple(part.lower().split(".")) for part in parts)))
-        fields.append(_Field(name, _READERS.get(name, text_of), tuple(paths)))
-    return tuple(fields)
+        reader = _READERS.get(name, text_of)
+        owners = {path[:-1] for _, listed in paths for path in listed}
+        if any(joiner or not listed[0] for joiner, listed in paths) or len(owners) > 1:
+            apart.append((name, reader, tuple(paths)))
+        else:
+            together.setdefault(owners.pop(), []).append((name, reader, tuple(listed[0][-1] for _, listed in paths)))
+    return _Reading(tuple((path, tuple(fields)) for path, fields in together.items()), tuple(apart))
 
 
-_COMMON = _compiled(kinds.COMMON)
-_ACCOUNT_WITHIN = _compiled(kinds.ACCOUNT_WITHIN)
+_ANY = kinds.ANY_NAME
 _HOST = _compiled(kinds.HOST)
-_ANY_NAME = _compiled(kinds.ANY_NAME)
-_BY_KIND = {name: _compiled(text) for name, text in kinds.KINDS.items()}
+_NO_ACCOUNTS = ("user", "mailbox", "mailboxconfiguration", "machine")
+_INNER = {name: _compiled(kinds.COMMON, text) for name, text in (kinds.KINDS | {"": _ANY}).items()}
+_OUTER = {
+    name: _compiled(kinds.COMMON, text, "" if name in _NO_ACCOUNTS else kinds.ACCOUNT_WITHIN)
+    for name, text in (kinds.KINDS | {"": _ANY}).items()
+}
 _HOST_PATHS = (
     ("host",), ("imagefile", "host"), ("parentprocess", "host"), ("parentprocess", "imagefile", "host"),
 )  # fmt: skip
@@ -170,8 +198,8 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
     wanted = pl.lit(value=True) if where is None else where
     evidence = evidence.with_columns(_text=pl.when(wanted).then(text), _kind=pl.when(wanted).then(kind))
     distinct = evidence.select(key).unique().filter(pl.any_horizontal(pl.col(key).is_not_null()))
-    outer: list[Fields] = []
-    inner: list[Fields] = []
+    outer: list[Values] = []
+    inner: list[Values] = []
     owners: list[int] = []
     for owner, (entity_type, json_text) in enumerate(distinct.iter_rows()):
         first, *rest = read_entities(json_text or "", entity_type)
@@ -197,148 +225,185 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
 
 def read_fields(text: str, entity_type: str | None = None) -> Fields:
     """Return the values of the entity itself; no content raises an error."""
-    return read_entities(text, entity_type)[0]
+    return Fields(**read_entities(text, entity_type)[0])
 
 
-def read_entities(text: str, entity_type: str | None = None) -> list[Fields]:
+def read_entities(text: str, entity_type: str | None = None) -> list[Values]:
     """Return the entity of a row, from EntityType and the text of AdditionalFields, and then those inside it.
 
-    No content raises an error. Those inside have their own roles; one without any value is left out.
+    Each is field -> value, the fields being those of `Fields`; values that are absent are left out. No content raises
+    an error. Those inside have their own roles; one without any value is left out.
     """
     root = node_of(text)
     if not isinstance(root, dict):
-        return [_read({}, kind_of(entity_type), entity_type, _lowered_once())]
-    lowered = _lowered_once()
-    top = lowered(root)
+        return [_read({}, kind_of(entity_type), entity_type, _INNER, _Objects())]
+    objects = _Objects()
+    top = objects.lowered(root)
     json_type = text_of(top.get("type"))
     kind = kind_of(entity_type, json_type)
     machines: list[Node] = []
-    inside = list(_inside(top, kind, lowered, machines))
-    host = _host(top, machines, lowered)
-    outer = _read(top, kind, entity_type if kind.known is None and entity_type else json_type, lowered, within=True)
-    outer = outer._replace(**{name: value for name, value in _values(host, _HOST, lowered).items() if value})
-    return [outer, *(_on_host(entity, outer) for entity in inside)]
+    inside = _inside(top, kind, objects, machines)
+    outer = _read(top, kind, entity_type if kind.is_specific else json_type or entity_type, _OUTER, objects)
+    if machines:
+        outer |= _values(_host(top, machines, objects), _HOST, objects)
+        for entity in inside:
+            if entity["entity"] == "hostlogonsession" and not _ON_HOST & entity.keys():
+                entity |= {name: outer[name] for name in _ON_HOST if name in outer}
+    return [outer, *inside]
 
 
-def _on_host(entity: Fields, outer: Fields) -> Fields:
-    """Return a host's logon session with the host of the outer entity, if it names none."""
-    if entity.entity != "hostlogonsession" or entity.machine_id or entity.host_name:
-        return entity
-    return entity._replace(machine_id=outer.machine_id, host_name=outer.host_name, dns_domain=outer.dns_domain)
+_ON_HOST = frozenset({"machine_id", "host_name", "dns_domain"})
 
 
-def _inside(top: Node, kind: Kind, lowered: Lowered, machines: list[Node]) -> Iterator[Fields]:
-    """Yield the entities inside an entity, shallow ones first, each once: references can form cycles."""
-    level: list[tuple[Node, Kind]] = [(top, kind)]
-    seen, count = {id(top)}, 0
+class _Objects:
+    """The objects of one text with their names in lower case, each made once: references can form cycles."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Node]] = {}
+
+    def lowered(self, value: Any) -> Node:
+        """Return an object, also from JSON text, without nulls; {} for anything else."""
+        if type(value) is not dict:
+            value = node_of(value)
+            if not isinstance(value, dict):
+                return {}
+        if (held := self._known.get(id(value))) is not None:
+            return held[1]
+        low = {name.lower(): child for name, child in value.items() if child is not None}
+        self._known[id(value)] = (value, low)
+        return low
+
+    def at(self, node: Node, path: tuple[str, ...]) -> Node:
+        """Return the object at a path below a lowered one."""
+        for name in path:
+            below = node.get(name)
+            if below is None:
+                return {}
+            node = self.lowered(below)
+        return node
+
+    def value(self, node: Node, path: tuple[str, ...]) -> Any:
+        """Return what is at a path below a lowered object; itself for the empty path."""
+        return self.at(node, path[:-1]).get(path[-1]) if path else node
+
+
+def _inside(top: Node, kind: Kind, objects: _Objects, machines: list[Node]) -> list[Values]:
+    """Return the entities inside an entity, shallow ones first, each once, and collect the objects of machines."""
+    found: list[Values] = []
+    nested, plain = kinds.NESTED, kinds.PLAIN_FIELDS
+    seen = {id(top)}
+    level = [(top, kind)]
     while level and len(seen) < _MOST_NODES:
         below: list[tuple[Node, Kind]] = []
         for node, outer in level:
             if "machineid" in node or "hostname" in node:
                 machines.append(node)
             for name, value in node.items():
-                if not value or name in kinds.PLAIN_FIELDS:
-                    continue
-                nested = kinds.NESTED.get(name)
-                if isinstance(value, str):
-                    if nested is None:
+                of = type(value)
+                if of is str:
+                    if name not in nested:
                         continue
-                    parsed = node_of(value)
-                    value = value if parsed is None else parsed  # noqa: PLW2901
-                elif not isinstance(value, dict | list):
+                elif (of is not dict and of is not list) or name in plain:
                     continue
-                for child in _children(name, value):
+                for child in (value,) if of is dict else _children(name, value):
                     if isinstance(child, dict):
-                        low = lowered(child)
+                        low = objects.lowered(child)
                         if id(low) in seen:
                             continue
                         seen.add(id(low))
-                        inner = kind_of(nested, text_of(low.get("type")))
-                        if nested is None and not inner.name:
-                            inner = Kind("", "")  # a bag of values, not an entity
+                        inner = kind_of(nested.get(name), text_of(low.get("type")))
                         below.append((low, inner))
-                        if count < _MOST_INSIDE and _is_own(name, inner, outer, node is top):
-                            entity = _read(low, inner, text_of(low.get("type")), lowered)
-                            if _says_something(entity) and (inner.known or entity.name):
-                                count += 1
-                                yield entity._replace(unlinked=True) if name in kinds.UNLINKED else entity
-                    elif nested and outer.known and count < _MOST_INSIDE and name not in kinds.NOT_AS_TEXT:
-                        field = kinds.NESTED_TEXT.get(nested)
-                        if field and (text := text_of(child)):
-                            count += 1
-                            values: dict[str, Any] = {field: _READERS.get(field, text_of)(text)}
-                            yield Fields(entity=nested, unlinked=name in kinds.UNLINKED or None, **values)
+                        entity = _own_entity(name, low, inner, outer, objects, at_top=node is top)
+                    else:
+                        entity = _text_entity(name, child, outer)
+                    if entity and len(found) < _MOST_INSIDE:
+                        found.append(entity | {"unlinked": True} if name in kinds.UNLINKED else entity)
         level = below
+    return found
 
 
 def _children(name: str, value: Any) -> list[Any]:
     """Return the objects and texts of a field, at most MOST_OF_ONE_FIELD; lists in lists are flattened once."""
-    if not isinstance(value, list):
-        return [value]
+    if isinstance(value, str):
+        parsed = node_of(value)
+        if not isinstance(parsed, list):
+            return [value if parsed is None else parsed]
+        value = parsed
     if name == "networkmessageids":  # the same ones in all clusters that share messages
-        value = sorted({text.lower(): text for entry in value if (text := text_of(entry))}.values())
-    elif name == "urls":
-        value = [_url(entry) for entry in value[:MOST_OF_ONE_FIELD]]
+        value = sorted({text.lower(): text for entry in value if (text := text_of(entry))}.values(), key=str.lower)
     flat = (part for entry in value for part in (entry if isinstance(entry, list) else [entry]))
-    return [part for part, _ in zip(flat, range(MOST_OF_ONE_FIELD), strict=False)]
+    parts = [part for part, _ in zip(flat, range(MOST_OF_ONE_FIELD), strict=False)]
+    return [node if isinstance(part, str) and isinstance(node := node_of(part), dict) else part for part in parts]
 
 
-def _url(entry: Any) -> Any:
-    parsed = node_of(entry)
-    return entry if parsed is None else parsed
+def _own_entity(name: str, node: Node, kind: Kind, outer: Kind, objects: _Objects, *, at_top: bool) -> Values | None:
+    """Return an object as an entity, None if it is none, or only a value of the outer one."""
+    part = outer.known == "process" and name in kinds.PART_OF_PROCESS
+    if not kind.name or kind.known == "machine" or part:
+        return None
+    if at_top and name == "account" and outer.known not in _NO_ACCOUNTS:
+        return None
+    entity = _read(node, kind, text_of(node.get("type")), _INNER, objects)
+    says = "name" in entity if kind.known is None else not _SILENT.issuperset(entity)
+    return entity if says else None
 
 
-def _is_own(name: str, inner: Kind, outer: Kind, at_top: bool) -> bool:
-    """Return whether an object is an entity of its own and not a value of the outer one."""
-    if inner.known in {"", "machine"} or (outer.known == "process" and name in kinds.PART_OF_PROCESS):
-        return False
-    return not (at_top and name == "account" and outer.known != "user")
+def _text_entity(name: str, value: Any, outer: Kind) -> Values | None:
+    """Return the entity that a plain text in the place of an object names; only in entities of known kinds."""
+    kind = kinds.NESTED.get(name)
+    field = kinds.NESTED_TEXT.get(kind or "")
+    if kind is None or field is None or outer.known is None or name in kinds.NOT_AS_TEXT:
+        return None
+    text = _READERS.get(field, text_of)(value)
+    return {"entity": kind, field: text} if text else None
 
 
-def _read(node: Node, kind: Kind, written: str | None, lowered: Lowered, *, within: bool = False) -> Fields:
+def _read(node: Node, kind: Kind, written: str | None, readings: Mapping[str, _Reading], objects: _Objects) -> Values:
     """Return the values of an entity; `written` is its type as a service wrote it."""
-    found = _values(node, _COMMON, lowered)
-    found |= _values(node, _BY_KIND.get(kind.known or "", _ANY_NAME), lowered)
-    if within and kind.known != "user" and "account" in node:
-        found |= _values(node, _ACCOUNT_WITHIN, lowered)
+    reading = "kubernetes" if kind.known == "kubernetes" else kind.known or ""
+    found = _values(node, readings[reading], objects)
+    found["entity"] = kind.name or None
     for hashes, prefix in _HASHES.items():
         if hashes in found:
             listed = found.pop(hashes)
             found |= {f"{prefix}{name}": digest for name, digest in listed.items() if f"{prefix}{name}" in _ENTITY}
     if kind.is_other and kind.name:
-        if kind.known is None and not found.get("name"):
-            found["name"] = _any_name(node)
-        details = _details(node, found.get("name"))
-        if details or found.get("name") or kind.known is None:
-            found |= {"other": (written or kind.name).strip(), "details": details}
-    if kind.resource_type and not found.get("cloud_type") and found.get("cloud_name"):
-        found["cloud_type"] = kind.resource_type
-    return Fields(entity=kind.name or None, **found)
+        name = found.get("name") or (_any_name(node) if kind.known is None else None)
+        details = _details(node, name)
+        if details or name or kind.known is None:
+            found |= {"name": name, "other": (written or kind.name).strip(), "details": details}
+    elif kind.resource_type and "cloud_name" in found:
+        found.setdefault("cloud_type", kind.resource_type)
+    return {name: value for name, value in found.items() if value is not None} if kind.is_other else found
 
 
-def _says_something(entity: Fields) -> bool:
-    return any(getattr(entity, name) is not None for name in _SAYING)
-
-
-_SAYING = tuple(
-    name for name in Fields._fields
-    if name not in {"entity", "other", "role", "role_number", "entity_key", "detection_status", "last_verdict",
-                    "suspicion_level", "remediation_state", "unlinked", "os_family", "cloud_type"}
+_SILENT = frozenset(
+    {"entity", "role", "role_number", "entity_key", "detection_status", "last_verdict", "suspicion_level",
+     "remediation_state", "cloud_type"}
 )  # fmt: skip
+"""Fields that name no entity."""
 
 
-def _values(node: Node, fields: tuple[_Field, ...], lowered: Lowered) -> dict[str, Any]:
-    """Return field -> value of those that have one."""
-    found: dict[str, Any] = {}
-    for name, read, alternatives in fields:
+def _values(node: Node, reading: _Reading, objects: _Objects) -> Values:
+    found: Values = {}
+    for path, fields in reading.together:
+        part = objects.at(node, path) if path else node
+        if not part:
+            continue
+        for field, read, names in fields:
+            for name in names:
+                value = part.get(name)
+                if value is not None and (value := read(value)) is not None:
+                    found[field] = value
+                    break
+    for field, read, alternatives in reading.apart:
         for joiner, paths in alternatives:
-            if not joiner:
-                value = _at(node, paths[0], lowered)
-                value = _hashes(value, lowered) if name in _HASHES else None if value is None else read(value)
+            if joiner:
+                value = _joined(joiner, [text_of(objects.value(node, path)) for path in paths])
             else:
-                value = _joined(joiner, [text_of(_at(node, path, lowered)) for path in paths])
-            if value is not None and value != {}:
-                found[name] = value
+                value = read(objects.value(node, paths[0]))
+            if value is not None:
+                found[field] = value
                 break
     return found
 
@@ -350,59 +415,17 @@ def _joined(joiner: str, texts: list[str | None]) -> str | None:
     if joiner == "@":
         return "@".join(filled) if len(filled) == len(texts) and "@" not in filled[0] else None
     # The key of the registry may already begin with its hive.
-    last = filled[-1] if filled and texts[-1] else None
-    return last if last is None or last.upper().startswith("HK") else joiner.join(filled)
+    last = texts[-1]
+    return last if not last or last.upper().startswith("HK") else joiner.join(filled)
 
 
-def _at(node: Node, path: tuple[str, ...], lowered: Lowered) -> Any:
-    value: Any = node
-    for name in path:
-        value = (value if value is node else lowered(value)).get(name)
-        if value is None:
-            return None
-    return value
-
-
-def _lowered_once() -> Lowered:
-    """Return a function that gives an object with its names in lower case, once per object; {} for anything else."""
-    known: dict[int, tuple[Any, Node]] = {}
-
-    def lowered(value: Any) -> Node:
-        if isinstance(value, str):
-            value = node_of(value)
-        if not isinstance(value, dict):
-            return {}
-        if (held := known.get(id(value))) is not None:
-            return held[1]
-        low = {name.lower(): child for name, child in value.items() if child is not None}
-        known[id(value)] = known[id(low)] = (value, low)
-        return low
-
-    return lowered
-
-
-def _host(top: Node, machines: list[Node], lowered: Lowered) -> Node:
+def _host(top: Node, machines: list[Node], objects: _Objects) -> Node:
     """Return the object with the MachineId: usual paths first, then the shallowest; else one with a HostName."""
-    if not machines:
-        return {}
-    candidates = [top, *(lowered(_at(top, path, lowered)) for path in _HOST_PATHS)]
-    for nodes in (candidates, machines):
-        for node in nodes:
-            if isinstance(node.get("machineid"), str):
-                return node
+    candidates = [top, *(objects.at(top, path) for path in _HOST_PATHS)]
+    for node in (*candidates, *machines):
+        if isinstance(node.get("machineid"), str):
+            return node
     return next((node for node in candidates if text_of(node.get("hostname"))), {})
-
-
-def _hashes(value: Any, lowered: Lowered) -> dict[str, str]:
-    """Return algorithm -> hash, both in lower case, of a list of hashes or of one hash."""
-    listed = node_of(value)
-    found = {}
-    for entry in listed if isinstance(listed, list) else [listed]:
-        node = lowered(entry)
-        algorithm, digest = lower_of(node.get("algorithm")), lower_of(node.get("value"))
-        if algorithm and digest:
-            found[algorithm.replace("-", "")] = digest
-    return found
 
 
 def _any_name(node: Node) -> str | None:
@@ -426,11 +449,20 @@ def _details(node: Node, shown: str | None) -> str | None:
     return json.dumps(found, ensure_ascii=False, sort_keys=True) if found else None
 
 
-def _frame(entities: list[Fields]) -> pl.DataFrame:
-    columns = zip(*entities, strict=True) if entities else iter([()] * len(_ENTITY))
+def _frame(entities: list[Values]) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {}
+    for index, entity in enumerate(entities):
+        for name, value in entity.items():
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = [None] * len(entities)
+            column[index] = value
+    absent = pl.Series([None], dtype=pl.Null)
     return pl.DataFrame(
         [
-            pl.Series(name, list(values), dtype=dtype)
-            for (name, dtype), values in zip(_ENTITY.items(), columns, strict=True)
+            pl.Series(name, columns[name], dtype=dtype)
+            if name in columns
+            else absent.new_from_index(0, len(entities)).cast(dtype).alias(name)
+            for name, dtype in _ENTITY.items()
         ]
     )

@@ -19,6 +19,7 @@ ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.St
 
 KINDS = ("user", "device", "resource", "file", "address", "host", "mail", "sender", "session", "app")
 
+
 def link_entities(
     rows: pl.DataFrame, persons: pl.DataFrame, devices: pl.DataFrame, egress: pl.DataFrame
 ) -> pl.DataFrame:
@@ -133,7 +134,9 @@ def _resource() -> pl.Expr:
     resource = pl.col("resource_id").str.to_lowercase().str.strip_chars_end("/")
     kind = pl.col("entity").fill_null("")
     # The id of an IoT device is unique within its hub only.
-    within = pl.when(kind == "iotdevice").then(pl.concat_str(pl.col("parent").str.to_lowercase(), resource, separator="/"))
+    within = pl.when(kind == "iotdevice").then(
+        pl.concat_str(pl.col("parent").str.to_lowercase(), resource, separator="/")
+    )
     value = pl.when(kind == "iotdevice").then(within).otherwise(resource)
     return pl.when(untied.resource_ties(resource) & ~kind.is_in(untied.UNTIED_RESOURCE_KINDS)).then(value)
 

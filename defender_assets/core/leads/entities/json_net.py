@@ -74,7 +74,9 @@ def object_of(value: Any) -> dict[str, Any]:
 
 def text_of(value: Any) -> str | None:
     """Return a scalar as trimmed text, None if empty; a lone surrogate, which Polars cannot store, as `?`."""
-    # fast path: most fields of most rows are absent
+    # fast paths: most values are plain text, and most fields of most rows are absent
+    if type(value) is str and value.isascii():
+        return value.strip() or None
     if value is None or isinstance(value, (dict, list)):
         return None
     text = value if isinstance(value, str) else str(value)

@@ -170,22 +170,18 @@ UNLINKED = frozenset({"dnsserverip", "hostipaddress", "submitter", "ipinterfaces
 
 
 class Kind(NamedTuple):
-    """What an entity is: the key of KINDS (None if nobody knows it), and its name in lower case without separators."""
+    """What an entity is."""
 
     known: str | None
+    """The key of KINDS, None if nobody knows the kind."""
     name: str
-
-    @property
-    def is_other(self) -> bool:
-        """Return whether `other_entities` lists the kind."""
-        return self.known is None or self.known in OTHER_KINDS
-
-    @property
-    def resource_type(self) -> str | None:
-        """Return the type of a cloud resource of this kind, if its kind says it."""
-        if self.known == "kubernetes":
-            return f"Kubernetes {self.name.removeprefix('kubernetes') or 'resource'}"
-        return TYPE_NAMES.get(self.known or "")
+    """In lower case without separators; empty for an object that is no entity."""
+    is_other: bool
+    """Whether `other_entities` lists it."""
+    resource_type: str | None
+    """The type of a cloud resource of this kind, if its kind says it."""
+    is_specific: bool
+    """Whether EntityType says it, not the `Type` of AdditionalFields."""
 
 
 @lru_cache(maxsize=4096)
@@ -198,12 +194,18 @@ def kind_of(entity_type: str | None, json_type: str | None = None) -> Kind:
     ('ip', 'networkconnection', 'kubernetespod')
     """
     first, second = _canonical(entity_type), _canonical(json_type)
-    for name in (*(() if first in _UNSPECIFIC else (first,)), second, first):
-        if name.startswith("kubernetes"):
-            return Kind("kubernetes", name)
-        if name in KINDS:
-            return Kind(name, name)
-    return Kind(None, first if first and first not in _UNSPECIFIC else second or first)
+    specific = bool(first) and first not in _UNSPECIFIC
+    for name in (*((first,) if specific else ()), second, first):
+        known = "kubernetes" if name.startswith("kubernetes") else name
+        if known in KINDS:
+            return Kind(known, name, known in OTHER_KINDS, _resource_type(known, name), name == first and specific)
+    return Kind(None, first if specific else second or first, is_other=True, resource_type=None, is_specific=specific)
+
+
+def _resource_type(known: str, name: str) -> str | None:
+    if known == "kubernetes":
+        return f"Kubernetes {name.removeprefix('kubernetes') or 'resource'}"
+    return TYPE_NAMES.get(known)
 
 
 def _canonical(text: str | None) -> str:

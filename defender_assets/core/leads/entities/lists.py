@@ -77,7 +77,7 @@ ENTITY_LISTS = (
                "name=cloud_name platform=cloud_platform type=cloud_type resource_id subscription_id role "
                "parent image"),
     EntityList("applications", "Cloud and OAuth applications and service principals of the alert",
-               _filled("application", "application_id", "oauth_application_id"), ("_application",),
+               _filled("application", "application_id", "oauth_application_id", "object_id"), ("_application",),
                "name=application application_id oauth_application_id role object_id instance publisher"),
     EntityList("logon_sessions", "Sessions and requests of sign-ins, by cloud or host; `started` as Microsoft wrote it",
                _ENTITY.str.contains("logon") & _filled("session_id", "user_agent"), ("session_id", "user_agent"),
@@ -101,7 +101,9 @@ def entity_lists(rows: pl.DataFrame) -> pl.DataFrame:
     """
     rows = rows.with_columns(
         _file=pl.coalesce("sha256", "sha1", "md5", (pl.col("folder").fill_null("") + "\\" + pl.col("file_name"))),
-        _application=pl.coalesce("oauth_application_id", "application_id", "object_id", "application").str.to_lowercase(),
+        _application=pl.coalesce(
+            "oauth_application_id", "application_id", "object_id", "application"
+        ).str.to_lowercase(),
         _resource=pl.coalesce(
             pl.col("resource_id").str.strip_chars_end("/"),
             pl.concat_str("entity", "parent", "cloud_name", separator="\0", ignore_nulls=True),

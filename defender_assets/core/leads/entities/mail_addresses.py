@@ -1,5 +1,6 @@
 """Addresses in mail headers: `Name <address>`, quoted names, encoded words, comments, several addresses."""
 
+import re
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.utils import getaddresses
@@ -8,6 +9,9 @@ from defender_assets.core.leads.entities.addresses import ascii_host
 from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS, normal_text
 
 _LONGEST = 4_000
+# `victim@corp.example <evil@bad.example>`: a display name that looks like an address. Header parsers take both for one
+# address each unless the name is quoted.
+_ADDRESS_AS_NAME = re.compile(r"(\A|,)\s*([^\"<>,;:()]*@[^\"<>,;:()]*?)\s*<")
 
 
 def mail_addresses(text: str) -> list[str]:
@@ -42,7 +46,8 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     text = normal_text(text[:_LONGEST])
     for candidate in (text, _decoded(text)):  # an encoded word can hide the address itself
         try:
-            found = getaddresses([candidate if ":" in candidate else candidate.replace(";", ",")])
+            named = _ADDRESS_AS_NAME.sub(r'\1 "\2" <', candidate)
+            found = getaddresses([named if ":" in named else named.replace(";", ",")])
         except (RecursionError, IndexError, ValueError):  # deeply nested comments
             found = []
         pairs = [(_decoded(name), bare) for name, address in found if (bare := _bare(address))]

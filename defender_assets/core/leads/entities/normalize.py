@@ -116,7 +116,12 @@ def _inside(evidence: pl.DataFrame) -> pl.DataFrame:
     """Return the entities inside those of the rows."""
     rows = (
         evidence.select(
-            *ALERT_KEY, "Timestamp", "record_id", "EvidenceRole", "fields", inside=pl.col("fields").struct.field("inside")
+            *ALERT_KEY,
+            "Timestamp",
+            "record_id",
+            "EvidenceRole",
+            "fields",
+            inside=pl.col("fields").struct.field("inside"),
         )
         .filter(pl.col("inside").list.len() > 0)
         .explode("inside")
@@ -164,7 +169,9 @@ def _accounts(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _platform() -> pl.Expr:
-    by_id = [pl.when(pl.col("resource_id").str.contains(pattern)).then(pl.lit(name)) for pattern, name in _PLATFORMS.items()]
+    by_id = [
+        pl.when(pl.col("resource_id").str.contains(pattern)).then(pl.lit(name)) for pattern, name in _PLATFORMS.items()
+    ]
     by_kind = pl.col("entity").replace_strict(_KIND_PLATFORMS, default=None, return_dtype=pl.String)
     return pl.coalesce(*by_id, by_kind)
 

@@ -97,7 +97,7 @@ def _host(text: str) -> str | None:
 
 
 def _split(text: str) -> SplitResult:
-    return urlsplit(text if _SCHEME.match(text) else f"//{text}")
+    return urlsplit(text if _SCHEME.match(text) else f"//{text.removeprefix('//')}")
 
 
 def _target(host: str, text: str) -> str | None:

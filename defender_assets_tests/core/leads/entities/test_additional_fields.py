@@ -112,14 +112,20 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_text_gives_values_that_fit_the_columns(value: Any) -> None:
-    frame = pl.DataFrame({"AdditionalFields": [json.dumps(value), None]})
+    frame = pl.DataFrame({"EntityType": ["Process", None], "AdditionalFields": [json.dumps(value), None]})
     read = with_fields(frame)
     assert read.schema["fields"] == FIELDS
     assert read.height == 2
 
 
 def test_only_wanted_rows_are_parsed_and_the_order_is_kept() -> None:
-    frame = pl.DataFrame({"n": [1, 2, 3], "AdditionalFields": ['{"LastVerdict":"x"}', None, '{"LastVerdict":"x"}']})
+    frame = pl.DataFrame(
+        {
+            "n": [1, 2, 3],
+            "EntityType": ["File"] * 3,
+            "AdditionalFields": ['{"LastVerdict":"x"}', None, '{"LastVerdict":"x"}'],
+        }
+    )
     read = with_fields(frame, where=pl.col("n") < 3)
     assert read["n"].to_list() == [1, 2, 3]
     assert read.select(pl.col("fields").struct.field("last_verdict")).to_series().to_list() == ["x", None, None]

@@ -55,7 +55,6 @@ def links(*rows: Row) -> set[tuple[str, str]]:
         (evidence("Ip", RemoteIP="::ffff:203.0.113.7"), {("address", "203.0.113.7")}),
         (evidence("Url", RemoteUrl="https://EVIL.example/x"), {("host", "evil.example")}),
         (evidence("Url", RemoteUrl="http://203.0.113.7/x"), {("address", "203.0.113.7")}),
-        (evidence("CloudApplication", ApplicationId=4711), {("app", "4711")}),
         (evidence("OAuthApplication", OAuthApplicationId="ABC"), {("app", "abc")}),
         (
             evidence("MailMessage", NetworkMessageId="M", fields={"Sender": "A@x", "Recipient": "B@y"}),
@@ -85,6 +84,7 @@ def test_every_kind_of_entity_has_one_normal_form(row: Row, expected: set[tuple[
         {"SHA256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
         {"SHA256": "c" * 64, "FileName": "PowerShell.exe", "FolderPath": "C:\\Windows\\System32\\WindowsPowerShell"},
         {"ApplicationId": 20893},
+        {"ApplicationId": 4711},
         {"NetworkMessageId": "-"},
     ],
 )

@@ -172,4 +172,5 @@ def test_urls_inside_a_mail_are_urls_of_the_alert() -> None:
 
 
 def test_a_row_of_nulls_is_listed_nowhere() -> None:
-    assert filled(evidence(None), evidence("NeverSeen"), evidence("Process", fields="garbage")) == {}
+    garbage = [evidence(kind, fields="garbage") for kind in ("Process", "MailMessage", "Malware", "AzureResource")]
+    assert filled(evidence(None), *garbage, evidence("Ip", RemoteIP="-"), evidence("User", AccountName="N/A")) == {}
