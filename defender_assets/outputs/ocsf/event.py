@@ -21,9 +21,9 @@ _BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources"})
 _MAPPED = _BY_COPY | {
     "accounts", "alert_id", "alert_time", "applications", "attack_techniques", "category", "change", "cloud_resources",
     "detection_source", "device_id", "device_name", "device_seen_at", "device_type", "entities", "export_date",
-    "files", "ip_addresses", "lead_id", "logon_sessions", "machine_group", "mailboxes", "mails", "original_device_id", "os_build",
-    "os_platform", "os_version", "other_entities", "portal_url", "processes", "product", "registry", "risk_score",
-    "service_source", "severity", "tenant_id", "title", "urls",
+    "files", "ip_addresses", "lead_id", "logon_sessions", "machine_group", "mailboxes", "mails", "original_device_id",
+    "os_build", "os_platform", "os_version", "other_entities", "portal_url", "processes", "product", "registry",
+    "risk_score", "service_source", "severity", "tenant_id", "title", "urls",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from defender_assets.catalog import FINDINGS, LEADS
 from defender_assets.core.attack import tactic_of
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.devices.primary import DEVICES
 from defender_assets.outputs.ocsf import build_findings
 from defender_assets.outputs.ocsf.codes import (
     ADDRESS,
@@ -37,7 +38,6 @@ from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import local_lake
 
 Event = dict[str, Any]
-LEADS_DEVICE_FIELDS = [field.name for field in LEADS.schema["devices"].inner.fields]
 HOSTILE = '</script>\x1b[2J\u202e\x00\U0001f4a5 "quoted" \\ a@b'
 
 
@@ -272,7 +272,9 @@ def test_cloud_resources_from_additional_fields_are_resources() -> None:
 
 def test_devices_are_in_the_event_also_if_only_their_names_are_known() -> None:
     (lead,) = leads_of([info()], [evidence("Machine", DeviceId=PC)]).to_dicts()
-    entry = dict.fromkeys(LEADS_DEVICE_FIELDS) | {"device_id": PC}
+    entry = dict.fromkeys(pl.DataFrame(schema={"device": DEVICES}).explode("device").unnest("device").columns) | {
+        "device_id": PC
+    }
     named = lead | {
         "device_id": None,
         "device_name": "pc1",

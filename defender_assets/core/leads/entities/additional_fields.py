@@ -1,7 +1,7 @@
 """The entities in an evidence row's AdditionalFields: the row's own and those inside it. JSON is read by `json_net`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -290,7 +290,6 @@ class _Objects:
 def _inside(top: Node, kind: Kind, objects: _Objects, machines: list[Node]) -> list[Values]:
     """Return the entities inside an entity, shallow ones first, each once, and collect the objects of machines."""
     found: list[Values] = []
-    nested, plain = kinds.NESTED, kinds.PLAIN_FIELDS
     seen = {id(top)}
     level = [(top, kind)]
     while level and len(seen) < _MOST_NODES:
@@ -298,28 +297,37 @@ def _inside(top: Node, kind: Kind, objects: _Objects, machines: list[Node]) -> l
         for node, outer in level:
             if "machineid" in node or "hostname" in node:
                 machines.append(node)
-            for name, value in node.items():
-                of = type(value)
-                if of is str:
-                    if name not in nested:
+            for name, child in _below(node):
+                if isinstance(child, dict):
+                    low = objects.lowered(child)
+                    if id(low) in seen:
                         continue
-                elif (of is not dict and of is not list) or name in plain:
-                    continue
-                for child in (value,) if of is dict else _children(name, value):
-                    if isinstance(child, dict):
-                        low = objects.lowered(child)
-                        if id(low) in seen:
-                            continue
-                        seen.add(id(low))
-                        inner = kind_of(nested.get(name), text_of(low.get("type")))
-                        below.append((low, inner))
-                        entity = _own_entity(name, low, inner, outer, objects, at_top=node is top)
-                    else:
-                        entity = _text_entity(name, child, outer)
-                    if entity and len(found) < _MOST_INSIDE:
-                        found.append(entity | {"unlinked": True} if name in kinds.UNLINKED else entity)
+                    seen.add(id(low))
+                    inner = kind_of(kinds.NESTED.get(name), text_of(low.get("type")))
+                    below.append((low, inner))
+                    entity = _own_entity(name, low, inner, outer, objects, at_top=node is top)
+                else:
+                    entity = _text_entity(name, child, outer)
+                if entity:
+                    found.append(entity | {"unlinked": True} if name in kinds.UNLINKED else entity)
         level = below
-    return found
+    return found[:_MOST_INSIDE]
+
+
+def _below(node: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the objects in the fields of an object, and texts that stand for an object, with the fields' names."""
+    for name, value in node.items():
+        of = type(value)  # most values are texts and numbers, so those are passed over first
+        if of is str:
+            if name not in kinds.NESTED:
+                continue
+        elif (of is not dict and of is not list) or name in kinds.PLAIN_FIELDS:
+            continue
+        if of is dict:
+            yield name, value
+        else:
+            for child in _children(name, value):
+                yield name, child
 
 
 def _children(name: str, value: Any) -> list[Any]:
@@ -354,7 +362,8 @@ def _text_entity(name: str, value: Any, outer: Kind) -> Values | None:
     field = kinds.NESTED_TEXT.get(kind or "")
     if kind is None or field is None or outer.known is None or name in kinds.NOT_AS_TEXT:
         return None
-    text = _READERS.get(field, text_of)(value)
+    read: _Reader = _READERS.get(field, text_of)
+    text = read(value)
     return {"entity": kind, field: text} if text else None
 
 

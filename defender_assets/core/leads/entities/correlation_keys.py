@@ -1,7 +1,7 @@
 """The normalised entities that link leads into stories: one kind and one normal form per entity (source facts, §6).
 
-What links nothing because everybody has it is in `untied`. How often another entity may occur before it links nothing is
-decided in `core/stories`.
+What links nothing because everybody has it is in `untied`. How often another entity may occur before it links nothing
+is decided in `core/stories`.
 """
 
 from collections.abc import Callable

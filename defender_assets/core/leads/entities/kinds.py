@@ -97,8 +97,8 @@ KINDS = {
 }
 """Kind -> `field=Path|Path …`; the first path with a value counts.
 
-A path is `Name.Name` or `.` (the entity itself). `A@B`, `A\\B` join two values if both are there, `A+B` (by `/`) also if
-only one is. The fields are those of `additional_fields.Fields`.
+A path is `Name.Name` or `.` (the entity itself). `A@B`, `A\\B` join two values if both are there, `A+B` (by `/`) also
+if only one is. The fields are those of `additional_fields.Fields`.
 """
 
 OTHER_KINDS = frozenset(

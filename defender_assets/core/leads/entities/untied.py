@@ -1,7 +1,7 @@
 """What ties nothing, because everybody has it. Each table gives its reason; the functions apply the tables.
 
-An entity that is named here stays on its lead. Only `entities`, which links leads into stories, leaves it out. How often
-any other entity may occur is measured in the tenant (`core/stories/correlation.py`).
+An entity that is named here stays on its lead. Only `entities`, which links leads into stories, leaves it out. How
+often any other entity may occur is measured in the tenant (`core/stories/correlation.py`).
 """
 
 import re

@@ -21,7 +21,8 @@ def names(listed: str, *rows: Row, field: str = "name") -> list[Any]:
 @pytest.mark.parametrize(
     ("kind", "fields", "listed", "expected"),
     [
-        ("AzureResource", {"ResourceId": VM, "ResourceName": "vm1", "ResourceType": "Virtual Machine"}, "cloud_resources",
+        ("AzureResource", {"ResourceId": VM, "ResourceName": "vm1", "ResourceType": "Virtual Machine"},
+         "cloud_resources",
          [{"name": "vm1", "type": "Virtual Machine", "resource_id": VM, "platform": "Azure", "subscription_id": "5"}]),
         ("CloudResource", {"Type": "amazon-resources", "AmazonResourceId": "arn:aws:s3:::b", "AmazonAccountId": "1"},
          "cloud_resources",
@@ -76,7 +77,8 @@ def test_a_kind_has_its_values_from_additional_fields(
          ["203.0.113.7", "203.0.113.8"]),
         ("DNS", {"DomainName": "x.example", "IpAddress": [{"Type": "ip", "Address": "203.0.113.9"}]}, "ip_addresses",
          "address", ["203.0.113.9"]),
-        ("KubernetesPod", {"Name": "p", "Namespace": {"Name": "n", "Cluster": CLUSTER}}, "cloud_resources", "resource_id",
+        ("KubernetesPod", {"Name": "p", "Namespace": {"Name": "n", "Cluster": CLUSTER}}, "cloud_resources",
+         "resource_id",
          [None, None, None, VM]),
         ("Container", {"Name": "c", "Image": {"ImageId": "img:1"}, "Pod": {"Name": "p"}}, "cloud_resources", "name",
          ["c", "img:1", "p"]),
@@ -148,6 +150,6 @@ def test_the_resolver_and_the_submitter_are_shown_and_tie_nothing() -> None:
 
 def test_hostile_nesting_ends_and_raises_nothing() -> None:
     deep = '{"Files":[' * 400 + "{}" + "]}" * 400
-    many = '{"Type":"malware","Files":[' + ",".join('{"Name":"a%d"}' % n for n in range(5_000)) + "]}"
+    many = '{"Type":"malware","Files":[' + ",".join(f'{{"Name":"a{n}"}}' for n in range(5_000)) + "]}"
     for text in (deep, many, '{"$id":"1","Files":[{"$ref":"1"}]}', '{"Urls":[1,null,[[]],{"Url":{}}],"Account":[[]]}'):
         assert len(read_entities(text, "Malware")) <= MOST_OF_ONE_FIELD + 1
