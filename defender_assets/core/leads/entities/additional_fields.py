@@ -171,16 +171,12 @@ def _compiled(*texts: str) -> _Reading:
     return _Reading(tuple((path, tuple(fields)) for path, fields in together.items()), tuple(apart))
 
 
-_ANY = kinds.ANY_NAME
 _HOST = _compiled(kinds.HOST)
+_ACCOUNT_WITHIN = _compiled(kinds.ACCOUNT_WITHIN)
 _NO_ACCOUNTS = ("user", "mailbox", "mailboxconfiguration", "machine")
-_INNER = {name: _compiled(kinds.COMMON, text) for name, text in (kinds.KINDS | {"": _ANY}).items()}
-_OUTER = {
-    name: _compiled(kinds.COMMON, text, "" if name in _NO_ACCOUNTS else kinds.ACCOUNT_WITHIN)
-    for name, text in (kinds.KINDS | {"": _ANY}).items()
-}
-_HOST_PATHS = (
-    ("host",), ("imagefile", "host"), ("parentprocess", "host"), ("parentprocess", "imagefile", "host"),
+_BY_KIND = {name: _compiled(kinds.COMMON, text) for name, text in (kinds.KINDS | {"": kinds.ANY_NAME}).items()}
+_HOST_PATHS: tuple[tuple[str, ...], ...] = (
+    (), ("host",), ("imagefile", "host"), ("parentprocess", "host"), ("parentprocess", "imagefile", "host"),
 )  # fmt: skip
 _NOT_DETAILS = frozenset(
     {"$id", "$ref", "type", "role", "mergebykey", "mergebykeyhex", "isioc", "urn", "asset", "detectionstatus",
@@ -236,14 +232,16 @@ def read_entities(text: str, entity_type: str | None = None) -> list[Values]:
     """
     root = node_of(text)
     if not isinstance(root, dict):
-        return [_read({}, kind_of(entity_type), entity_type, _INNER, _Objects())]
+        return [_read({}, kind_of(entity_type), entity_type, _Objects())]
     objects = _Objects()
     top = objects.lowered(root)
     json_type = text_of(top.get("type"))
     kind = kind_of(entity_type, json_type)
     machines: list[Node] = []
     inside = _inside(top, kind, objects, machines)
-    outer = _read(top, kind, entity_type if kind.is_specific else json_type or entity_type, _OUTER, objects)
+    outer = _read(top, kind, entity_type if kind.is_specific else json_type or entity_type, objects)
+    if "account" in top and kind.known not in _NO_ACCOUNTS:
+        outer |= _values(top, _ACCOUNT_WITHIN, objects)
     if machines:
         outer |= _values(_host(top, machines, objects), _HOST, objects)
         for entity in inside:
@@ -351,7 +349,7 @@ def _own_entity(name: str, node: Node, kind: Kind, outer: Kind, objects: _Object
         return None
     if at_top and name == "account" and outer.known not in _NO_ACCOUNTS:
         return None
-    entity = _read(node, kind, text_of(node.get("type")), _INNER, objects)
+    entity = _read(node, kind, text_of(node.get("type")), objects)
     says = "name" in entity if kind.known is None else not _SILENT.issuperset(entity)
     return entity if says else None
 
@@ -367,10 +365,9 @@ def _text_entity(name: str, value: Any, outer: Kind) -> Values | None:
     return {"entity": kind, field: text} if text else None
 
 
-def _read(node: Node, kind: Kind, written: str | None, readings: Mapping[str, _Reading], objects: _Objects) -> Values:
+def _read(node: Node, kind: Kind, written: str | None, objects: _Objects) -> Values:
     """Return the values of an entity; `written` is its type as a service wrote it."""
-    reading = "kubernetes" if kind.known == "kubernetes" else kind.known or ""
-    found = _values(node, readings[reading], objects)
+    found = _values(node, _BY_KIND[kind.known or ""], objects)
     found["entity"] = kind.name or None
     for hashes, prefix in _HASHES.items():
         if hashes in found:
@@ -430,11 +427,14 @@ def _joined(joiner: str, texts: list[str | None]) -> str | None:
 
 def _host(top: Node, machines: list[Node], objects: _Objects) -> Node:
     """Return the object with the MachineId: usual paths first, then the shallowest; else one with a HostName."""
-    candidates = [top, *(objects.at(top, path) for path in _HOST_PATHS)]
-    for node in (*candidates, *machines):
+    named: Node = {}
+    for path in _HOST_PATHS:
+        node = objects.at(top, path)
         if isinstance(node.get("machineid"), str):
             return node
-    return next((node for node in candidates if text_of(node.get("hostname"))), {})
+        if not named and text_of(node.get("hostname")):
+            named = node
+    return next((node for node in machines if isinstance(node.get("machineid"), str)), named)
 
 
 def _any_name(node: Node) -> str | None:

@@ -57,7 +57,7 @@ def walk(root: Any) -> Iterator[Any]:
 
 def node_of(value: Any) -> Any:
     """Return an object or array, also from JSON text or JSON text in JSON text; else None."""
-    if value is None or isinstance(value, dict):
+    if value is None or isinstance(value, dict | list):
         return value
     for _ in range(3):
         if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
