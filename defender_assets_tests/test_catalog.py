@@ -10,7 +10,11 @@ UPSTREAM = {
     **{derived.name: {upstream.name for upstream in derived.upstreams} for derived in DERIVED},
 }
 # a constant, and a value that is in no raw column
-WITHOUT_ORIGIN = {"ocsf_detection_findings": {"class_uid"}, QUARANTINED.name: {"table_name"}}
+WITHOUT_ORIGIN = {
+    "device_enriched_leads": {"scoring_version"},
+    "ocsf_detection_findings": {"class_uid"},
+    QUARANTINED.name: {"table_name"},
+}
 
 
 def column(table: str, name: str) -> Column:
