@@ -9,8 +9,8 @@ from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.devices.as_of import devices_as_of
-from defender_assets.core.leads.devices.mentions import named_devices, names_a_device
-from defender_assets.core.leads.devices.primary import distinct_devices, primary_devices
+from defender_assets.core.leads.devices.mentions import fields_name_a_device, named_devices
+from defender_assets.core.leads.devices.primary import distinct_devices, linking_devices, primary_devices
 from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities
@@ -25,6 +25,7 @@ from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
 from defender_assets.core.leads.selection import alert_history, candidate_alerts, late_device_matches
 from defender_assets.core.leads.versions import lead_versions
+from defender_assets.core.moments import moment
 from defender_assets.core.tables.deduplication import distinct_records
 
 
@@ -64,13 +65,13 @@ def build_leads(
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
 
-    # Alerts of the day before need only their device: AdditionalFields is parsed only if no Machine row names it.
+    # Alerts of the day before need only their device: AdditionalFields is parsed only where it can name one.
     parsed = with_fields(_of(evidence, fresh))
-    partly_parsed = with_fields(_of(evidence, eve), where=~names_a_device().any().over(ALERT_KEY))
+    partly_parsed = with_fields(_of(evidence, eve), where=fields_name_a_device())
     probes = named_devices(pl.concat([parsed, partly_parsed])).join(
         history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY
     )
-    as_of = devices_as_of(device_info, probes)
+    as_of = devices_as_of(day, device_info, probes)
     late = _of(eve, late_device_matches(day, _of(probes, eve), as_of, device_info))
 
     alerts = pl.concat([fresh, late])
@@ -85,7 +86,7 @@ def build_leads(
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
         entity_lists(rows),
-        link_entities(rows, persons, devices, egress_addresses(device_info)),
+        link_entities(rows, persons, linking_devices(devices), egress_addresses(device_info)),
         verdicts(rows),
     )
     for part in parts:
@@ -122,7 +123,8 @@ _NULLABLE_LISTS = ("devices", "device_tags", "device_changes", "logged_on_users"
 def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     # The filter is pushed down, so that only these alerts are decoded; the join adds the tenant.
     rows = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
-    return distinct_records(rows.join(alerts.lazy(), on=ALERT_KEY, how="semi")).collect()
+    distinct = distinct_records(rows.join(alerts.lazy(), on=ALERT_KEY, how="semi"))
+    return distinct.with_columns(Timestamp=moment()).collect()
 
 
 def _of(rows: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:

@@ -142,6 +142,8 @@ LEAD_COLUMNS = (
     _column("original_device_id", _TEXT, "Device of the alert as the evidence names it", _DEVICE),
     _column("device_match", _TEXT, "as_of, after (the alert), unknown (no heartbeat), no_device (none in the evidence)",
             f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
+    _column("device_matched_by", _TEXT, "id, or name where the evidence has only that; null unless matched",
+            f"{_MERGED_DEVICE} device.DeviceName device.OnboardingStatus alert.Timestamp device.Timestamp"),
     _column("device_seen_at", INSTANT, "Timestamp of the heartbeat that the device columns come from",
             "device.Timestamp"),
     _column("device_age_seconds", _INTEGER, "`alert_time` minus `device_seen_at`; negative if the heartbeat is later",

@@ -8,6 +8,7 @@ from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.leads.devices.primary import distinct_devices
+from defender_assets.core.moments import day_start
 
 
 def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
@@ -28,11 +29,12 @@ def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
 def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
     """Return ALERT_KEY, `alert_time`, `is_new` (the day has a new record) and `known_before` (an earlier day has one).
 
-    `distinct` are AlertInfo and AlertEvidence rows, each record once, on its earliest day.
+    `alert_time` is the earliest moment of the records, or 00:00 of their first day if they have none. `distinct` are
+    AlertInfo and AlertEvidence rows, each record once, on its earliest day, `Timestamp` null where it is no moment.
     """
     records = pl.concat([table.select(*ALERT_KEY, "Timestamp", "export_date") for table in distinct])
     return records.group_by(ALERT_KEY).agg(
-        alert_time=pl.col("Timestamp").min(),
+        alert_time=pl.coalesce(pl.col("Timestamp").min(), day_start(pl.col("export_date").min())),
         is_new=(pl.col("export_date") == day).any(),
         known_before=(pl.col("export_date") < day).any(),
     )
@@ -52,7 +54,7 @@ def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, de
     probes = probes.join(known_now, on=ALERT_KEY, how="semi")
     if probes.is_empty():
         return probes.select(ALERT_KEY)
-    then = devices_as_of(devices.filter(pl.col("export_date") < day), probes)
+    then = devices_as_of(day, devices.filter(pl.col("export_date") < day), probes)
     return _primary_matches(probes, then).filter(pl.col("device_match") == "unknown").select(ALERT_KEY)
 
 

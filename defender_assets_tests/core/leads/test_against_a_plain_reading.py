@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from operator import itemgetter
 
 import pytest
@@ -11,6 +11,7 @@ from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, 
 
 DAYS = [DAY - timedelta(days=back) for back in range(36)]
 DEVICES = "abcdefgh"
+IMPOSSIBLE = (datetime(1, 1, 1, tzinfo=UTC), datetime(1999, 12, 31, tzinfo=UTC), at(days=3), at(days=3000))
 TOLD = ("change", "alert_time", "first_seen_at", "last_updated_at", "evidence_count", "has_alert_info", "device_match")
 World = tuple[list[Row], list[Row], list[Row]]
 
@@ -39,13 +40,16 @@ def a_world(seeded_rng: random.Random) -> World:
     ]
     for _ in range(24):
         alert, tenant, device = seeded_rng.choice(alerts)
-        when = at(seeded_rng.randint(-3, 3))
+        when = seeded_rng.choice(IMPOSSIBLE) if seeded_rng.random() < 0.2 else at(seeded_rng.randint(-3, 3))
         if seeded_rng.random() < 0.4:
             infos += again(info(alert, tenant=tenant, day=day(), Timestamp=when))
         else:
             evidences += again(machine(device, alert, tenant=tenant, day=day(), Timestamp=when))
     for _ in range(3):
-        tenant, when = seeded_rng.choice([TENANT, OTHER_TENANT]), at(seeded_rng.choice([-90, -2, 4, 8]))
+        tenant, when = (
+            seeded_rng.choice([TENANT, OTHER_TENANT]),
+            seeded_rng.choice([*map(at, (-90, -2, 4, 8)), *IMPOSSIBLE]),
+        )
         beats += again(beat(seeded_rng.choice(DEVICES), when, tenant=tenant, day=seeded_rng.choice(DAYS[:10])))
     for late in seeded_rng.sample(evidences, 6):
         after = late["export_date"] + timedelta(days=1)
@@ -53,11 +57,23 @@ def a_world(seeded_rng: random.Random) -> World:
     return infos, evidences, beats
 
 
+def moment_of(row: Row, copies: list[Row]) -> datetime | None:
+    """The row's Timestamp, if it is a moment for the earliest of its copies."""
+    first = min(
+        copy["export_date"]
+        for copy in copies
+        if (copy["tenant_id"], copy["record_id"]) == (row["tenant_id"], row["record_id"])
+    )
+    end = datetime.combine(first + timedelta(days=2), time(), UTC)
+    return row["Timestamp"] if datetime(2000, 1, 1, tzinfo=UTC) <= row["Timestamp"] < end else None
+
+
 def match_of(evidences: list[Row], beats: list[Row], alert_time: object) -> str:
     devices = {row["DeviceId"] for row in evidences}
     if not devices:
         return "no_device"
-    seen = [row["Timestamp"] for row in beats if row["DeviceId"] in devices]
+    moments = [moment_of(row, beats) for row in beats if row["DeviceId"] in devices]
+    seen = [moment for moment in moments if moment is not None]
     if not seen:
         return "unknown"
     return "as_of" if any(when <= alert_time for when in seen) else "after"
@@ -88,7 +104,9 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
         ]
         if not records:
             continue
-        alert_time = min(map(itemgetter("Timestamp"), records))
+        moments = [moment for row in records if (moment := moment_of(row, records)) is not None]
+        first_day = datetime.combine(min(map(itemgetter("export_date"), records)), time(), UTC)
+        alert_time = min(moments, default=first_day)
         match = match_of(shown, heartbeats, alert_time)
         waited = any(row["export_date"] == day_before for row in records)
         heartbeats_before = [row for row in heartbeats if row["export_date"] < day]

@@ -1,13 +1,17 @@
-"""The state of a device at its alert, from its heartbeats. Identifiers of merged devices are in `merges`."""
+"""The state of a device at its alert, from its heartbeats. Merges are in `merges`, devices by name in `names`."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal
 
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.devices.merges import merge_chains
-from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
+from defender_assets.core.leads.devices.filled import filled, filled_texts, filled_users
+from defender_assets.core.leads.devices.merges import lowered, merge_paths, read_merges
+from defender_assets.core.leads.devices.names import bearers
+from defender_assets.core.moments import FIRST_DAY, day_start, moment
+from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, TEXTS, Column
 
 DEVICES_AT_ONCE = 20_000
 """Devices per slice: bounds memory by this number instead of the tenant's size."""
@@ -23,7 +27,9 @@ class DeviceColumn:
 
 
 def _device_column(name: str, microsoft: str, meaning: str, dtype: pl.DataType | None = None) -> DeviceColumn:
-    return DeviceColumn(Column(name, dtype or pl.String(), meaning), pl.col(microsoft))
+    value = pl.col(microsoft)
+    source = filled(value) if dtype is None else filled_texts(value) if dtype == TEXTS else value
+    return DeviceColumn(Column(name, dtype or pl.String(), meaning), source)
 
 
 DEVICE_COLUMNS = (
@@ -47,113 +53,114 @@ DEVICE_COLUMNS = (
     _device_column("aad_device_id", "AadDeviceId", "Identifier of the device in Entra ID"),
     DeviceColumn(
         Column("logged_on_users", LOGGED_ON_USERS, "Users logged on at the heartbeat of `device_seen_at` itself"),
-        pl.col("LoggedOnUsers"),
+        filled_users(pl.col("LoggedOnUsers")),
         carried=False,
     ),
 )
 """What a lead takes from a heartbeat. A null in a partial heartbeat is unknown, so values are carried forward."""
 
-_LOOKUP, _PROBE = ["tenant_id", "lookup_id"], [*ALERT_KEY, "original_device_id"]
+_START, _PROBE = ["tenant_id", "start_id"], [*ALERT_KEY, "mention"]
 _NAMES = [taken.column.name for taken in DEVICE_COLUMNS]
 
 
-def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
+def devices_as_of(day: date, devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
     """Return each probed device as it was at the time of its alert.
 
-    `as_of`: the latest heartbeat at or before the alert, with columns carried forward from earlier heartbeats of the
-    same identifier. It is looked for under the resolved identifier, then under the others of the merge chain, those
-    near the original first. `after`: the earliest heartbeat after the alert, in the same order, nothing carried. Else
-    `unknown`. At equal times the higher ReportId wins, then the higher record_id.
+    The heartbeats of a device are those of the identifiers on the path of merges from the one that the evidence names
+    to its last successor. `as_of`: the newest at or before the alert, with columns carried forward from earlier ones.
+    `after`: the earliest after the alert, nothing carried. Else `unknown`. At equal times the higher ReportId wins,
+    then the higher record_id. A heartbeat whose Timestamp is no moment does not count.
 
     Args:
+        day: the partition; no later heartbeat is "now".
         devices: typed DeviceInfo rows of the look-back; copies are allowed.
-        probes: ALERT_KEY, `original_device_id` (lower case), `alert_time`.
+        probes: ALERT_KEY, `mention`, `original_device_id` and `name` (see `named_devices`), `alert_time`.
 
     Returns:
-        ALERT_KEY, `original_device_id`, `device_id`, `device_match`, `device_seen_at` and DEVICE_COLUMNS; also
-        `now_seen_at` and DEVICE_COLUMNS with the prefix `now_`, as of the newest heartbeat, carried forward too.
+        ALERT_KEY, `mention`, `device_id` (null for a name that no device or several bear), `device_match`,
+        `device_matched_by` (`id` or `name`; null if unknown), `device_seen_at` and DEVICE_COLUMNS; also `now_seen_at`
+        and DEVICE_COLUMNS with the prefix `now_`, as of the newest heartbeat of the day or earlier, carried forward.
     """
-    chains = merge_chains(devices, probes)
-    originals = chains.select("tenant_id", "original_device_id").unique(maintain_order=True)
+    merges = read_merges(devices)
+    by_id = probes.filter(pl.col("original_device_id").is_not_null()).with_columns(
+        start_id="original_device_id", by=pl.lit("id")
+    )
+    by_name = probes.filter(pl.col("original_device_id").is_null())
+    by_name = by_name.join(bearers(devices, by_name, merges), on=_PROBE, how="left").with_columns(by=pl.lit("name"))
+    located = pl.concat([by_id, by_name], how="diagonal").select(*_PROBE, "start_id", "by", "alert_time")
+    paths = merge_paths(merges, located.drop_nulls("start_id"))
+    starts = paths.select(_START).unique(maintain_order=True)
     parts = [
-        _as_of(devices, probes.join(part, on=part.columns, how="semi"), chains.join(part, on=part.columns, how="semi"))
-        for part in originals.iter_slices(DEVICES_AT_ONCE)
+        _as_of(day, devices, located.join(part, on=_START, how="semi"), paths.join(part, on=_START, how="semi"))
+        for part in starts.iter_slices(DEVICES_AT_ONCE)
     ]
-    return pl.concat(parts or [_as_of(devices, probes, chains)])
-
-
-def _as_of(devices: pl.LazyFrame, probes: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    looked_up = probes.select(*_PROBE, "alert_time").join(chains, on=["tenant_id", "original_device_id"])
-    beats = _heartbeats(devices, chains)
-    names = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
-    carried = beats.with_columns(pl.col(names).forward_fill().over(_LOOKUP))
-    before = _first_found(looked_up, carried, "backward").with_columns(device_match=pl.lit("as_of"))
-    rest = looked_up.join(before, on=_PROBE, how="anti")
-    after = _first_found(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
-    found = pl.concat([before, after]).drop("device_id")
+    found = pl.concat(parts or [_as_of(day, devices, located.clear(), paths)])
     return (
-        looked_up.filter(pl.col("rank") == 0)
-        .select(*_PROBE, "device_id")
+        located.join(paths.select(*_START, "device_id").unique(), on=_START, how="left")
         .join(found, on=_PROBE, how="left")
-        .join(_newest(looked_up, carried), on=_PROBE, how="left")
-        .with_columns(pl.col("device_match").fill_null("unknown"))
+        .with_columns(
+            pl.col("device_match").fill_null("unknown"),
+            device_matched_by=pl.when(pl.col("device_match").is_not_null()).then("by"),
+        )
+        .drop("start_id", "by", "alert_time")
     )
 
 
-def _heartbeats(devices: pl.LazyFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    """Return the heartbeats of the devices that are looked up, sorted by time."""
-    needed = chains.select(_LOOKUP).unique()
-    ids = needed.get_column("lookup_id").unique().implode()
-    lookup_id = pl.col("DeviceId").str.strip_chars().str.to_lowercase()
+def _as_of(day: date, devices: pl.LazyFrame, probes: pl.DataFrame, paths: pl.DataFrame) -> pl.DataFrame:
+    beats = _heartbeats(devices, paths)
+    names = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
+    carried = beats.with_columns(pl.col(names).forward_fill().over(_START))
+    before = _nearest(probes, carried, "backward").with_columns(device_match=pl.lit("as_of"))
+    rest = probes.join(before, on=_PROBE, how="anti")
+    after = _nearest(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
+    found = pl.concat([before, after])
+    now = _newest(carried.filter(pl.col("device_seen_at") < day_start(pl.lit(day + timedelta(days=1)))))
+    return found.join(probes.select(*_PROBE, "start_id"), on=_PROBE).join(now, on=_START, how="left").drop("start_id")
+
+
+def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
+    """Return the heartbeats on the paths that have a moment, each path's sorted by time."""
+    ids = paths.get_column("lookup_id").unique().implode()
     # The filter is pushed down, so that only these devices are decoded; the join adds the tenant.
     return (
-        devices.filter(lookup_id.is_in(ids))
-        .with_columns(lookup_id=lookup_id)
-        .join(needed.lazy(), on=_LOOKUP, how="semi")
+        devices.filter(lowered("DeviceId").is_in(ids))
+        .with_columns(lookup_id=lowered("DeviceId"), device_seen_at=moment(FIRST_DAY).cast(INSTANT))
+        .filter(pl.col("device_seen_at").is_not_null())
+        .join(paths.select(*_START, "lookup_id").lazy(), on=["tenant_id", "lookup_id"])
         .select(
-            *_LOOKUP,
+            *_START,
             "ReportId",
             "record_id",
-            pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
+            "device_seen_at",
             **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
         )
         .collect()
-        .sort(*_LOOKUP, "device_seen_at", "ReportId", "record_id", nulls_last=False)
+        .sort(*_START, "device_seen_at", "ReportId", "record_id", nulls_last=False)
     )
 
 
-def _newest(looked_up: pl.DataFrame, carried: pl.DataFrame) -> pl.DataFrame:
-    """Return for each probe the newest heartbeat under the first identifier that has one, as `now_…`."""
-    last = carried.unique(_LOOKUP, keep="last", maintain_order=True).select(
-        *_LOOKUP, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
-    )
-    return (
-        looked_up.join(last, on=_LOOKUP)
-        .sort(*_PROBE, "rank")
-        .unique(_PROBE, keep="first", maintain_order=True)
-        .select(*_PROBE, pl.col("^now_.*$"))
+def _newest(carried: pl.DataFrame) -> pl.DataFrame:
+    """Return the newest heartbeat of each path as `now_…`."""
+    return carried.unique(_START, keep="last", maintain_order=True).select(
+        *_START, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
     )
 
 
-def _first_found(
-    looked_up: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]
-) -> pl.DataFrame:
-    """Return for each probe the heartbeat nearest to the alert, under the first identifier that has one."""
-    distinct = beats.unique([*_LOOKUP, "device_seen_at"], keep="last", maintain_order=True)
+def _nearest(probes: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:
+    """Return for each probe the heartbeat of its path that is nearest to the alert."""
+    distinct = beats.unique([*_START, "device_seen_at"], keep="last", maintain_order=True)
     return (
         # An unsorted side would give wrong rows, not an error.
-        looked_up.sort("alert_time")
+        probes.sort("alert_time")
         .join_asof(
             distinct.sort("device_seen_at"),
             left_on="alert_time",
             right_on="device_seen_at",
-            by=_LOOKUP,
+            by=_START,
             strategy=strategy,
             coalesce=False,
             check_sortedness=False,
         )
         .filter(pl.col("device_seen_at").is_not_null())
-        .sort(*_PROBE, "rank")
-        .unique(_PROBE, keep="first", maintain_order=True)
-        .select(*_PROBE, "device_id", "device_seen_at", *_NAMES)
+        .select(*_PROBE, "device_seen_at", *_NAMES)
     )

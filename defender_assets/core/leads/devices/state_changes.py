@@ -1,11 +1,12 @@
 """How an alert's device changed between the alert and its newest heartbeat: then and now, side by side."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.devices.primary import tags
+from defender_assets.core.moments import day_start, moment
 
 COMPARED = (
     "device_name", "os_version", "machine_group", "onboarding_status", "sensor_health_state", "exposure_level",
@@ -28,15 +29,9 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
         devices: result of `distinct_devices`, with `now_…` columns.
         device_info: typed DeviceInfo rows of the look-back.
     """
-    end = datetime.combine(day + timedelta(days=1), time(), UTC)
-    newest = (
-        device_info.filter(pl.col("Timestamp") < end)
-        .group_by("tenant_id")
-        .agg(_tenants_newest=pl.col("Timestamp").max())
-        .collect()
-    )
+    newest = _tenants_newest(day, device_info)
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True).join(newest, on="tenant_id", how="left")
-    known = pl.col("device_seen_at").is_not_null() & pl.col("now_seen_at").is_not_null()
+    known = pl.col("now_seen_at") >= pl.col("device_seen_at")
     before, after = tags(), tags("now_")
     changes = pl.concat_list(
         pl.concat_list(_compared(column) for column in COMPARED).list.drop_nulls(),
@@ -45,6 +40,18 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
         pl.concat_list(_silence()).list.drop_nulls(),
     )
     return first.select(*ALERT_KEY, device_changes=pl.when(known).then(changes))
+
+
+def _tenants_newest(day: date, device_info: pl.LazyFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `_tenants_newest`, its newest heartbeat of the day or earlier."""
+    rows = device_info.filter(pl.col("Timestamp") < day_start(pl.lit(day + timedelta(days=1)))).select(
+        "tenant_id", "record_id", "Timestamp", seen_at=moment()
+    )
+    # A record that is no moment on its earliest day has a copy that looks like one only if it came again later.
+    impossible = rows.filter(pl.col("seen_at").is_null()).select("tenant_id", "record_id").unique().collect()
+    if not impossible.is_empty():
+        rows = rows.join(impossible.lazy(), on=["tenant_id", "record_id"], how="anti")
+    return rows.group_by("tenant_id").agg(_tenants_newest=pl.col("seen_at").max()).collect()
 
 
 def _compared(column: str) -> pl.Expr:

@@ -35,6 +35,7 @@ class Fields(NamedTuple):
     machine_id: str | None = None
     host_name: str | None = None
     dns_domain: str | None = None
+    fqdn: str | None = None
     os_family: str | None = None
     detection_status: str | None = None
     last_verdict: str | None = None
@@ -178,6 +179,7 @@ _BY_KIND = {name: _compiled(kinds.COMMON, text) for name, text in (kinds.KINDS |
 _HOST_PATHS: tuple[tuple[str, ...], ...] = (
     (), ("host",), ("imagefile", "host"), ("parentprocess", "host"), ("parentprocess", "imagefile", "host"),
 )  # fmt: skip
+_HOST_NAMES = ("hostname", "netbiosname", "fqdn")
 _NOT_DETAILS = frozenset(
     {"$id", "$ref", "type", "role", "mergebykey", "mergebykeyhex", "isioc", "urn", "asset", "detectionstatus",
      "lastverdict", "suspicionlevel", "lastremediationstate"}
@@ -426,13 +428,13 @@ def _joined(joiner: str, texts: list[str | None]) -> str | None:
 
 
 def _host(top: Node, machines: list[Node], objects: _Objects) -> Node:
-    """Return the object with the MachineId: usual paths first, then the shallowest; else one with a HostName."""
+    """Return the object with the MachineId: usual paths first, then the shallowest; else one with a name."""
     named: Node = {}
     for path in _HOST_PATHS:
         node = objects.at(top, path)
         if isinstance(node.get("machineid"), str):
             return node
-        if not named and text_of(node.get("hostname")):
+        if not named and any(text_of(node.get(name)) for name in _HOST_NAMES):
             named = node
     return next((node for node in machines if isinstance(node.get("machineid"), str)), named)
 

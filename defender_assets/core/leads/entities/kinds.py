@@ -42,7 +42,7 @@ COMMON = (
 ACCOUNT_WITHIN = _ACCOUNT.format("Account.") + " account_role=Account.Role account_role_number=Account.Role"
 """The account of a process, a session …; it is an entity of its own, with its own role."""
 
-HOST = "machine_id=MachineId host_name=HostName|NetBiosName dns_domain=DnsDomain os_family=OSFamily"
+HOST = "machine_id=MachineId host_name=HostName|NetBiosName dns_domain=DnsDomain fqdn=FQDN os_family=OSFamily"
 
 KINDS = {
     "user": _ACCOUNT.format(""),

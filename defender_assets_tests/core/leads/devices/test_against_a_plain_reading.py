@@ -8,7 +8,7 @@ import pytest
 
 from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.schemas import DEVICE_INFO
-from defender_assets_tests.support.alert_rows import TENANT, Row, at, beat, frame
+from defender_assets_tests.support.alert_rows import DAY, TENANT, Row, at, beat, frame
 
 CARRIED = {"os_version": "OSVersion", "exposure_level": "ExposureLevel", "device_type": "DeviceType"}
 
@@ -36,26 +36,21 @@ def chain_of(beats: list[Row], original: str) -> tuple[list[str], str]:
 
 def expected(beats: list[Row], original: str, alert_time: datetime) -> dict[str, object]:
     path, resolved = chain_of(beats, original)
-    lookups = [resolved, *(name for name in path if name != resolved)]
-    for name in lookups:
-        before = sorted((row for row in beats if row["DeviceId"] == name and row["Timestamp"] <= alert_time), key=order)
-        if before:
-            carried = {
-                ours: next((row[theirs] for row in reversed(before) if row[theirs] is not None), None)
-                for ours, theirs in CARRIED.items()
-            }
-            match, row = "as_of", before[-1]
-            break
+    on_path = [row for row in beats if row["DeviceId"] in path]
+    before = sorted((row for row in on_path if row["Timestamp"] <= alert_time), key=order)
+    later = [row for row in on_path if row["Timestamp"] > alert_time]
+    if before:
+        match, row = "as_of", before[-1]
+        carried = {
+            ours: next((row[theirs] for row in reversed(before) if row[theirs] is not None), None)
+            for ours, theirs in CARRIED.items()
+        }
+    elif later:
+        first = min(row["Timestamp"] for row in later)
+        match, row = "after", max((row for row in later if row["Timestamp"] == first), key=order)
+        carried = {ours: row[theirs] for ours, theirs in CARRIED.items()}
     else:
-        for name in lookups:
-            later = [row for row in beats if row["DeviceId"] == name and row["Timestamp"] > alert_time]
-            if later:
-                first = min(row["Timestamp"] for row in later)
-                match, row = "after", max((row for row in later if row["Timestamp"] == first), key=order)
-                carried = {ours: row[theirs] for ours, theirs in CARRIED.items()}
-                break
-        else:
-            match, row, carried = "unknown", {"Timestamp": None}, dict.fromkeys(CARRIED)
+        match, row, carried = "unknown", {"Timestamp": None}, dict.fromkeys(CARRIED)
     return {"device_id": resolved, "device_match": match, "device_seen_at": row["Timestamp"], **carried}
 
 
@@ -80,12 +75,19 @@ def test_the_joins_agree_with_a_reference_implementation(seed: int) -> None:
             )
         )
     probes: list[Row] = [
-        {"tenant_id": TENANT, "AlertId": f"da{name}{hours}_1", "original_device_id": name, "alert_time": at(hours)}
+        {
+            "tenant_id": TENANT,
+            "AlertId": f"da{name}{hours}_1",
+            "mention": name,
+            "original_device_id": name,
+            "name": None,
+            "alert_time": at(hours),
+        }
         for name in names
         for hours in range(-5, 6, 2)
     ]
-    found = devices_as_of(frame(DEVICE_INFO, beats), pl.DataFrame(probes))
-    rows = {(row["AlertId"], row["original_device_id"]): row for row in found.iter_rows(named=True)}
+    found = devices_as_of(DAY, frame(DEVICE_INFO, beats), pl.DataFrame(probes, schema_overrides={"name": pl.String}))
+    rows = {(row["AlertId"], row["mention"]): row for row in found.iter_rows(named=True)}
     assert len(rows) == len(probes) == found.height
     for probe in probes:
         answer = rows[probe["AlertId"], probe["original_device_id"]]

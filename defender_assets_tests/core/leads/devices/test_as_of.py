@@ -102,27 +102,37 @@ MERGED = beat("old", at(3), MergedToDeviceId="new")
 @pytest.mark.parametrize(
     ("beats", "match", "version"),
     [
-        ([beat("new", at(-1), OSVersion="new"), beat("old", at(-0.5), OSVersion="old")], "as_of", "new"),
+        ([beat("new", at(-1), OSVersion="new"), beat("old", at(-0.5), OSVersion="old")], "as_of", "old"),
+        ([beat("new", at(-0.5), OSVersion="new"), beat("old", at(-1), OSVersion="old")], "as_of", "new"),
         ([beat("new", at(1), OSVersion="new"), beat("old", at(-5), OSVersion="old")], "as_of", "old"),
-        ([beat("new", at(4), OSVersion="new"), beat("old", at(1), OSVersion="old")], "after", "new"),
+        ([beat("new", at(4), OSVersion="new"), beat("old", at(1), OSVersion="old")], "after", "old"),
+        ([beat("new", at(1), OSVersion="new"), beat("old", at(2), OSVersion="old")], "after", "new"),
         ([beat("old", at(1), OSVersion="old")], "after", "old"),
     ],
 )
-def test_a_merged_device_is_looked_up_by_its_resolved_id_first(beats: list[Row], match: str, version: str) -> None:
+def test_of_a_merged_device_the_newest_heartbeat_on_the_path_counts(beats: list[Row], match: str, version: str) -> None:
     result = lead(MERGED, *beats, device="old")
     assert (result["device_id"], result["original_device_id"]) == ("new", "old")
     assert (result["device_match"], result["os_version"]) == (match, version)
 
 
-def test_in_a_long_chain_ids_near_the_original_come_first() -> None:
+def test_in_a_long_path_every_id_counts() -> None:
     merges = [beat(old, at(9), MergedToDeviceId=new) for old, new in ("ab", "bc", "cd")]
-    before = [beat(name, at(-1), OSVersion=name) for name in "bc"]
-    assert lead(*merges, *before, device="a")["os_version"] == "b"
+    before = [beat(name, at(hours), OSVersion=name) for name, hours in (("b", -3), ("c", -1), ("d", -2))]
+    assert lead(*merges, *before, device="a")["os_version"] == "c"
 
 
-def test_nothing_is_carried_from_one_id_of_a_chain_to_another() -> None:
+def test_columns_are_carried_forward_over_the_whole_path() -> None:
     beats = [beat("old", at(-2), OSVersion="old"), beat("new", at(-1), DeviceType="Server")]
-    assert lead(MERGED, *beats, device="old")["os_version"] is None
+    result = lead(MERGED, *beats, device="old")
+    assert (result["os_version"], result["device_type"], result["device_seen_at"]) == ("old", "Server", at(-1))
+
+
+def test_another_device_that_was_merged_into_the_same_one_is_not_on_the_path() -> None:
+    sibling = [beat("sibling", at(-1), OSVersion="sibling"), beat("sibling", at(3), MergedToDeviceId="new")]
+    result = lead(MERGED, *sibling, beat("old", at(-2), OSVersion="old"), device="old")
+    assert (result["device_id"], result["os_version"]) == ("new", "old")
+    assert lead(MERGED, *sibling, beat("new", at(2), OSVersion="new"), device="new")["device_match"] == "after"
 
 
 def test_tags_of_all_kinds_are_one_sorted_list() -> None:

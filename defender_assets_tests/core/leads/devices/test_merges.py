@@ -4,14 +4,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.leads.devices.merges import merge_chains
+from defender_assets.core.leads.devices.merges import merge_paths, read_merges
 from defender_assets.core.schemas import DEVICE_INFO
 from defender_assets_tests.support.alert_rows import OTHER_TENANT, TENANT, Row, at, beat, frame
 
 
 def chain(beats: Iterable[Row], original: str = "a", tenant: str = TENANT) -> tuple[str, list[str]]:
-    wanted = pl.DataFrame({"tenant_id": [tenant], "original_device_id": [original]})
-    found = merge_chains(frame(DEVICE_INFO, beats), wanted).sort("rank")
+    starts = pl.DataFrame({"tenant_id": [tenant], "start_id": [original]})
+    found = merge_paths(read_merges(frame(DEVICE_INFO, beats)), starts)
     return found["device_id"][0], found["lookup_id"].to_list()
 
 
@@ -24,15 +24,15 @@ def test_a_device_that_was_never_merged_is_itself() -> None:
 
 
 def test_a_merge_is_followed() -> None:
-    assert chain([merged("a", "b")]) == ("b", ["b", "a"])
+    assert chain([merged("a", "b")]) == ("b", ["a", "b"])
 
 
-def test_merges_are_followed_to_the_end_and_the_chain_begins_at_the_original() -> None:
-    assert chain([merged("a", "b"), merged("b", "c"), merged("c", "d")]) == ("d", ["d", "a", "b", "c"])
+def test_merges_are_followed_to_the_end() -> None:
+    assert chain([merged("a", "b"), merged("b", "c"), merged("c", "d")]) == ("d", ["a", "b", "c", "d"])
 
 
 def test_ids_of_merges_are_compared_in_lower_case() -> None:
-    assert chain([merged("A", "B"), merged("b", "C")]) == ("c", ["c", "a", "b"])
+    assert chain([merged("A", "B"), merged("b", "C")]) == ("c", ["a", "b", "c"])
 
 
 def test_the_latest_merge_counts() -> None:
@@ -61,7 +61,7 @@ def test_a_self_merge_is_ignored() -> None:
 def test_a_cycle_resolves_to_its_smallest_id_from_any_start() -> None:
     circle = [merged("c", "b"), merged("b", "d"), merged("d", "c"), merged("a", "d")]
     assert {chain(circle, original)[0] for original in "abcd"} == {"b"}
-    assert chain(circle, "a")[1] == ["b", "a", "d", "c"]
+    assert chain(circle, "a")[1] == ["a", "d", "c", "b"]
 
 
 def test_a_merge_has_no_effect_in_another_tenant() -> None:
