@@ -7,6 +7,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.lake.snapshots import scan_days
+from defender_assets.core.moments import moment
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
 LAGS = {"under 1 min": 60, "1 to 5 min": 300, "5 to 15 min": 900, "15 to 60 min": 3600, "1 to 6 h": 21600}
@@ -30,7 +31,8 @@ class DailySummary:
     `lag_median` and `lag_p95` are seconds from event to export, None if no record has both times. `lags` counts records
     by the names of LAGS and LONGER. `counts` counts alerts or devices by their most telling column, `hours` by hour of
     the event (UTC) and that column. Each alert or device is counted once per value, as "(none)" if none of its records
-    has a value. `newest` contains up to NEWEST rows of a few columns.
+    has a value. A Timestamp that is no moment has no lag and no hour. `newest` contains up to NEWEST rows of a few
+    columns, without such Timestamps.
     """
 
     lag_median: float | None
@@ -45,15 +47,15 @@ def summarize_day(snapshot: DeltaTable, table: Table, day: date) -> DailySummary
     """Return the summary of a day. It reads four columns of all records, and a few newest rows."""
     rows = scan_days(snapshot, day, day)
     records = rows.select(
-        hour=pl.col("Timestamp").dt.hour().cast(pl.Int64),
+        hour=moment().dt.hour().cast(pl.Int64),
         value=_COUNTED[table.name],
         key=pl.col(table.key),
-        lag=(pl.col("exported_at") - pl.col("Timestamp")).dt.total_milliseconds() / 1000,
+        lag=(pl.col("exported_at") - moment()).dt.total_milliseconds() / 1000,
     ).collect()
     # ignore a record without a value if another record of the same key has one
     partial = pl.col("value").is_null() & pl.col("value").is_not_null().any().over("key")
     counted = records.filter(~partial).with_columns(pl.col("value").fill_null("(none)"))
-    hours = counted.group_by("hour", "value").agg(pl.col("key").n_unique())
+    hours = counted.drop_nulls("hour").group_by("hour", "value").agg(pl.col("key").n_unique())
     newest = ["Timestamp", "record_id"]
     lags = records.select(pl.col("lag").drop_nulls())
     lag_name = pl.lit(LONGER)
@@ -65,5 +67,9 @@ def summarize_day(snapshot: DeltaTable, table: Table, day: date) -> DailySummary
         lags=dict(lags.group_by(lag_name.alias("name")).len().iter_rows()),
         counts=dict(counted.group_by("value").agg(pl.col("key").n_unique()).iter_rows()),
         hours={(hour, value): count for hour, value, count in hours.iter_rows()},
-        newest=rows.top_k(NEWEST, by=newest).sort(newest, descending=True).select(_SHOWN[table.name]).collect(),
+        newest=rows.filter(moment().is_not_null())
+        .top_k(NEWEST, by=newest)
+        .sort(newest, descending=True)
+        .select(_SHOWN[table.name])
+        .collect(),
     )

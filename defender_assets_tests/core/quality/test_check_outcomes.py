@@ -13,7 +13,7 @@ from defender_assets.core.quality import drift as drift_module
 from defender_assets.core.quality.byte_balance import byte_balance
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
-from defender_assets.core.quality.drift import drift
+from defender_assets.core.quality.drift import IMPOSSIBLE_TIME, drift
 from defender_assets.core.quality.freshness import freshness, quiet_or_broken
 from defender_assets.core.raw.ingest import RawReport, ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
@@ -186,6 +186,14 @@ def test_new_fields_mismatches_and_values_are_listed_with_their_first_day(small_
         "value that does not fit MachineGroup": DAY.isoformat(),
         "Severity 'Severe'": DAY.isoformat(),
     }
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59.9999999Z", "2026-11-05T00:00:00Z"])
+def test_impossible_times_are_counted(small_lake: SmallLake, when: str) -> None:
+    rows = [line(ALERT_INFO, properties(ALERT_INFO, Timestamp=when, AlertId=name)) for name in ("da1_1", "da2_1")]
+    small_lake.arrive(ALERT_INFO, b"".join(rows))
+    found = drift(small_lake.lake, ALERT_INFO, DAY).facts["found"]
+    assert [(entry["what"], entry["rows"]) for entry in found] == [(IMPOSSIBLE_TIME, 2)]
 
 
 def test_hidden_characters_in_names_and_values_are_escaped(small_lake: SmallLake) -> None:

@@ -2,8 +2,6 @@
 
 import polars as pl
 
-from defender_assets.core.schemas.column import LOGGED_ON_USERS
-
 
 def filled(text: pl.Expr) -> pl.Expr:
     """Return the text without surrounding spaces; null if nothing is left, or only `-`."""
@@ -18,10 +16,9 @@ def filled_texts(texts: pl.Expr) -> pl.Expr:
 
 def filled_users(users: pl.Expr) -> pl.Expr:
     """Return LoggedOnUsers with filled fields, without the users that have none; null if all are like that."""
-    fields = [filled(pl.element().struct.field(field.name)).alias(field.name) for field in LOGGED_ON_USERS.inner.fields]
-    some = pl.any_horizontal(
-        pl.element().struct.field(field.name).is_not_null() for field in LOGGED_ON_USERS.inner.fields
-    )
+    values = {name: pl.element().struct.field(name) for name in ("UserName", "DomainName", "Sid")}
+    fields = [filled(value).alias(name) for name, value in values.items()]
+    some = pl.any_horizontal(value.is_not_null() for value in values.values())
     return _kept(users, users.list.eval(pl.struct(fields)).list.eval(pl.element().filter(some)))
 
 

@@ -1,6 +1,7 @@
 """Devices by name: the one device of the tenant that bears the name that an alert's evidence gives."""
 
 import ipaddress
+from typing import Literal
 
 import polars as pl
 
@@ -74,10 +75,11 @@ def bearers(devices: pl.LazyFrame, wanted: pl.DataFrame, merges: Merges) -> pl.D
     )
     if wanted.is_empty():
         return wanted.select(*_WANTED, start_id="mention")
-    members = _members(devices, wanted, merges)
-    beats = _named_heartbeats(devices, members)
+    found = _found(devices, wanted)
+    paths = _paths(found, merges)
+    beats = _named_heartbeats(devices, paths)
     starts = (
-        members.filter(pl.col("lookup_id") == pl.col("start_id"))
+        found.join(paths.filter(pl.col("lookup_id") == pl.col("start_id")), on=["tenant_id", "start_id"])
         .sort(*_DEVICE, "label", "length", "start_id", descending=[False, False, False, True, False])
         .unique([*_DEVICE, "label"], keep="first", maintain_order=True)
         .filter(pl.len().over("tenant_id", "label") <= MOST_BEARERS)
@@ -87,12 +89,12 @@ def bearers(devices: pl.LazyFrame, wanted: pl.DataFrame, merges: Merges) -> pl.D
     return _one_left(_with_names(pairs, beats)).select(*_WANTED, "start_id")
 
 
-def _members(devices: pl.LazyFrame, wanted: pl.DataFrame, merges: Merges) -> pl.DataFrame:
-    """Return the paths of the identifiers that ever bore a wanted host name, with `label` and the path's `length`."""
+def _found(devices: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return the identifiers that ever bore a wanted host name: `tenant_id`, `start_id`, `label`."""
     labels = wanted.select("tenant_id", "label").unique()
     label = host_label(name_key(pl.col("DeviceName")))
     # The filter is pushed down, so that only identifiers of wanted names are kept; the join adds the tenant.
-    found = (
+    return (
         devices.filter(label.is_in(labels.get_column("label").unique().implode()))
         .select("tenant_id", start_id=lowered("DeviceId"), label=label)
         .unique()
@@ -100,13 +102,19 @@ def _members(devices: pl.LazyFrame, wanted: pl.DataFrame, merges: Merges) -> pl.
         .collect(engine="streaming")
         .sort("tenant_id", "start_id", "label")
     )
-    paths = merge_paths(merges, found).with_columns(length=pl.len().over("tenant_id", "start_id"))
-    return found.join(paths, on=["tenant_id", "start_id"])
 
 
-def _named_heartbeats(devices: pl.LazyFrame, members: pl.DataFrame) -> pl.DataFrame:
+def _paths(found: pl.DataFrame, merges: Merges) -> pl.DataFrame:
+    """Return the paths, with their `length`, of all identifiers that were merged into the found devices."""
+    merged = pl.DataFrame(list(merges), schema=dict.fromkeys(("tenant_id", "start_id"), pl.String), orient="row")
+    paths = merge_paths(merges, pl.concat([found.select(merged.columns), merged]))
+    devices = paths.join(found, on=merged.columns, how="semi").select(_DEVICE)
+    return paths.join(devices, on=_DEVICE, how="semi").with_columns(length=pl.len().over(merged.columns))
+
+
+def _named_heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
     """Return the heartbeats of the devices by time: `name` and `onboarded` carried forward, `first_at`, `own_name`."""
-    needed = members.select("tenant_id", "lookup_id", "device_id").unique()
+    needed = paths.select("tenant_id", "lookup_id", "device_id").unique()
     lookup_id = lowered("DeviceId")
     status = filled(pl.col("OnboardingStatus")).str.to_lowercase()
     return (
@@ -136,35 +144,39 @@ def _named_heartbeats(devices: pl.LazyFrame, members: pl.DataFrame) -> pl.DataFr
 
 def _with_names(pairs: pl.DataFrame, beats: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs of alert and device with `bears`, `onboarded`, `last_at` (before the alert) and `first_at`."""
-    columns = ["first_at", "seen_at", "bears", "onboarded"]
-    before = beats.select(*_DEVICE, "first_at", "seen_at", "onboarded", bears="name")
-    after = beats.filter(pl.col("own_name").is_not_null()).select(
-        *_DEVICE, "first_at", "seen_at", "onboarded", bears="own_name"
-    )
-    sorted_pairs = pairs.sort("alert_time")
+    columns = [*_DEVICE, "first_at", "seen_at", "onboarded"]
     keys = [*_WANTED, "device_id"]
-    found = [
-        # An unsorted side would give wrong rows, not an error.
-        sorted_pairs.join_asof(
-            side.unique([*_DEVICE, "seen_at"], keep="last", maintain_order=True).sort("seen_at"),
+    before = _nearest(pairs, beats.select(*columns, bears="name"), "backward")
+    own = beats.filter(pl.col("own_name").is_not_null())
+    after = _nearest(pairs, own.select(*columns, bears="own_name"), "forward")
+    return (
+        pairs.join(before, on=keys)
+        .join(after, on=keys, suffix="_after")
+        .with_columns(
+            last_at="seen_at",
+            first_at=pl.coalesce("first_at", "first_at_after"),
+            onboarded=pl.when(pl.col("bears").is_not_null()).then("onboarded").otherwise("onboarded_after"),
+            bears=pl.coalesce("bears", "bears_after"),
+        )
+    )
+
+
+def _nearest(pairs: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:
+    """Return for each pair the columns of the heartbeat nearest to the alert; nulls where there is none."""
+    distinct = beats.unique([*_DEVICE, "seen_at"], keep="last", maintain_order=True)
+    # An unsorted side would give wrong rows, not an error.
+    return (
+        pairs.sort("alert_time")
+        .join_asof(
+            distinct.sort("seen_at"),
             left_on="alert_time",
             right_on="seen_at",
             by=_DEVICE,
             strategy=strategy,
             coalesce=False,
             check_sortedness=False,
-        ).select(*keys, *columns)
-        for side, strategy in ((before, "backward"), (after, "forward"))
-    ]
-    return (
-        pairs.join(found[0], on=keys)
-        .join(found[1], on=keys, suffix="_after")
-        .with_columns(
-            last_at="seen_at",
-            first_at=pl.coalesce("first_at", "first_at_after"),
-            onboarded=pl.coalesce(pl.when(pl.col("bears").is_not_null()).then("onboarded"), "onboarded_after"),
-            bears=pl.coalesce("bears", "bears_after"),
         )
+        .select(*_WANTED, "device_id", "first_at", "seen_at", "bears", "onboarded")
     )
 
 
