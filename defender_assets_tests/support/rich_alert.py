@@ -125,7 +125,7 @@ def _beats() -> list[Row]:
         "LoggedOnUsers": USERS,
     }
     return [
-        beat(OLD_ID, at(-22), day=EVE, MergedToDeviceId=PC),
+        beat(OLD_ID, at(-23), day=EVE, MergedToDeviceId=PC),
         beat(PC, at(-22), day=EVE, **then),
         beat(PC, at(1), ExposureLevel="High"),
     ]

@@ -72,6 +72,7 @@ EXPECTED: Row = {
     "device_id": PC,
     "original_device_id": OLD_ID,
     "device_match": "as_of",
+    "device_matched_by": "id",
     "device_seen_at": at(-22),
     "device_age_seconds": 3600,
     "device_name": "pc1.contoso.com",
@@ -105,6 +106,7 @@ EXPECTED: Row = {
             "exposure_level": "Low",
             "asset_value": "High",
             "is_internet_facing": True,
+            "device_matched_by": "id",
         },
         {
             "device_id": SERVER,
