@@ -38,7 +38,9 @@ _CLOUD = (
 _APP = "evidence.Application evidence.ApplicationId evidence.OAuthApplicationId"
 _ENTITY = f"evidence.EntityType evidence.EvidenceRole {_FIELDS}"
 _DEVICE = f"evidence.DeviceId evidence.DeviceName {_FIELDS}"
-_MERGED_DEVICE = f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId"
+_MERGED_DEVICE = (
+    f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId device.DeviceName device.OnboardingStatus"
+)
 _TAGS = "device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag"
 _RATING = "device.ExposureLevel device.AssetValue device.IsInternetFacing device.SensorHealthState"
 _CATEGORY = "info.Category evidence.Categories"
@@ -143,7 +145,7 @@ LEAD_COLUMNS = (
     _column("device_match", _TEXT, "as_of, after (the alert), unknown (no heartbeat), no_device (none in the evidence)",
             f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
     _column("device_matched_by", _TEXT, "id, or name where the evidence has only that; null unless matched",
-            f"{_MERGED_DEVICE} device.DeviceName device.OnboardingStatus alert.Timestamp device.Timestamp"),
+            f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
     _column("device_seen_at", INSTANT, "Timestamp of the heartbeat that the device columns come from",
             "device.Timestamp"),
     _column("device_age_seconds", _INTEGER, "`alert_time` minus `device_seen_at`; negative if the heartbeat is later",
