@@ -39,7 +39,8 @@ _APP = "evidence.Application evidence.ApplicationId evidence.OAuthApplicationId"
 _ENTITY = f"evidence.EntityType evidence.EvidenceRole {_FIELDS}"
 _DEVICE = f"evidence.DeviceId evidence.DeviceName {_FIELDS}"
 _MERGED_DEVICE = (
-    f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId device.DeviceName device.OnboardingStatus"
+    f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId "
+    "device.DeviceName device.OnboardingStatus"
 )
 _TAGS = "device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag"
 _RATING = "device.ExposureLevel device.AssetValue device.IsInternetFacing device.SensorHealthState"
