@@ -34,7 +34,10 @@ LATE_DAYS = 3
 @click.option("--alerts-per-day", type=float, default=8.0, show_default=True, help="Unrelated alerts, on average.")
 @click.option("--campaigns", type=int, default=3, show_default=True, help="Attacks across products, in each tenant.")
 @click.option(
-    "--world", default="", metavar="NAME", help="A realistic tenant: campaigns, bursts, slow, outbreaks, quiet or mixed."
+    "--world",
+    default="",
+    metavar="NAME",
+    help="A realistic tenant: campaigns, bursts, slow, outbreaks, quiet or mixed.",
 )
 @click.option("--bad-lines", type=int, default=1, show_default=True, help="Malformed lines per table, tenant and day.")
 @click.option("--no-faults", is_flag=True, help="No re-deliveries, blank lines, split appends, growth of closed hours.")

@@ -68,7 +68,7 @@ def moment_of(row: Row, copies: list[Row]) -> datetime | None:
     return row["Timestamp"] if datetime(2000, 1, 1, tzinfo=UTC) <= row["Timestamp"] < end else None
 
 
-def match_of(evidences: list[Row], beats: list[Row], alert_time: object) -> str:
+def match_of(evidences: list[Row], beats: list[Row], alert_time: datetime) -> str:
     devices = {row["DeviceId"] for row in evidences}
     if not devices:
         return "no_device"

@@ -38,7 +38,7 @@ impossible = pytest.mark.parametrize("when", IMPOSSIBLE)
 
 def moments(first_day: pl.Expr | None, *rows: tuple[date, datetime]) -> list[datetime | None]:
     days, times = zip(*rows, strict=True)
-    types = {"export_date": pl.Date, "Timestamp": pl.Datetime("us", "UTC")}
+    types: dict[str, pl.DataType] = {"export_date": pl.Date(), "Timestamp": pl.Datetime("us", "UTC")}
     frame = pl.DataFrame({"export_date": days, "Timestamp": times}, schema_overrides=types)
     same = frame.with_columns(tenant_id=pl.lit("t"), record_id=pl.lit("r"))
     return same.select(moment(first_day)).to_series().to_list()

@@ -180,6 +180,7 @@ _HOST_PATHS: tuple[tuple[str, ...], ...] = (
     (), ("host",), ("imagefile", "host"), ("parentprocess", "host"), ("parentprocess", "imagefile", "host"),
 )  # fmt: skip
 _HOST_NAMES = ("hostname", "netbiosname", "fqdn")
+_NAMES_OF_MACHINES = frozenset({"machineid", *_HOST_NAMES})
 _NOT_DETAILS = frozenset(
     {"$id", "$ref", "type", "role", "mergebykey", "mergebykeyhex", "isioc", "urn", "asset", "detectionstatus",
      "lastverdict", "suspicionlevel", "lastremediationstate"}
@@ -295,7 +296,7 @@ def _inside(top: Node, kind: Kind, objects: _Objects, machines: list[Node]) -> l
     while level and len(seen) < _MOST_NODES:
         below: list[tuple[Node, Kind]] = []
         for node, outer in level:
-            if "machineid" in node or "hostname" in node:
+            if not _NAMES_OF_MACHINES.isdisjoint(node):
                 machines.append(node)
             for name, child in _below(node):
                 if isinstance(child, dict):

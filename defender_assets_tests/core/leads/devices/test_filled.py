@@ -25,7 +25,8 @@ def value(microsoft: str, *values: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("nothing", NOTHING)
 def test_a_text_that_fills_nothing_does_not_hide_an_earlier_one(nothing: str) -> None:
-    known, unknown = (dict.fromkeys(TEXTS.values(), text) for text in (" known ", nothing))
+    known: dict[str, Any] = dict.fromkeys(TEXTS.values(), " known ")
+    unknown: dict[str, Any] = dict.fromkeys(TEXTS.values(), nothing)
     lead = lead_of([info()], [machine()], [beat(when=at(-2), **known), beat(when=at(-1), **unknown)])
     assert {lead[name] for name in TEXTS} == {"known"}
     assert len(TEXTS) > 10

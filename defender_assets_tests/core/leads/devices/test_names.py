@@ -37,7 +37,8 @@ FACTS = ("device_id", "device_match", "device_matched_by", "device_name")
 
 
 def by_name(name: str | None = FQDN, **fields: str) -> Row:
-    return machine(None, DeviceName=name, **({"fields": fields} if fields else {}))
+    columns: Row = {"fields": fields} if fields else {}
+    return machine(None, DeviceName=name, **columns)
 
 
 def named_beat(name: str | None = FQDN, device: str = PC, hours: float = -1, **columns: Any) -> Row:
