@@ -85,7 +85,7 @@ DRIFT = Check(
     blocking=False,
     description=(
         "Fields that have no column, values that do not fit their column, enumeration values that the schema does "
-        "not list, and impossible times, each with the day it was first seen. Nothing is lost: fields without "
+        "not list, and times that are impossible, each with the day it was first seen. Nothing is lost: fields without "
         "a column are in `unmapped`. If a field is worth a column: add it to the schema and run `rebuild_day`."
     ),
 )

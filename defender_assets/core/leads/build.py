@@ -9,9 +9,10 @@ from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.devices.as_of import devices_as_of
-from defender_assets.core.leads.devices.mentions import fields_name_a_device, named_devices
+from defender_assets.core.leads.devices.mentions import named_devices, needs_fields
 from defender_assets.core.leads.devices.primary import distinct_devices, linking_devices, primary_devices
 from defender_assets.core.leads.devices.state_changes import device_changes
+from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities
 from defender_assets.core.leads.entities.identities import known_persons
@@ -25,8 +26,8 @@ from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
 from defender_assets.core.leads.selection import alert_history, candidate_alerts, late_device_matches
 from defender_assets.core.leads.versions import lead_versions
-from defender_assets.core.moments import moment
 from defender_assets.core.tables.deduplication import distinct_records
+from defender_assets.core.tables.moments import moment, with_moments
 
 
 def build_leads(
@@ -61,17 +62,18 @@ def build_leads(
     touched = candidate_alerts(day, alert_info, alert_evidence)
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
+    device_info = with_moments(device_info)
     info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
 
-    # Alerts of the day before need only their device: AdditionalFields is parsed only where it can name one.
+    # Alerts of the day before need only their device: AdditionalFields is parsed only if Machine rows lack DeviceIds.
     parsed = with_fields(_of(evidence, fresh))
-    partly_parsed = with_fields(_of(evidence, eve), where=fields_name_a_device())
+    partly_parsed = with_fields(_of(evidence, eve), where=needs_fields())
     probes = named_devices(pl.concat([parsed, partly_parsed])).join(
         history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY
     )
-    as_of = devices_as_of(day, device_info, probes)
+    as_of = devices_as_of(device_info, probes, day)
     late = _of(eve, late_device_matches(day, _of(probes, eve), as_of, device_info))
 
     alerts = pl.concat([fresh, late])
@@ -105,7 +107,7 @@ def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.Dat
         alert_id="AlertId",
         scoring_version=pl.lit(scoring.version),
         change=pl.when("known_before").then(pl.lit("updated")).otherwise(pl.lit("new")),
-        machine_group=pl.coalesce("machine_group", "alert_machine_group"),
+        machine_group=pl.coalesce("machine_group", filled(pl.col("alert_machine_group"))),
     )
     leads = leads.with_columns(
         pl.col(name).fill_null(pl.lit([], dtype=dtype))
@@ -123,8 +125,8 @@ _NULLABLE_LISTS = ("devices", "device_tags", "device_changes", "logged_on_users"
 def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     # The filter is pushed down, so that only these alerts are decoded; the join adds the tenant.
     rows = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
-    distinct = distinct_records(rows.join(alerts.lazy(), on=ALERT_KEY, how="semi"))
-    return distinct.with_columns(Timestamp=moment()).collect()
+    records = distinct_records(rows.join(alerts.lazy(), on=ALERT_KEY, how="semi"))
+    return records.with_columns(Timestamp=moment()).collect()
 
 
 def _of(rows: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.leads.devices.as_of import DEVICE_COLUMNS
-from defender_assets.core.leads.devices.primary import DEVICES
+from defender_assets.core.leads.devices.primary import DEVICES, MATCHED_BY
 from defender_assets.core.leads.devices.state_changes import CHANGES
 from defender_assets.core.leads.entities.correlation_keys import ENTITY
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS, EntityList
@@ -37,10 +37,10 @@ _CLOUD = (
 )
 _APP = "evidence.Application evidence.ApplicationId evidence.OAuthApplicationId"
 _ENTITY = f"evidence.EntityType evidence.EvidenceRole {_FIELDS}"
-_DEVICE = f"evidence.DeviceId evidence.DeviceName {_FIELDS}"
+_DEVICE = f"evidence.EntityType evidence.DeviceId evidence.DeviceName {_FIELDS}"
 _MERGED_DEVICE = (
-    f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId "
-    "device.DeviceName device.OnboardingStatus"
+    f"{_DEVICE} device.DeviceId device.MergedDeviceIds device.MergedToDeviceId device.DeviceName "
+    "device.OnboardingStatus"
 )
 _TAGS = "device.DeviceManualTags device.DeviceDynamicTags device.RegistryDeviceTag"
 _RATING = "device.ExposureLevel device.AssetValue device.IsInternetFacing device.SensorHealthState"
@@ -133,7 +133,8 @@ LEAD_COLUMNS = (
             "alert.AttackTechniques"),
     _column("technique_names", TEXTS, "The same techniques as the export spells them, with their names; sorted",
             "alert.AttackTechniques"),
-    _column("alert_time", INSTANT, "Earliest Timestamp of the alert's records", "alert.Timestamp"),
+    _column("alert_time", INSTANT, "Earliest Timestamp of the alert's records that is a moment, else their first day",
+            "alert.Timestamp alert.export_date"),
     _column("first_seen_at", INSTANT, "When Microsoft wrote the alert's first record (least exported_at)",
             "alert.exported_at"),
     _column("last_updated_at", INSTANT, "When Microsoft wrote the alert's last record (greatest exported_at)",
@@ -141,11 +142,12 @@ LEAD_COLUMNS = (
     _column("evidence_count", _INTEGER, "Number of distinct AlertEvidence records", "evidence.record_id"),
     _column("has_alert_info", _FLAG, "Whether an AlertInfo record has arrived; evidence may come without",
             "info.AlertId"),
-    _column("device_id", _TEXT, "Device of the alert, resolved through merges", _MERGED_DEVICE),
-    _column("original_device_id", _TEXT, "Device of the alert as the evidence names it", _DEVICE),
-    _column("device_match", _TEXT, "as_of, after (the alert), unknown (no heartbeat), no_device (none in the evidence)",
-            f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
-    _column("device_matched_by", _TEXT, "id, or name where the evidence has only that; null unless matched",
+    _column("device_id", _TEXT, "Device of the alert, resolved through merges; null for a name of no known device",
+            _MERGED_DEVICE),
+    _column("original_device_id", _TEXT, "DeviceId of the evidence; null if it has only a name", _DEVICE),
+    _column("device_match", _TEXT,
+            "as_of, after (the alert), unknown (no heartbeat, or not one device of the name), no_device (none in the "
+            "evidence)",
             f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
     _column("device_seen_at", INSTANT, "Timestamp of the heartbeat that the device columns come from",
             "device.Timestamp"),
@@ -175,6 +177,8 @@ LEAD_COLUMNS = (
     _column("sources", SOURCES, "Where the alert's records are in the export, sorted", "alert.blob alert.byte_offset"),
     # Schemas only grow: later columns are at the end.
     _entity_list(ENTITY_LISTS[-1]),
+    Column("device_matched_by", _TEXT, "How a heartbeat of the device was found: by id or by name; otherwise null",
+           MATCHED_BY, _origins(f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp")),
 )  # fmt: skip
 """Every column of `device_enriched_leads`, in order."""
 

@@ -8,7 +8,7 @@ from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.leads.devices.primary import distinct_devices
-from defender_assets.core.moments import day_start
+from defender_assets.core.schemas.column import INSTANT
 
 
 def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
@@ -29,12 +29,12 @@ def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
 def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
     """Return ALERT_KEY, `alert_time`, `is_new` (the day has a new record) and `known_before` (an earlier day has one).
 
-    `alert_time` is the earliest moment of the records, or 00:00 of their first day if they have none. `distinct` are
-    AlertInfo and AlertEvidence rows, each record once, on its earliest day, `Timestamp` null where it is no moment.
+    `alert_time` is the earliest moment of its records; without any, 00:00 of its first `export_date`.
+    `distinct` are AlertInfo and AlertEvidence rows with moments, each record once, on its earliest day.
     """
     records = pl.concat([table.select(*ALERT_KEY, "Timestamp", "export_date") for table in distinct])
     return records.group_by(ALERT_KEY).agg(
-        alert_time=pl.coalesce(pl.col("Timestamp").min(), day_start(pl.col("export_date").min())),
+        alert_time=pl.coalesce(pl.col("Timestamp").min(), pl.col("export_date").min().cast(INSTANT)),
         is_new=(pl.col("export_date") == day).any(),
         known_before=(pl.col("export_date") < day).any(),
     )
@@ -48,13 +48,13 @@ def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, de
         probes: result of `named_devices`, with `alert_time`, for the alerts with a record on the day before and no new
             one on the day.
         as_of: result of `devices_as_of` for them, from the partitions up to the day.
-        devices: typed DeviceInfo rows of the look-back.
+        devices: typed DeviceInfo rows of the look-back, with moments.
     """
     known_now = _primary_matches(probes, as_of).filter(pl.col("device_match") != "unknown")
     probes = probes.join(known_now, on=ALERT_KEY, how="semi")
     if probes.is_empty():
         return probes.select(ALERT_KEY)
-    then = devices_as_of(day, devices.filter(pl.col("export_date") < day), probes)
+    then = devices_as_of(devices.filter(pl.col("export_date") < day), probes, day)
     return _primary_matches(probes, then).filter(pl.col("device_match") == "unknown").select(ALERT_KEY)
 
 

@@ -1,4 +1,4 @@
-"""Schema drift: new fields, values that do not fit their column, and new enumeration values.
+"""Schema drift: new fields, values that do not fit their column, new enumeration values, impossible times.
 
 Microsoft may add, remove or rename any column and extend any enumeration (source facts), so drift never rejects data.
 """
@@ -12,14 +12,13 @@ import polars as pl
 
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.moments import moment
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.schemas import Column, Table
+from defender_assets.core.tables.moments import moment
 from defender_assets.core.text import escape_control_chars, pluralize
 from defender_assets.core.words import word_key, word_keys
 
 LOOKBACK_DAYS = 30
-IMPOSSIBLE_TIME = "Timestamp before 2000 or after its day of arrival"
 CELL = 100
 MOST_WORDS = 1000
 # hidden characters and punctuation: such a word is listed even if its letters spell a known one
@@ -44,20 +43,15 @@ def drift(lake: Lake, table: Table, day: date) -> CheckOutcome:
     ]
     summary = (
         f"{pluralize(len(findings), 'field or value', 'fields or values')} beyond the schema. Nothing is lost: fields "
-        "and values without a column are in `unmapped`, enumeration values and times in their columns. If a "
-        "field is worth a column, add it to the schema and run `rebuild_day` for its days."
+        "and values without a column are in `unmapped`, enumeration values and times in their columns. If a field is "
+        "worth a column, add it to the schema and run `rebuild_day` for its days."
     )
     facts = {"found": findings[: 3 * SAMPLES], "count": len(findings)}
     return CheckOutcome(passed=False, summary=summary, facts=facts)
 
 
 def _beyond_schema(table: Table, rows: pl.LazyFrame) -> dict[str, Counter[date]]:
-    return {**_unmapped(table, rows), **_enumeration_values(table, rows), **_impossible_times(rows)}
-
-
-def _impossible_times(rows: pl.LazyFrame) -> dict[str, Counter[date]]:
-    days = rows.filter(moment().is_null()).group_by("export_date").len().collect()
-    return {IMPOSSIBLE_TIME: Counter(dict(days.iter_rows()))} if days.height else {}
+    return {**_unmapped(table, rows), **_enumeration_values(table, rows), **_no_moments(rows)}
 
 
 def _unmapped(table: Table, rows: pl.LazyFrame) -> dict[str, Counter[date]]:
@@ -101,3 +95,9 @@ def _new_words(rows: pl.LazyFrame, column: Column) -> pl.LazyFrame:
         .sort("len", "word", descending=[True, False])
         .head(MOST_WORDS)
     )
+
+
+def _no_moments(rows: pl.LazyFrame) -> dict[str, Counter[date]]:
+    counts = rows.filter(moment().is_null()).group_by("export_date").len().collect()
+    days = Counter(dict(counts.iter_rows()))
+    return {"Timestamp before 2000, or two days after its arrival": days} if days else {}

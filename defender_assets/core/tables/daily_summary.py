@@ -7,8 +7,8 @@ import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.moments import moment
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.core.tables.moments import moment
 
 LAGS = {"under 1 min": 60, "1 to 5 min": 300, "5 to 15 min": 900, "15 to 60 min": 3600, "1 to 6 h": 21600}
 LONGER = "over 6 h"
@@ -28,11 +28,11 @@ _COUNTED = {ALERT_INFO.name: "Severity", ALERT_EVIDENCE.name: "EntityType", DEVI
 class DailySummary:
     """What arrived on a day.
 
-    `lag_median` and `lag_p95` are seconds from event to export, None if no record has both times. `lags` counts records
-    by the names of LAGS and LONGER. `counts` counts alerts or devices by their most telling column, `hours` by hour of
-    the event (UTC) and that column. Each alert or device is counted once per value, as "(none)" if none of its records
-    has a value. A Timestamp that is no moment has no lag and no hour. `newest` contains up to NEWEST rows of a few
-    columns, without such Timestamps.
+    `lag_median` and `lag_p95` are seconds from event to export, None if no record has both times. A Timestamp that is
+    no moment (`moments`) is no time of an event. `lags` counts records by the names of LAGS and LONGER. `counts` counts
+    alerts or devices by their most telling column, `hours` by hour of the event (UTC) and that column. Each alert or
+    device is counted once per value, as "(none)" if none of its records has a value. `newest` contains up to NEWEST
+    rows of a few columns.
     """
 
     lag_median: float | None
@@ -56,7 +56,7 @@ def summarize_day(snapshot: DeltaTable, table: Table, day: date) -> DailySummary
     partial = pl.col("value").is_null() & pl.col("value").is_not_null().any().over("key")
     counted = records.filter(~partial).with_columns(pl.col("value").fill_null("(none)"))
     hours = counted.drop_nulls("hour").group_by("hour", "value").agg(pl.col("key").n_unique())
-    newest = ["Timestamp", "record_id"]
+    newest = [moment(), pl.col("record_id")]
     lags = records.select(pl.col("lag").drop_nulls())
     lag_name = pl.lit(LONGER)
     for name, bound in reversed(LAGS.items()):
@@ -67,9 +67,8 @@ def summarize_day(snapshot: DeltaTable, table: Table, day: date) -> DailySummary
         lags=dict(lags.group_by(lag_name.alias("name")).len().iter_rows()),
         counts=dict(counted.group_by("value").agg(pl.col("key").n_unique()).iter_rows()),
         hours={(hour, value): count for hour, value, count in hours.iter_rows()},
-        newest=rows.filter(moment().is_not_null())
-        .top_k(NEWEST, by=newest)
-        .sort(newest, descending=True)
+        newest=rows.top_k(NEWEST, by=newest)
+        .sort(newest, descending=True, nulls_last=True)
         .select(_SHOWN[table.name])
         .collect(),
     )

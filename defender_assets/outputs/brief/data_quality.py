@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from defender_assets.core.lake.snapshots import days_between
-from defender_assets.core.moments import moment
+from defender_assets.core.tables.moments import moment
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS
 
 
@@ -58,7 +58,7 @@ def health(day: date, leads: pl.DataFrame, device_info: pl.LazyFrame, quarantine
     alerts, heartbeats, tenants, reasons, beating = pl.collect_all(
         [
             _arrival(leads.lazy().filter(pl.col("change") == "new"), "alert_time", "first_seen_at"),
-            _arrival(beats.with_columns(moment()), "Timestamp", "exported_at"),
+            _arrival(beats.with_columns(Timestamp=moment()), "Timestamp", "exported_at"),
             beats.select("tenant_id").unique().sort("tenant_id"),
             days_between(quarantined, day, day)
             .group_by("reason")

@@ -44,7 +44,7 @@ def event_of(lead: Mapping[str, Any]) -> Object:
         severity=lead["severity"],
         status_id=codes.SUPPRESSED if lead.get("muted_by") else codes.NEW,
         is_alert=True,
-        # never null or negative: an alert without a moment has the start of its first day
+        # never null: records without Timestamp are quarantined
         time=milliseconds(lead["alert_time"]),
         message=title,
         risk_score=lead["risk_score"],

@@ -11,20 +11,28 @@ from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, 
 
 DAYS = [DAY - timedelta(days=back) for back in range(36)]
 DEVICES = "abcdefgh"
-IMPOSSIBLE = (datetime(1, 1, 1, tzinfo=UTC), datetime(1999, 12, 31, tzinfo=UTC), at(days=3), at(days=3000))
+NAMED = "efgh"
+"""Devices that evidence names without their id: as `E.corp`, where heartbeats have `e.corp`."""
+IMPOSSIBLE = [datetime(1, 1, 1, tzinfo=UTC), datetime(1999, 12, 31, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
 TOLD = ("change", "alert_time", "first_seen_at", "last_updated_at", "evidence_count", "has_alert_info", "device_match")
 World = tuple[list[Row], list[Row], list[Row]]
 
 
 def a_world(seeded_rng: random.Random) -> World:
-    """Records of few alerts and devices over more days than are looked back on; many came again, days later."""
+    """Records of few alerts and devices over more days than are looked back on; many came again, on other days."""
 
     def day() -> date:
         return seeded_rng.choice([*DAYS[:3], *DAYS[:3], *DAYS])
 
+    def when(arrived: date) -> datetime:
+        """Return an event's time: around its arrival, or days after it, or an impossible one."""
+        around = at(seeded_rng.randint(-3, 3), (arrived - DAY).days)
+        ahead = around + timedelta(days=seeded_rng.randint(1, 3))
+        return seeded_rng.choice([around] * 8 + [ahead] * 3 + IMPOSSIBLE)
+
     def again(row: Row) -> Iterator[Row]:
         # which copy's provenance a lead tells is not promised: here they share the moment
-        row |= {"exported_at": row["Timestamp"] + timedelta(hours=1)}
+        row |= {"exported_at": at(seeded_rng.randint(0, 99))}
         yield row
         while seeded_rng.random() < 0.5:
             yield row | {"export_date": day(), "blob": "copy", "byte_offset": seeded_rng.randint(0, 9)}
@@ -40,40 +48,47 @@ def a_world(seeded_rng: random.Random) -> World:
     ]
     for _ in range(24):
         alert, tenant, device = seeded_rng.choice(alerts)
-        when = seeded_rng.choice(IMPOSSIBLE) if seeded_rng.random() < 0.2 else at(seeded_rng.randint(-3, 3))
+        arrived = day()
         if seeded_rng.random() < 0.4:
-            infos += again(info(alert, tenant=tenant, day=day(), Timestamp=when))
+            infos += again(info(alert, tenant=tenant, day=arrived, Timestamp=when(arrived)))
         else:
-            evidences += again(machine(device, alert, tenant=tenant, day=day(), Timestamp=when))
+            name = {"DeviceId": None, "DeviceName": f"{device.upper()}.corp"} if device in NAMED else {}
+            evidences += again(machine(device, alert, tenant=tenant, day=arrived, Timestamp=when(arrived)) | name)
+
+    def heartbeat(device: str, tenant: str, arrived: date) -> Row:
+        moment = seeded_rng.choice([when(arrived), at(days=-35)])
+        return beat(device, moment, tenant=tenant, day=arrived, DeviceName=f"{device}.corp")
+
     for _ in range(3):
-        tenant, when = (
-            seeded_rng.choice([TENANT, OTHER_TENANT]),
-            seeded_rng.choice([*map(at, (-90, -2, 4, 8)), *IMPOSSIBLE]),
-        )
-        beats += again(beat(seeded_rng.choice(DEVICES), when, tenant=tenant, day=seeded_rng.choice(DAYS[:10])))
+        tenant, arrived = seeded_rng.choice([TENANT, OTHER_TENANT]), seeded_rng.choice(DAYS[:10])
+        beats += again(heartbeat(seeded_rng.choice(DEVICES), tenant, arrived))
     for late in seeded_rng.sample(evidences, 6):
         after = late["export_date"] + timedelta(days=1)
-        beats.append(beat(late["DeviceId"], at(seeded_rng.randint(-9, 9)), tenant=late["tenant_id"], day=after))
+        beats.append(heartbeat(device_of(late), late["tenant_id"], after))
     return infos, evidences, beats
 
 
-def moment_of(row: Row, copies: list[Row]) -> datetime | None:
-    """The row's Timestamp, if it is a moment for the earliest of its copies."""
-    first = min(
-        copy["export_date"]
-        for copy in copies
-        if (copy["tenant_id"], copy["record_id"]) == (row["tenant_id"], row["record_id"])
-    )
-    end = datetime.combine(first + timedelta(days=2), time(), UTC)
-    return row["Timestamp"] if datetime(2000, 1, 1, tzinfo=UTC) <= row["Timestamp"] < end else None
+def device_of(row: Row) -> str:
+    device: str = row["DeviceId"] or row["DeviceName"][0].lower()
+    return device
+
+
+def moments(rows: list[Row]) -> list[datetime]:
+    """The times of records that can be true: the earliest copy of a record decides."""
+    found = []
+    for row in rows:
+        arrived = min(copy["export_date"] for copy in rows if copy["record_id"] == row["record_id"])
+        end = datetime.combine(arrived + timedelta(days=2), time(), UTC)
+        if datetime(2000, 1, 1, tzinfo=UTC) <= row["Timestamp"] < end:
+            found.append(row["Timestamp"])
+    return found
 
 
 def match_of(evidences: list[Row], beats: list[Row], alert_time: datetime) -> str:
-    devices = {row["DeviceId"] for row in evidences}
+    devices = {device_of(row) for row in evidences}
     if not devices:
         return "no_device"
-    moments = [moment_of(row, beats) for row in beats if row["DeviceId"] in devices]
-    seen = [moment for moment in moments if moment is not None]
+    seen = moments([row for row in beats if row["DeviceId"] in devices])
     if not seen:
         return "unknown"
     return "as_of" if any(when <= alert_time for when in seen) else "after"
@@ -104,9 +119,8 @@ def expected(world: World, day: date) -> dict[tuple[str, str], Row]:
         ]
         if not records:
             continue
-        moments = [moment for row in records if (moment := moment_of(row, records)) is not None]
-        first_day = datetime.combine(min(map(itemgetter("export_date"), records)), time(), UTC)
-        alert_time = min(moments, default=first_day)
+        first_day = min(map(itemgetter("export_date"), records))
+        alert_time = min(moments(records), default=datetime.combine(first_day, time(), UTC))
         match = match_of(shown, heartbeats, alert_time)
         waited = any(row["export_date"] == day_before for row in records)
         heartbeats_before = [row for row in heartbeats if row["export_date"] < day]
@@ -139,17 +153,24 @@ def test_the_joins_agree_with_a_reference_implementation(seed: int) -> None:
 
 def test_the_generated_worlds_cover_every_case() -> None:
     """New and updated, devices found late, and alerts that get no row."""
-    changes, matches, silent, late = set(), set(), 0, 0
+    changes, matches, by_name, no_moment, silent, late = set(), set(), 0, 0, 0, 0
     for seed in range(12):
         world = a_world(random.Random(seed))
         found = expected(world, DAY)
         changes |= {lead["change"] for lead in found.values()}
-        matches |= {lead["device_match"] for lead in found.values()}
+        all_found = [lead for day in DAYS[:3] for lead in expected(world, day).values()]
+        matches |= {lead["device_match"] for lead in all_found}
+        by_name += sum(
+            row["DeviceId"] is None and found.get((row["tenant_id"], row["AlertId"]), {}).get("device_match") == "as_of"
+            for row in world[1]
+        )
+        no_moment += sum(lead["alert_time"].hour == 0 for lead in all_found)
         alerts = {(row["tenant_id"], row["AlertId"]) for row in world[0] + world[1]}
         silent += len(alerts - set(found))
         on_the_day = {(row["tenant_id"], row["AlertId"]) for row in world[0] + world[1] if row["export_date"] == DAY}
         late += len(set(found) - on_the_day)
     assert changes == {"new", "updated"}
     assert matches == {"as_of", "after", "unknown", "no_device"}
+    assert min(by_name, no_moment) > 3
     assert silent > 20
     assert late > 3

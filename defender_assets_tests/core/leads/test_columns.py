@@ -72,7 +72,6 @@ EXPECTED: Row = {
     "device_id": PC,
     "original_device_id": OLD_ID,
     "device_match": "as_of",
-    "device_matched_by": "id",
     "device_seen_at": at(-22),
     "device_age_seconds": 3600,
     "device_name": "pc1.contoso.com",
@@ -225,6 +224,7 @@ EXPECTED: Row = {
         {"table": INFO, "blob": blob(10), "byte_offset": 22},
     ],
     "other_entities": [{"kind": "security-group", "name": "CN=Owners"}],
+    "device_matched_by": "id",
 }
 """What the lead says, column by column; fields that are null are left out."""
 

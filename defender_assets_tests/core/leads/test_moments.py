@@ -1,129 +1,112 @@
-"""Times that no alert and no heartbeat can have."""
+"""Impossible times (`tables.moments`) do not count for the time of an alert, its values, its device or its entities."""
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
-import polars as pl
 import pytest
 
-from defender_assets.core.moments import FIRST_DAY, moment
 from defender_assets.outputs.ocsf.event import event_of
 from defender_assets_tests.support.alert_rows import (
     DAY,
     EVE,
     PC,
-    SERVER,
     Row,
     at,
     beat,
     evidence,
     info,
     lead_of,
+    leads_of,
     machine,
 )
 
-LIMIT = datetime(2026, 3, 12, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-IMPOSSIBLE = [
-    datetime(1, 1, 1, tzinfo=UTC),
-    datetime(1601, 1, 1, tzinfo=UTC),
-    datetime(1970, 1, 1, tzinfo=UTC),
-    datetime(2000, 1, 1, tzinfo=UTC) - MICROSECOND,
-    LIMIT,
-    datetime(2062, 1, 1, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
-]
-impossible = pytest.mark.parametrize("when", IMPOSSIBLE)
+MIN, MAX = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+IMPOSSIBLE = [MIN, MAX, datetime(1601, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), at(days=2)]
+MIDNIGHT = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
 
 
-def moments(first_day: pl.Expr | None, *rows: tuple[date, datetime]) -> list[datetime | None]:
-    days, times = zip(*rows, strict=True)
-    types: dict[str, pl.DataType] = {"export_date": pl.Date(), "Timestamp": pl.Datetime("us", "UTC")}
-    frame = pl.DataFrame({"export_date": days, "Timestamp": times}, schema_overrides=types)
-    same = frame.with_columns(tenant_id=pl.lit("t"), record_id=pl.lit("r"))
-    return same.select(moment(first_day)).to_series().to_list()
+@pytest.mark.parametrize("when", IMPOSSIBLE)
+def test_an_impossible_time_changes_no_time_of_the_alert_and_no_value(when: datetime) -> None:
+    infos = [info(), info(Title="impossible", Timestamp=when)]
+    rows = [
+        machine(DeviceName="pc1"),
+        machine(DeviceName="impossible", Timestamp=when),
+        evidence("File", SHA256="f" * 64, FileName="real.exe"),
+        evidence("File", SHA256="f" * 64, FileName="impossible.exe", Timestamp=when),
+        evidence("User", AccountName="jane", fields={"LastVerdict": "Clean"}),
+        evidence("User", AccountName="jane", fields={"LastVerdict": "Malicious"}, Timestamp=when),
+    ]
+    lead = lead_of(infos, rows)
+    assert (lead["alert_time"], lead["title"], lead["device_name"]) == (at(), "Suspicious activity", "pc1")
+    assert ([file["name"] for file in lead["files"]], lead["verdict"]) == (["real.exe"], "Clean")
+    assert lead["evidence_count"] == 6
 
 
-@impossible
-def test_an_impossible_time_is_no_moment(when: datetime) -> None:
-    assert moments(None, (DAY, when)) == [None]
+@pytest.mark.parametrize("when", IMPOSSIBLE)
+def test_an_alert_without_a_moment_takes_the_begin_of_its_first_day(when: datetime) -> None:
+    lead = lead_of([], [machine(Timestamp=when)], [beat(when=at(-13), OSVersion="then"), beat(when=at(-1))])
+    assert (lead["alert_time"], lead["device_match"], lead["os_version"]) == (MIDNIGHT, "as_of", "then")
+    assert event_of(lead)["time"] == int(MIDNIGHT.timestamp() * 1000)
+    first = lead_of([info(Timestamp=when, day=EVE)], [machine(Timestamp=when, Title="later")])
+    assert first["alert_time"] == MIDNIGHT - timedelta(days=1)
 
 
-@pytest.mark.parametrize("when", [datetime(2000, 1, 1, tzinfo=UTC), LIMIT - MICROSECOND, at()])
-def test_other_times_are_moments(when: datetime) -> None:
-    assert moments(None, (DAY, when)) == [when]
+def test_the_first_copy_of_a_record_decides_whether_it_has_a_moment() -> None:
+    copies = [info(Timestamp=at(24), day=day, ours={"record_id": "same"}) for day in (EVE, DAY)]
+    assert lead_of(copies, [machine(Timestamp=at(30))])["alert_time"] == at(30)
+    assert lead_of(copies[1:], [machine(Timestamp=at(30))])["alert_time"] == at(24)
 
 
-def test_of_several_copies_the_earliest_day_decides() -> None:
-    assert moments(FIRST_DAY, (DAY, LIMIT), (DAY + timedelta(days=1), LIMIT)) == [None, None]
-    assert moments(FIRST_DAY, (DAY, at()), (DAY + timedelta(days=9), at())) == [at(), at()]
-
-
-@impossible
-def test_an_alert_keeps_the_time_of_its_other_records(when: datetime) -> None:
-    lead = lead_of([info()], [machine(), evidence("File", Timestamp=when, SHA256="f" * 64)], [beat(when=at(-3))])
-    assert (lead["alert_time"], lead["device_match"], lead["device_age_seconds"]) == (at(), "as_of", 3 * 3600)
-    assert lead["evidence_count"] == 2
-
-
-@impossible
-def test_an_alert_without_a_moment_has_the_start_of_its_first_day(when: datetime) -> None:
-    lead = lead_of([info(Timestamp=when, day=EVE)], [machine(Timestamp=LIMIT)], [beat(when=at(-40))])
-    assert lead["alert_time"] == datetime(2026, 3, 9, tzinfo=UTC)
-    assert lead["device_match"] == "as_of"
-    assert event_of(lead)["time"] == 1_773_014_400_000
-
-
-@impossible
-def test_a_record_of_an_impossible_time_is_never_the_newest(when: datetime) -> None:
-    lead = lead_of([info(Title="right"), info(Title="wrong", Timestamp=when)], [])
-    assert lead["title"] == "right"
-    rows = [machine(PC, DeviceName="right"), machine(PC, DeviceName="wrong", Timestamp=when)]
-    assert lead_of([], rows)["device_name"] == "right"
-
-
-@impossible
-def test_a_heartbeat_of_an_impossible_time_does_not_count(when: datetime) -> None:
-    wrong = beat(when=when, OSVersion="wrong", DeviceType="wrong")
-    lead = lead_of([info()], [machine()], [wrong, beat(when=at(-1), OSVersion="right")])
-    assert (lead["os_version"], lead["device_type"], lead["device_changes"]) == ("right", None, [])
+@pytest.mark.parametrize("when", IMPOSSIBLE)
+def test_an_impossible_heartbeat_is_no_state_of_the_device(when: datetime) -> None:
+    wrong = beat(when=when, OSVersion="wrong", DeviceType="wrong", ExposureLevel="High")
+    lead = lead_of([info()], [machine()], [wrong, beat(when=at(-1), OSVersion="1", ExposureLevel="Low")])
+    assert (lead["device_seen_at"], lead["os_version"], lead["device_type"]) == (at(-1), "1", None)
+    assert lead["device_changes"] == []
     assert lead_of([info()], [machine()], [wrong])["device_match"] == "unknown"
 
 
-@impossible
-def test_a_name_of_an_impossible_heartbeat_does_not_count(when: datetime) -> None:
-    row = machine(None, DeviceName="pc.corp.example")
-    assert lead_of([info()], [row], [beat(when=when, DeviceName="pc.corp.example")])["device_match"] == "unknown"
+@pytest.mark.parametrize("when", IMPOSSIBLE)
+def test_an_impossible_heartbeat_gives_no_name(when: datetime) -> None:
+    beats = [
+        beat("d1", at(-1), DeviceName="pc1"),
+        beat("d1", when, DeviceName="pc2"),
+        beat("d2", when, DeviceName="pc1"),
+    ]
+    assert lead_of([], [machine(None, DeviceName="pc1")], beats)["device_id"] == "d1"
 
 
-@impossible
-def test_a_merge_of_an_impossible_time_is_the_oldest(when: datetime) -> None:
-    beats = [beat("a", when, MergedToDeviceId="wrong"), beat("a", at(-1), MergedToDeviceId="right")]
-    assert lead_of([info()], [machine("a")], beats)["device_id"] == "right"
-    assert lead_of([info()], [machine("a")], beats[:1])["device_id"] == "wrong"
+def test_a_merge_of_an_impossible_time_counts_if_there_is_no_other() -> None:
+    wrong = beat("old", MAX, MergedToDeviceId="wrong")
+    assert (
+        lead_of([info()], [machine("old")], [wrong, beat("old", at(-1), MergedToDeviceId="new")])["device_id"] == "new"
+    )
+    assert lead_of([info()], [machine("old")], [wrong])["device_id"] == "wrong"
 
 
-def test_a_heartbeat_that_came_again_is_judged_by_its_first_day() -> None:
-    early = beat(when=at(11), day=DAY - timedelta(days=2), OSVersion="wrong")
-    again = {**early, "export_date": DAY}
-    rows: list[Row] = [early, again, beat(when=at(-1), OSVersion="right")]
-    lead = lead_of([info()], [machine()], rows)
-    assert (lead["os_version"], lead["device_changes"]) == ("right", [])
+def test_now_is_not_after_the_day_of_the_lead() -> None:
+    then, tomorrow = beat(when=at(-1), ExposureLevel="Low"), beat(when=at(13), ExposureLevel="High")
+    assert lead_of([info()], [machine()], [then, tomorrow])["device_changes"] == []
+    today = beat(when=at(11.9), ExposureLevel="Medium")
+    assert [each["now"] for each in lead_of([info()], [machine()], [then, today, tomorrow])["device_changes"]] == [
+        "Medium"
+    ]
+    alert = [info(Timestamp=at(14))], [machine(Timestamp=at(14))]
+    lead = lead_of(*alert, [then, today, tomorrow])
+    assert (lead["device_match"], lead["exposure_level"], lead["device_changes"]) == ("as_of", "High", None)
 
 
-def heartbeat_changes(*beats: Row) -> list[Any]:
-    return [change["what"] for change in lead_of([info()], [machine()], beats)["device_changes"] or []]
+def test_a_sensor_is_not_silent_because_another_clock_is_ahead() -> None:
+    beats = [beat(when=at(-20)), beat("b" * 40, when=at(20))]
+    assert lead_of([info()], [machine()], beats)["device_changes"] == []
 
 
-def test_now_is_not_later_than_the_end_of_the_day() -> None:
-    known = beat(when=at(-1), OSVersion="1")
-    assert heartbeat_changes(known, beat(when=at(11), OSVersion="2")) == ["os_version"]
-    assert heartbeat_changes(known, beat(when=at(12), OSVersion="2")) == []
-    assert heartbeat_changes(beat(when=at(13), OSVersion="2")) == []
+def test_an_impossible_heartbeat_makes_no_late_match() -> None:
+    rows = [machine(PC, day=EVE)]
+    assert leads_of([], rows, [beat(when=MAX)]).is_empty()
+    assert lead_of([], rows, [beat(when=MAX, day=EVE), beat(when=at(-30))])["device_match"] == "as_of"
 
 
-def test_the_newest_heartbeat_of_a_tenant_is_a_moment() -> None:
-    quiet = beat(when=at(-30), day=EVE)
-    early = beat(SERVER, at(11), day=DAY - timedelta(days=3))
-    assert heartbeat_changes(quiet, early, {**early, "export_date": DAY}) == []
-    assert heartbeat_changes(quiet, beat(SERVER, at(11))) == ["heartbeat"]
+def test_the_typed_values_of_a_lead_are_kept() -> None:
+    row: Row = machine(Timestamp=MIN, fields={"LastVerdict": "Malicious"})
+    lead = lead_of([info()], [row])
+    assert (lead["verdict"], len(lead["sources"])) == ("Malicious", 2)

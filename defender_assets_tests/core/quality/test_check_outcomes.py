@@ -13,10 +13,10 @@ from defender_assets.core.quality import drift as drift_module
 from defender_assets.core.quality.byte_balance import byte_balance
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
-from defender_assets.core.quality.drift import IMPOSSIBLE_TIME, drift
+from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness, quiet_or_broken
 from defender_assets.core.raw.ingest import RawReport, ingest
-from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.exports import (
     DAY,
@@ -188,12 +188,21 @@ def test_new_fields_mismatches_and_values_are_listed_with_their_first_day(small_
     }
 
 
-@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1999-12-31T23:59:59.9999999Z", "2026-11-05T00:00:00Z"])
-def test_impossible_times_are_counted(small_lake: SmallLake, when: str) -> None:
-    rows = [line(ALERT_INFO, properties(ALERT_INFO, Timestamp=when, AlertId=name)) for name in ("da1_1", "da2_1")]
-    small_lake.arrive(ALERT_INFO, b"".join(rows))
-    found = drift(small_lake.lake, ALERT_INFO, DAY).facts["found"]
-    assert [(entry["what"], entry["rows"]) for entry in found] == [(IMPOSSIBLE_TIME, 2)]
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.hunting_name)
+def test_times_that_are_no_moments_are_counted(small_lake: SmallLake, table: Table) -> None:
+    impossible = (
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.9999999Z",
+        "1999-12-31T23:59:59Z",
+        "2026-11-05T00:00:00Z",
+    )
+    possible = ("2000-01-01T00:00:00Z", "2026-11-04T23:59:59Z")
+    for time in (*impossible, *possible):
+        small_lake.arrive(table, line(table, properties(table, Timestamp=time)))
+    found = drift(small_lake.lake, table, DAY).facts["found"]
+    assert [(entry["what"], entry["rows"]) for entry in found] == [
+        ("Timestamp before 2000, or two days after its arrival", len(impossible))
+    ]
 
 
 def test_hidden_characters_in_names_and_values_are_escaped(small_lake: SmallLake) -> None:

@@ -86,3 +86,20 @@ def test_the_summary_of_a_day_without_rows_is_empty(lake: Lake, export: Director
         {},
     )
     assert summary.newest.is_empty()
+
+
+def test_an_impossible_time_is_no_time_of_an_event(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
+    for name, when in (
+        ("min", "0001-01-01T00:00:00Z"),
+        ("max", "9999-12-31T00:00:00Z"),
+        ("real", "2026-11-03T08:00:00Z"),
+    ):
+        record = properties(ALERT_INFO, Timestamp=when, AlertId=name, Severity="High")
+        folder.append(ALERT_INFO, blob_path(), line(ALERT_INFO, record, time="2026-11-03T08:01:00Z"))
+    run_day(lake, export, DAY)
+
+    summary = summarize_day(lake.open(ALERT_INFO.name), ALERT_INFO, DAY)
+
+    assert (summary.lag_median, summary.lags) == (60, {"1 to 5 min": 1})
+    assert (summary.hours, summary.counts) == ({(8, "High"): 1}, {"High": 3})
+    assert summary.newest["AlertId"][0] == "real"

@@ -1,17 +1,17 @@
-"""The state of a device at its alert, from its heartbeats. Merges are in `merges`, devices by name in `names`."""
+"""The state of a device at its alert, from its heartbeats. Identifiers of merged devices are in `merges`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.devices.filled import filled, filled_texts, filled_users
-from defender_assets.core.leads.devices.merges import lowered, merge_paths, read_merges
-from defender_assets.core.leads.devices.names import bearers
-from defender_assets.core.moments import FIRST_DAY, day_start, moment
-from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, TEXTS, Column
+from defender_assets.core.leads.devices.merges import Device, merge_paths, merges
+from defender_assets.core.leads.devices.names import devices_by_name
+from defender_assets.core.leads.devices.texts import filled, filled_list, identifier
+from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
 
 DEVICES_AT_ONCE = 20_000
 """Devices per slice: bounds memory by this number instead of the tenant's size."""
@@ -27,9 +27,19 @@ class DeviceColumn:
 
 
 def _device_column(name: str, microsoft: str, meaning: str, dtype: pl.DataType | None = None) -> DeviceColumn:
-    value = pl.col(microsoft)
-    source = filled(value) if dtype is None else filled_texts(value) if dtype == TEXTS else value
-    return DeviceColumn(Column(name, dtype or pl.String(), meaning), source)
+    dtype, source = dtype or pl.String(), pl.col(microsoft)
+    if dtype == pl.String():
+        source = filled(source)
+    elif dtype == pl.List(pl.String()):
+        source = filled_list(source)
+    return DeviceColumn(Column(name, dtype, meaning), source)
+
+
+def _users() -> pl.Expr:
+    """Return LoggedOnUsers without texts that fill nothing, and without entries that have no other."""
+    texts = [filled(pl.element().struct.field(name)).alias(name) for name in ("UserName", "DomainName", "Sid")]
+    known = pl.any_horizontal(text.is_not_null() for text in texts)
+    return pl.col("LoggedOnUsers").list.eval(pl.struct(texts).filter(known))
 
 
 DEVICE_COLUMNS = (
@@ -53,114 +63,125 @@ DEVICE_COLUMNS = (
     _device_column("aad_device_id", "AadDeviceId", "Identifier of the device in Entra ID"),
     DeviceColumn(
         Column("logged_on_users", LOGGED_ON_USERS, "Users logged on at the heartbeat of `device_seen_at` itself"),
-        filled_users(pl.col("LoggedOnUsers")),
+        _users(),
         carried=False,
     ),
 )
-"""What a lead takes from a heartbeat. A null in a partial heartbeat is unknown, so values are carried forward."""
+"""What a lead takes from a heartbeat.
 
-_START, _PROBE = ["tenant_id", "start_id"], [*ALERT_KEY, "mention"]
+A null in a partial heartbeat is unknown, so values are carried forward; so is a text that fills nothing, such as `-`.
+"""
+
+_PATH, _MENTION = ["tenant_id", "start_id"], [*ALERT_KEY, "mention"]
 _NAMES = [taken.column.name for taken in DEVICE_COLUMNS]
 
 
-def devices_as_of(day: date, devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
+def end_of(day: date) -> datetime:
+    """Return the end of a day (UTC): no heartbeat after it is "now" for the leads of the day."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return each probed device as it was at the time of its alert.
 
-    The heartbeats of a device are those of the identifiers on the path of merges from the one that the evidence names
-    to its last successor. `as_of`: the newest at or before the alert, with columns carried forward from earlier ones.
-    `after`: the earliest after the alert, nothing carried. Else `unknown`. At equal times the higher ReportId wins,
-    then the higher record_id. A heartbeat whose Timestamp is no moment does not count.
+    The heartbeats of all identifiers on the path of merges, from the evidence's one to the last successor, are one
+    timeline. `as_of`: its latest heartbeat at or before the alert, with columns carried forward from earlier ones.
+    `after`: its earliest heartbeat after the alert, nothing carried. Else `unknown`. At equal times the higher ReportId
+    wins, then the higher record_id. A name without identifier is looked up first (`names`).
 
     Args:
-        day: the partition; no later heartbeat is "now".
-        devices: typed DeviceInfo rows of the look-back; copies are allowed.
-        probes: ALERT_KEY, `mention`, `original_device_id` and `name` (see `named_devices`), `alert_time`.
+        devices: typed DeviceInfo rows of the look-back, with moments (`tables.moments`); copies are allowed.
+        probes: ALERT_KEY, `mention`, `original_device_id`, `name` (as `named_devices`), `alert_time`.
+        day: the partition of the leads.
 
     Returns:
-        ALERT_KEY, `mention`, `device_id` (null for a name that no device or several bear), `device_match`,
-        `device_matched_by` (`id` or `name`; null if unknown), `device_seen_at` and DEVICE_COLUMNS; also `now_seen_at`
-        and DEVICE_COLUMNS with the prefix `now_`, as of the newest heartbeat of the day or earlier, carried forward.
+        ALERT_KEY, `mention`, `device_id` (the last successor; null for a name that not exactly one device bears),
+        `device_match`, `device_seen_at` and DEVICE_COLUMNS; also `now_seen_at` and DEVICE_COLUMNS with the prefix
+        `now_`, as of the newest heartbeat that is not later than the day, carried forward too.
     """
-    merges = read_merges(devices)
-    by_id = probes.filter(pl.col("original_device_id").is_not_null()).with_columns(
-        start_id="original_device_id", by=pl.lit("id")
-    )
-    by_name = probes.filter(pl.col("original_device_id").is_null())
-    by_name = by_name.join(bearers(devices, by_name, merges), on=_PROBE, how="left").with_columns(by=pl.lit("name"))
-    located = pl.concat([by_id, by_name], how="diagonal").select(*_PROBE, "start_id", "by", "alert_time")
-    paths = merge_paths(merges, located.drop_nulls("start_id"))
-    starts = paths.select(_START).unique(maintain_order=True)
+    successors = merges(devices)
+    started = _with_start(devices, successors, probes)
+    starts = started.select(_PATH).drop_nulls().unique(maintain_order=True)
     parts = [
-        _as_of(day, devices, located.join(part, on=_START, how="semi"), paths.join(part, on=_START, how="semi"))
+        _as_of(devices, successors, started.join(part, on=_PATH, how="semi"), day)
         for part in starts.iter_slices(DEVICES_AT_ONCE)
     ]
-    found = pl.concat(parts or [_as_of(day, devices, located.clear(), paths)])
-    return (
-        located.join(paths.select(*_START, "device_id").unique(), on=_START, how="left")
-        .join(found, on=_PROBE, how="left")
-        .with_columns(
-            pl.col("device_match").fill_null("unknown"),
-            device_matched_by=pl.when(pl.col("device_match").is_not_null()).then("by"),
-        )
-        .drop("start_id", "by", "alert_time")
+    nowhere = started.filter(pl.col("start_id").is_null())
+    return pl.concat([*parts, _as_of(devices.head(0), {}, nowhere, day)])
+
+
+def _with_start(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.DataFrame) -> pl.DataFrame:
+    """Return the probes with `start_id`: where the path begins, null for a name that not exactly one device bears."""
+    named = devices_by_name(devices, successors, probes.filter(pl.col("original_device_id").is_null()))
+    return probes.join(named, on=_MENTION, how="left").select(
+        *_MENTION, "alert_time", start_id=pl.coalesce("original_device_id", "start_id")
     )
 
 
-def _as_of(day: date, devices: pl.LazyFrame, probes: pl.DataFrame, paths: pl.DataFrame) -> pl.DataFrame:
+def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.DataFrame, day: date) -> pl.DataFrame:
+    paths = merge_paths(successors, probes.drop_nulls("start_id"))
     beats = _heartbeats(devices, paths)
     names = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
-    carried = beats.with_columns(pl.col(names).forward_fill().over(_START))
+    carried = beats.with_columns(pl.col(names).forward_fill().over(_PATH))
     before = _nearest(probes, carried, "backward").with_columns(device_match=pl.lit("as_of"))
-    rest = probes.join(before, on=_PROBE, how="anti")
+    rest = probes.join(before, on=_MENTION, how="anti")
     after = _nearest(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
-    found = pl.concat([before, after])
-    now = _newest(carried.filter(pl.col("device_seen_at") < day_start(pl.lit(day + timedelta(days=1)))))
-    return found.join(probes.select(*_PROBE, "start_id"), on=_PROBE).join(now, on=_START, how="left").drop("start_id")
+    return (
+        probes.select(*_MENTION, *_PATH[1:])
+        .join(paths.select(*_PATH, "device_id").unique(), on=_PATH, how="left")
+        .join(pl.concat([before, after]), on=_MENTION, how="left")
+        .join(_newest(carried, day), on=_PATH, how="left")
+        .with_columns(pl.col("device_match").fill_null("unknown"))
+        .drop("start_id")
+    )
 
 
 def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
-    """Return the heartbeats on the paths that have a moment, each path's sorted by time."""
+    """Return the heartbeats along each path, sorted by time."""
+    lookup_id = identifier(pl.col("DeviceId"))
     ids = paths.get_column("lookup_id").unique().implode()
-    # The filter is pushed down, so that only these devices are decoded; the join adds the tenant.
+    # The filter is pushed down, so that only these devices are decoded; the join adds the tenant and the path.
     return (
-        devices.filter(lowered("DeviceId").is_in(ids))
-        .with_columns(lookup_id=lowered("DeviceId"), device_seen_at=moment(FIRST_DAY).cast(INSTANT))
-        .filter(pl.col("device_seen_at").is_not_null())
-        .join(paths.select(*_START, "lookup_id").lazy(), on=["tenant_id", "lookup_id"])
+        devices.filter(lookup_id.is_in(ids) & pl.col("Timestamp").is_not_null())
+        .with_columns(lookup_id=lookup_id)
+        .join(paths.lazy().select(*_PATH, "lookup_id"), on=["tenant_id", "lookup_id"])
         .select(
-            *_START,
+            *_PATH,
             "ReportId",
             "record_id",
-            "device_seen_at",
+            pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
             **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
         )
         .collect()
-        .sort(*_START, "device_seen_at", "ReportId", "record_id", nulls_last=False)
+        .sort(*_PATH, "device_seen_at", "ReportId", "record_id", nulls_last=False)
     )
 
 
-def _newest(carried: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest heartbeat of each path as `now_…`."""
-    return carried.unique(_START, keep="last", maintain_order=True).select(
-        *_START, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES}
+def _newest(carried: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Return the newest heartbeat of each path that is not later than the day, as `now_…`."""
+    return (
+        carried.filter(pl.col("device_seen_at") < end_of(day))
+        .unique(_PATH, keep="last", maintain_order=True)
+        .select(*_PATH, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES})
     )
 
 
 def _nearest(probes: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:
-    """Return for each probe the heartbeat of its path that is nearest to the alert."""
-    distinct = beats.unique([*_START, "device_seen_at"], keep="last", maintain_order=True)
+    """Return for each probe the heartbeat nearest to its alert."""
+    distinct = beats.unique([*_PATH, "device_seen_at"], keep="last", maintain_order=True)
     return (
         # An unsorted side would give wrong rows, not an error.
-        probes.sort("alert_time")
+        probes.drop_nulls("start_id")
+        .sort("alert_time")
         .join_asof(
             distinct.sort("device_seen_at"),
             left_on="alert_time",
             right_on="device_seen_at",
-            by=_START,
+            by=_PATH,
             strategy=strategy,
             coalesce=False,
             check_sortedness=False,
         )
         .filter(pl.col("device_seen_at").is_not_null())
-        .select(*_PROBE, "device_seen_at", *_NAMES)
+        .select(*_MENTION, "device_seen_at", *_NAMES)
     )

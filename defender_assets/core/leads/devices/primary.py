@@ -4,9 +4,12 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.devices.as_of import DEVICE_COLUMNS
-from defender_assets.core.leads.devices.mentions import rank_devices
-from defender_assets.core.leads.devices.names import is_address, is_fqdn, name_key, same_name
+from defender_assets.core.leads.devices.mentions import BY_ID, BY_NAME, rank_devices, same_host
+from defender_assets.core.leads.devices.texts import has_domain, host_name, is_host_name
 from defender_assets.core.schemas.column import INSTANT
+
+MATCHED_BY = ("id", "name")
+"""How a device was found: by the evidence's identifier, or by its name."""
 
 _TAGS = ("manual_tags", "dynamic_tags", "registry_tag")
 
@@ -31,69 +34,45 @@ DEVICES = pl.List(_DEVICE)
 
 
 def distinct_devices(named: pl.DataFrame, as_of: pl.DataFrame) -> pl.DataFrame:
-    """Return the alerts' devices with their state, ranked, each device once.
+    """Return the alerts' devices with their state, ranked, each merged device once.
 
-    A merged device is one device, and so are an identifier and a name of it in one alert. The row of the identifier is
-    kept, with the best role and the earliest `named_at`.
+    A device that evidence names by identifier and by name counts by its identifier; its role and its rank are those of
+    the mention that ranks first. `device_id` is null for a name that no device bears.
 
     Args:
         named: result of `named_devices`.
         as_of: result of `devices_as_of` for them.
     """
-    joined = named.join(as_of, on=[*ALERT_KEY, "mention"], how="left").with_columns(
+    joined = named.join(as_of, on=[*ALERT_KEY, "mention"], how="left")
+    found = pl.col("device_match").is_in(["as_of", "after"])
+    by_id, by_name = (pl.lit(word) for word in MATCHED_BY)
+    joined = joined.with_columns(
         device_name=pl.coalesce("device_name", "evidence_name"),
         os_platform=pl.coalesce("os_platform", "evidence_os"),
+        device_matched_by=pl.when(found).then(
+            pl.when(pl.col("original_device_id").is_not_null()).then(by_id).otherwise(by_name)
+        ),
     )
     device = [*ALERT_KEY, "_device"]
     ranked = rank_devices(_with_devices_of_names(joined)).with_columns(
-        pl.col("role").first().over(device), pl.col("named_at").min().over(device)
+        _device=pl.coalesce(pl.lit(BY_ID) + pl.col("device_id"), "mention")
     )
-    identified_first = ranked.sort(pl.col("original_device_id").is_null(), maintain_order=True)
-    return rank_devices(identified_first.unique(device, keep="first", maintain_order=True)).drop("_device")
-
-
-def _with_devices_of_names(devices: pl.DataFrame) -> pl.DataFrame:
-    """Return the devices with `_device`, equal for mentions of one device in an alert."""
-    devices = devices.with_columns(_device=pl.coalesce("device_id", "mention"))
-    borne = devices.filter(pl.col("original_device_id").is_not_null()).select(
-        *ALERT_KEY, "_device", _names=pl.concat_list(name_key(pl.col("device_name")), name_key(pl.col("evidence_name")))
+    first = ranked.unique(device, keep="first", maintain_order=True).select(*device, "role", "named_at")
+    return rank_devices(
+        ranked.sort(pl.col("original_device_id").is_null(), ~found, maintain_order=True)
+        .unique(device, keep="first", maintain_order=True)
+        .drop("role", "named_at")
+        .join(first, on=device)
+        .drop("_device")
     )
-    in_same_alert = (
-        devices.filter(pl.col("name").is_not_null())
-        .select(*ALERT_KEY, "mention", "name")
-        .join(borne.explode("_names"), on=ALERT_KEY)
-        .filter(same_name(pl.col("name"), pl.col("_names")))
-        .sort("_device")
-        .unique([*ALERT_KEY, "mention"], keep="first", maintain_order=True)
-        .select(*ALERT_KEY, "mention", _identified="_device")
-    )
-    return (
-        devices.join(in_same_alert, on=[*ALERT_KEY, "mention"], how="left")
-        .with_columns(_device=pl.coalesce("_identified", "_device"))
-        .drop("_identified")
-    )
-
-
-def linking_devices(devices: pl.DataFrame) -> pl.DataFrame:
-    """Return ALERT_KEY and what ties leads by their device, `device_id`: the id, else `name:` and the name with domain.
-
-    A name without domain ties nothing: other devices of the tenant can bear it.
-
-    Args:
-        devices: result of `distinct_devices`.
-    """
-    name = pl.col("name")
-    linking = is_fqdn(name) & ~name.map_elements(is_address, return_dtype=pl.Boolean)
-    by_name = pl.when(linking).then(pl.concat_str(pl.lit("name:"), name))
-    return devices.select(*ALERT_KEY, device_id=pl.coalesce("device_id", by_name))
 
 
 def primary_devices(devices: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     """Return the device columns of each alert, one row per alert of `alerts` (ALERT_KEY, `alert_time`).
 
     ALERT_KEY, `device_id`, `original_device_id`, `device_match` (`no_device` where no evidence names one),
-    `device_matched_by`, `device_seen_at`, `device_age_seconds` (negative for a heartbeat after the alert), the lead's
-    DEVICE_COLUMNS, `device_tags`, `device_count` and `devices` (null unless there are several).
+    `device_matched_by` (of MATCHED_BY), `device_seen_at`, `device_age_seconds` (negative for a heartbeat after the
+    alert), the lead's DEVICE_COLUMNS, `device_tags`, `device_count` and `devices` (null unless there are several).
     """
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True)
     several = devices.group_by(ALERT_KEY, maintain_order=True).agg(
@@ -120,9 +99,33 @@ def primary_devices(devices: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame
     )
 
 
+def linking_devices(devices: pl.DataFrame) -> pl.DataFrame:
+    """Return ALERT_KEY and `device_id`: the value under which a device links leads; no row for one that links none.
+
+    A device without identifier links by its fully qualified name, as `name:<fqdn>`, and never by a short one: many
+    hosts can have it.
+    """
+    full = has_domain(pl.col("name")) & is_host_name(devices.get_column("name"))
+    value = pl.coalesce("device_id", pl.when(full).then(pl.lit(BY_NAME) + pl.col("name")))
+    return devices.select(*ALERT_KEY, device_id=value).drop_nulls("device_id")
+
+
 def tags(prefix: str = "") -> pl.Expr:
     """Return the device's tags of all three columns, sorted; null if no heartbeat is known."""
     lists = [pl.col(f"{prefix}{name}").fill_null(pl.lit([], dtype=pl.List(pl.String()))) for name in _TAGS[:2]]
     single = pl.concat_list(pl.col(f"{prefix}registry_tag"))
     found = pl.concat_list(*lists, single).list.drop_nulls().list.unique().list.sort()
     return pl.when(pl.col("device_seen_at").is_not_null()).then(found)
+
+
+def _with_devices_of_names(devices: pl.DataFrame) -> pl.DataFrame:
+    """Return the devices with the `device_id` of another device of the alert for a name that only this one can bear."""
+    nameless = devices.filter(pl.col("device_id").is_null())
+    others = (
+        devices.drop_nulls("device_id")
+        .join(nameless, on=ALERT_KEY, how="semi")
+        .select(*ALERT_KEY, name=host_name(pl.col("device_name")), _other="device_id")
+    )
+    return (
+        same_host(devices, others, "_other").with_columns(device_id=pl.coalesce("device_id", "_other")).drop("_other")
+    )

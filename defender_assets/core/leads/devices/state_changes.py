@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads.devices.as_of import end_of
 from defender_assets.core.leads.devices.primary import tags
-from defender_assets.core.moments import day_start, moment
 
 COMPARED = (
     "device_name", "os_version", "machine_group", "onboarding_status", "sensor_health_state", "exposure_level",
@@ -25,13 +25,18 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
     """Return ALERT_KEY and `device_changes` (CHANGES) of each alert's primary device.
 
     Args:
-        day: the partition; heartbeats dated later are ignored when silence is judged.
+        day: the partition; heartbeats dated later are not "now".
         devices: result of `distinct_devices`, with `now_…` columns.
-        device_info: typed DeviceInfo rows of the look-back.
+        device_info: typed DeviceInfo rows of the look-back, with moments.
     """
-    newest = _tenants_newest(day, device_info)
+    newest = (
+        device_info.filter(pl.col("Timestamp") < end_of(day))
+        .group_by("tenant_id")
+        .agg(_tenants_newest=pl.col("Timestamp").max())
+        .collect()
+    )
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True).join(newest, on="tenant_id", how="left")
-    known = pl.col("now_seen_at") >= pl.col("device_seen_at")
+    known = pl.col("now_seen_at") >= pl.col("device_seen_at")  # an alert of tomorrow has no "now" yet
     before, after = tags(), tags("now_")
     changes = pl.concat_list(
         pl.concat_list(_compared(column) for column in COMPARED).list.drop_nulls(),
@@ -40,18 +45,6 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
         pl.concat_list(_silence()).list.drop_nulls(),
     )
     return first.select(*ALERT_KEY, device_changes=pl.when(known).then(changes))
-
-
-def _tenants_newest(day: date, device_info: pl.LazyFrame) -> pl.DataFrame:
-    """Return `tenant_id` and `_tenants_newest`, its newest heartbeat of the day or earlier."""
-    rows = device_info.filter(pl.col("Timestamp") < day_start(pl.lit(day + timedelta(days=1)))).select(
-        "tenant_id", "record_id", "Timestamp", seen_at=moment()
-    )
-    # A record that is no moment on its earliest day has a copy that looks like one only if it came again later.
-    impossible = rows.filter(pl.col("seen_at").is_null()).select("tenant_id", "record_id").unique().collect()
-    if not impossible.is_empty():
-        rows = rows.join(impossible.lazy(), on=["tenant_id", "record_id"], how="anti")
-    return rows.group_by("tenant_id").agg(_tenants_newest=pl.col("seen_at").max()).collect()
 
 
 def _compared(column: str) -> pl.Expr:

@@ -179,8 +179,6 @@ _BY_KIND = {name: _compiled(kinds.COMMON, text) for name, text in (kinds.KINDS |
 _HOST_PATHS: tuple[tuple[str, ...], ...] = (
     (), ("host",), ("imagefile", "host"), ("parentprocess", "host"), ("parentprocess", "imagefile", "host"),
 )  # fmt: skip
-_HOST_NAMES = ("hostname", "netbiosname", "fqdn")
-_NAMES_OF_MACHINES = frozenset({"machineid", *_HOST_NAMES})
 _NOT_DETAILS = frozenset(
     {"$id", "$ref", "type", "role", "mergebykey", "mergebykeyhex", "isioc", "urn", "asset", "detectionstatus",
      "lastverdict", "suspicionlevel", "lastremediationstate"}
@@ -253,6 +251,7 @@ def read_entities(text: str, entity_type: str | None = None) -> list[Values]:
     return [outer, *inside]
 
 
+_HOST_NAMES = frozenset({"hostname", "netbiosname", "fqdn"})
 _ON_HOST = frozenset({"machine_id", "host_name", "dns_domain"})
 
 
@@ -296,7 +295,7 @@ def _inside(top: Node, kind: Kind, objects: _Objects, machines: list[Node]) -> l
     while level and len(seen) < _MOST_NODES:
         below: list[tuple[Node, Kind]] = []
         for node, outer in level:
-            if not _NAMES_OF_MACHINES.isdisjoint(node):
+            if "machineid" in node or not _HOST_NAMES.isdisjoint(node):
                 machines.append(node)
             for name, child in _below(node):
                 if isinstance(child, dict):

@@ -110,29 +110,75 @@ MERGED = beat("old", at(3), MergedToDeviceId="new")
         ([beat("old", at(1), OSVersion="old")], "after", "old"),
     ],
 )
-def test_of_a_merged_device_the_newest_heartbeat_on_the_path_counts(beats: list[Row], match: str, version: str) -> None:
+def test_the_ids_of_a_merged_device_are_one_timeline(beats: list[Row], match: str, version: str) -> None:
     result = lead(MERGED, *beats, device="old")
     assert (result["device_id"], result["original_device_id"]) == ("new", "old")
     assert (result["device_match"], result["os_version"]) == (match, version)
 
 
-def test_in_a_long_path_every_id_counts() -> None:
+def test_in_a_long_path_the_newest_heartbeat_of_any_id_counts() -> None:
     merges = [beat(old, at(9), MergedToDeviceId=new) for old, new in ("ab", "bc", "cd")]
-    before = [beat(name, at(hours), OSVersion=name) for name, hours in (("b", -3), ("c", -1), ("d", -2))]
+    before = [beat(name, at(-hours), OSVersion=name) for name, hours in zip("bcad", (3, 1, 2, 4), strict=True)]
     assert lead(*merges, *before, device="a")["os_version"] == "c"
 
 
-def test_columns_are_carried_forward_over_the_whole_path() -> None:
-    beats = [beat("old", at(-2), OSVersion="old"), beat("new", at(-1), DeviceType="Server")]
-    result = lead(MERGED, *beats, device="old")
-    assert (result["os_version"], result["device_type"], result["device_seen_at"]) == ("old", "Server", at(-1))
+def test_the_ids_before_the_evidence_are_no_part_of_the_path() -> None:
+    beats = [beat("old", at(-1), OSVersion="old"), beat("new", at(-2), OSVersion="new")]
+    assert lead(MERGED, *beats, device="new")["os_version"] == "new"
 
 
-def test_another_device_that_was_merged_into_the_same_one_is_not_on_the_path() -> None:
-    sibling = [beat("sibling", at(-1), OSVersion="sibling"), beat("sibling", at(3), MergedToDeviceId="new")]
-    result = lead(MERGED, *sibling, beat("old", at(-2), OSVersion="old"), device="old")
-    assert (result["device_id"], result["os_version"]) == ("new", "old")
-    assert lead(MERGED, *sibling, beat("new", at(2), OSVersion="new"), device="new")["device_match"] == "after"
+def test_the_heartbeats_of_a_sibling_do_not_count() -> None:
+    sibling = [beat("other", at(-1), OSVersion="other"), beat("other", at(9), MergedToDeviceId="new")]
+    assert lead(MERGED, *sibling, beat("old", at(-2), OSVersion="old"), device="old")["os_version"] == "old"
+
+
+def test_values_are_carried_forward_along_the_whole_path() -> None:
+    beats = [beat("old", at(-3), OSVersion="old", ExposureLevel="Low"), beat("new", at(-2), ExposureLevel="High")]
+    result = lead(MERGED, *beats, beat("old", at(-1), DeviceType="Server"), device="old")
+    assert (result["os_version"], result["exposure_level"], result["device_type"]) == ("old", "High", "Server")
+
+
+ZERO = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("column", "microsoft", "value", "nothing"),
+    [
+        ("public_ip", "PublicIP", "198.51.100.7", "-"),
+        ("device_name", "DeviceName", "pc1.corp.example", " "),
+        ("machine_group", "MachineGroup", "Tier0", ""),
+        ("asset_value", "AssetValue", "High", " - "),
+        ("os_version", "OSVersion", "22H2", "\u00a0"),
+        ("aad_device_id", "AadDeviceId", "11111111-0000-4000-8000-000000000001", ZERO),
+    ],
+)
+def test_a_text_that_fills_nothing_hides_no_known_one(column: str, microsoft: str, value: str, nothing: str) -> None:
+    known, unfilled = ({microsoft: text} for text in (f" {value} ", nothing))
+    beats = [beat(PC, at(-2)) | known, beat(PC, at(-1)) | unfilled]
+    result = lead(*beats)
+    assert (result[column], result["device_seen_at"], result["device_changes"]) == (value, at(-1), [])
+
+
+def test_a_tag_that_fills_nothing_hides_no_known_one() -> None:
+    known = beat(when=at(-2), DeviceManualTags=["VIP", "-"], RegistryDeviceTag="r")
+    nothing = beat(when=at(-1), DeviceManualTags=["-", ""], RegistryDeviceTag="-")
+    assert lead(known, nothing)["device_tags"] == ["VIP", "r"]
+    assert lead(known, beat(when=at(-1), DeviceManualTags=[]))["device_tags"] == ["r"]
+
+
+def test_users_that_are_nobody_are_not_logged_on() -> None:
+    users = [
+        {"UserName": "-", "DomainName": "", "Sid": None},
+        {"UserName": " jane ", "DomainName": "-", "Sid": "S-1-5-21-1"},
+    ]
+    expected = [{"UserName": "jane", "DomainName": None, "Sid": "S-1-5-21-1"}]
+    assert lead(beat(when=at(-1), LoggedOnUsers=users))["logged_on_users"] == expected
+    assert lead(beat(when=at(-1), LoggedOnUsers=users[:1]))["logged_on_users"] == []
+
+
+@pytest.mark.parametrize("nothing", ["-", " ", ZERO])
+def test_an_id_that_fills_nothing_names_no_device(nothing: str) -> None:
+    assert lead(beat(nothing), device=nothing)["device_match"] == "no_device"
 
 
 def test_tags_of_all_kinds_are_one_sorted_list() -> None:

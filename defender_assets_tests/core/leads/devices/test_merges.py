@@ -4,14 +4,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.leads.devices.merges import merge_paths, read_merges
+from defender_assets.core.leads.devices.merges import merge_paths, merges
 from defender_assets.core.schemas import DEVICE_INFO
 from defender_assets_tests.support.alert_rows import OTHER_TENANT, TENANT, Row, at, beat, frame
 
 
 def chain(beats: Iterable[Row], original: str = "a", tenant: str = TENANT) -> tuple[str, list[str]]:
-    starts = pl.DataFrame({"tenant_id": [tenant], "start_id": [original]})
-    found = merge_paths(read_merges(frame(DEVICE_INFO, beats)), starts)
+    wanted = pl.DataFrame({"tenant_id": [tenant], "start_id": [original]})
+    found = merge_paths(merges(frame(DEVICE_INFO, beats)), wanted)
     return found["device_id"][0], found["lookup_id"].to_list()
 
 
@@ -27,7 +27,7 @@ def test_a_merge_is_followed() -> None:
     assert chain([merged("a", "b")]) == ("b", ["a", "b"])
 
 
-def test_merges_are_followed_to_the_end() -> None:
+def test_merges_are_followed_to_the_end_and_the_chain_begins_at_the_original() -> None:
     assert chain([merged("a", "b"), merged("b", "c"), merged("c", "d")]) == ("d", ["a", "b", "c", "d"])
 
 
@@ -62,6 +62,21 @@ def test_a_cycle_resolves_to_its_smallest_id_from_any_start() -> None:
     circle = [merged("c", "b"), merged("b", "d"), merged("d", "c"), merged("a", "d")]
     assert {chain(circle, original)[0] for original in "abcd"} == {"b"}
     assert chain(circle, "a")[1] == ["a", "d", "c", "b"]
+
+
+@pytest.mark.parametrize("nobody", ["-", " ", "00000000-0000-0000-0000-000000000000"])
+def test_an_id_that_fills_nothing_is_no_merge(nobody: str) -> None:
+    assert chain([merged("a", "b", -1), merged("a", nobody), beat(nobody, MergedDeviceIds=["a"])])[0] == "b"
+    assert chain([merged("a", nobody), beat("c", MergedDeviceIds=[nobody])]) == ("a", ["a"])
+
+
+def test_siblings_are_not_on_the_path() -> None:
+    assert chain([merged("a", "c"), merged("b", "c")]) == ("c", ["a", "c"])
+
+
+def test_a_merge_without_a_moment_is_the_oldest() -> None:
+    assert chain([merged("a", "b", -1), merged("a", "c") | {"Timestamp": None}])[0] == "b"
+    assert chain([merged("a", "c") | {"Timestamp": None}])[0] == "c"
 
 
 def test_a_merge_has_no_effect_in_another_tenant() -> None:

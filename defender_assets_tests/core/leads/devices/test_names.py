@@ -1,269 +1,275 @@
-"""Devices that evidence gives only by name."""
+"""Machines that evidence names without an id. All cases are built at once, each in a tenant of its own."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import polars as pl
 import pytest
 
-from defender_assets.core.leads.devices import names
-from defender_assets.core.leads.devices.as_of import devices_as_of
-from defender_assets.core.leads.devices.mentions import named_devices
-from defender_assets.core.leads.devices.names import name_key
-from defender_assets.core.leads.devices.primary import distinct_devices
-from defender_assets.core.leads.entities.additional_fields import with_fields
-from defender_assets.core.schemas import ALERT_EVIDENCE, DEVICE_INFO
 from defender_assets_tests.support.alert_rows import (
     DAY,
     EVE,
-    NOON,
     OTHER_TENANT,
     PC,
-    SERVER,
+    TENANT,
     Row,
     at,
     beat,
     entities_of,
     evidence,
-    frame,
     info,
     lead_of,
     leads_of,
     machine,
 )
 
-FQDN = "dc01.corp.example"
-FACTS = ("device_id", "device_match", "device_matched_by", "device_name")
+FULL = "dc01.corp.example"
+ONBOARDED: Row = {"OnboardingStatus": "Onboarded"}
+FOUND, UNKNOWN = ("d1", "as_of", "name"), (None, "unknown", None)
 
 
-def by_name(name: str | None = FQDN, **fields: str) -> Row:
-    columns: Row = {"fields": fields} if fields else {}
+def named(name: str | None = FULL, **columns: Any) -> Row:
     return machine(None, DeviceName=name, **columns)
 
 
-def named_beat(name: str | None = FQDN, device: str = PC, hours: float = -1, **columns: Any) -> Row:
+def bearer(device: str, name: str | None, hours: float = -1, **columns: Any) -> Row:
     return beat(device, at(hours), DeviceName=name, **columns)
 
 
-def facts(*beats: Row, name: str | None = FQDN, **fields: str) -> tuple[Any, ...]:
-    """Return FACTS of the device of an alert that has only this evidence; nulls if it names none."""
-    named = named_devices(with_fields(frame(ALERT_EVIDENCE, [by_name(name, **fields)]).collect()))
-    as_of = devices_as_of(DAY, frame(DEVICE_INFO, beats), named.with_columns(alert_time=pl.lit(NOON)))
-    devices = distinct_devices(named, as_of)
-    assert devices["original_device_id"].is_null().all()
-    return devices.select(FACTS).row(0) if devices.height else (None,) * len(FACTS)
+def merged(old: str, new: str) -> Row:
+    return bearer(old, None, 3, MergedToDeviceId=new)
 
 
-FOUND = (PC, "as_of", "name", FQDN)
+@dataclass
+class Case:
+    """Evidence of an alert, the heartbeats of its tenant, and what is found: device, match, and by what."""
+
+    evidence: list[Row]
+    beats: list[Row]
+    found: tuple[str | None, str, str | None]
+    columns: Row = field(default_factory=dict)
 
 
-def test_a_machine_row_without_id_is_found_by_its_name() -> None:
-    beats = [named_beat(AssetValue="High", MachineGroup="Tier0"), named_beat("web.corp.example", SERVER)]
-    assert facts(*beats) == FOUND
-    lead = lead_of([info()], [by_name()], beats)
-    assert (lead["machine_group"], lead["asset_value"], lead["devices"]) == ("Tier0", "High", None)
-    assert "The organisation values the device High" in [reason["reason"] for reason in lead["risk_reasons"]]
+DC = [bearer("d1", FULL)]
+FIELDS = {"Type": "host", "HostName": "dc01", "DnsDomain": "corp.example"}
 
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"HostName": "dc01", "DnsDomain": "corp.example"},
-        {"HostName": FQDN},
-        {"HostName": "dc01", "FQDN": FQDN},
-        {"NetBiosName": "DC01", "DnsDomain": "corp.example"},
-        {"FQDN": "DC01.corp.example."},
-        {"HostName": "DC01"},
-        {"NetBiosName": "dc01"},
-    ],
-)
-@pytest.mark.parametrize("column", [None, "", "-", " - "])
-def test_the_name_can_be_in_additional_fields_only(column: str | None, fields: dict[str, str]) -> None:
-    assert facts(named_beat(), name=column, **fields) == FOUND
-
-
-def test_the_domain_of_the_fields_completes_a_short_name() -> None:
-    beats = [named_beat(), named_beat("dc01.other.example", SERVER)]
-    assert facts(*beats, name="DC01", HostName="dc01", DnsDomain="corp.example") == FOUND
-    assert facts(*beats, name="dc01", HostName="web", DnsDomain="corp.example") == (None, "unknown", None, "dc01")
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["DC01.Corp.Example", " dc01.corp.example ", "dc01.corp.example.", "CORP\\dc01", "dc01", "DC01$", "\\\\DC01"],
-)
-def test_a_name_is_compared_without_case_spaces_final_dots_and_netbios_domain(name: str) -> None:
-    assert facts(named_beat(), name=name) == FOUND
-    assert facts(named_beat(name), name="dc01.corp.example")[:3] == FOUND[:3]
-
-
-@pytest.mark.parametrize("name", [None, "", "-", "  ", ".", "CORP\\", "localhost", "x" * 300])
-def test_what_is_no_name_finds_nothing(name: str | None) -> None:
-    lead = lead_of([info()], [by_name(name)], [named_beat(name), named_beat("-", SERVER), named_beat("", "c")])
-    assert (lead["device_match"], lead["device_id"]) == ("no_device", None)
-
-
-@pytest.mark.parametrize("address", ["10.0.0.5", "fe80::1", "::ffff:10.0.0.5", "198.51.100.7"])
-def test_an_address_is_shown_as_name_but_finds_and_ties_nothing(address: str) -> None:
-    lead = lead_of([info()], [by_name(address)], [named_beat(address)])
-    assert tuple(lead[fact] for fact in FACTS) == (None, "unknown", None, address)
-    assert entities_of(lead) == set()
-
-
-def test_without_heartbeat_the_name_is_kept() -> None:
-    assert facts() == (None, "unknown", None, FQDN)
-
-
-def test_names_of_different_domains_are_different_devices() -> None:
-    assert facts(named_beat("dc01.other.example")) == (None, "unknown", None, FQDN)
-
-
-@pytest.mark.parametrize(
-    "names", [("dc01", "dc01"), ("dc01", "dc01.corp.example"), ("dc01.a.example", "dc01.b.example")]
-)
-def test_two_live_devices_of_one_short_name_are_unknown_and_the_name_is_kept(names: tuple[str, str]) -> None:
-    beats = [named_beat(name, device) for name, device in zip(names, (PC, SERVER), strict=True)]
-    assert facts(*beats, name="DC01") == (None, "unknown", None, "DC01")
-
-
-def test_two_live_devices_of_one_full_name_are_unknown() -> None:
-    assert facts(named_beat(), named_beat(device=SERVER)) == (None, "unknown", None, FQDN)
-
-
-@pytest.mark.parametrize(
-    ("better", "other"),
-    [
-        ((FQDN, "Onboarded"), (FQDN, "Can be onboarded")),
-        ((FQDN, None), ("dc01", "Onboarded")),
-        (("dc01", "onboarded"), ("dc01", "Insufficient info")),
-        (("dc01", "Onboarded"), ("dc01", None)),
-    ],
-)
-def test_the_first_group_with_a_device_decides(better: tuple[str, str | None], other: tuple[str, str | None]) -> None:
-    beats = [
-        named_beat(name, device, OnboardingStatus=status) for (name, status), device in ((better, PC), (other, SERVER))
-    ]
-    assert facts(*beats)[:3] == facts(*reversed(beats))[:3] == FOUND[:3]
-
-
-def test_the_status_is_carried_forward() -> None:
-    beats = [named_beat(hours=-2, OnboardingStatus="Onboarded"), named_beat(hours=-1), named_beat(device=SERVER)]
-    assert facts(*beats) == FOUND
-
-
-def test_a_device_is_superseded_by_one_that_began_after_its_last_heartbeat() -> None:
-    old, new = named_beat(device=SERVER, hours=-5), named_beat(hours=-2)
-    assert facts(old, new) == FOUND
-    assert facts(old, new, named_beat(device=SERVER, hours=-1)) == (None, "unknown", None, FQDN)
-
-
-def test_the_name_is_that_of_the_newest_heartbeat_before_the_alert() -> None:
-    renamed = [named_beat("dc01.corp.example", hours=-3), named_beat("web.corp.example", hours=-1)]
-    assert facts(*renamed)[1] == "unknown"
-    assert facts(*renamed, name="web.corp.example")[:3] == FOUND[:3]
-    assert facts(named_beat("web.corp.example", hours=-1), named_beat(hours=1))[1] == "unknown"
-
-
-def test_a_heartbeat_without_a_name_does_not_take_the_name_away() -> None:
-    assert facts(named_beat(hours=-2), named_beat("-", hours=-1)) == FOUND
-    assert facts(named_beat(hours=-2), named_beat(None, hours=-1)) == FOUND
-
-
-def test_without_an_earlier_heartbeat_the_earliest_later_one_gives_the_name() -> None:
-    assert facts(named_beat(hours=1), named_beat("web", hours=2)) == (PC, "after", "name", FQDN)
-    assert facts(named_beat("web", hours=1), named_beat(hours=2))[1] == "unknown"
-
-
-def test_a_device_merged_into_another_is_that_one() -> None:
-    merged = named_beat(device="old", hours=-2, MergedToDeviceId=PC)
-    assert facts(merged, named_beat(hours=-1)) == FOUND
-    assert facts(merged) == FOUND
-    assert facts(merged, named_beat(device="older", hours=-1, MergedToDeviceId="old")) == FOUND
-    assert facts(named_beat(hours=-1, MergedDeviceIds=["x", "old"]), named_beat(device="old", hours=-2)) == FOUND
-
-
-def test_columns_are_carried_along_the_path_of_a_named_device() -> None:
-    merged = named_beat(device="old", hours=-2, MergedToDeviceId=PC, OSVersion="11")
-    lead = lead_of([info()], [by_name()], [merged, named_beat(hours=-1)])
-    assert (lead["os_version"], lead["device_seen_at"]) == ("11", at(-1))
-
-
-def test_two_tenants_with_one_name_stay_apart() -> None:
-    alerts = [info(), info(tenant=OTHER_TENANT)]
-    rows = [by_name(), evidence("Machine", DeviceName=FQDN, tenant=OTHER_TENANT)]
-    beats = [named_beat(), named_beat(device=SERVER, tenant=OTHER_TENANT)]
-    assert sorted(leads_of(alerts, rows, beats)["device_id"]) == [PC, SERVER]
-    assert sorted(leads_of(alerts, rows, beats[:1])["device_match"]) == ["as_of", "unknown"]
-
-
-def test_an_id_and_a_name_of_one_device_are_one_device() -> None:
-    rows = [by_name(), machine(PC, EvidenceRole="Related")]
-    lead = lead_of([info()], rows, [named_beat()])
-    assert (lead["device_id"], lead["original_device_id"], lead["devices"]) == (PC, PC, None)
-    assert (lead["device_match"], lead["device_matched_by"]) == ("as_of", "id")
-
-
-@pytest.mark.parametrize("name", ["dc01", FQDN, "CORP\\DC01"])
-def test_a_name_that_no_heartbeat_bears_is_that_of_the_id_in_the_same_alert(name: str) -> None:
-    rows = [by_name(name), machine(PC, DeviceName=FQDN)]
-    for beats in ([], [named_beat("dc01", SERVER), named_beat("dc01", "c")]):
-        lead = lead_of([info()], rows, beats)
-        assert (lead["device_id"], lead["devices"]) == (PC, None)
-
-
-def test_a_named_device_beside_another_one_is_listed() -> None:
-    lead = lead_of([info()], [by_name(), by_name("gone.corp.example"), machine(SERVER)], [named_beat()])
-    assert [tuple(device[fact] for fact in FACTS) for device in lead["devices"]] == [
-        (SERVER, "unknown", None, None),
+CASES = {
+    "an Identity alert": Case([named()], [bearer("d1", FULL, AssetValue="High")], FOUND, {"asset_value": "High"}),
+    "a Sentinel alert, by host and domain": Case([named(None, fields=FIELDS)], DC, FOUND),
+    "by FQDN alone": Case([named(None, fields={"FQDN": FULL})], DC, FOUND),
+    "by NetBIOS name": Case([named(None, fields={"NetBiosName": "DC01"})], DC, FOUND),
+    "by a host name that is full": Case([named(None, fields={"HostName": FULL, "DnsDomain": "x.example"})], DC, FOUND),
+    "a short name, and its domain in the fields": Case(
+        [named("dc01", fields=FIELDS)], [*DC, bearer("d2", "dc01.other.example")], FOUND
+    ),
+    "a dash, and the name in the fields": Case([machine("-", DeviceName="-", fields=FIELDS)], DC, FOUND),
+    "case": Case([named("DC01.Corp.Example")], DC, FOUND, {"device_name": FULL}),
+    "trailing dot and spaces": Case([named(f" {FULL}. ")], DC, FOUND),
+    "NetBIOS domain": Case([named("CORP\\DC01")], DC, FOUND),
+    "account of the computer": Case([named("DC01$")], DC, FOUND),
+    "spaces in the heartbeat": Case([named()], [bearer("d1", f" {FULL.upper()}. ")], FOUND),
+    "a zero id": Case([machine("00000000-0000-0000-0000-000000000000", DeviceName=FULL)], DC, FOUND),
+    "nobody of the name": Case([named()], [bearer("d1", "dc02.corp.example")], UNKNOWN, {"device_name": FULL}),
+    "no heartbeats": Case([named("DC01")], [], UNKNOWN, {"device_name": "DC01", "os_platform": None}),
+    "two live devices of one short name": Case(
+        [named("pc7")],
+        [bearer(device, "pc7", hours, **ONBOARDED) for device in ("d1", "d2") for hours in (-9, -1)],
+        UNKNOWN,
+        {"device_name": "pc7"},
+    ),
+    "two live devices of one full name": Case(
+        [named()], [bearer(device, FULL, hours) for device in ("d1", "d2") for hours in (-9, -1)], UNKNOWN
+    ),
+    "the domain of another": Case([named()], [bearer("d1", "dc01.other.example")], UNKNOWN),
+    "a device without domain": Case([named()], [bearer("d1", "DC01")], FOUND, {"device_name": "DC01"}),
+    "the full name goes before the short one": Case([named()], [*DC, bearer("d2", "dc01", **ONBOARDED)], FOUND),
+    "onboarded goes before discovered": Case(
+        [named()],
+        [
+            bearer("d1", FULL, -9, **ONBOARDED),
+            bearer("d1", FULL),
+            bearer("d2", FULL, -9, OnboardingStatus="Can be onboarded"),
+            bearer("d2", FULL),
+        ],
         FOUND,
-        (None, "unknown", None, "gone.corp.example"),
+    ),
+    "an equal short name goes not before a full one of the label": Case(
+        [named("dc01")], [bearer("d1", FULL, -9), bearer("d1", FULL), bearer("d2", "dc01", -9), bearer("d2", "dc01")],
+        UNKNOWN,
+    ),
+    "a device that was installed anew": Case(
+        [named()],
+        [bearer("d2", FULL, -9), bearer("d2", FULL, -6), bearer("d1", FULL, -5), bearer("d2", FULL, 1)],
+        FOUND,
+    ),
+    "a device that is installed anew after the alert": Case(
+        [named()], [bearer("d1", FULL), bearer("d2", FULL, 1)], FOUND
+    ),
+    "two devices after the alert": Case([named()], [bearer("d1", FULL, 1), bearer("d2", FULL, 5)], UNKNOWN),
+    "one device after the alert": Case([named()], [bearer("d1", FULL, 1)], ("d1", "after", "name")),
+    "a name until yesterday": Case([named()], [bearer("d1", FULL, -9), bearer("d1", "pc1.corp.example", -1)], UNKNOWN),
+    "a name from tomorrow": Case([named()], [bearer("d1", "pc1.corp.example", -9), bearer("d1", FULL, 1)], UNKNOWN),
+    "a name in an older heartbeat": Case(
+        [named()], [bearer("d1", FULL, -9), bearer("d1", None), bearer("d1", "-", -0.5)], FOUND
+    ),
+    "a name only after the alert": Case(
+        [named()], [bearer("d1", None, OSVersion="1"), bearer("d1", FULL, 1)], FOUND, {"os_version": "1"}
+    ),
+    "both ids of a merged device": Case(
+        [named()],
+        [bearer("d0", FULL, -2, OSVersion="old"), bearer("d1", FULL, 1), merged("d0", "d1")],
+        FOUND,
+        {"os_version": "old", "original_device_id": None},
+    ),
+    "a merged device that was renamed": Case(
+        [named()], [bearer("d0", FULL, -2), bearer("d1", "pc1.corp.example"), merged("d0", "d1")], UNKNOWN
+    ),
+    "an old id alone": Case([named()], [bearer("d0", FULL, -2), merged("d0", "d1")], FOUND),
+    "an address": Case([named("10.0.0.5")], [bearer("d1", "10.0.0.5")], UNKNOWN, {"device_name": "10.0.0.5"}),
+    "an address of IPv6": Case([named("fe80::1")], [bearer("d1", "fe80::1")], UNKNOWN),
+    "a number that an address begins with": Case([named("10")], [bearer("d1", "10.0.0.5")], UNKNOWN),
+    "localhost": Case([named("localhost")], [bearer("d1", "localhost")], UNKNOWN),
+    "hostile text": Case([named("a" * 9000 + '.*"\u202e\x00[')], DC, UNKNOWN),
+    "no name at all": Case(
+        [named(None), named("-"), named(" .")], DC, (None, "no_device", None), {"device_name": None}
+    ),
+    "id and name of one device": Case(
+        [machine("d1", EvidenceRole="Related"), named()], DC, ("d1", "as_of", "id"), {"devices": None}
+    ),
+    "id and name of one device, by the evidence": Case(
+        [machine(PC, DeviceName=FULL), named("DC01")], [], (PC, "unknown", None), {"devices": None}
+    ),
+    "id and a name that two devices bear": Case(
+        [machine("d1"), named("dc01")],
+        [bearer(device, FULL, hours) for device in ("d1", "d2") for hours in (-9, -1)],
+        ("d1", "as_of", "id"),
+        {"devices": None},
+    ),
+    "short and full name": Case([named("dc01"), named()], [], UNKNOWN, {"devices": None, "device_name": FULL}),
+    "a host of a process and its machine by name": Case(
+        [named(), evidence("Process", fields={"Host": {"MachineId": "d1", "HostName": "dc01"}})],
+        DC,
+        ("d1", "as_of", "id"),
+        {"devices": None},
+    ),
+    "a host of a process by name": Case([evidence("Process", fields={"Host": FIELDS})], DC, FOUND),
+    "hosts do not count beside a machine": Case(
+        [named("x9"), evidence("Process", fields={"Host": FIELDS})], DC, UNKNOWN, {"device_name": "x9"}
+    ),
+}  # fmt: skip
+
+
+def tenant_of(name: str) -> str:
+    return f"cccccccc-0000-4000-8000-{list(CASES).index(name):012}"
+
+
+@pytest.fixture(scope="module")
+def leads() -> dict[str, Row]:
+    def of(name: str, rows: list[Row]) -> list[Row]:
+        return [row | {"tenant_id": tenant_of(name)} for row in rows]
+
+    built = leads_of(
+        [],
+        [row for name, case in CASES.items() for row in of(name, case.evidence)],
+        [row for name, case in CASES.items() for row in of(name, case.beats)],
+    )
+    return {lead["tenant_id"]: lead for lead in built.iter_rows(named=True)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_name_finds_the_one_device_that_bears_it(name: str, leads: dict[str, Row]) -> None:
+    lead, case = leads[tenant_of(name)], CASES[name]
+    assert (lead["device_id"], lead["device_match"], lead["device_matched_by"]) == case.found
+    assert {column: lead[column] for column in case.columns} == case.columns
+
+
+def test_the_name_of_another_tenants_device_finds_nothing() -> None:
+    rows = [named(tenant=tenant) for tenant in (TENANT, OTHER_TENANT)]
+    leads = leads_of([], rows, [bearer("d1", FULL), bearer("d2", FULL, tenant=OTHER_TENANT)])
+    assert dict(leads.select("tenant_id", "device_id").iter_rows()) == {TENANT: "d1", OTHER_TENANT: "d2"}
+    assert lead_of([], rows[:1], [bearer("d2", FULL, tenant=OTHER_TENANT)])["device_match"] == "unknown"
+
+
+def test_a_device_found_by_name_links_by_its_id_only() -> None:
+    assert entities_of(lead_of([], [named()], DC)) == {("device", "d1")}
+
+
+@pytest.mark.parametrize(
+    ("name", "linked"),
+    [
+        ("DC01.corp.example.", {("device", "name:dc01.corp.example")}),
+        ("dc01", set()),
+        ("10.0.0.5", set()),
+        ("localhost.localdomain", set()),
+    ],
+)
+def test_a_name_without_device_links_if_it_is_fully_qualified(name: str, linked: set[tuple[str, str]]) -> None:
+    assert entities_of(lead_of([], [named(name)])) == linked
+
+
+def test_an_id_that_looks_like_a_name_is_an_id() -> None:
+    rows = [machine("name:dc01", EvidenceRole="Related"), named("dc01")]
+    lead = lead_of([], rows, [bearer("name:dc01", "other")])
+    assert [(each["device_id"], each["device_name"], each["device_match"]) for each in lead["devices"]] == [
+        (None, "dc01", "unknown"),
+        ("name:dc01", "other", "as_of"),
+    ]
+
+
+def test_several_devices_say_how_each_was_found() -> None:
+    rows = [machine("d2"), named(), named("srv9.corp.example", EvidenceRole="Related")]
+    lead = lead_of([], rows, [*DC, bearer("d2", "pc2.corp.example")])
+    found = [(each["device_id"], each["device_name"], each["device_matched_by"]) for each in lead["devices"]]
+    assert found == [
+        ("d2", "pc2.corp.example", "id"),
+        ("d1", FULL, "name"),
+        (None, "srv9.corp.example", None),
     ]
     assert list(lead["devices"][0])[-1] == "device_matched_by"
 
 
-def test_a_matched_device_ties_by_its_id_and_an_unmatched_one_by_its_full_name() -> None:
-    assert entities_of(lead_of([info()], [by_name()], [named_beat()])) == {("device", PC)}
-    assert entities_of(lead_of([info()], [by_name("DC01.Corp.Example.")])) == {("device", f"name:{FQDN}")}
-    assert entities_of(lead_of([info()], [by_name("dc01")])) == set()
+def test_a_name_keeps_its_role_where_it_is_a_device_with_an_id() -> None:
+    rows = [machine("d1", EvidenceRole="Related"), machine("d2", EvidenceRole="Related", Timestamp=at(-1)), named()]
+    lead = lead_of([], rows, DC)
+    assert (lead["device_id"], [device["role"] for device in lead["devices"]]) == ("d1", ["Impacted", "Related"])
 
 
-def test_matched_by_id_is_told_apart_from_unknown() -> None:
-    assert lead_of([info()], [machine()], [beat()])["device_matched_by"] == "id"
-    assert lead_of([info()], [machine()], [beat(when=at(1))])["device_matched_by"] == "id"
-    assert lead_of([info()], [machine()])["device_matched_by"] is None
-    assert lead_of([info()])["device_matched_by"] is None
+def test_a_late_heartbeat_finds_the_device_the_day_after() -> None:
+    late = [info(day=EVE)], [named(day=EVE)], [bearer("d1", FULL, -30)]
+    assert lead_of(*late)["device_matched_by"] == "name"
+    assert leads_of(late[0], late[1], [bearer("d1", FULL, -30, day=EVE)]).is_empty()
 
 
-def test_a_heartbeat_that_arrives_a_day_later_corrects_the_lead() -> None:
-    late = named_beat(hours=-30)
-    for row in (
-        machine(None, day=EVE, DeviceName=FQDN, Timestamp=at(-20)),
-        machine(None, day=EVE, Timestamp=at(-20), fields={"HostName": "dc01", "DnsDomain": "corp.example"}),
-    ):
-        lead = lead_of([info(day=EVE)], [row], [late])
-        assert tuple(lead[fact] for fact in (*FACTS, "change")) == (*FOUND, "updated")
-    known = beat(PC, at(-40), day=EVE, DeviceName=FQDN)
-    assert leads_of([info(day=EVE)], [machine(None, day=EVE, DeviceName=FQDN)], [known, late]).is_empty()
-    assert leads_of([info(day=EVE)], [machine(None, day=EVE, DeviceName=FQDN)]).is_empty()
+def test_a_name_in_additional_fields_is_looked_up_late_too() -> None:
+    rows = [machine("d2", day=EVE), named(None, day=EVE, fields=FIELDS, Timestamp=at(-1))]
+    lead = lead_of([], rows, [bearer("d1", FULL, -30), bearer("d2", "pc2", -30, day=EVE)])
+    assert (lead["device_id"], lead["change"]) == ("d1", "updated")
 
 
-def test_a_name_becomes_unique_when_the_other_device_is_superseded_late() -> None:
-    day_before = DAY - timedelta(days=1)
-    beats = [beat(device, at(-40), day=day_before, DeviceName=FQDN) for device in (PC, SERVER)]
-    assert leads_of([], [machine(None, day=EVE, DeviceName=FQDN)], beats).is_empty()
-    onboarded = named_beat(hours=-30, OnboardingStatus="Onboarded")
-    assert lead_of([], [machine(None, day=EVE, DeviceName=FQDN)], [*beats, onboarded])["device_id"] == PC
+def test_a_name_that_becomes_ambiguous_issues_nothing_and_is_unknown_in_later_leads() -> None:
+    first = [bearer("d1", FULL, hours, day=EVE) for hours in (-60, -30)]
+    second = [bearer("d2", FULL, hours) for hours in (-60, -29)]
+    old = named(day=EVE, Timestamp=at(-24))
+    assert lead_of([], [old], first, day=EVE)["device_id"] == "d1"
+    assert leads_of([], [old], first + second).is_empty()
+    updated = lead_of([], [old, named(Timestamp=at(-23))], first + second)
+    assert (updated["device_match"], updated["device_name"]) == ("unknown", FULL)
 
 
-def test_a_name_that_too_many_devices_bear_finds_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "MOST_BEARERS", 2)
-    assert facts(*(named_beat(f"dc01.{letter}.example", letter) for letter in "abc"), name="dc01.a.example")[0] is None
-    assert facts(*(named_beat(f"dc01.{letter}.example", letter) for letter in "ab"), name="dc01.a.example")[0] == "a"
+def test_a_merge_that_arrives_late_makes_two_devices_one() -> None:
+    both = [bearer(device, FULL, hours, day=EVE) for device in ("d0", "d1") for hours in (-60, -30)]
+    rows = [named(day=EVE, Timestamp=at(-24))]
+    assert lead_of([], rows, both, day=EVE)["device_match"] == "unknown"
+    assert lead_of([], rows, [*both, merged("d0", "d1")])["device_id"] == "d1"
 
 
-@pytest.mark.parametrize(
-    "text", ["\0", "\\" * 999, "." * 999, "a..b", "\u202edc01", "dc01\u200b", "\U0001f986." * 40, "name:x", "name:"]
-)
-def test_a_hostile_name_is_a_name_or_none(text: str) -> None:
-    key = pl.Series("name", [text]).to_frame().select(name_key(pl.col("name"))).item()
-    assert facts(named_beat(text), name=text)[1] == (None if key is None else "as_of")
+def test_only_heartbeats_of_the_look_back_have_names() -> None:
+    for days, found in ((7, "d1"), (8, None)):
+        row = beat("d1", at(days=-days), day=DAY - timedelta(days=days), DeviceName=FULL)
+        assert lead_of([], [named()], [row])["device_id"] == found
+
+
+def test_a_name_that_very_many_devices_have_borne_identifies_none() -> None:
+    many = [bearer(f"d{number}", "iphone", OnboardingStatus=None if number else "Onboarded") for number in range(1001)]
+    assert lead_of([], [named("iPhone")], many[:1000])["device_id"] == "d0"
+    assert lead_of([], [named("iPhone")], many)["device_match"] == "unknown"

@@ -1,0 +1,57 @@
+"""Which texts of devices fill a column, and the normal forms of identifiers and names."""
+
+from contextlib import suppress
+from ipaddress import ip_address
+
+import polars as pl
+
+_NOTHING = ["", "-", "00000000-0000-0000-0000-000000000000"]
+
+# `CORP\dc01` and `\\dc01` name dc01; `dc01$` is its account; a trailing dot is DNS's root.
+_AROUND_A_NAME = r"^.*\\|[.$\s]+$"
+
+
+def filled(text: pl.Expr) -> pl.Expr:
+    """Return a text without surrounding spaces, null if it fills nothing: empty, `-` or the zero GUID."""
+    trimmed = text.str.strip_chars()
+    return pl.when(~trimmed.is_in(_NOTHING)).then(trimmed)
+
+
+def filled_list(texts: pl.Expr) -> pl.Expr:
+    """Return a list without entries that fill nothing, null if no other is in it; an empty list stays empty."""
+    kept = texts.list.eval(filled(pl.element())).list.drop_nulls()
+    return pl.when((kept.list.len() > 0) | (texts.list.len() == 0)).then(kept)
+
+
+def identifier(text: pl.Expr) -> pl.Expr:
+    """Return an identifier of a device in its normal form: lower case; null if it fills nothing."""
+    return filled(text).str.to_lowercase()
+
+
+def host_name(text: pl.Expr) -> pl.Expr:
+    """Return the name of a host in its normal form: lower case, without NetBIOS domain, trailing dot or `$`."""
+    return filled(filled(text).str.to_lowercase().str.replace_all(_AROUND_A_NAME, ""))
+
+
+def label(name: pl.Expr) -> pl.Expr:
+    """Return the short name of a host: its name up to the first dot."""
+    return name.str.extract(r"^([^.]+)")
+
+
+def has_domain(name: pl.Expr) -> pl.Expr:
+    """Return whether a host's name in its normal form is fully qualified."""
+    return name.str.contains(r"^[^.]+\.[^.]")
+
+
+def is_host_name(names: pl.Series) -> pl.Series:
+    """Return whether a name in its normal form can identify a host: no address, not `localhost`, not null."""
+    others = names.drop_nulls().unique()
+    addresses = [name for name in others if _is_address(name)]
+    labels = names.to_frame("name").select(label(pl.col("name")).fill_null("localhost")).to_series()
+    return (names.is_in(addresses) | (labels == "localhost")).not_()
+
+
+def _is_address(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(text.strip("[]")))
+    return False
