@@ -87,9 +87,13 @@ PREVALENT_IMAGES = (
     "outlook.exe", "powershell.exe", "powershell_ise.exe", "pwsh.exe", "reg.exe", "regsvr32.exe", "rundll32.exe",
     "schtasks.exe", "services.exe", "svchost.exe", "taskhostw.exe", "vssadmin.exe", "whoami.exe", "winword.exe",
     "excel.exe", "chrome.exe", "wmic.exe", "wmiprvse.exe", "wscript.exe",
+    "bash", "cat", "chmod", "cron", "crond", "curl", "dash", "env", "find", "grep", "launchctl", "launchd", "ls",
+    "node", "nohup", "openssl", "osascript", "perl", "ps", "python", "python2", "python3", "ruby", "scp", "sed", "sh",
+    "ssh", "sshd", "su", "sudo", "systemctl", "systemd", "tar", "wget", "xargs", "zsh",
 )  # fmt: skip
-"""Tools of Windows and programs of everybody, in PREVALENT_FOLDERS: they are the image of half of all processes."""
-PREVALENT_FOLDERS = r"^[a-z]:\\(?:windows|program files(?: \(x86\))?)(?:\\|$)"
+"""Tools of the operating systems and programs of everybody, in PREVALENT_FOLDERS: they are the image of half of all
+processes."""
+PREVALENT_FOLDERS = r"^(?:[a-z]:\\(?:windows|program files(?: \(x86\))?)(?:\\|$)|(?:/usr)?/s?bin(?:/|$))"
 
 UNTIED_APPS: dict[str, tuple[str, ...]] = {
     "Microsoft's own applications and tools: in every tenant": (

@@ -139,3 +139,23 @@ def test_one_record_that_calls_a_file_prevalent_counts_for_all_of_the_alert() ->
         evidence("Process", SHA256=FILE, fields={"ImageFile": {"KnownPrevalence": 99_999}}),
     ]
     assert ties(*rows) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "tied"),
+    [
+        ("bash", "/usr/bin", False),
+        ("sh", "/bin", False),
+        ("cron", "/usr/sbin/", False),
+        ("PowerShell.exe", "C:\\Windows\\System32", False),
+        ("bash", "/opt/cache", True),
+        ("bash", "/home/someone/bin", True),
+        ("invoice", "/usr/bin", True),
+        ("bash", None, True),
+    ],
+)
+def test_a_tool_of_the_operating_system_ties_nothing_in_its_usual_folder(
+    name: str, folder: str | None, tied: bool
+) -> None:
+    row = evidence("Process", SHA256=FILE, FileName=name, FolderPath=folder)
+    assert (("file", FILE) in ties(row)) is tied
