@@ -9,17 +9,17 @@ import polars as pl
 from defender_assets.core.enums import LEVELS
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.stories.clustering import groups, shared_entities
-from defender_assets.core.stories.correlation import candidate_links
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
 
 # What further leads add to the strongest one: points for each, and their maximum.
 PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24
-PER_DETECTION, MOST_FOR_DETECTIONS = 3, 15
-PER_TACTIC, MOST_FOR_TACTICS = 4, 12
-PER_DEVICE, MOST_FOR_DEVICES = 3, 9
+PER_DETECTION, MOST_FOR_DETECTIONS = 6, 60
+PER_TACTIC, MOST_FOR_TACTICS = 4, 24
+PER_DEVICE, MOST_FOR_DEVICES = 3, 30
 
 
 def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
@@ -35,7 +35,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
     rows = days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date")
     latest = _latest(rows)
-    grouped = groups(candidate_links(latest, STORY_LOOKBACK_DAYS + 1))
+    grouped = groups(latest, STORY_LOOKBACK_DAYS + 1)
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")
         .filter((pl.col("_last_day") == day).any().over("group"))
@@ -43,7 +43,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     )
     if members.is_empty():
         return STORY_SCHEMA.to_frame()
-    members = members.join(_user_names(members), on=LEAD_KEY, how="left", maintain_order="left")
+    members = members.join(user_names(members), on=LEAD_KEY, how="left", maintain_order="left")
     shared = shared_entities(latest, grouped)
     stories = (
         _with_merged(_stories(members), _latest(rows.filter(pl.col("export_date") < day)))
@@ -67,7 +67,7 @@ def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
 
     `eve` are the latest leads of the day before. A story that lost only other leads was split; that is not recorded.
     """
-    grouped = groups(candidate_links(eve, STORY_LOOKBACK_DAYS + 1))
+    grouped = groups(eve, STORY_LOOKBACK_DAYS + 1)
     firsts = (
         eve.join(grouped, on=LEAD_KEY)
         .sort("_first_day", "alert_time", "lead_id")
@@ -118,25 +118,6 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
     return stories.with_columns(pl.Series("story_id", ids, dtype=pl.String))
 
 
-def _user_names(members: pl.DataFrame) -> pl.DataFrame:
-    r"""Return LEAD_KEY and `_users`: the readable names of each lead's users: UPN, else domain\name, else an id.
-
-    They come from the entities, which leave out accounts of the system and of machines.
-    """
-    value = pl.col("value")
-    is_upn, is_qualified = (value.str.contains(mark, literal=True) for mark in ("@", "\\"))
-    return (
-        members.select(*LEAD_KEY, "entities")
-        .explode("entities")
-        .unnest("entities")
-        .filter(pl.col("kind") == "user")
-        .sort(pl.when(is_upn).then(0).when(is_qualified).then(1).otherwise(2), "value")
-        .unique([*LEAD_KEY, "identity"], keep="first", maintain_order=True)
-        .group_by(LEAD_KEY)
-        .agg(_users=value.unique())
-    )
-
-
 def _scored(stories: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and `score_reasons`: the strongest lead and what the others add to it."""
     detections = pl.col("_titles").list.n_unique()
@@ -161,7 +142,8 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
         _further(devices.len(), pl.format("It spans {} devices", devices.len()), PER_DEVICE, MOST_FOR_DEVICES),
     ]
     stories = stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls())
-    return clamp_score(stories, "score", "score_reasons")
+    points = pl.col("score_reasons").list.eval(pl.element().struct.field("points")).list.sum().cast(pl.Int64)
+    return clamp_score(stories.with_columns(points=points), "score", "score_reasons")
 
 
 def _further(count: pl.Expr, words: pl.Expr, each: int, most: int) -> pl.Expr:

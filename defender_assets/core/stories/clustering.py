@@ -3,61 +3,57 @@
 import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY, connected_components
-from defender_assets.core.stories.correlation import (
-    ENTITY_KEY,
-    LINK_THRESHOLD,
-    LINK_WINDOW,
-    MERGE_THRESHOLD,
-    PARTS,
-    lead_entities,
-)
+from defender_assets.core.stories.correlation import LINK_WINDOW, expected_of_joins, expected_of_pairs, neighbours
+from defender_assets.core.stories.occurrences import ENTITY_KEY, lead_entities, occurrences
+
+LINK_THRESHOLD = 0.02
+"""Leads are linked if fewer unrelated ones than this are expected."""
+MERGE_THRESHOLD = 0.002
+"""Below this a link also merges two groups that began separately."""
+JOIN_THRESHOLD = 0.02
+"""A lead joins an ongoing story if fewer unrelated ones than this are expected."""
+ONGOING = 3
+"""Leads that make a group an ongoing story; to join a smaller one, LINK_THRESHOLD counts."""
+ROUNDS = 3
+"""How often the lone leads are compared with the groups, which grow meanwhile."""
+
+GROUPED = pl.Schema({"tenant_id": pl.String, "lead_id": pl.String, "group": pl.Int64})
 
 
-def groups(candidates: pl.DataFrame) -> pl.DataFrame:
-    """Return the groups of leads: `tenant_id`, `lead_id`, `group` (an arbitrary number).
+def groups(leads: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Return the groups of leads: GROUPED, `group` is an arbitrary number.
 
     A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
-    does not merge them. Only links below MERGE_THRESHOLD do. A lead without a link to any single lead can still join a
-    group as a whole.
+    does not merge them. Only links below MERGE_THRESHOLD do. Then lone leads join the group that they share most with.
 
     Args:
-        candidates: result of `candidate_links`.
+        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`, `muted_by`.
+        days: number of days that the leads span, at most.
     """
-    close = candidates.filter(pl.col("expected") < LINK_THRESHOLD)
+    known = occurrences(leads, days)
+    pairs = neighbours(known)
+    close = expected_of_pairs(pairs, leads).filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected") < MERGE_THRESHOLD)
-    pairs = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
-    links = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in pairs.iter_rows())
+    linked = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
+    links = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in linked.iter_rows())
     members = [(*lead, number) for number, component in enumerate(connected_components(links)) for lead in component]
-    schema = {"tenant_id": pl.String(), "lead_id": pl.String(), "group": pl.Int64()}
-    grouped = pl.DataFrame(members, schema=schema, orient="row")
-    return pl.concat([grouped, _joined_to_groups(candidates, grouped)])
+    grouped = pl.DataFrame(members, schema=GROUPED, orient="row")
+    for _ in range(ROUNDS):
+        joined = _joined(expected_of_joins(known, pairs, grouped, leads))
+        if joined.is_empty():
+            break
+        grouped = pl.concat([grouped, joined])
+    return grouped
 
 
-def _joined_to_groups(candidates: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
-    """Return the single leads that follow a group and share enough with its leads taken together.
-
-    A step from one device to the next shares the user with the leads before and the device with the leads after. If
-    one lead shares both, only the rarer counts: it can be the user's own device.
-    """
-    followed = candidates.with_columns(follows=pl.lit(value=True))
-    led = candidates.rename({"lead_id": "earlier", "earlier": "lead_id"}).with_columns(follows=pl.lit(value=False))
-    of_group = grouped.rename({"lead_id": "earlier"})
-    lone = (
-        pl.concat([followed, led.select(followed.columns)])
-        .join(grouped, on=LEAD_KEY, how="anti")
-        .join(of_group, on=["tenant_id", "earlier"])
-    )
-    user, device, what, ordinary = (pl.col(part) for part in PARTS)
-    own_device = ((user < 1) & (device < 1)).any()
-    who = pl.when(own_device).then(pl.min_horizontal(user.min(), device.min())).otherwise(user.min() * device.min())
+def _joined(expected: pl.DataFrame) -> pl.DataFrame:
+    threshold = pl.when(pl.col("size") >= ONGOING).then(JOIN_THRESHOLD).otherwise(LINK_THRESHOLD)
     return (
-        lone.group_by(*LEAD_KEY, "group")
-        .agg(expected=who * what.min() * ordinary.min(), first=pl.col("earlier").min(), follows=pl.col("follows").any())
-        .filter(pl.col("follows") & (pl.col("expected") < LINK_THRESHOLD))
-        .sort(*LEAD_KEY, "expected", "first")
+        expected.filter(pl.col("expected") < threshold)
+        .sort(*LEAD_KEY, "expected", "group")
         .unique(LEAD_KEY, keep="first", maintain_order=True)
-        .select(grouped.columns)
+        .select(GROUPED.names())
     )
 
 

@@ -36,6 +36,8 @@ STORY_COLUMNS = (
     _column("last_alert_time", INSTANT, "Time of the last alert", "alert_time"),
     _column("severity", _TEXT, "Highest severity of the leads", "severity"),
     _column("score", _INTEGER, "Urgency, 0 to 100", "risk_score title product category"),
+    _column("points", _INTEGER, "The sum before it is cut to 100; stories are ordered by it",
+            "risk_score title product category"),
     _column("score_reasons", REASONS, "Reasons for the score; their points add up to it",
             "risk_score title product category"),
     _column("shared_entities", SHARED_ENTITIES, "The entities that link the leads, each with the leads it links",

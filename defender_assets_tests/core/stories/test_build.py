@@ -88,11 +88,11 @@ def test_the_score_is_the_strongest_lead_plus_points_for_the_others() -> None:
     assert reasons(*rows) == [
         ("Its strongest alert: Title of 2", 40),
         ("2 products see it: endpoint, identity", 8),
-        ("2 different detections", 3),
+        ("2 different detections", 6),
         ("It moves through 2 tactics: Execution, Discovery", 4),
         ("It spans 2 devices", 3),
     ]
-    assert story(*rows)["score"] == 58
+    assert story(*rows)["score"] == 61
 
 
 def test_a_score_is_cut_at_100_with_a_reason() -> None:

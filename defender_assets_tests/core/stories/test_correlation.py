@@ -36,8 +36,8 @@ def test_the_same_lead_id_in_two_tenants_is_two_leads() -> None:
     assert result["story_id"].n_unique() == 2
 
 
-@pytest.mark.parametrize(("apart", "linked"), [(timedelta(hours=24), True), (timedelta(hours=24, seconds=1), False)])
-def test_leads_are_linked_within_24_hours(apart: timedelta, linked: bool) -> None:
+@pytest.mark.parametrize(("apart", "linked"), [(timedelta(hours=72), True), (timedelta(hours=72, seconds=1), False)])
+def test_leads_are_linked_within_72_hours(apart: timedelta, linked: bool) -> None:
     rows = [lead_row("1", FILE, when=NOON - apart), lead_row("2", FILE)]
     assert groups(*rows) == ([["1", "2"]] if linked else [])
 
@@ -48,8 +48,8 @@ def test_leads_further_apart_are_linked_through_those_between() -> None:
 
 
 def test_a_gap_in_time_splits_the_leads_of_one_entity() -> None:
-    rows = [lead_row(str(hours), FILE, when=at(hours)) for hours in (-50, -49, -1, 0)]
-    assert groups(*rows) == [["-1", "0"], ["-49", "-50"]]
+    rows = [lead_row(str(hours), FILE, when=at(hours)) for hours in (-101, -100, -1, 0)]
+    assert groups(*rows) == [["-1", "0"], ["-100", "-101"]]
 
 
 def test_different_entities_chain_leads_together() -> None:
@@ -65,8 +65,8 @@ def test_an_entity_common_on_other_days_links_nothing(kind: str) -> None:
     assert groups(*everyday, *late) == []
 
 
-def test_an_entity_of_many_leads_at_once_links_nothing() -> None:
-    rows = [lead_row(f"{n:03}", FILE, when=at(n / 100), title="the same again") for n in range(400)]
+def test_an_address_of_many_leads_of_one_detection_at_once_links_nothing() -> None:
+    rows = [lead_row(f"{n:03}", ("address", "a"), when=at(n / 100), title="the same again") for n in range(400)]
     assert len(groups(*rows[:5])[0]) == 5
     assert groups(*rows) == []
 
@@ -175,7 +175,7 @@ def test_shared_entities_name_their_leads() -> None:
 
 def test_an_entity_shared_too_long_ago_is_not_listed() -> None:
     host = ("host", "h")
-    rows = [lead_row("1", FILE, host, when=at(-40)), lead_row("2", FILE, when=at(-20)), lead_row("3", FILE, host)]
+    rows = [lead_row("1", FILE, host, when=at(-80)), lead_row("2", FILE, when=at(-40)), lead_row("3", FILE, host)]
     assert shared(*rows) == [("file", "f", ["1", "2", "3"])]
 
 
