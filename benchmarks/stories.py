@@ -26,6 +26,8 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.identifiers import connected_components
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.queue import queue_order
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import TABLES
 from defender_assets.core.tables import build
@@ -35,7 +37,7 @@ from defender_assets.simulator.export import campaigns_of
 from defender_assets.simulator.worlds import WORLDS
 
 START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(901, 905), timedelta(days=1), timedelta(hours=1)
-_MEASURED_TABLES = ("device_enriched_leads", "lead_stories")
+_MEASURED_TABLES = ("device_enriched_leads", "lead_stories", QUEUE_TABLE)
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,13 @@ def _connected(leads: pl.DataFrame, window: timedelta) -> dict[Alert, str]:
     return {alert: min(group)[1] for group in connected_components(links) for alert in group}
 
 
-def orders(leads: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The leads in the order of each way: `leads` are rows of one partition, or the current ones."""
+def orders(leads: pl.DataFrame, queue: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The leads in the order of each way: both are rows of one partition, or the current ones."""
     ranks = {name: rank for rank, name in enumerate(LEVELS)}
     severity = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
     arbitrary = pl.col("lead_id")
     return {
+        "queue": queue_order(queue),
         "risk_score": leads.sort(-pl.col("risk_score"), arbitrary),
         "severity": leads.sort(severity, arbitrary),
         "severity, newest first": leads.sort(severity, -pl.col("alert_time").to_physical(), arbitrary),
@@ -139,11 +142,18 @@ def measure(world: str, seed: int) -> Found:
     with TemporaryDirectory(prefix="stories-") as folder:
         lake = run_pipeline(scenario_of(world, seed), Path(folder))
         return compare(
-            world, seed, lead_versions(lake).collect(), current_leads(lake).collect(), current_stories(lake).collect()
+            world,
+            seed,
+            lead_versions(lake).collect(),
+            current_leads(lake).collect(),
+            current_stories(lake).collect(),
+            lake.read(QUEUE_TABLE).collect(),
         )
 
 
-def compare(world: str, seed: int, versions: pl.DataFrame, current: pl.DataFrame, stories: pl.DataFrame) -> Found:
+def compare(
+    world: str, seed: int, versions: pl.DataFrame, current: pl.DataFrame, stories: pl.DataFrame, queue: pl.DataFrame
+) -> Found:
     """Compare what the pipeline made with the ground truth.
 
     Args:
@@ -152,6 +162,7 @@ def compare(world: str, seed: int, versions: pl.DataFrame, current: pl.DataFrame
         versions: all rows of the leads.
         current: the current row of each lead.
         stories: the current stories.
+        queue: all rows of the queue.
     """
     scenario = scenario_of(world, seed)
     since = scenario.start + WORLDS[world].warm_up * DAY
@@ -164,24 +175,27 @@ def compare(world: str, seed: int, versions: pl.DataFrame, current: pl.DataFrame
         tuple(row) for row in current.filter(pl.col("entities").list.len() > 0).select("tenant_id", "alert_id").rows()
     }
     groups = partitions(current, stories)
-    current = current.join(
-        pl.DataFrame(list(counted), schema=["tenant_id", "alert_id"], orient="row"), on=["tenant_id", "alert_id"]
-    )
+    kept = pl.DataFrame(list(counted), schema=["tenant_id", "alert_id"], orient="row")
+    current = current.join(kept, on=["tenant_id", "alert_id"])
     days = [
         versions.filter(pl.col("export_date") == day) for day in sorted(set(versions["export_date"])) if day >= since
     ]
     of_days: dict[str, list[list[bool]]] = defaultdict(list)
     for rows in days:
-        for name, ordered in orders(rows).items():
+        for name, ordered in orders(rows, queue.filter(pl.col("export_date") == rows["export_date"][0])).items():
             of_days[name].append(_relevant(ordered, attacked))
     return Found(
         {name: quality(found, truth) for name, found in groups.items()},
         {name: _whole(found, attacks, named) for name, found in groups.items()},
         {
             name: Order(average_precision(_relevant(ordered, attacked)), *first_ten(of_days[name]))
-            for name, ordered in orders(current).items()
+            for name, ordered in orders(current, _latest(queue).join(kept, on=["tenant_id", "alert_id"])).items()
         },
     )
+
+
+def _latest(queue: pl.DataFrame) -> pl.DataFrame:
+    return queue.sort("export_date").unique(["tenant_id", "lead_id"], keep="last", maintain_order=True)
 
 
 def _relevant(ordered: pl.DataFrame, attacked: set[Alert]) -> list[bool]:

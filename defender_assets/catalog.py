@@ -9,6 +9,8 @@ from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable
+from defender_assets.core.queue import QUEUE_COLUMNS, QUEUE_LOOKBACK_DAYS, build_queue
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.schemas import (
     ALERT_EVIDENCE,
     ALERT_INFO,
@@ -63,6 +65,12 @@ LEADS = DerivedTable(
 STORIES = DerivedTable(
     STORIES_TABLE, STORY_COLUMNS, upstreams=(Upstream(LEADS_TABLE, STORY_LOOKBACK_DAYS),), build=build_stories
 )
+QUEUE = DerivedTable(
+    QUEUE_TABLE,
+    QUEUE_COLUMNS,
+    upstreams=(Upstream(LEADS_TABLE, QUEUE_LOOKBACK_DAYS), Upstream(STORIES_TABLE, 0)),
+    build=build_queue,
+)
 FINDINGS = DerivedTable(FINDINGS_TABLE, FINDING_COLUMNS, upstreams=(Upstream(LEADS_TABLE, 0),), build=build_findings)
 BRIEFS = DerivedTable(
     BRIEFS_TABLE,
@@ -86,7 +94,7 @@ NOTICES = TableSpec(
     daily=False,
 )
 
-DERIVED = (LEADS, STORIES, FINDINGS, BRIEFS)
+DERIVED = (LEADS, STORIES, QUEUE, FINDINGS, BRIEFS)
 """Tables that are derived from others, each after its upstreams."""
 
 LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES)

@@ -7,7 +7,7 @@ from datetime import date
 import dagster as dg
 
 from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_refresh
-from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, STORIES
+from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
 from defender_assets.checks import COMPLETENESS
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
@@ -45,6 +45,13 @@ PRESENTATIONS = {
         "stays with the part that contains the story's first lead.",
         "leads.md",
         ("score", "severity", "title", "first_alert_time", "last_alert_time"),
+    ),
+    QUEUE.name: AssetPresentation(
+        "The day's leads in the order in which to look at them: each lead with its story, its priority and the reasons."
+        "\n\nReads the leads of the last 7 days and the stories of the day. A lead of an earlier day is here again "
+        "when its story grew. The current entry of a lead is its row in the latest partition.",
+        "leads.md",
+        ("priority", "severity", "title", "device_name", "story_title", "alert_time"),
     ),
     FINDINGS.name: AssetPresentation(
         "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event as JSON.\n\n"

@@ -1,0 +1,96 @@
+"""Builds a day's queue from leads and stories."""
+
+from datetime import date, timedelta
+from typing import TypeVar
+
+import polars as pl
+
+from defender_assets.core.enums import LEVELS
+from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.leads.entities.user_names import user_names
+from defender_assets.core.leads.risk.muting import exclude_muted
+from defender_assets.core.leads.risk.points import clamp_score, reason
+from defender_assets.core.queue.schema import QUEUE_LOOKBACK_DAYS, QUEUE_SCHEMA
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+ORDER = ("priority_points", "_severity", "alert_time", "tenant_id", "lead_id")
+_DESCENDING = (True, False, True, False, False)
+
+
+def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.DataFrame:
+    """Return the queue of a day: each unmuted lead that was new or changed, or whose story was.
+
+    The priority of a lead is its own risk and what its story adds: an attack is looked at as a whole, so a harmless
+    step of a dangerous story comes before a lonely lead of the same risk.
+
+    Args:
+        day: the partition to build.
+        leads: `device_enriched_leads`, partitions D-7 … D (others are ignored); the latest row of each lead counts.
+        stories: `lead_stories`, partition D (others are ignored).
+
+    Returns:
+        QUEUE_SCHEMA, in the order of the queue.
+    """
+    since = day - timedelta(days=QUEUE_LOOKBACK_DAYS)
+    latest = exclude_muted(
+        days_between(leads, since, day)
+        .collect()
+        .sort(*LEAD_KEY, "export_date")
+        .unique(LEAD_KEY, keep="last", maintain_order=True)
+    )
+    members = (
+        days_between(stories, day, day)
+        .select(
+            "tenant_id",
+            "story_id",
+            "points",
+            "lead_count",
+            story_title="title",
+            story_score="score",
+            lead_id="lead_ids",
+        )
+        .explode("lead_id")
+        .collect()
+    )
+    rows = latest.join(members, on=LEAD_KEY, how="left").filter(
+        (pl.col("export_date") == day) | pl.col("story_id").is_not_null()
+    )
+    rows = rows.join(user_names(rows), on=LEAD_KEY, how="left").with_columns(
+        export_date=pl.lit(day, dtype=pl.Date),
+        risk_score=pl.col("risk_score").fill_null(0),
+        accounts=pl.col("_users").fill_null(pl.lit([], dtype=pl.List(pl.String()))).list.sort(),
+    )
+    return queue_order(_with_priority(rows).select(QUEUE_SCHEMA.names()).cast(QUEUE_SCHEMA))
+
+
+def queue_order(rows: Frame) -> Frame:
+    """Return the rows in the order of the queue: most points, then severity, then the newest alert."""
+    ranks = {name: rank for rank, name in enumerate(LEVELS)}  # any other severity ranks below
+    severity = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
+    return (
+        rows.with_columns(_severity=severity.fill_null(len(LEVELS)))
+        .sort(ORDER, descending=_DESCENDING, nulls_last=True)
+        .drop("_severity")
+    )
+
+
+def _with_priority(rows: pl.DataFrame) -> pl.DataFrame:
+    risk = pl.col("risk_score")
+    added = pl.col("points").fill_null(0)
+    reasons = [
+        pl.when(risk > 0).then(reason(pl.format("The alert itself has a risk of {}", risk), risk)),
+        pl.when(added > 0).then(
+            reason(
+                pl.format(
+                    "It is one of {} alerts of a story: {}", "lead_count", pl.col("story_title").fill_null("untitled")
+                ),
+                added,
+            )
+        ),
+    ]
+    rows = rows.with_columns(
+        priority_reasons=pl.concat_list(reasons).list.drop_nulls(), priority_points=(risk + added).cast(pl.Int64)
+    )
+    return clamp_score(rows, "priority", "priority_reasons")
