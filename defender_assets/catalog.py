@@ -9,8 +9,7 @@ from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable
-from defender_assets.core.queue import QUEUE_COLUMNS, QUEUE_LOOKBACK_DAYS, build_queue
-from defender_assets.core.queue.schema import QUEUE_TABLE
+from defender_assets.core.queue import QUEUE_COLUMNS, QUEUE_LOOKBACK_DAYS, QUEUE_TABLE, build_queue
 from defender_assets.core.schemas import (
     ALERT_EVIDENCE,
     ALERT_INFO,
@@ -78,6 +77,7 @@ BRIEFS = DerivedTable(
     upstreams=(
         Upstream(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),
         Upstream(STORIES_TABLE, 0),
+        Upstream(QUEUE_TABLE, 0),
         Upstream(DEVICE_INFO.name, BRIEF_LOOKBACK_DAYS),
         # The typed tables commit its lines before their own rows, under their own fences. It is opened after the leads,
         # so it has all lines of the versions that the leads were built from.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
+import polars as pl
 
 from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_refresh
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
@@ -12,14 +13,23 @@ from defender_assets.checks import COMPLETENESS
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
 from defender_assets.core.quality.completeness import completeness
-from defender_assets.metadata.reports import Metadata, brief_metadata, derived_metadata, leads_metadata
+from defender_assets.core.queue import queue_order, story_order
+from defender_assets.metadata.reports import (
+    Metadata,
+    brief_metadata,
+    derived_metadata,
+    leads_metadata,
+    queue_metadata,
+)
 from defender_assets.partitions import look_back
 from defender_assets.resources import LakeResource, user_facing_errors
 
 
 @dataclass(frozen=True)
 class AssetPresentation:
-    """What the UI shows for a table: `page` is a file in docs/, `preview` the columns of the sample rows.
+    """What the UI shows for a table: `page` is a file in docs/, `preview` the columns of the sample rows in `order`.
+
+    By default the rows with the highest values in the first of these columns come first.
 
     The catalog shows the start of a description as plain text, so its first paragraph contains no Markdown.
     """
@@ -28,13 +38,20 @@ class AssetPresentation:
     page: str
     preview: tuple[str, ...]
     run_metadata: Callable[[DerivedReport, date], Metadata] = lambda _report, _day: {}
+    order: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+
+    def ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns of the preview, in its order."""
+        ordered = self.order(rows) if self.order else rows.sort(self.preview[0], descending=True, nulls_last=True)
+        return ordered.select(self.preview)
 
 
 PRESENTATIONS = {
     LEADS.name: AssetPresentation(
         "One row per alert that is new or changed on the day, with the state of the device at the time of the alert, "
-        "the entities from the evidence, and a risk score with its reasons.\n\nReads the alerts of the last 30 days "
-        "and the devices of the last 7 days. The current state of a lead is its row in the latest partition.",
+        "the entities from the evidence, and a risk score with its reasons. lead_queue has the order in which to look "
+        "at them.\n\nReads the alerts of the last 30 days and the devices of the last 7 days. The current state of a "
+        "lead is its row in the latest partition.",
         "leads.md",
         ("risk_score", "severity", "title", "device_name", "alert_time", "change"),
         leads_metadata,
@@ -45,13 +62,16 @@ PRESENTATIONS = {
         "stays with the part that contains the story's first lead.",
         "leads.md",
         ("score", "severity", "title", "first_alert_time", "last_alert_time"),
+        order=story_order,
     ),
     QUEUE.name: AssetPresentation(
         "The day's leads in the order in which to look at them: each lead with its story, its priority and the reasons."
         "\n\nReads the leads of the last 7 days and the stories of the day. A lead of an earlier day is here again "
         "when its story grew. The current entry of a lead is its row in the latest partition.",
         "leads.md",
-        ("priority", "severity", "title", "device_name", "story_title", "alert_time"),
+        ("priority", "risk_score", "severity", "title", "device_name", "story_score", "story_title", "alert_time"),
+        queue_metadata,
+        queue_order,
     ),
     FINDINGS.name: AssetPresentation(
         "The day's leads as OCSF 1.8.0 Detection Findings (class 2004): key columns and the event as JSON.\n\n"
@@ -98,7 +118,7 @@ def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, 
                 report = build_partition(lake, derived, day, force=wants_refresh(context, config))
             if checks:
                 outcomes[day] = completeness(report.rows)
-            metadata = derived_metadata(report, shown.preview, shown.run_metadata(report, day))
+            metadata = derived_metadata(report, shown.ordered(report.rows), shown.run_metadata(report, day))
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(derived.name, outcomes) for check in checks])
 

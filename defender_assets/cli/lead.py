@@ -1,5 +1,7 @@
 """`defender-assets lead ID`: show everything about one lead, down to its lines in the export."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from defender_assets.cli.details import show_row, show_structs, show_versions
@@ -8,7 +10,23 @@ from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
 from defender_assets.cli.source_lines import lines_as_json, show_source_lines
 
-FIRST = ("risk_score", "risk_reasons", "severity", "product", "alert_time", "device_name", "portal_url")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from defender_assets.outputs.labels import Row
+
+FIRST = (
+    "priority",
+    "story",
+    "portal_url",
+    "risk_score",
+    "priority_reasons",
+    "risk_reasons",
+    "severity",
+    "product",
+    "alert_time",
+    "device_name",
+)
 VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", "verdict", "remediation_state")
 
 
@@ -17,7 +35,7 @@ VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", 
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
 @output_format(("text", "json"))
 def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
-    """Show everything about one lead: device, entities, reasons, versions, stories, and the position of its records.
+    """Show everything about one lead: its story, device, entities, reasons, versions, and the position of its records.
 
     ID is the beginning of a lead's id as `leads` shows it, or Microsoft's complete AlertId.
     """
@@ -30,7 +48,7 @@ def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
     leads = views.lead_versions(reader.lake, muted=True)
     found = pl.concat([filters.beginning_with(leads, "lead_id", lead_id), leads.filter(pl.col("alert_id") == lead_id)])
     versions = reader.versions_of_one(found.unique(["tenant_id", "lead_id", "export_date"]), "lead", lead_id)
-    row = versions[-1]
+    row, reasons = _current(reader, versions[-1])
     stories = views.collected(
         reader.lake,
         views.current_stories(reader.lake)
@@ -40,13 +58,55 @@ def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
     sources = row["sources"] or []
     lines = fetch_source_lines(reader.lake, sources) if raw else []
     if output_format == "json":
-        shown = {"lead": row, "versions": versions, "stories": stories}
+        shown = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories}
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
-    show_row(row, first=FIRST, leave_out=("title", "sources"))
+    show_row(_in_words(row | {"priority_reasons": reasons}, stories), first=FIRST, leave_out=("title", "sources"))
     show_structs("stories", stories)
     show_versions(versions, VERSION)
     show_structs("sources", sources)
     if raw:
         show_source_lines(lines, sources)
+
+
+def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any], list["Row"]]:
+    """Return a lead's latest row with its current priority, which may be of a later day, and the reasons for it."""
+    import polars as pl
+
+    from defender_assets.core.identifiers import LEAD_KEY
+    from defender_assets.core.queue import PRIORITY_COLUMNS, with_priority
+    from defender_assets.outputs.queries import views
+
+    row = {name: value for name, value in version.items() if name not in PRIORITY_COLUMNS}
+    key = [pl.col(name) == row[name] for name in LEAD_KEY]
+    entries = views.collected(reader.lake, views.current_queue(reader.lake).filter(*key))
+    lead = pl.DataFrame(
+        [{name: row[name] for name in (*LEAD_KEY, "risk_score")}], schema_overrides={"risk_score": pl.Int64}
+    )
+    (found,) = with_priority(lead, entries, more=("priority_reasons",)).to_dicts()
+    return row | {name: found[name] for name in PRIORITY_COLUMNS}, found["priority_reasons"] or []
+
+
+def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
+    """Return what the text shows of a lead: its story and the times relative to the alert in words."""
+    from defender_assets.core.queue import PRIORITY_COLUMNS
+    from defender_assets.outputs.labels import device_state_words, story_words
+
+    story = row
+    if row["story_id"] is None and stories:
+        # the queue of the day is not built yet
+        story = {f"story_{name}": stories[0][name] for name in ("score", "title")} | {
+            "story_id": stories[0]["story_id"]
+        }
+    words = story_words(story)
+    shown = {
+        "priority": f"{row['priority']} of 100",
+        "story": f"{story['story_id'][:8]}: {words}" if words else None,
+    }
+    for name, value in row.items():
+        if name == "device_age_seconds":
+            shown["device_state"] = device_state_words(row)
+        elif name not in PRIORITY_COLUMNS:
+            shown[name] = value
+    return shown

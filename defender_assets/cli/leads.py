@@ -21,7 +21,13 @@ def device(lead: Mapping[str, Any]) -> str:
     return " ".join([name, f"({', '.join(notes)})" if notes else ""]).strip() or "–"
 
 
+def story(lead: Mapping[str, Any]) -> str | None:
+    """Return the beginning of the id of the lead's story, with its score."""
+    return f"{lead['story_id'][:8]} ({lead['story_score']})" if lead["story_id"] else None
+
+
 CELLS: Cells = {
+    "priority": lambda lead: lead["priority"],
     "risk": lambda lead: lead["risk_score"],
     "severity": lambda lead: lead["severity"],
     "product": lambda lead: lead["product"],
@@ -29,9 +35,10 @@ CELLS: Cells = {
     "device": device,
     "accounts": lambda lead: [account["name"] for account in (lead["accounts"] or [])[:2] if account.get("name")],
     "alert time (UTC)": lambda lead: lead["alert_time"],
+    "story": story,
     "id": lambda lead: lead["lead_id"][:8],
 }
-FROM_WIDTH = {"accounts": 120, "product": 100, "alert time (UTC)": 80, "severity": 60}
+FROM_WIDTH = {"accounts": 130, "story": 110, "product": 100, "alert time (UTC)": 80, "risk": 60, "severity": 60}
 """Terminal width from which a column shows; the others always show."""
 
 VERSION: Cells = {"day": lambda lead: lead["export_date"], "change": lambda lead: lead["change"]}
@@ -55,7 +62,11 @@ def leads(
     output_format: str,
     **filters: str | None,
 ) -> None:
-    """Show leads with their devices, the highest risk first. `lead ID` shows everything about one."""
+    """Show leads in the order in which to look at them. `lead ID` shows everything about one.
+
+    The priority of a lead is its own risk and what its story adds. Leads of days whose queue is not built yet have
+    their risk as their priority.
+    """
     from defender_assets.outputs.queries import views
 
     reader = LakeReader.from_settings()

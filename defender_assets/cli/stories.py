@@ -52,7 +52,7 @@ def stories(
     output_format: str,
     **filters: str | None,
 ) -> None:
-    """Show stories: leads of any product that belong together, the highest score first. `story ID` shows one."""
+    """Show stories: leads of any product that belong together, the most urgent first. `story ID` shows one."""
     from defender_assets.outputs.queries import views
 
     reader = LakeReader.from_settings()

@@ -16,6 +16,7 @@ TIME = "alert time (UTC)"
 FROM_WIDTHS = {**{name: width for name, width in FROM_WIDTH.items() if name != TIME}, "tactic": 130, "shares": 150}
 FIRST = (
     "score",
+    "portal_url",
     "score_reasons",
     "severity",
     "products",
@@ -45,12 +46,13 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     found = filters.beginning_with(views.story_versions(reader.lake), "story_id", story_id)
     versions = reader.versions_of_one(found, "story", story_id)
     row = versions[-1]
-    leads = views.collected(
+    by_priority = views.collected(
         reader.lake,
-        views.current_leads(reader.lake, muted=True)
-        .filter(pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"]))
-        .sort("alert_time", "lead_id"),
-    ).to_dicts()
+        views.current_leads(reader.lake, muted=True).filter(
+            pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"])
+        ),
+    )
+    leads = by_priority.sort("alert_time", "lead_id").to_dicts()
     sources = [source for lead in leads for source in lead["sources"] or []]
     lines = fetch_source_lines(reader.lake, sources) if raw else []
     if output_format == "json":
@@ -58,7 +60,11 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     say(row["title"] or "(untitled)", "bold")
-    show_row(row, first=FIRST, leave_out=("title", "lead_ids", "shared_entities", "timeline"))
+    # the portal has no page of a story: that of its most urgent lead is the way in
+    portal_url = next((url for url in by_priority["portal_url"] if url), None)
+    show_row(
+        row | {"portal_url": portal_url}, first=FIRST, leave_out=("title", "lead_ids", "shared_entities", "timeline")
+    )
     console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS), "Timeline"))
     shared = row["shared_entities"] or []
     show_structs("shared entities", [{**each, "lead_ids": [lead[:8] for lead in each["lead_ids"]]} for each in shared])
@@ -78,4 +84,5 @@ def _timeline(story: Mapping[str, Any]) -> Cells:
     def shares(lead: Mapping[str, Any]) -> list[str]:
         return sorted({text.partition(" ")[0] for text in step(lead).get("shares") or []})
 
-    return {TIME: CELLS[TIME], "tactic": lambda lead: step(lead).get("tactic"), **CELLS, "shares": shares}
+    cells = {name: show for name, show in CELLS.items() if name != "story"}
+    return {TIME: CELLS[TIME], "tactic": lambda lead: step(lead).get("tactic"), **cells, "shares": shares}

@@ -1,4 +1,4 @@
-"""Text for display: numbers with nouns and units, and escaping of attacker-controlled text.
+"""Text for display: numbers with nouns and units, lengths of time, and escaping of attacker-controlled text.
 
 An attacker can influence titles, file names, accounts and quarantined bytes. Spreadsheets (`cli.csv_safety`) and HTML
 (`outputs.brief`) need further escaping.
@@ -21,6 +21,18 @@ def pluralize(count: int, noun: str, plural: str | None = None) -> str:
     ('1 story', '1,200 leads')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a length of time in its largest unit, rounded down.
+
+    >>> format_duration(2199), format_duration(3600), format_duration(200_000), format_duration(12)
+    ('36 minutes', '1 hour', '2 days', '12 seconds')
+    """
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return pluralize(int(seconds // length), unit)
+    return pluralize(int(seconds), "second")
 
 
 def format_bytes(count: float) -> str:

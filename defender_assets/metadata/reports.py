@@ -85,18 +85,15 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, summary:
     return metadata
 
 
-def derived_metadata(report: DerivedReport, preview: tuple[str, ...], extra: Metadata) -> Metadata:
-    """Return the partition's size and version, the extra metadata, and the rows with the highest values.
-
-    The preview is sorted by its first column.
-    """
+def derived_metadata(report: DerivedReport, preview: pl.DataFrame, extra: Metadata) -> Metadata:
+    """Return the partition's size and version, the extra metadata, and the first rows of the preview."""
     return {
         "dagster/partition_row_count": report.rows.height,
         **extra,
         "built_from_version": report.version,
         "written_by_this_run": report.written,
         **_timings(report.timings),
-        "preview": table_preview(report.rows.select(preview).sort(preview[0], descending=True, nulls_last=True)),
+        "preview": table_preview(preview),
     }
 
 
@@ -112,6 +109,14 @@ def leads_metadata(report: DerivedReport, _day: date) -> Metadata:
         "devices_hit": leads.select("tenant_id", "device_id").drop_nulls().n_unique(),
         "highest_risk": int(leads["risk_score"].max() or 0),  # type: ignore[arg-type]
         **({"alerts_by_hour": by_hour("Alerts by hour (UTC) and severity", counts)} if counts else {}),
+    }
+
+
+def queue_metadata(report: DerivedReport, _day: date) -> Metadata:
+    """Return figures of the queue that are worth plotting over time."""
+    return {
+        "highest_priority": int(report.rows["priority"].max() or 0),  # type: ignore[arg-type]
+        "leads_in_stories": report.rows["story_id"].count(),
     }
 
 

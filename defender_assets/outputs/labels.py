@@ -1,4 +1,4 @@
-"""Wording that the brief and the notifications share: products, categories, moments, a lead's title, device, accounts.
+"""Wording that the brief and the notifications share: products, categories, times, a lead's title, story, device.
 
 Text is shortened here and never escaped: each output escapes all text that it shows.
 """
@@ -8,10 +8,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from defender_assets.core.text import format_duration
+
 Row = Mapping[str, Any]
 
 SHORT = 110
 """Longest name of an account or a device, in characters."""
+
+LONG = 220
+"""Longest title, reason, change or indicator, in characters."""
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -87,6 +92,30 @@ def accounts_of(lead: Row) -> list[str]:
     return [clipped(name, SHORT) for name in people or impersonal]
 
 
+def before_alert(seconds: int) -> str:
+    """Return how long before or after the alert something was, from the seconds before it.
+
+    >>> before_alert(2199), before_alert(-3600), before_alert(0)
+    ('36 minutes before the alert', '1 hour after the alert', 'at the time of the alert')
+    """
+    if not seconds:
+        return "at the time of the alert"
+    return f"{format_duration(abs(seconds))} {'before' if seconds > 0 else 'after'} the alert"
+
+
+def device_state_words(lead: Row) -> str | None:
+    """Return when the device had the state that the lead shows; None if no heartbeat is known."""
+    return None if lead["device_age_seconds"] is None else before_alert(lead["device_age_seconds"])
+
+
+def story_words(lead: Row) -> str | None:
+    """Return score and title of the story in the lead's entry of the queue; None if it is in none."""
+    if lead["story_id"] is None:
+        return None
+    score = "no score" if lead["story_score"] is None else f"score {lead['story_score']} of 100"
+    return f"{clipped(lead['story_title'] or 'untitled', LONG)} ({score})"
+
+
 def device_words(lead: Row) -> str | None:
     """Return the lead's device, the number of further ones and any doubt about the match; None without a device."""
     name = lead["device_name"] or (lead["device_id"] or "")[:12]
@@ -94,7 +123,8 @@ def device_words(lead: Row) -> str | None:
         return None
     others = len(lead["devices"] or []) - 1
     notes = [f"+{others}"] if others > 0 else []
-    notes += {"after": ["first seen later"], "unknown": ["not seen"]}.get(lead["device_match"], [])
+    later = f"first seen {device_state_words(lead) or 'later'}"
+    notes += {"after": [later], "unknown": ["not seen"]}.get(lead["device_match"], [])
     return clipped(name, SHORT) + (f" ({', '.join(notes)})" if notes else "")
 
 

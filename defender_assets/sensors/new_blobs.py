@@ -23,7 +23,7 @@ from defender_assets.sensors.sweep import SWEEP_JOB, days_of_last_sweep, never_r
 
 DIGEST_TAG = "defender/digest"
 DEFAULT_MAX_RUNTIME = 3600
-SWEPT_AT_ONCE = 31
+SWEPT_AT_ONCE = 20
 # Dagster ends an evaluation after 60 seconds
 DEADLINE_SECONDS = 40
 UNFINISHED = (

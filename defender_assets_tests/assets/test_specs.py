@@ -55,6 +55,7 @@ EXPECTED = {
         },
     ),
     "lead_stories": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D"}),
+    "lead_queue": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D", "lead_stories": "D"}),
     "ocsf_detection_findings": ("leads", "deltalake polars", "", {"device_enriched_leads": "D"}),
     "daily_briefs": (
         "leads",
@@ -63,6 +64,7 @@ EXPECTED = {
         {
             "device_enriched_leads": "D-7 to D",
             "lead_stories": "D",
+            "lead_queue": "D",
             "mdatp_device_info": "D-7 to D",
             "quarantined_records": "D",
         },
@@ -148,7 +150,7 @@ def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definition
 
 
 def test_the_jobs_of_a_day_include_all_its_assets_but_not_the_check_of_recent_days(definitions: dg.Definitions) -> None:
-    for name, assets in (("ingest_day", 11), ("refresh_day", 11), ("rebuild_day", 8)):
+    for name, assets in (("ingest_day", 12), ("refresh_day", 12), ("rebuild_day", 9)):
         layer = definitions.resolve_job_def(name).asset_layer
         assert len(layer.selected_asset_keys) == assets
         assert "stale_days" not in {key.name for key in layer.asset_graph.asset_check_keys}

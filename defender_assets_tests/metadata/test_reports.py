@@ -41,10 +41,10 @@ def test_counts_are_a_table_with_the_highest_first() -> None:
 def test_a_preview_starts_with_the_highest_score_and_shows_times_in_seconds() -> None:
     at = datetime(2026, 10, 1, 8, 30, 5, 123456, tzinfo=UTC)
     rows = pl.DataFrame({"score": [18, None, 68], "at": [None, None, at], "kept": "no"})
+    shown = AssetPresentation("", "", ("score", "at"))
 
-    preview = derived_metadata(DerivedReport(rows, 1, written=True, timings=StageTimings()), ("score", "at"), {})[
-        "preview"
-    ]
+    report = DerivedReport(rows, 1, written=True, timings=StageTimings())
+    preview = derived_metadata(report, shown.ordered(rows), {})["preview"]
 
     assert rows_of(preview) == [
         {"score": "68", "at": "2026-10-01 08:30:05"},

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from defender_assets.cli.output import Cells, console, hour_of, say, table
-from defender_assets.core.text import pluralize
+from defender_assets.core.text import format_duration, pluralize
 
 if TYPE_CHECKING:
     from defender_assets.cli.check.export_facts import Sample
     from defender_assets.cli.check.report import Report
 
-_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
+_MINUTE = 60
 
 
 def show(report: "Report") -> None:
@@ -55,10 +55,7 @@ def _status(what: str, where: str, usable: str, *, failed: bool) -> tuple[str, s
 def _ago(seconds: int | None) -> str:
     if seconds is None:
         return "–"
-    for unit, length in _UNITS:
-        if seconds >= length:
-            return f"{pluralize(seconds // length, unit)} ago"
-    return "now"
+    return f"{format_duration(seconds)} ago" if seconds >= _MINUTE else "now"
 
 
 def _sample(sample: "Sample | None") -> str:

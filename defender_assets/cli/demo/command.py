@@ -115,7 +115,7 @@ def _line(run: "DayRun") -> str:
 
 def _show(leads: "pl.DataFrame", stories: "pl.DataFrame") -> None:
     out = console()
-    top = f"Leads: the {min(LEADS_SHOWN, leads.height)} of highest risk, of {leads.height}"
+    top = f"Leads: the first {min(LEADS_SHOWN, leads.height)} to look at, of {leads.height}"
     out.print("", table(leads.head(LEADS_SHOWN).iter_rows(named=True), fitting(LEAD_CELLS, LEADS_FROM), top))
     out.print(table(stories.iter_rows(named=True), fitting(STORY_CELLS, STORIES_FROM), f"Stories: {stories.height}"))
 

@@ -15,8 +15,8 @@ from defender_assets.core.queue.schema import QUEUE_LOOKBACK_DAYS, QUEUE_SCHEMA
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
-ORDER = ("priority_points", "_severity", "alert_time", "tenant_id", "lead_id")
-_DESCENDING = (True, False, True, False, False)
+ORDER = ("priority_points", "_severity", "alert_time", "lead_id", "tenant_id", "export_date")
+_DESCENDING = (True, False, True, False, False, True)
 
 
 def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import polars as pl
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.risk.muting import exclude_muted
+from defender_assets.core.queue import queue_order, story_order, with_priority
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.charts import columns, stacked
 from defender_assets.outputs.brief.data_quality import health
@@ -24,7 +25,12 @@ HEADLINE = 240
 
 
 def build_briefs(
-    day: date, leads: pl.LazyFrame, stories: pl.LazyFrame, device_info: pl.LazyFrame, quarantined: pl.LazyFrame
+    day: date,
+    leads: pl.LazyFrame,
+    stories: pl.LazyFrame,
+    queue: pl.LazyFrame,
+    device_info: pl.LazyFrame,
+    quarantined: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Return the brief of a day: BRIEF_SCHEMA, one row, or none if nothing has arrived for the day.
 
@@ -32,6 +38,7 @@ def build_briefs(
         day: the partition to build.
         leads: `device_enriched_leads`, partitions D-7 … D; muted ones are counted and not shown.
         stories: `lead_stories`, partition D.
+        queue: `lead_queue`, partition D.
         device_info: `mdatp_device_info`, partitions D-7 … D.
         quarantined: `quarantined_records`, partition D.
     """
@@ -40,14 +47,20 @@ def build_briefs(
     stories_of_day = days_between(stories, day, day).collect()
     state = health(day, all_of_day, device_info, quarantined)
     numbers = figures(day, of_day)
-    ranked = of_day.sort("risk_score", "alert_time", *LEAD_KEY, descending=[True, True, False, False], nulls_last=True)
-    order = ["score", "last_alert_time", "tenant_id", "story_id"]
-    best = stories_of_day.sort(order, descending=[True, True, False, False]).head(STORIES_SHOWN)
+    best = story_order(stories_of_day).head(STORIES_SHOWN)
     shown = best.to_dicts()
     story_of = {
         (story["tenant_id"], lead): f"story-{story['story_id']}" for story in shown for lead in story["lead_ids"]
     }
-    members = _members(day, leads, best)
+    entries = days_between(queue, day, day).collect()
+    # leads of earlier days whose story changed today
+    earlier = queue_order(entries.join(of_day, on=LEAD_KEY, how="anti"))
+    first_of_earlier = earlier.select(LEAD_KEY).head(LEADS_SHOWN)
+    in_stories = best.select("tenant_id", lead_id="lead_ids").explode("lead_id")
+    latest = _latest_rows(day, leads, pl.concat([in_stories, first_of_earlier]).unique())
+    candidates = pl.concat([of_day, latest.join(first_of_earlier, on=LEAD_KEY, how="semi")])
+    ranked = queue_order(with_priority(candidates, entries, more=("priority_reasons",))).head(LEADS_SHOWN)
+    members = {(lead["tenant_id"], lead["lead_id"]): lead for lead in latest.iter_rows(named=True)}
     tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *stories_of_day["tenant_id"]})
     if not tenants and not state.quarantined:
         return BRIEF_SCHEMA.to_frame()
@@ -67,7 +80,8 @@ def build_briefs(
         ],
         "stories": [story_entry(story, members, day) for story in shown],
         "story_count": stories_of_day.height,
-        "leads": [lead_entry(lead, day, story_of) for lead in ranked.head(LEADS_SHOWN).to_dicts()],
+        "leads": [lead_entry(lead, day, story_of) for lead in ranked.to_dicts()],
+        "queued": of_day.height + earlier.height,
         "muted": all_of_day.height - of_day.height,
         "devices": [device_entry(device) for device in devices_hit(of_day)],
         "health": state,
@@ -87,15 +101,11 @@ def build_briefs(
     return pl.DataFrame([row], schema=BRIEF_SCHEMA)
 
 
-def _members(day: date, leads: pl.LazyFrame, stories: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the leads of the stories by (tenant, lead): the latest row of each in the look-back."""
-    if stories.is_empty():
-        return {}
-    wanted = stories.select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
+def _latest_rows(day: date, leads: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return the latest rows of the wanted leads in the look-back."""
     rows = days_between(leads, day - timedelta(days=BRIEF_LOOKBACK_DAYS), day)
     found = rows.join(wanted.lazy(), on=LEAD_KEY, how="semi").collect().sort(*LEAD_KEY, "export_date")
-    latest = found.unique(LEAD_KEY, keep="last", maintain_order=True)
-    return {(lead["tenant_id"], lead["lead_id"]): lead for lead in latest.iter_rows(named=True)}
+    return found.unique(LEAD_KEY, keep="last", maintain_order=True)
 
 
 def _headline(numbers: Figures, stories: list[dict[str, Any]], story_count: int) -> str:

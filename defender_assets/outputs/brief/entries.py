@@ -6,8 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 from defender_assets.outputs import labels
-from defender_assets.outputs.brief.format import KINDS, LONG, kind_of, reasons_of, title_of
-from defender_assets.outputs.labels import SHORT, Row, clipped
+from defender_assets.outputs.brief.format import KINDS, kind_of, reasons_of, title_of
+from defender_assets.outputs.labels import LONG, SHORT, Row, clipped
 
 LEADS_SHOWN = 12
 INDICATORS_SHOWN = 4
@@ -28,15 +28,19 @@ class AlertEntry:
 
 @dataclass(frozen=True)
 class LeadEntry(AlertEntry):
-    """A lead of the list "to look at first"."""
+    """A lead of the list "to look at first"; `of_day`: it was new or changed on the day of the brief."""
 
     anchor: str
+    priority: int
     risk: int
     indicators: list[tuple[str, str]]
+    priority_reasons: list[tuple[int, str]]
     reasons: list[tuple[int, str]]
     changes: list[str]
     tenant: str
     story: str | None
+    story_anchor: str | None
+    of_day: bool
 
 
 @dataclass(frozen=True)
@@ -72,19 +76,27 @@ def alert_fields(lead: Row, day: date, last_fact: str) -> dict[str, Any]:
 
 
 def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) -> LeadEntry:
-    """Return a lead's entry; `story_of` maps (tenant, lead) to the anchor of its story."""
-    changes = [clipped(sentence, LONG) for sentence in lead["changes"] or []]
-    if not changes and lead["change"] == "updated":
+    """Return a lead's entry, with its columns of the queue; `story_of` maps (tenant, lead) to its story's anchor."""
+    of_day = lead["export_date"] == day
+    changes = [clipped(sentence, LONG) for sentence in lead["changes"] or []] if of_day else []
+    if not changes and of_day and lead["change"] == "updated":
         changes = ["something that no column shows"]
+    fields = alert_fields(lead, day, ", ".join((lead["attack_techniques"] or [])[:4]))
+    if lead["device_match"] == "as_of" and (state := labels.device_state_words(lead)):
+        fields["facts"].append(f"device state {state}")
     return LeadEntry(
-        **alert_fields(lead, day, ", ".join((lead["attack_techniques"] or [])[:4])),
+        **fields,
         anchor=f"lead-{lead['lead_id']}",
+        priority=lead["priority"],
         risk=lead["risk_score"] or 0,
         indicators=_indicators(lead),
+        priority_reasons=reasons_of(lead["priority_reasons"]),
         reasons=reasons_of(lead["risk_reasons"]),
         changes=changes,
         tenant=lead["tenant_id"],
-        story=story_of.get((lead["tenant_id"], lead["lead_id"])),
+        story=labels.story_words(lead),
+        story_anchor=story_of.get((lead["tenant_id"], lead["lead_id"])),
+        of_day=of_day,
     )
 
 

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 
 from defender_assets.core.enums import LEVELS
-from defender_assets.outputs.labels import MONTHS, Row, clipped, whole_title
+from defender_assets.outputs.labels import LONG, MONTHS, Row, clipped, whole_title
 
 OTHER = "other"
 KINDS = (*LEVELS, OTHER)
 """Severities, highest first, as the page names their colours; `other` is any that Microsoft may add."""
-
-LONG = 220
-"""Longest title, reason, change or indicator, in characters."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -3,6 +3,7 @@
 import polars as pl
 
 from defender_assets.core.leads.schema import LEADS_TABLE
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE
 from defender_assets.core.schemas.column import TEXTS, Column, origins
 from defender_assets.core.stories.schema import STORIES_TABLE
@@ -13,7 +14,13 @@ BRIEF_LOOKBACK_DAYS = 7
 """Partition D of the briefs reads the lead and device partitions D-7 … D: a story may contain older leads."""
 
 _TEXT, _INTEGER = pl.String(), pl.Int64()
-_TABLES = {"lead": LEADS_TABLE, "story": STORIES_TABLE, "device": DEVICE_INFO.name, "quarantine": QUARANTINE}
+_TABLES = {
+    "lead": LEADS_TABLE,
+    "story": STORIES_TABLE,
+    "queue": QUEUE_TABLE,
+    "device": DEVICE_INFO.name,
+    "quarantine": QUARANTINE,
+}
 _TENANTS = "lead.tenant_id story.tenant_id device.tenant_id"
 
 
@@ -30,13 +37,15 @@ BRIEF_COLUMNS = (
     _column("story_count", _INTEGER, "Stories with a lead that was new or changed on the day", "story.story_id"),
     _column("quarantined_lines", _INTEGER, "Lines of the day that are not records", "quarantine.reason"),
     _column("headline", _TEXT, "The day in a sentence. Holds text that an attacker can influence",
-            "lead.lead_id lead.severity story.story_id story.title story.score"),
+            "lead.lead_id lead.severity story.story_id story.title story.score story.points"),
     _column("picture", _TEXT, "Leads by hour and severity as a small SVG; its only text is the project's own",
             "lead.alert_time lead.severity"),
     _column("html", _TEXT, "The page. Text that an attacker can influence is escaped in it",
             "lead.title lead.severity lead.risk_score lead.risk_reasons lead.changes lead.device_name lead.alert_time "
-            "story.title story.score story.score_reasons story.lead_ids story.merged_story_ids story.tactics "
-            "story.timeline story.shared_entities device.Timestamp quarantine.reason"),
+            "lead.device_age_seconds lead.portal_url queue.priority queue.priority_points queue.priority_reasons "
+            "queue.story_title queue.story_score story.title story.score story.points story.score_reasons "
+            "story.lead_ids story.merged_story_ids story.tactics story.timeline story.shared_entities "
+            "device.Timestamp quarantine.reason"),
 )  # fmt: skip
 """Every column of `daily_briefs`, in order."""
 

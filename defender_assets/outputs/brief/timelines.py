@@ -6,8 +6,8 @@ from datetime import date
 
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.entries import AlertEntry, alert_fields
-from defender_assets.outputs.brief.format import LONG, kind_of, reasons_of, span_words
-from defender_assets.outputs.labels import Row, category_name, clipped, product_name
+from defender_assets.outputs.brief.format import kind_of, reasons_of, span_words
+from defender_assets.outputs.labels import LONG, Row, category_name, clipped, product_name
 
 STORIES_SHOWN = 8
 STEPS_SHOWN = 20
@@ -37,6 +37,7 @@ class StoryEntry:
     shared: list[str]
     reasons: list[tuple[int, str]]
     tenant: str
+    url: str
 
 
 def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> StoryEntry:
@@ -69,7 +70,14 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
         shared=[pluralize(shared.count(kind), kind) for kind in sorted(set(shared))],
         reasons=reasons_of(story["score_reasons"]),
         tenant=story["tenant_id"],
+        url=_portal_url(members),
     )
+
+
+def _portal_url(leads: Sequence[Row]) -> str:
+    """Return the portal's page of the riskiest lead: the portal has none of a story."""
+    linked = [lead for lead in leads if lead["portal_url"]]
+    return str(max(linked, key=lambda lead: lead["risk_score"] or 0)["portal_url"]) if linked else ""
 
 
 def _step(lead: Row, shares: Sequence[str], day: date) -> Step:

@@ -42,5 +42,5 @@ def digest_title(notifications: Sequence[Notification]) -> str:
 
 def headline(notification: Notification) -> str:
     """Return the notification in one line; its text is hostile and not escaped."""
-    measure = {"lead": "risk", "story": "score"}.get(notification.kind)
+    measure = {"lead": "priority", "story": "score"}.get(notification.kind)
     return f"{notification.heading}: {notification.title}" + (f" ({measure} {notification.weight})" if measure else "")

@@ -10,10 +10,12 @@ from defender_assets.outputs.labels import (
     Row,
     accounts_of,
     category_name,
+    device_state_words,
     device_words,
     listed,
     moment_words,
     product_name,
+    story_words,
     whole_title,
 )
 from defender_assets.outputs.notifications.incidents import Incident
@@ -34,7 +36,11 @@ class Link:
 
 @dataclass(frozen=True)
 class Notification:
-    """One notification. `sent_notices` keeps `subject_id` and `lead_ids`; the highest `weight` is the most urgent."""
+    """One notification. `sent_notices` keeps `subject_id` and `lead_ids`.
+
+    `weight` is the priority of a lead or the score of a story, `points` their sum before it is cut to 100: the highest
+    is the most urgent.
+    """
 
     kind: str
     subject_id: str
@@ -43,17 +49,21 @@ class Notification:
     facts: tuple[tuple[str, str], ...]
     tenant_id: str | None = None
     weight: int = 0
+    points: int = 0
     reasons: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     lead_ids: tuple[str, ...] = ()
 
 
 def lead_notification(lead: Row, ui_url: str | None) -> Notification:
-    """Return the notification for a row of `device_enriched_leads`."""
+    """Return the notification for a row of `device_enriched_leads` with its columns of the queue."""
     day = lead["export_date"]
+    risk, severity = lead["risk_score"] or 0, lead["severity"] or "unrated"
     facts = {
-        "Risk": f"{lead['risk_score']} of 100, severity {lead['severity'] or 'unrated'}",
+        "Priority": f"{lead['priority']} of 100, risk {risk}, severity {severity}",
+        "Story": story_words(lead),
         "Device": device_words(lead),
+        "Device state": device_state_words(lead) if lead["device_match"] == "as_of" else None,
         "Accounts": _some(accounts_of(lead)),
         "Tactics": category_name(lead["category"]) if lead["category"] else None,
         "Techniques": _some(lead["attack_techniques"]),
@@ -65,7 +75,8 @@ def lead_notification(lead: Row, ui_url: str | None) -> Notification:
         kind=LEAD,
         tenant_id=lead["tenant_id"],
         subject_id=lead["lead_id"],
-        weight=lead["risk_score"] or 0,
+        weight=lead["priority"],
+        points=lead["priority_points"],
         heading="New lead",
         title=whole_title(lead),
         facts=_without_empty(facts),
@@ -98,6 +109,7 @@ def story_notification(
         tenant_id=story["tenant_id"],
         subject_id=story["story_id"],
         weight=story["score"] or 0,
+        points=story["score"] or 0 if story["points"] is None else story["points"],
         heading=f"Story grown by {pluralize(len(new), 'lead')}" if sent_lead_ids else "New story",
         title=story["title"] or "untitled",
         facts=_without_empty(facts),

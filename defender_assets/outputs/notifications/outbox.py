@@ -23,7 +23,7 @@ MAX_CLOCK_SKEW = timedelta(minutes=10)
 """By how much the clocks of two notifiers may differ."""
 
 CLAIMED, SENT, RELEASED, REFUSED, RECOVERED = "claimed", "sent", "released", "refused", "recovered"
-WATCH, WATCHING = "watch", "watching"
+WATCH, WATCH_PRIORITY, WATCHING = "watch", "watch_priority", "watching"
 PAUSE, WAITING, READY = "pause", "waiting", "ready"
 
 _KEY = ("destination", "kind", "tenant_id", "subject_id")

@@ -13,6 +13,7 @@ import polars as pl
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
+from defender_assets.core.queue import PRIORITY_COLUMNS, QUEUE_TABLE, with_priority
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.labels import Row
 from defender_assets.outputs.notifications.incidents import INCIDENT_KINDS, Incidents
@@ -28,6 +29,7 @@ from defender_assets.outputs.notifications.outbox import (
     RECOVERED,
     SENT,
     WATCH,
+    WATCH_PRIORITY,
     WATCHING,
     DeliveryState,
     Entry,
@@ -65,17 +67,24 @@ class Selector:
         Raises:
             LakeError: when leads or stories cannot be read.
         """
-        watches = [(int(key.subject_id), each.since) for key, each in self._of_kind(WATCH) if each.since]
+        by_priority, by_risk = self._watches(WATCH_PRIORITY), self._watches(WATCH)
         # clamp to yesterday: an entry from a clock that was ahead must not suppress later notifications
         first_day = self.now.date() - timedelta(days=FIRST_LOOKBACK_DAYS)
-        # A destination that watched at a lower risk has seen what is above it, so a raised risk forgets nothing. A
-        # risk lower than ever starts again: the leads below the previous one were never meant to be sent.
-        leads_since = min([first_day, *(since for risk, since in watches if risk <= self.config.risk)])
-        # stories are sent at any risk
-        stories_since = min([first_day, *(since for _, since in watches)])
-        due = [*self._leads(leads_since), *self._stories(stories_since), *self._incidents(incidents)]
-        due.sort(key=lambda pair: (-pair[0].weight, pair[0].kind, pair[0].subject_id))
-        return due, [*self._watch_entries(leads_since), *self._recovered(incidents)]
+        # A destination that watched at a lower threshold has seen what is above it, so a raised one forgets nothing. A
+        # threshold lower than ever starts again: the leads below the previous one were never meant to be sent.
+        priority_since = min([first_day, *(since for least, since in by_priority if least <= self.config.risk)])
+        # Older versions compared the threshold with the risk alone. What they watched still counts for the risk; a lead
+        # that only its story raises counts from the first round on.
+        risk_since = min([priority_since, *(since for least, since in by_risk if least <= self.config.risk)])
+        # stories are sent at any threshold
+        stories_since = min([first_day, *(since for _, since in (*by_priority, *by_risk))])
+        due = [*self._leads(priority_since, risk_since), *self._stories(stories_since), *self._incidents(incidents)]
+        due.sort(key=lambda pair: (-pair[0].points, pair[0].kind, pair[0].subject_id))
+        return due, [*self._watch_entries(priority_since), *self._recovered(incidents)]
+
+    def _watches(self, kind: str) -> list[tuple[int, date]]:
+        """Return the thresholds at which the destination was watched, each with its first day."""
+        return [(int(key.subject_id), each.since) for key, each in self._of_kind(kind) if each.since]
 
     def _of_kind(self, kind: str) -> Iterator[tuple[NotificationKey, DeliveryState]]:
         return self.outbox.of_kind(self.destination, kind)
@@ -84,7 +93,7 @@ class Selector:
         return self.outbox.get(NotificationKey(self.destination, kind, tenant_id, subject_id))
 
     def _watch_entries(self, since: date) -> Iterator[Entry]:
-        key = NotificationKey(self.destination, WATCH, None, str(self.config.risk))
+        key = NotificationKey(self.destination, WATCH_PRIORITY, None, str(self.config.risk))
         written_at = self.outbox.get(key).written_at
         if written_at is None or not timedelta(0) <= self.now - written_at < WATCH_RENEWAL:
             yield Entry(key, WATCHING, since=since)
@@ -92,16 +101,29 @@ class Selector:
     def _recent(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.filter(pl.col("export_date") >= self.now.date() - timedelta(days=LOOKBACK_DAYS))
 
-    def _leads(self, since: date) -> Iterator[Due]:
-        leads = self.lake.read(LEADS_TABLE)
+    def _leads(self, priority_since: date, risk_since: date) -> Iterator[Due]:
+        """Yield the leads whose current priority reaches the threshold for the first time.
+
+        `priority_since` is the first partition of which leads are sent for their priority, `risk_since` the first of
+        which they are sent for their risk.
+        """
+        leads, queue = self.lake.read(LEADS_TABLE), self.lake.read(QUEUE_TABLE)
         recent = self._recent(leads)
-        loud = (pl.col("risk_score") >= self.config.risk) & pl.col("muted_by").is_null()
-        slim = recent.select(*LEAD_KEY, "export_date", loud=loud.fill_null(value=False))
-        seen = leads.filter(_counts_as_seen(since), loud).select(LEAD_KEY)
-        unseen = latest_leads(slim).filter("loud").join(seen, on=LEAD_KEY, how="anti").drop("loud")
-        candidates = collected(self.lake, unseen)
+        slim = latest_leads(recent.select(*LEAD_KEY, "export_date", "risk_score", "muted_by"))
+        current = with_priority(slim, latest_leads(self._recent(queue))).filter(pl.col("muted_by").is_null())
+        by_risk, by_priority = pl.col("risk_score") >= self.config.risk, pl.col("priority") >= self.config.risk
+
+        def first_since(since: date, reached: pl.Expr) -> pl.LazyFrame:
+            seen = [
+                leads.filter(_counts_as_seen(since), by_risk, pl.col("muted_by").is_null()).select(LEAD_KEY),
+                queue.filter(_counts_as_seen(since), by_priority).select(LEAD_KEY),
+            ]
+            return current.filter(reached).join(pl.concat(seen), on=LEAD_KEY, how="anti")
+
+        found = pl.concat([first_since(priority_since, by_priority), first_since(risk_since, by_risk)])
+        candidates = collected(self.lake, found.select(*LEAD_KEY, "export_date", *PRIORITY_COLUMNS).unique(LEAD_KEY))
         due = {}
-        for tenant_id, lead_id, _ in candidates.iter_rows():
+        for tenant_id, lead_id in candidates.select(LEAD_KEY).iter_rows():
             delivery = self._delivery(LEAD, tenant_id, lead_id)
             if not delivery.sent_count and not delivery.is_blocked(self.now):
                 due[tenant_id, lead_id] = delivery
@@ -109,7 +131,7 @@ class Selector:
             return
         keys = pl.DataFrame(list(due), schema=candidates.select(LEAD_KEY).schema, orient="row")
         wanted = candidates.join(keys, on=LEAD_KEY, how="semi").lazy()
-        rows = collected(self.lake, recent.join(wanted, on=[*LEAD_KEY, "export_date"], how="semi"))
+        rows = collected(self.lake, recent.join(wanted, on=[*LEAD_KEY, "export_date"]))
         for lead in rows.to_dicts():
             yield lead_notification(lead, self.config.ui_url), due[lead["tenant_id"], lead["lead_id"]]
 
@@ -135,15 +157,17 @@ class Selector:
             unmuted = [lead for lead in available if lead["muted_by"] is None]
             if len(story["lead_ids"]) - len(available) + len(unmuted) < MIN_STORY_LEADS:
                 continue
-            unmuted.sort(key=lambda lead: (lead["lead_id"] in sent_lead_ids, -(lead["risk_score"] or 0)))
+            unmuted.sort(key=lambda lead: (lead["lead_id"] in sent_lead_ids, -lead["priority_points"]))
             yield story_notification(story, unmuted, sent_lead_ids, self.config.ui_url), delivery
 
     def _leads_of(self, stories: list[dict[str, Any]]) -> dict[tuple[str, str], Row]:
-        """Return the latest rows of the stories' leads by tenant and lead."""
+        """Return the latest rows of the stories' leads by tenant and lead, with their priorities."""
         wanted = pl.DataFrame(stories).select("tenant_id", lead_id="lead_ids").explode("lead_id").unique()
         columns = (*LEAD_KEY, "export_date", "alert_id", "title", "risk_score", "muted_by")
         rows = self._recent(self.lake.read(LEADS_TABLE)).select(columns)
-        found = collected(self.lake, latest_leads(rows.join(wanted.lazy(), on=LEAD_KEY, how="semi")))
+        latest = latest_leads(rows.join(wanted.lazy(), on=LEAD_KEY, how="semi"))
+        entries = latest_leads(self._recent(self.lake.read(QUEUE_TABLE)))
+        found = collected(self.lake, with_priority(latest, entries))
         return {(lead["tenant_id"], lead["lead_id"]): lead for lead in found.to_dicts()}
 
     def _incidents(self, incidents: Incidents) -> Iterator[Due]:

@@ -29,10 +29,11 @@ def message(notifications: Sequence[Notification]) -> dict[str, Any]:
     if len(notification.title) + len(notification.heading) > HEADER - 2:
         # the header is cut: repeat the whole title
         blocks.append({"type": "section", "text": _plain_text(notification.title, SECTION)})
+    blocks += _links(notification.links)
     if fields:
         blocks.append({"type": "section", "fields": fields})
     blocks += [{"type": "section", "text": _plain_text(reason, 400)} for reason in notification.reasons]
-    return _payload(header, [*blocks, *_links(notification.links)])
+    return _payload(header, blocks)
 
 
 def _digest(notifications: Sequence[Notification]) -> dict[str, Any]:

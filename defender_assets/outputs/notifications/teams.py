@@ -35,7 +35,7 @@ def message(notifications: Sequence[Notification]) -> dict[str, Any]:
 def _details(notification: Notification) -> list[Element]:
     return [
         {"type": "TextBlock", "text": notification.heading, "weight": "Bolder", "color": "Attention", "wrap": True},
-        _runs(_run(notification.title, _TITLE, weight="Bolder", size="Large")),
+        _runs(_run(notification.title, _TITLE, weight="Bolder", size="Large", **_select_action(notification.links))),
         *(
             _runs(_run(f"{label}: ", _VALUE, weight="Bolder"), _run(value, _VALUE))
             for label, value in notification.facts

@@ -1,4 +1,4 @@
-"""Views of the lake: the current leads and stories, the rows of a day, quarantined lines.
+"""Views of the lake: the current leads, stories and queue, the rows of a day, quarantined lines.
 
 A table that was never written is empty. Functions with `muted` include the leads that the team has muted.
 """
@@ -14,6 +14,7 @@ from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.schema import LEADS_TABLE
+from defender_assets.core.queue import QUEUE_TABLE, queue_order, story_order, with_priority
 from defender_assets.core.schemas import QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.brief.schema import BRIEFS_TABLE
@@ -23,19 +24,36 @@ _STORY = ("tenant_id", "story_id")
 
 
 def current_leads(lake: Lake, until: date | None = None, *, muted: bool = False) -> pl.LazyFrame:
-    """Return the latest row of each lead (up to the day `until`); highest risk first."""
-    latest = latest_leads(lead_versions(lake, until=until, muted=True))
-    return _by_risk(latest if muted else exclude_muted(latest))
+    """Return the latest row of each lead (up to the day `until`) with its priority, in the order of the queue."""
+    latest = latest_leads(_of_days(lake.read(LEADS_TABLE), None, until))
+    rows = latest if muted else exclude_muted(latest)
+    return queue_order(with_priority(rows, latest_leads(_of_days(lake.read(QUEUE_TABLE), None, until))))
+
+
+def current_queue(lake: Lake, until: date | None = None) -> pl.LazyFrame:
+    """Return the latest entry of each lead in the queue (up to the day `until`), in its order.
+
+    Leads that are muted since then are left out.
+    """
+    leads = _of_days(lake.read(LEADS_TABLE), None, until).select(*LEAD_KEY, "export_date", "muted_by")
+    muted = latest_leads(leads).filter(pl.col("muted_by").is_not_null())
+    entries = latest_leads(_of_days(lake.read(QUEUE_TABLE), None, until))
+    return queue_order(entries.join(muted, on=LEAD_KEY, how="anti"))
+
+
+def day_queue(lake: Lake, day: date) -> pl.LazyFrame:
+    """Return the queue of a day, in its order."""
+    return queue_order(_of_days(lake.read(QUEUE_TABLE), day, None))
 
 
 def latest_leads(versions: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the latest row of each lead, from rows of `device_enriched_leads`."""
+    """Return the latest row of each lead, from rows of `device_enriched_leads` or `lead_queue`."""
     return _latest(versions, LEAD_KEY)
 
 
 def current_stories(lake: Lake, until: date | None = None) -> pl.LazyFrame:
-    """Return the latest row of each story (up to the day `until`), without merged ones; highest score first."""
-    return _by_score(active_stories(story_versions(lake, until=until)))
+    """Return the latest row of each story (up to the day `until`), without merged ones; most points first."""
+    return story_order(active_stories(story_versions(lake, until=until)))
 
 
 def active_stories(versions: pl.LazyFrame) -> pl.LazyFrame:
@@ -53,14 +71,18 @@ def active_stories(versions: pl.LazyFrame) -> pl.LazyFrame:
 def lead_versions(
     lake: Lake, *, day: date | None = None, until: date | None = None, muted: bool = False
 ) -> pl.LazyFrame:
-    """Return all rows of the leads, or those of a day, or those up to the day `until`; highest risk first."""
+    """Return all rows of the leads, or those of a day, or those up to the day `until`, in the order of the queue.
+
+    The priority of each row is that of its own day.
+    """
     rows = _of_days(lake.read(LEADS_TABLE), day, until)
-    return _by_risk(rows if muted else exclude_muted(rows))
+    entries = _of_days(lake.read(QUEUE_TABLE), day, until)
+    return queue_order(with_priority(rows if muted else exclude_muted(rows), entries, on=(*LEAD_KEY, "export_date")))
 
 
 def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
-    """Return all rows of the stories, or those of a day, or those up to the day `until`; highest score first."""
-    return _by_score(_of_days(lake.read(STORIES_TABLE), day, until))
+    """Return all rows of the stories, or those of a day, or those up to the day `until`; most points first."""
+    return story_order(_of_days(lake.read(STORIES_TABLE), day, until))
 
 
 def findings(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
@@ -111,13 +133,3 @@ def _latest(rows: pl.LazyFrame, key: tuple[str, str]) -> pl.LazyFrame:
     # Group the keys only, so that wide rows of earlier partitions stay out of memory.
     latest = rows.group_by(key).agg(pl.col("export_date").max())
     return rows.join(latest, on=[*key, "export_date"], how="semi")
-
-
-def _by_risk(leads: pl.LazyFrame) -> pl.LazyFrame:
-    order = ["risk_score", "alert_time", "tenant_id", "lead_id", "export_date"]
-    return leads.sort(order, descending=[True, True, False, False, True], nulls_last=True)
-
-
-def _by_score(stories: pl.LazyFrame) -> pl.LazyFrame:
-    order = ["score", "last_alert_time", "tenant_id", "story_id", "export_date"]
-    return stories.sort(order, descending=[True, True, False, False, True], nulls_last=True)

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.leads.risk.muting import exclude_muted
+from defender_assets.core.queue import QUEUE_SCHEMA, build_queue
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
 from defender_assets.outputs.brief import build_briefs
@@ -23,8 +24,10 @@ Row = dict[str, Any]
 
 
 def nothing() -> list[pl.LazyFrame]:
-    """No stories, no heartbeats and no quarantined lines."""
-    return [pl.LazyFrame(schema=schema) for schema in (STORY_SCHEMA, DEVICE_INFO.schema, QUARANTINE_SCHEMA)]
+    """No stories, no queue, no heartbeats and no quarantined lines."""
+    return [
+        pl.LazyFrame(schema=schema) for schema in (STORY_SCHEMA, QUEUE_SCHEMA, DEVICE_INFO.schema, QUARANTINE_SCHEMA)
+    ]
 
 
 def brief(
@@ -33,10 +36,12 @@ def brief(
     beats: Iterable[Row] = (),
     quarantined: Iterable[Row] = (),
 ) -> Row:
-    """The brief of DAY."""
+    """The brief of DAY, with the queue that these leads and stories make."""
+    leads = list(leads)
     stories = pl.LazyFrame(schema=STORY_SCHEMA) if stories is None else stories
+    queue = build_queue(DAY, lead_frame(leads), stories).lazy()
     lines = pl.DataFrame(list(quarantined), schema=QUARANTINE_SCHEMA).lazy()
-    rows = build_briefs(DAY, lead_frame(leads), stories, frame(DEVICE_INFO, beats), lines)
+    rows = build_briefs(DAY, lead_frame(leads), stories, queue, frame(DEVICE_INFO, beats), lines)
     assert rows.schema == BRIEF_SCHEMA
     return rows.row(0, named=True)
 
@@ -169,10 +174,10 @@ def test_every_lead_names_its_tenant_if_there_are_several() -> None:
 
 
 def test_a_lead_of_another_tenant_is_never_part_of_a_story() -> None:
-    host = ("device", "pc")
-    ours = [lead_row("a", host, when=at(-2)), lead_row("b", host)]
+    shared = (("device", "pc"), ("file", "tool.exe"))
+    ours = [lead_row("a", *shared, when=at(-2)), lead_row("b", *shared)]
     stories = build_stories(DAY, lead_frame(ours)).lazy()
-    foreign = lead_row("a", host, tenant_id=OTHER_TENANT, title="Of the other")
+    foreign = lead_row("a", *shared, tenant_id=OTHER_TENANT, title="Of the other")
 
     html = brief([*ours, foreign], stories)["html"]
 

@@ -25,6 +25,12 @@ UI = "https://dagster.example.org"
 OURS = ("https://security.microsoft.com/alerts/", f"{UI}/")
 
 
+def entry(story_title: str, priority: int) -> dict[str, Any]:
+    """What the queue adds to a lead."""
+    story = {"story_id": "s", "story_title": story_title, "story_score": 77}
+    return {"priority": priority, "priority_points": priority + 30, **story}
+
+
 def lead(text: str) -> Notification:
     return lead_notification(
         {
@@ -39,6 +45,9 @@ def lead(text: str) -> Notification:
             "accounts": [{"upn": text, "name": text, "sid": text}] * 5,
             "risk_score": 91,
             "risk_reasons": [{"points": 91, "reason": text}] * 20,
+            "device_match": "as_of",
+            "device_age_seconds": 2199,
+            **entry(text, 100),
             "portal_url": "https://evil.example",
         },
         UI,
@@ -54,6 +63,7 @@ def story(text: str) -> Notification:
         "lead_ids": [f"{number}" for number in range(300)],
         "severity": text,
         "score": 77,
+        "points": 120,
         "score_reasons": [{"points": 7, "reason": text}] * 20,
         "tactics": [text] * 20,
         "products": [text] * 20,
@@ -154,6 +164,8 @@ def test_a_message_contains_what_an_analyst_needs() -> None:
         "category": "CommandAndControl",
         "device_name": "pc1",
         "device_match": "as_of",
+        "device_age_seconds": 2199,
+        **entry("2 alerts & a step", 97),
         "accounts": [{"upn": "eve@x.example", "name": "eve", "sid": None}],
         "alert_id": "da1",
         "risk_score": 91,
@@ -166,7 +178,9 @@ def test_a_message_contains_what_an_analyst_needs() -> None:
         text = "\n".join(texts(payload)).replace("&amp;", "&")
         for part in (
             "Ransomware & co",
-            "91 of 100, severity High",
+            "97 of 100, risk 91, severity High",
+            "2 alerts & a step (score 77 of 100)",
+            "36 minutes before the alert",
             "pc1",
             "eve@x.example",
             "Command and control",
@@ -179,3 +193,11 @@ def test_a_message_contains_what_an_analyst_needs() -> None:
             assert part in text
     unlinked = lead_notification(row, None)
     assert "dagster" not in json.dumps([slack.message([unlinked]), teams.message([unlinked])])
+
+
+def test_the_portal_is_linked_before_the_facts() -> None:
+    (slack_message, teams_message) = (make.message([lead("a")]) for make in (slack, teams))
+    kinds = [next(iter(block.keys() & {"elements", "fields"}), block["type"]) for block in slack_message["blocks"]]
+    assert kinds.index("elements") < kinds.index("fields")
+    title = teams_message["attachments"][0]["content"]["body"][1]["inlines"][0]
+    assert title["selectAction"]["url"].startswith(OURS[0])
