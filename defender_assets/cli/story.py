@@ -84,5 +84,6 @@ def _timeline(story: Mapping[str, Any]) -> Cells:
     def shares(lead: Mapping[str, Any]) -> list[str]:
         return sorted({text.partition(" ")[0] for text in step(lead).get("shares") or []})
 
-    cells = {name: show for name, show in CELLS.items() if name != "story"}
+    # within a story the priority is the risk and the same points for each lead
+    cells = {name: show for name, show in CELLS.items() if name not in {"priority", "story"}}
     return {TIME: CELLS[TIME], "tactic": lambda lead: step(lead).get("tactic"), **cells, "shares": shares}

@@ -16,6 +16,7 @@ from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.output import Cells, console, table
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
+from defender_assets.core.queue import PRIORITY_COLUMNS
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.outputs.queries.views import collected, current_leads, current_stories
 from defender_assets.simulator import ground_truth
@@ -39,11 +40,12 @@ def test_leads_as_json_hold_every_column_and_times_in_utc(on_small_lake: Run, sm
 
     lake = local_lake(small_lake.lake_dir)
     assert [lead["lead_id"] for lead in leads] == collected(lake, current_leads(lake))["lead_id"].to_list()
-    assert set(leads[0]) == set(LEAD_SCHEMA.names())
+    assert list(leads[0]) == [*LEAD_SCHEMA.names(), *PRIORITY_COLUMNS]
     assert leads[0]["export_date"] in {day.isoformat() for day in small_lake.days}
     assert leads[0]["alert_time"].endswith("Z")
     assert datetime.fromisoformat(leads[0]["alert_time"]).utcoffset() is not None
-    assert [lead["risk_score"] for lead in leads] == sorted((lead["risk_score"] for lead in leads), reverse=True)
+    assert [lead["priority_points"] for lead in leads] == sorted((of["priority_points"] for of in leads), reverse=True)
+    assert any(lead["story_id"] and lead["priority"] > lead["risk_score"] for lead in leads)
 
 
 def test_stories_as_json_find_the_campaigns(on_small_lake: Run, small_lake: SmallLake) -> None:
@@ -69,7 +71,7 @@ def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_small_lake: Run) -> No
 
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert len(rows) == len(rows_of(on_small_lake, "leads"))
-    assert list(rows[0]) == LEAD_SCHEMA.names()
+    assert list(rows[0]) == [*LEAD_SCHEMA.names(), *PRIORITY_COLUMNS]
     assert sum(reason["points"] for reason in json.loads(rows[0]["risk_reasons"])) == int(rows[0]["risk_score"])
     assert {row["has_alert_info"] for row in rows} <= {"true", "false"}
 
@@ -155,9 +157,9 @@ def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(
         monkeypatch.setenv("COLUMNS", width)
         shown[width] = on_small_lake("leads", "--limit", "1").stdout.splitlines()[2].split()
 
-    assert shown["50"] == ["risk", "title", "device", "id"]
-    assert shown["80"] == ["risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
-    assert {"product", "accounts"} <= set(shown["160"])
+    assert shown["50"] == ["priority", "title", "device", "id"]
+    assert shown["80"] == ["priority", "risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
+    assert {"product", "accounts", "story"} <= set(shown["160"])
 
 
 def test_when_all_cells_are_short_the_first_column_does_not_wrap(

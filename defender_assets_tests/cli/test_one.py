@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from defender_assets.catalog import LEADS, QUEUE
 from defender_assets.core.schemas import TABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, dangerous_in
@@ -33,7 +36,7 @@ def test_a_lead_is_found_by_the_beginning_of_its_id_or_by_microsofts(on_small_la
 
     assert by_id["lead"] == lead
     assert by_alert == by_id
-    assert by_id["versions"][-1] == lead
+    assert {name: by_id["versions"][-1][name] for name in LEADS.schema} == {name: lead[name] for name in LEADS.schema}
     assert all(lead["lead_id"] in story["lead_ids"] for story in stories_of(on_small_lake, by_id))
 
 
@@ -165,3 +168,55 @@ def test_an_id_that_matches_none_or_several_says_what_to_do(on_small_lake: Run) 
 
 def test_a_lake_without_anything_has_no_lead(run: Run) -> None:
     assert run("lead", "a").exit_code == 2
+
+
+def test_a_lead_names_its_story_its_portal_page_and_times_in_words_first(
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    lead = next(lead for lead in rows_of(on_small_lake, "leads") if lead["story_id"] and lead["device_age_seconds"])
+
+    output = on_small_lake("lead", lead["lead_id"]).stdout
+
+    lines = [line.rstrip() for line in output.splitlines()]
+    assert re.fullmatch(rf"priority +{lead['priority']} of 100", lines[1])
+    story = f"{lead['story_id'][:8]}: {lead['story_title']} (score {lead['story_score']} of 100)"
+    assert re.fullmatch(rf"story +{re.escape(story)}", lines[2])
+    assert re.fullmatch(rf"portal URL +{re.escape(lead['portal_url'])}", lines[3])
+    assert re.search(r"^device state +\d+ (second|minute|hour|day)s? (before|after) the alert *$", output, re.MULTILINE)
+    assert "seconds" not in output.replace(" seconds before the alert", "")
+    assert output.count("Priority reasons") == 1
+
+
+def test_a_lead_has_its_current_priority_and_the_reasons_add_up(on_small_lake: Run) -> None:
+    for lead in rows_of(on_small_lake, "leads"):
+        found = rows_of(on_small_lake, "lead", lead["lead_id"])
+        assert found["lead"] == lead
+        assert sum(reason["points"] for reason in found["priority_reasons"]) == lead["priority"]
+        assert lead["priority"] == min(100, lead["priority_points"]) >= lead["risk_score"]
+
+
+def test_a_story_links_the_portal_page_of_its_most_urgent_lead(
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    story = rows_of(on_small_lake, "stories")[0]
+    first = next(lead for lead in rows_of(on_small_lake, "leads") if lead["story_id"] == story["story_id"])
+
+    lines = on_small_lake("story", story["story_id"]).stdout.splitlines()
+
+    assert re.fullmatch(rf"portal URL +{re.escape(first['portal_url'])} *", lines[2])
+
+
+def test_without_a_queue_a_lead_still_names_its_story(
+    on_small_lake: Run, small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lead = next(lead for lead in rows_of(on_small_lake, "leads") if lead["story_id"])
+    shutil.copytree(small_lake.lake_dir, tmp_path / "lake", ignore=shutil.ignore_patterns(QUEUE.name))
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    output = on_small_lake("lead", lead["lead_id"]).stdout
+
+    assert f"{lead['story_id'][:8]}: {lead['story_title']}" in output
+    assert re.search(rf"^priority +{lead['risk_score']} of 100 *$", output, re.MULTILINE)

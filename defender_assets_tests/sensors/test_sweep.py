@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from defender_assets.catalog import DAILY
+from defender_assets.catalog import DAILY, QUEUE
 from defender_assets.core.retries import FIRST_PAUSE
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.metadata.reports import NO_BLOBS
@@ -157,6 +157,24 @@ def test_a_day_whose_blobs_were_deleted_after_reading_is_not_empty(project: Dags
         restarted = replace(project, instance=new)
         restarted.sweep()
         assert green(restarted, ALERT_INFO.raw) == ended() - {start().isoformat(), old().isoformat()}
+
+
+def test_a_table_of_a_newer_version_is_built_also_where_the_account_has_deleted_the_blobs(
+    project: DagsterProject,
+) -> None:
+    for first, day in ((0, start()), (2, old())):
+        project.put(day, first)
+        project.fill(day)
+    shutil.rmtree(project.lake.table_uri(QUEUE.name))
+    for folder in project.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
+        shutil.rmtree(folder)
+    project.sweep()
+    assert days_of_last_sweep(project.instance).days == (start(), old())
+    for request in project.tick().requests:
+        assert project.follow(request).success
+    assert set(project.lake.read(QUEUE.name).collect()["export_date"]) == {start(), old()}
+    project.sweep()
+    assert days_of_last_sweep(project.instance).days == ()
 
 
 def test_days_past_retention_are_not_marked_empty(project: DagsterProject) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.catalog import LEADS, STORIES
+from defender_assets.catalog import LEADS, QUEUE, STORIES
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.outputs.notifications import SENT_NOTICES, NotificationConfig, Webhook
 from defender_assets.outputs.notifications.delivery import Notifier, Report
@@ -64,6 +64,12 @@ class Team:
     def story(self, story_id: str, *lead_ids: str, day: date = TODAY, **more: Any) -> None:
         row = {"story_id": story_id, "title": f"Story {story_id}", "lead_ids": list(lead_ids), "score": 70}
         self.put(STORIES.name, [{**row, "severity": "High", **more}], day, replaces=f"story_id = '{story_id}'")
+
+    def queue(self, lead_id: str, priority: int, day: date = TODAY, **more: Any) -> None:
+        """Add an entry of the queue: what the story of a lead made of its risk."""
+        points = {"priority": min(priority, 100), "priority_points": priority}
+        row = {"lead_id": lead_id, "story_id": "s", "story_title": "Story s", "story_score": 70, **points, **more}
+        self.put(QUEUE.name, [row], day)
 
     def put(self, name: str, rows: list[dict[str, Any]], day: date, replaces: str | None = None) -> None:
         target = self.lake.fenced(name, day)

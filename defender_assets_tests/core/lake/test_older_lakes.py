@@ -4,6 +4,7 @@
 opened with further fields at several depths, which no commit has yet.
 """
 
+import json
 import os
 import shutil
 import stat
@@ -22,7 +23,7 @@ from deltalake import DeltaTable
 from polars.datatypes import DataTypeClass
 
 from defender_assets import settings
-from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LAKE_TABLES, LEADS, STORIES
+from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LAKE_TABLES, LEADS, QUEUE, STORIES
 from defender_assets.cli import main
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
@@ -168,6 +169,9 @@ def check_commands(older: Older) -> None:
     (lead,) = older.lake.read(LEADS.name).filter(pl.col("alert_id") == "da0", export_date=DAY).collect().to_dicts()
     (story,) = older.lake.read(STORIES.name).filter(export_date=DAY).collect().to_dicts()
     assert CliRunner().invoke(main, ["story", story["story_id"], "--raw"], env=environment).exit_code == 0
+    shown = json.loads(CliRunner().invoke(main, ["leads", "--format", "json"], env=environment).stdout)
+    if not older.lake.exists(QUEUE.name):
+        assert all(row["priority"] == row["risk_score"] and row["story_id"] is None for row in shown)
     assert lead["scoring_version"] is lead["lead_version"] is lead["technique_names"] is None
 
 
@@ -222,6 +226,9 @@ def go_on(older: Older, lake: Lake) -> None:
         refresh(lake, older.export, table, DAY)
         assert build_table_day(lake, table, DAY, rebuild=True).balanced
     run(lake, older.export)
+    queue = lake.read(QUEUE.name).collect()
+    assert set(queue["export_date"]) == {DAY, NEXT}
+    assert (queue["priority"] >= queue["risk_score"]).all()
     filled = lake.read(LEADS.name).select("lead_version", "scoring_version", "technique_names").collect()
     assert filled.null_count().row(0) == (0, 0, 0)
     assert {name: lake.read(name).collect().height for name in (FINDINGS.name, BRIEFS.name)} == {

@@ -1,4 +1,4 @@
-"""The days of a month give the same leads and story ids, whatever the order in which they are built."""
+"""The days of a month give the same leads, story ids and queue, whatever the order in which they are built."""
 
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -7,7 +7,7 @@ from random import Random
 import polars as pl
 import pytest
 
-from defender_assets.catalog import LEADS, STORIES
+from defender_assets.catalog import LEADS, QUEUE, STORIES
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
@@ -18,6 +18,7 @@ from defender_assets_tests.support.day_runs import promised_rows
 from defender_assets_tests.support.exports import Folder, blob_path, line, local_lake, properties
 
 FIRST = date(2026, 10, 1)
+BUILT = (LEADS, STORIES, QUEUE)
 WITH_BLOBS = (0, 1, 8, 29)
 """The days with blobs, of thirty: adjacent, a week apart, and at both ends of the look-back."""
 
@@ -57,21 +58,21 @@ def build_until_stable(lake: Lake, export: DirectoryExport, order: list[int], se
             for table in TABLES if rounds == 0 else ():
                 ingest(lake, export, table, day_of(number))
                 build_table_day(lake, table, day_of(number))
-            for derived in (LEADS, STORIES):
+            for derived in BUILT:
                 written |= build_partition(lake, derived, day_of(number)).written
         order = sorted(order, key=lambda _: seeded_rng.random())
         rounds += 1
     return rounds
 
 
-def test_the_days_of_a_month_in_any_order_give_the_same_leads_and_story_ids(
+def test_the_days_of_a_month_in_any_order_give_the_same_leads_stories_and_queue(
     tmp_path: Path, export: DirectoryExport
 ) -> None:
     in_order, shuffled = local_lake(tmp_path / "in-order"), local_lake(tmp_path / "shuffled")
     assert build_until_stable(in_order, export, list(WITH_BLOBS), Random(0)) == 2
     assert build_until_stable(shuffled, export, [29, 1, 8, 0], Random(7)) > 2
-    expected = {derived.name: promised_rows(in_order, derived).collect() for derived in (LEADS, STORIES)}
-    for derived in (LEADS, STORIES):
+    expected = {derived.name: promised_rows(in_order, derived).collect() for derived in BUILT}
+    for derived in BUILT:
         assert promised_rows(shuffled, derived).collect().equals(expected[derived.name]), derived.name
     versions = expected[LEADS.name].filter(pl.col("alert_id") == "da0a").sort("export_date")
     assert versions["change"].to_list() == ["new", *["updated"] * 3]
@@ -79,3 +80,6 @@ def test_the_days_of_a_month_in_any_order_give_the_same_leads_and_story_ids(
     ids = expected[STORIES.name].select("story_id", "lead_count")
     assert ids["lead_count"].max() == 4
     assert ids["story_id"].n_unique() == 3
+    queue = expected[QUEUE.name]
+    assert queue.filter(pl.col("story_id").is_not_null()).height == ids["lead_count"].sum()
+    assert queue.select("export_date", "tenant_id", "lead_id").is_unique().all()

@@ -1,8 +1,9 @@
 """Finding the days that are behind, from listings and versions only."""
 
+import shutil
 from datetime import timedelta
 
-from defender_assets.catalog import BRIEFS, DERIVED, LEADS, STORIES
+from defender_assets.catalog import BRIEFS, DERIVED, LEADS, QUEUE, STORIES
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
@@ -64,9 +65,27 @@ def test_a_day_that_grows_makes_the_later_days_of_the_look_back_stale(
     run_day(lake, export, DAY)
     behind = find_stale_days(lake, export, [DAY, NEXT, far, too_far])
     assert [(day.day, [stale.table for stale in day.stale]) for day in behind] == [
-        (NEXT, [LEADS.name, STORIES.name, BRIEFS.name]),
+        (NEXT, [LEADS.name, STORIES.name, QUEUE.name, BRIEFS.name]),
         (far, [LEADS.name]),
     ]
+
+
+def test_a_lake_without_the_queue_is_behind_until_it_is_built(
+    lake: Lake, export: DirectoryExport, folder: Folder
+) -> None:
+    for first, day in ((0, DAY), (2, NEXT)):
+        folder.append(ALERT_INFO, blob_path(day=day), records(ALERT_INFO, first, 2))
+        run_day(lake, export, day)
+    shutil.rmtree(lake.table_uri(QUEUE.name))
+    behind = find_stale_days(lake, export, [DAY, NEXT])
+    assert [(day.day, [stale.table for stale in day.stale]) for day in behind] == [
+        (DAY, [QUEUE.name]),
+        (NEXT, [QUEUE.name]),
+    ]
+    for day in (DAY, NEXT):
+        run_day(lake, export, day)
+    assert find_stale_days(lake, export, [DAY, NEXT]) == []
+    assert lake.read(QUEUE.name).collect().height == 2 * 2
 
 
 def test_leads_read_devices_of_seven_days(lake: Lake, export: DirectoryExport, folder: Folder) -> None:

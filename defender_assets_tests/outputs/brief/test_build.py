@@ -100,6 +100,61 @@ def test_the_riskiest_leads_come_first_with_all_reasons_and_the_rest_are_counted
     assert f"{LEADS_SHOWN} of {LEADS_SHOWN + 5}" in html
 
 
+def test_a_lead_of_an_earlier_day_comes_first_when_its_story_forms() -> None:
+    shared = (("device", "pc"), ("file", "tool.exe"))
+    earlier = {
+        "when": at(-20),
+        "day": DAY - timedelta(days=1),
+        "change": "updated",
+        "changes": ["Severity: Low → High"],
+    }
+    url = "https://security.microsoft.com/alerts/x?tid=y"
+    leads = [
+        lead_row("a", *shared, risk_score=15, **earlier, device_match="as_of", device_age_seconds=2199, portal_url=url),
+        lead_row("b", *shared, when=at(-1), risk_score=60, product="identity", category="Discovery"),
+        *(lead_row(f"c{number}", risk_score=20) for number in range(LEADS_SHOWN)),
+        lead_row("untouched", day=DAY - timedelta(days=1), risk_score=99),
+    ]
+    stories = build_stories(DAY, lead_frame(leads))
+
+    row = brief(leads, stories.lazy())
+
+    listed = row["html"][row["html"].index('<ol class="leads">') :]
+    assert re.findall(r"<h3>(?:<a [^>]+>)?Title of (\w+)</", listed)[:2] == ["b", "a"]
+    assert "untouched" not in listed
+    text = text_of(row["html"])
+    assert f"Leads to look at first {LEADS_SHOWN} of {LEADS_SHOWN + 2}" in text
+    assert row["lead_count"] == LEADS_SHOWN + 1
+    title, score = stories.row(0, named=True)["title"], stories.row(0, named=True)["score"]
+    assert f"Story: {title} (score {score} of 100)" in text
+    assert text.count("The lead is of an earlier day, its story changed today") == 1
+    assert "Changed:" not in text
+    assert "device state 36 minutes before the alert" in text
+    assert "The alert itself has a risk of 15" in text
+    assert f'href="{url}" rel="noopener noreferrer">Open in Defender' in row["html"]
+
+
+def test_stories_are_ordered_by_points_beyond_100() -> None:
+    names = ("one", "two", "three")
+    leads = [lead_row(f"{name}{n}", ("file", name), ("host", name)) for name in names for n in range(2)]
+    stories = build_stories(DAY, lead_frame(leads)).sort("title")
+    points = {"one": 120, "two": 180, "three": None}
+    values = [next(points[name] for name in names if name in title) for title in stories["title"]]
+    stories = stories.with_columns(points=pl.Series(values, dtype=pl.Int64), score=pl.lit(100, pl.Int64))
+
+    html = brief(leads, stories.lazy())["html"]
+
+    assert re.findall(r'<h3 id="story-[^>]+>[^<]*Title of (\w+?)\d', html) == ["two", "one", "three"]
+
+
+def test_without_a_queue_the_risk_counts() -> None:
+    leads = lead_frame([lead_row("a", risk_score=10), lead_row("b", risk_score=70)])
+
+    html = build_briefs(DAY, leads, *nothing()).row(0, named=True)["html"]
+
+    assert re.findall(r"Title of (\w)</", html) == ["b", "a"]
+
+
 def test_a_lead_shows_its_changes_and_a_story_its_merged_stories() -> None:
     host = ("device", "pc")
     leads = [

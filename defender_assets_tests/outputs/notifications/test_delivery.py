@@ -17,6 +17,7 @@ from defender_assets.core.lake.snapshots import scan
 from defender_assets.outputs.notifications import SENT_NOTICES, delivery, outbox, selection
 from defender_assets.outputs.notifications.delivery import LEASE, Notifier
 from defender_assets.outputs.notifications.incidents import RUN_FAILED, Incident, Incidents
+from defender_assets.outputs.notifications.outbox import WATCH, WATCHING, Entry, NotificationKey
 from defender_assets.outputs.queries.views import collected
 from defender_assets_tests.support.notified_team import NOON, TODAY, Team
 from defender_assets_tests.support.webhook_receiver import DROP, receiving
@@ -162,6 +163,62 @@ def test_a_muted_or_low_risk_lead_is_not_sent_until_it_qualifies(team: Team) -> 
     team.lead("quiet", 80, TODAY + timedelta(days=1))
     team.notify()
     assert team.titles() == ["New lead: Lead quiet"]
+
+
+def test_a_lead_that_its_story_raises_later_is_sent_then_and_once(team: Team) -> None:
+    team.lead("a", 10)
+    team.queue("a", 10, story_id=None)
+    team.notify()
+    assert team.slack.asked == []
+    team.later(days=3)
+    team.queue("a", 79, team.now.date())
+    team.notify()
+    assert team.slack.asked == []
+    team.queue("a", 160, day=team.later(days=1).now.date())
+    team.notify()
+    assert team.titles() == ["New lead: Lead a"]
+    shown = str(team.slack.accepted)
+    assert "100 of 100, risk 10" in shown
+    assert "Story s (score 70 of 100)" in shown
+    # the story grows, the lead changes: it was sent
+    team.queue("a", 190, team.later(days=1).now.date())
+    team.lead("a", 95, team.now.date())
+    team.notify()
+    assert len(team.slack.asked) == 1
+
+
+def test_a_muted_lead_is_not_sent_for_its_story(team: Team) -> None:
+    team.lead("a", 10)
+    team.queue("a", 95)
+    team.lead("a", 10, TODAY + timedelta(days=1), muted_by="scanner")
+    team.later(days=1).notify()
+    assert team.slack.asked == []
+
+
+def test_the_most_urgent_comes_first_by_priority(team: Team) -> None:
+    for name, risk, priority in (("a", 90, 90), ("b", 10, 150), ("c", 85, 120)):
+        team.lead(name, risk)
+        team.queue(name, priority)
+    team.notify()
+    assert team.titles() == ["New lead: Lead b", "New lead: Lead c", "New lead: Lead a"]
+
+
+def test_the_first_round_after_an_upgrade_sends_what_is_due_by_risk_and_no_old_story(team: Team) -> None:
+    ago = TODAY - timedelta(days=9)
+    # what an older version wrote: it watched for ten days at this risk
+    watched = Entry(NotificationKey("slack", WATCH, None, "80"), WATCHING, since=TODAY - timedelta(days=10))
+    outbox.record(team.lake, [watched], team.now)
+    team.lead("missed", 95, ago)
+    team.lead("raised", 10, ago)
+    # the sweep builds the queue of the older day
+    team.queue("raised", 95, ago)
+    team.lead("new", 10)
+    team.queue("new", 95)
+    team.notify()
+    assert sorted(team.titles()) == ["New lead: Lead missed", "New lead: Lead new"]
+    team.queue("raised", 99)
+    team.notify()
+    assert len(team.slack.asked) == 2
 
 
 def test_the_first_round_sends_only_yesterday_and_today(team: Team) -> None:

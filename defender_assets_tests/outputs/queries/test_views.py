@@ -6,14 +6,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.catalog import LEADS, STORIES
+from defender_assets.catalog import LEADS, QUEUE, STORIES
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.schemas import QUARANTINE
 from defender_assets.outputs.queries.views import (
     collected,
     current_leads,
+    current_queue,
     current_stories,
+    day_queue,
     lead_versions,
     quarantined_lines,
     story_versions,
@@ -75,6 +77,70 @@ def test_the_highest_risk_comes_first_and_an_unknown_one_last(lake: Lake) -> Non
     assert collected(lake, current_leads(lake))["risk_score"].to_list() == [99, 40, 5, None]
 
 
+def entry(lead_id: str, priority: int, story_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """An entry of the queue; `priority` is not cut in its points."""
+    points = {"priority": min(priority, 100), "priority_points": priority}
+    return {"lead_id": lead_id, "story_id": story_id, "severity": "High", **points, **more}
+
+
+def test_leads_come_in_the_order_of_the_queue_with_their_stories(lake: Lake) -> None:
+    leads = [{"lead_id": name, "risk_score": risk} for name, risk in (("a", 90), ("b", 10), ("c", 20), ("d", 100))]
+    put(lake, LEADS.name, FIRST, *leads)
+    story = {"story_title": "Story s", "story_score": 100}
+    put(lake, QUEUE.name, FIRST, entry("a", 90), entry("b", 140, "s", **story), entry("c", 20), entry("d", 100))
+
+    rows = collected(lake, current_leads(lake))
+
+    assert rows.select("lead_id", "priority", "priority_points", "story_id", "story_title", "story_score").rows() == [
+        ("b", 100, 140, "s", "Story s", 100),
+        ("d", 100, 100, None, None, None),
+        ("a", 90, 90, None, None, None),
+        ("c", 20, 20, None, None, None),
+    ]
+
+
+def test_a_lead_of_yesterday_rises_today_and_not_in_the_view_of_yesterday(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a", "risk_score": 10}, {"lead_id": "b", "risk_score": 50})
+    put(lake, QUEUE.name, FIRST, entry("a", 10), entry("b", 50))
+    put(lake, LEADS.name, SECOND, {"lead_id": "c", "risk_score": 60})
+    put(lake, QUEUE.name, SECOND, entry("a", 95, "s"), entry("c", 60))
+
+    def shown(rows: pl.LazyFrame) -> list[tuple[str, int]]:
+        return collected(lake, rows).select("lead_id", "priority").rows()
+
+    assert shown(current_leads(lake)) == shown(current_queue(lake)) == [("a", 95), ("c", 60), ("b", 50)]
+    assert shown(current_leads(lake, FIRST)) == shown(current_queue(lake, FIRST)) == [("b", 50), ("a", 10)]
+    # the rows of a day are shown as they were then
+    assert shown(lead_versions(lake, day=FIRST)) == shown(day_queue(lake, FIRST)) == [("b", 50), ("a", 10)]
+    assert shown(day_queue(lake, SECOND)) == [("a", 95), ("c", 60)]
+    assert shown(lead_versions(lake)) == [("c", 60), ("b", 50), ("a", 10)]
+
+
+def test_without_the_queue_of_a_day_the_risk_counts(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a", "risk_score": 30}, {"lead_id": "b", "risk_score": 70})
+    assert not lake.exists(QUEUE.name)
+    assert collected(lake, current_leads(lake)).select("lead_id", "priority").rows() == [("b", 70), ("a", 30)]
+    assert collected(lake, lead_versions(lake))["priority_points"].to_list() == [70, 30]
+    assert collected(lake, current_queue(lake)).is_empty()
+    assert collected(lake, day_queue(lake, FIRST)).is_empty()
+    # the queue of the next day is built, that of the first is not yet
+    put(lake, LEADS.name, SECOND, {"lead_id": "c", "risk_score": 20}, {"lead_id": "a", "risk_score": 90})
+    put(lake, QUEUE.name, SECOND, entry("c", 80, "s"))
+    rows = collected(lake, current_leads(lake))
+    assert rows.select("lead_id", "priority", "story_id").rows() == [("a", 90, None), ("c", 80, "s"), ("b", 70, None)]
+
+
+def test_a_lead_that_was_muted_later_leaves_the_queue(lake: Lake) -> None:
+    put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "b"}, {"lead_id": "a", "tenant_id": OTHER_TENANT})
+    put(lake, QUEUE.name, FIRST, entry("a", 95), entry("b", 50), entry("a", 20, tenant_id=OTHER_TENANT))
+    put(lake, LEADS.name, SECOND, {"lead_id": "a", "muted_by": "rule"})
+
+    for view in (current_leads, current_queue):
+        rows = collected(lake, view(lake)).select("tenant_id", "lead_id").rows()
+        assert rows == [(TENANT, "b"), (OTHER_TENANT, "a")]
+    assert collected(lake, current_queue(lake, FIRST)).height == 3
+
+
 def test_a_days_leads_are_those_of_its_partition(lake: Lake) -> None:
     put(lake, LEADS.name, FIRST, {"lead_id": "a"}, {"lead_id": "b"})
     put(lake, LEADS.name, SECOND, {"lead_id": "a"})
@@ -100,6 +166,18 @@ def test_the_latest_partition_gives_the_current_story(lake: Lake) -> None:
     assert collected(lake, story_versions(lake, day=SECOND)).height == 2
 
 
+def test_stories_are_ordered_by_points_that_are_not_cut(lake: Lake) -> None:
+    points = {"a": 120, "b": 180, "older": None}
+    put(
+        lake,
+        STORIES.name,
+        FIRST,
+        *({"story_id": name, "score": 100, "points": value} for name, value in points.items()),
+    )
+
+    assert collected(lake, story_versions(lake))["story_id"].to_list() == ["b", "a", "older"]
+
+
 def test_a_merged_story_is_left_out(lake: Lake) -> None:
     put(lake, STORIES.name, FIRST, {"story_id": "s", "lead_ids": ["a", "b"]}, {"story_id": "t", "lead_ids": ["c", "d"]})
     put(lake, STORIES.name, SECOND, {"story_id": "s", "lead_ids": ["a", "b", "c", "d", "e"]})
@@ -119,7 +197,7 @@ def test_quarantined_lines_by_day_table_and_reason(lake: Lake) -> None:
 
 
 def test_a_lake_that_was_never_written_is_empty_and_stays_so(lake: Lake) -> None:
-    for rows in (current_leads(lake), current_stories(lake), quarantined_lines(lake)):
+    for rows in (current_leads(lake), current_queue(lake), current_stories(lake), quarantined_lines(lake)):
         assert collected(lake, rows).is_empty()
     assert not Path(lake.uri).exists()
 
