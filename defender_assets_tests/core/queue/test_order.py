@@ -37,7 +37,7 @@ def test_an_entry_of_another_tenant_does_not_count() -> None:
 
 
 def test_stories_are_ordered_by_points_beyond_100_and_by_score_where_there_are_none() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"story_id": "a", "score": 100, "points": 120},
         {"story_id": "b", "score": 100, "points": 180},
         {"story_id": "older-lake", "score": 100, "points": None},

@@ -102,18 +102,16 @@ def test_the_riskiest_leads_come_first_with_all_reasons_and_the_rest_are_counted
 
 def test_a_lead_of_an_earlier_day_comes_first_when_its_story_forms() -> None:
     shared = (("device", "pc"), ("file", "tool.exe"))
-    earlier = {
-        "when": at(-20),
-        "day": DAY - timedelta(days=1),
-        "change": "updated",
-        "changes": ["Severity: Low → High"],
-    }
+    day_before = DAY - timedelta(days=1)
+    changed = {"change": "updated", "changes": ["Severity: Low → High"], "device_match": "as_of"}
     url = "https://security.microsoft.com/alerts/x?tid=y"
     leads = [
-        lead_row("a", *shared, risk_score=15, **earlier, device_match="as_of", device_age_seconds=2199, portal_url=url),
+        lead_row("a", *shared, when=at(-20), day=day_before)
+        | changed
+        | {"risk_score": 15, "device_age_seconds": 2199, "portal_url": url},
         lead_row("b", *shared, when=at(-1), risk_score=60, product="identity", category="Discovery"),
         *(lead_row(f"c{number}", risk_score=20) for number in range(LEADS_SHOWN)),
-        lead_row("untouched", day=DAY - timedelta(days=1), risk_score=99),
+        lead_row("untouched", day=day_before, risk_score=99),
     ]
     stories = build_stories(DAY, lead_frame(leads))
 
