@@ -142,8 +142,9 @@ def expected_of_joins(
 ) -> pl.DataFrame:
     """Return how many unrelated leads would share as much with a group, for leads that are in none.
 
-    A lead joins only a group that began before it. The leads of the group do not count as ordinary ones. An entity that few of the group's leads have says less: a
-    group on many devices has a bystander on one of them sooner. A lead that names nothing can join by its detection.
+    A lead joins only a group that began before it. The leads of the group do not count as ordinary ones. An entity that
+    few of the group's leads have says less: a group on many devices has a bystander on one of them sooner. A lead that
+    names nothing can join by its detection.
 
     Args:
         occurrences: result of `occurrences.occurrences`.

@@ -97,7 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             ingest(lake, export, table, raw_only)
         run_day(lake, export, stale)
         kill_a_run(installation, lake, killed)
-        with truth.growing(rounds=8, pause=2) as written, running(installation) as server:
+        with truth.growing(rounds=4, pause=2) as written, running(installation) as server:
             site = Site(installation, server, export, lake, truth)
             wait_for(lambda: written.is_set() or truth.problem is not None, "the end of growth", installation)
             assert truth.problem is None
