@@ -65,7 +65,7 @@ def test_a_materialized_export_is_usable_and_its_bad_lines_need_attention(
     assert found["export"]["tenants"] == found["lake"]["tenants"]
     assert len(found["export"]["tenants"]) == 2
     assert found["lake"]["writable"]
-    assert len(found["lake"]["tables"]) == 11
+    assert len(found["lake"]["tables"]) == 12
     alerts = container(found, ALERT_INFO.container)
     assert (alerts["exists"], alerts["days"], alerts["days_before_start"]) == (True, 2, 0)
     assert not list(small_lake.lake_dir.glob("_check_*"))

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS
+from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS, QUEUE
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
@@ -320,7 +320,7 @@ def test_old_days_are_deleted_from_all_tables_and_not_read_again(
     short = replace(lake, keep_days=31)
     deleted = apply_retention(short)
     assert (deleted[ALERT_INFO.raw], deleted[ALERT_INFO.name], deleted[LEADS.name]) == (2, 2, 2)
-    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, LEADS.name):
+    for name in (ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, LEADS.name, QUEUE.name):
         assert lake.read(name).select(pl.col("export_date").unique()).collect()["export_date"].to_list() == [kept]
     Folder(export.root).append(ALERT_INFO, blob_path(day=old), records(ALERT_INFO, 0, 1))
     assert find_stale_days(short, export, [old, kept]) == []

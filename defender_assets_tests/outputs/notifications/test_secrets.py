@@ -149,7 +149,7 @@ def test_notify_and_check_never_show_the_address(team: Team, monkeypatch: pytest
     assert '"name": "DEFENDER_SLACK_WEBHOOK", "value": "set", "origin": "environment"' in output
     team.lead("a", day=today(), title="\x1b[31mred")
     code, output = run("notify", "--dry-run")
-    assert (code, output) == (0, "slack: New lead: \\x1b[31mred (risk 90)\n1 message would be sent.\n")
+    assert (code, output) == (0, "slack: New lead: \\x1b[31mred (priority 90)\n1 message would be sent.\n")
     assert run("notify", "--dry-run", "--format", "json")[0] == 0
     assert team.slack.asked == []
     team.slack.answers = [503, 200]
