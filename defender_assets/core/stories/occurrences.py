@@ -38,16 +38,11 @@ PLACES = ("device", "resource")
 # Prior number of leads with an entity that the look-back shows nowhere else: any user or device can have a next alert,
 # while a file that was never seen hardly ever comes twice.
 _PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5}
-_PRIOR_OTHERWISE = 0.0145
-
-LEAST_KNOWN_DAYS = 3
-"""A shorter history counts as this many days."""
+_PRIOR_OTHERWISE = 0.015
 
 SEVERITIES = ("informational", "low", "medium", "high")
 RANKS = range(len(SEVERITIES))
 _UNKNOWN_RANK = SEVERITIES.index("medium")
-
-_DAY = timedelta(days=1)
 
 
 def occurrences(leads: pl.DataFrame, days: int) -> pl.DataFrame:
@@ -64,11 +59,6 @@ def occurrences(leads: pl.DataFrame, days: int) -> pl.DataFrame:
         detections within DENSE (1 for kinds other than user and device); `known_days`; `prior`.
     """
     rows = lead_entities(leads)
-    known = (
-        leads.group_by("tenant_id")
-        .agg(known_days=(pl.col("alert_time").max() - pl.col("alert_time").min()) / _DAY)
-        .with_columns(pl.col("known_days").fill_null(0).clip(LEAST_KNOWN_DAYS, max(days - 2, LEAST_KNOWN_DAYS)))
-    )
     unseen = pl.col("kind").replace_strict(_PRIOR, default=_PRIOR_OTHERWISE, return_dtype=pl.Float64)
     specific = pl.col("kind").is_in(SPECIFIC_KINDS) & (pl.col("elsewhere") <= FEW)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
@@ -76,13 +66,14 @@ def occurrences(leads: pl.DataFrame, days: int) -> pl.DataFrame:
         _with_elsewhere(rows)
         .join(_densities(rows), on=[*ENTITY_KEY, "lead_id"], how="left")
         .join(_strangers(rows), on=[*ENTITY_KEY, "lead_id"], how="left")
-        .join(known, on="tenant_id")
         .with_columns(
             # An outbreak is one new file on many devices: its repeats do not make the file common.
             crowd=pl.when(specific).then(0).otherwise(repeats) + pl.col("strangers").fill_null(0),
             elsewhere=pl.when(specific).then(0).otherwise("elsewhere"),
             density=pl.col("density").fill_null(1),
             prior=unseen,
+            # The days within NEAR of a lead, about two, do not count.
+            known_days=pl.lit(max(days - 2, 1)),
         )
         .join(exclude_muted(leads).select(LEAD_KEY), on=LEAD_KEY, how="semi")
         .drop("repeats", "strangers")
