@@ -105,13 +105,13 @@ def test_a_lead_joins_its_strongest_tie() -> None:
 
 def often(title: str) -> list[Row]:
     """A detection that fires so often that one of its leads needs more than a user or a device to be linked."""
-    return [lead_row(f"{title} {n}", ("device", f"d{n}"), title=title, when=at(days=-3), day=EVE) for n in range(8)]
+    return [lead_row(f"{title} {n}", ("device", f"d{n}"), title=title, when=at(days=-3), day=EVE) for n in range(14)]
 
 
 def test_a_lead_between_two_devices_joins_the_group_as_a_whole() -> None:
     user, server, file = ("user", "u"), ("device", "server"), ("file", "f")
-    start = lead_row("start", user, ("device", "own"), file, when=at(-4))
-    step = lead_row("step", user, server, when=at(-2), title="often")
+    start = lead_row("start", user, ("device", "own"), file, when=at(-6))
+    step = lead_row("step", user, server, when=at(-3), title="often")
     end = lead_row("end", server, file, ("user", "v"))
     assert groups(*often("often"), start, step, end) == [["end", "start", "step"]]
     assert groups(*often("often"), start, step) == groups(*often("often"), step, end) == []
