@@ -182,6 +182,7 @@ def test_the_web_server_shows_assets_groups_partitions_and_materializations(site
         "quarantined_records": "tables",
         "device_enriched_leads": "leads",
         "lead_stories": "leads",
+        "lead_queue": "leads",
         "ocsf_detection_findings": "leads",
         "daily_briefs": "leads",
     }
