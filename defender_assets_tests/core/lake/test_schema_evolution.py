@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LAKE_TABLES, LEADS
+from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LAKE_TABLES, LEADS, QUEUE
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import lake as lake_module
@@ -51,12 +51,18 @@ def test_a_lake_of_the_first_version_still_works(tmp_path: Path) -> None:
     before = {spec.name: lake.read(spec.name).collect() for spec in LAKE_TABLES}
     assert {name for name, frame in before.items() if frame.is_empty()} == {
         FINDINGS.name,
+        QUEUE.name,
         BRIEFS.name,
         SENT_NOTICES,
     }
     # only derived tables that the first version did not have are stale
-    assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [FINDINGS.name, BRIEFS.name]
+    assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [
+        QUEUE.name,
+        FINDINGS.name,
+        BRIEFS.name,
+    ]
     build_partition(lake, FINDINGS, DAY)
+    build_partition(lake, QUEUE, DAY)
     build_partition(lake, BRIEFS, DAY)
     assert lake.read(FINDINGS.name).collect().height == before[LEADS.name].height
     assert find_stale_days(lake, export, [DAY]) == []
