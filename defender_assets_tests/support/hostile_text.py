@@ -6,8 +6,8 @@ HOSTILE_TITLE = (
 )
 # active as HTML, attribute value, script or template
 HOSTILE_HTML = (
-    "\"'></title></style><script>document.title='run'</script><svg/onload=document.title='run'> {{ 7 * 7 }} "
-    "<img src=x onerror=document.title='run'> [text](javascript:alert(1)) ![](http://evil.example/x.png)"
+    "\"'></title></style><script>document.title='run'</script><img src=x onerror=document.title='run'>"
+    "<svg/onload=document.title='run'> [text](javascript:alert(1)) ![](http://evil.example/x.png) {{ 7 * 7 }}"
 )
 HOSTILE_LINE = b"\x1b[2J\xff[bold]not json[/bold]\x07\r\n"
 
