@@ -72,9 +72,9 @@ EVERYDAY = {
     "agent": 12, "administrator": 10, "maintenance": 6, "server": 12, "scanner": 4, "wave": 4, "rollout": 0.7,
     "quarrel": 2, "ordinary": 40,
 }  # fmt: skip
-"""Weights of the kinds of unrelated activity. Benign positives (maintenance, administrator, scanner, wave) give about
-two thirds of these alerts, false positives (agent, rollout and most ordinary ones) one third. [incidents: 42 % benign
-positive, 22 % false positive, a third true positive by incident; 10 to 14 % of the queue by alert]"""
+"""Weights of the kinds of unrelated activity; one activity can be several alerts. Benign positives are administrator,
+maintenance, scanner and wave. False positives are agent, rollout and quarrel. Server and ordinary alerts are either.
+[assumed; incidents: 42 % benign positive, 22 % false positive by incident, 10 to 14 % of a queue belongs to attacks]"""
 
 STAYS_ON_DEVICE, STAYS_WITH_ACCOUNT = 0.85, 0.85
 """Probability that the next alert of an attack has the device or the account of the one before. [assumed]"""
