@@ -21,7 +21,6 @@ import polars as pl
 from benchmarks.clusters import Alert, Quality, quality
 from benchmarks.ranking import average_precision, first_ten
 from defender_assets.catalog import DERIVED, LAKE_TABLES
-from defender_assets.core.enums import LEVELS
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.identifiers import connected_components
 from defender_assets.core.lake.lake import Lake
@@ -31,6 +30,7 @@ from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import TABLES
 from defender_assets.core.tables import build
+from defender_assets.core.words import severity_ranks
 from defender_assets.outputs.queries.views import current_leads, current_stories, lead_versions
 from defender_assets.simulator import Scenario, causes_of, export_directory
 from defender_assets.simulator.export import campaigns_of
@@ -126,8 +126,7 @@ def _connected(leads: pl.DataFrame, window: timedelta) -> dict[Alert, str]:
 
 def orders(leads: pl.DataFrame, queue: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The leads in the order of each way: both are rows of one partition, or the current ones."""
-    ranks = {name: rank for rank, name in enumerate(LEVELS)}
-    severity = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
+    severity = severity_ranks(pl.col("severity"))
     arbitrary = pl.col("lead_id")
     return {
         "queue": queue_order(queue),

@@ -8,6 +8,8 @@ import unicodedata
 
 import polars as pl
 
+from defender_assets.core.enums import LEVELS
+
 # Characters without a glyph that are in none of the categories of `comparable`: variation selectors, the combining
 # grapheme joiner, and the Hangul fillers (Unicode, Default_Ignorable_Code_Point).
 _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -47,3 +49,10 @@ def word_key(text: str) -> str:
 def word_keys(words: pl.Expr) -> pl.Expr:
     """Return `word_key` of a String column."""
     return words.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
+
+
+def severity_ranks(severities: pl.Expr) -> pl.Expr:
+    """Return 0 for High, 1 for Medium …; any other word, or none, ranks below them."""
+    ranks = {name: rank for rank, name in enumerate(LEVELS)}
+    found = severities.str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
+    return found.fill_null(len(LEVELS))

@@ -5,13 +5,13 @@ from typing import TypeVar
 
 import polars as pl
 
-from defender_assets.core.enums import LEVELS
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.queue.schema import QUEUE_LOOKBACK_DAYS, QUEUE_SCHEMA
+from defender_assets.core.words import severity_ranks
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -67,10 +67,8 @@ def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.Dat
 
 def queue_order(rows: Frame) -> Frame:
     """Return the rows in the order of the queue: most points, then severity, then the newest alert."""
-    ranks = {name: rank for rank, name in enumerate(LEVELS)}  # any other severity ranks below
-    severity = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
     return (
-        rows.with_columns(_severity=severity.fill_null(len(LEVELS)))
+        rows.with_columns(_severity=severity_ranks(pl.col("severity")))
         .sort(ORDER, descending=_DESCENDING, nulls_last=True)
         .drop("_severity")
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from defender_assets.core.enums import LEVELS
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
@@ -14,6 +13,7 @@ from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.stories.clustering import groups, shared_entities
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
+from defender_assets.core.words import severity_ranks
 
 # What further leads add to the strongest one: points for each, and their maximum.
 PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24
@@ -91,8 +91,7 @@ def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
 
 def _stories(members: pl.DataFrame) -> pl.DataFrame:
     """Return one row per group; `members` have `_users` and are sorted by alert time within a group."""
-    ranks = {name: rank for rank, name in enumerate(LEVELS)}  # any other severity ranks below
-    rank = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=len(LEVELS), return_dtype=pl.Int64)
+    rank = severity_ranks(pl.col("severity"))
     severity = pl.col("severity").sort_by(rank, "severity", nulls_last=True).drop_nulls().first()
     first = pl.col("lead_id").sort_by("_first_day", "alert_time", "lead_id").first()
     strongest = pl.col("title").sort_by("risk_score", descending=True, maintain_order=True).first()
