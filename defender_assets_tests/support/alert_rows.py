@@ -26,9 +26,9 @@ PC, SERVER = "a" * 40, "b" * 40
 Row = dict[str, Any]
 
 
-def at(hours: float = 0, days: int = 0) -> datetime:
+def at(hours: float = 0, days: int = 0, minutes: int = 0) -> datetime:
     """Return a moment relative to noon of DAY."""
-    return NOON + timedelta(days=days, hours=hours)
+    return NOON + timedelta(days=days, hours=hours, minutes=minutes)
 
 
 def _row(table: Table, microsoft: Mapping[str, Any], ours: Mapping[str, Any]) -> Row:

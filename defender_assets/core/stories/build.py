@@ -5,21 +5,33 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
+from polars.expr.list import ExprListNameSpace
 
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.stories.clustering import groups, shared_entities
+from defender_assets.core.stories.occurrences import (
+    RANKS,
+    SEVERITIES,
+    count_by_rank,
+    count_of_rank,
+    with_detection,
+)
 from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
 from defender_assets.core.words import severity_ranks
 
-# What further leads add to the strongest one: points for each, and their maximum.
-PER_PRODUCT, MOST_FOR_PRODUCTS = 8, 24
-PER_DETECTION, MOST_FOR_DETECTIONS = 6, 60
-PER_TACTIC, MOST_FOR_TACTICS = 4, 24
-PER_DEVICE, MOST_FOR_DEVICES = 3, 30
+DETECTION_POINTS = {"informational": 5, "low": 10, "medium": 20, "high": 25}
+"""Points of a detection by its severity; divided by one more than the leads of it that are outside of the story."""
+MOST_FOR_DETECTIONS = 150
+PER_PRODUCT, MOST_FOR_PRODUCTS = 15, 60
+PER_DEVICE, MOST_FOR_DEVICES = 6, 120
+FOR_TACTICS = 20
+"""Points of two or more tactics."""
+RISK_SHARE = 0.5
+"""Share of the strongest lead's risk that counts for the story."""
 
 
 def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
@@ -33,9 +45,9 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
         STORY_SCHEMA, sorted by tenant and story_id.
     """
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
-    rows = days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date")
+    rows = with_detection(days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date"))
     latest = _latest(rows)
-    grouped = groups(latest, STORY_LOOKBACK_DAYS + 1)
+    grouped = groups(latest, day)
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")
         .filter((pl.col("_last_day") == day).any().over("group"))
@@ -46,9 +58,10 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     members = members.join(user_names(members), on=LEAD_KEY, how="left", maintain_order="left")
     shared = shared_entities(latest, grouped)
     stories = (
-        _with_merged(_stories(members), _latest(rows.filter(pl.col("export_date") < day)))
+        _with_merged(_stories(members), rows.filter(pl.col("export_date") < day), day - timedelta(days=1))
         .join(shared, on="group")
         .join(timelines(members, shared), on="group")
+        .join(_detection_points(members, latest), on="group", how="left")
         .with_columns(export_date=pl.lit(day, dtype=pl.Date))
     )
     return _with_titles(_scored(stories)).select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
@@ -56,21 +69,19 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
 
 def _latest(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the latest row of each lead, with the first and the last day on which it has a row."""
-    first_day, last_day = pl.col("export_date").min().over(LEAD_KEY), pl.col("export_date").max().over(LEAD_KEY)
-    return rows.with_columns(_first_day=first_day, _last_day=last_day).unique(
-        LEAD_KEY, keep="last", maintain_order=True
-    )
+    first, last = pl.col("export_date").min().over(LEAD_KEY), pl.col("export_date").max().over(LEAD_KEY)
+    return rows.with_columns(first_day=first, _last_day=last).unique(LEAD_KEY, keep="last", maintain_order=True)
 
 
-def _with_merged(stories: pl.DataFrame, eve: pl.DataFrame) -> pl.DataFrame:
-    """Add `merged_story_ids`: the stories of the day before whose first lead is now in this one.
+def _with_merged(stories: pl.DataFrame, rows: pl.DataFrame, eve: date) -> pl.DataFrame:
+    """Add `merged_story_ids`: the stories of the day before, `eve`, whose first lead is now in this one.
 
-    `eve` are the latest leads of the day before. A story that lost only other leads was split; that is not recorded.
+    `rows` are the leads up to that day. A story that lost only other leads was split; that is not recorded.
     """
-    grouped = groups(eve, STORY_LOOKBACK_DAYS + 1)
+    latest = _latest(rows)
     firsts = (
-        eve.join(grouped, on=LEAD_KEY)
-        .sort("_first_day", "alert_time", "lead_id")
+        latest.join(groups(latest, eve), on=LEAD_KEY)
+        .sort("first_day", "alert_time", "lead_id")
         .unique(["tenant_id", "group"], keep="first", maintain_order=True)
         .select("tenant_id", "lead_id")
     )
@@ -93,7 +104,7 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
     """Return one row per group; `members` have `_users` and are sorted by alert time within a group."""
     rank = severity_ranks(pl.col("severity"))
     severity = pl.col("severity").sort_by(rank, "severity", nulls_last=True).drop_nulls().first()
-    first = pl.col("lead_id").sort_by("_first_day", "alert_time", "lead_id").first()
+    first = pl.col("lead_id").sort_by("first_day", "alert_time", "lead_id").first()
     strongest = pl.col("title").sort_by("risk_score", descending=True, maintain_order=True).first()
     stories = members.group_by("tenant_id", "group", maintain_order=True).agg(
         pl.col("lead_id").alias("lead_ids"),
@@ -117,36 +128,72 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
     return stories.with_columns(pl.Series("story_id", ids, dtype=pl.String))
 
 
+def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """Return for each group `_detections`, `_own` (those that no lead outside of it has), and `_points` of them all.
+
+    A detection that the tenant knows anyway says little. Less severe leads of it do not count: a flood of cheap alerts
+    must not outvote severe ones.
+
+    Args:
+        members: the leads of the groups, with `detection` and `rank`.
+        leads: all leads of the look-back, with the same columns.
+    """
+    detection = ["tenant_id", "detection"]
+    points = dict(zip(RANKS, (DETECTION_POINTS[name] for name in SEVERITIES), strict=True))
+    outside = count_of_rank("all") - count_of_rank("inside")
+    return (
+        members.filter(pl.col("detection") != "")
+        .group_by("group", *detection)
+        .agg(pl.col("rank").max())
+        .join(count_by_rank(leads, detection, "all"), on=detection)
+        .join(count_by_rank(members, ["group", *detection], "inside"), on=["group", *detection])
+        .group_by("group")
+        .agg(
+            _detections=pl.len(),
+            _own=(outside == 0).sum(),
+            _points=(pl.col("rank").replace_strict(points, return_dtype=pl.Float64) / (outside + 1)).sum(),
+        )
+    )
+
+
 def _scored(stories: pl.DataFrame) -> pl.DataFrame:
-    """Add `score` and `score_reasons`: the strongest lead and what the others add to it."""
-    detections = pl.col("_titles").list.n_unique()
+    """Add `score` and `score_reasons`: its detections, and what its strongest lead and its extent add to them."""
+    detections, own = pl.col("_detections"), pl.col("_own")
     products, tactics, devices = (pl.col(name).list for name in ("products", "tactics", "device_names"))
     reasons = [
-        pl.when(pl.col("_risk") > 0).then(
-            reason(pl.format("Its strongest alert: {}", pl.col("_strongest").fill_null("untitled")), pl.col("_risk"))
+        _earned(
+            pl.when(detections > 1)
+            .then(pl.format("{} different detections, {} of which only this story has", detections, own))
+            .when(own == 1)
+            .then(pl.lit("One detection, which only this story has"))
+            .otherwise(pl.lit("One detection, which other alerts have too")),
+            pl.col("_points").clip(upper_bound=MOST_FOR_DETECTIONS).round(),
         ),
-        _further(
-            products.len(),
+        _earned(
+            pl.format("Its strongest alert: {}", pl.col("_strongest").fill_null("untitled")),
+            (pl.col("_risk") * RISK_SHARE).round(),
+        ),
+        _earned(
             pl.format("{} products see it: {}", products.len(), products.join(", ")),
-            PER_PRODUCT,
-            MOST_FOR_PRODUCTS,
+            _further(products, PER_PRODUCT, MOST_FOR_PRODUCTS),
         ),
-        _further(detections, pl.format("{} different detections", detections), PER_DETECTION, MOST_FOR_DETECTIONS),
-        _further(
-            tactics.len(),
+        _earned(
             pl.format("It moves through {} tactics: {}", tactics.len(), tactics.join(", ")),
-            PER_TACTIC,
-            MOST_FOR_TACTICS,
+            _further(tactics, FOR_TACTICS, FOR_TACTICS),
         ),
-        _further(devices.len(), pl.format("It spans {} devices", devices.len()), PER_DEVICE, MOST_FOR_DEVICES),
+        _earned(pl.format("It spans {} devices", devices.len()), _further(devices, PER_DEVICE, MOST_FOR_DEVICES)),
     ]
     stories = stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls())
     points = pl.col("score_reasons").list.eval(pl.element().struct.field("points")).list.sum().cast(pl.Int64)
     return clamp_score(stories.with_columns(points=points), "score", "score_reasons")
 
 
-def _further(count: pl.Expr, words: pl.Expr, each: int, most: int) -> pl.Expr:
-    points = ((count.cast(pl.Int64) - 1) * each).clip(0, most)
+def _further(values: ExprListNameSpace, each: int, most: int) -> pl.Expr:
+    """Return the points of a list's values after the first."""
+    return ((values.len().cast(pl.Int64) - 1) * each).clip(0, most)
+
+
+def _earned(words: pl.Expr, points: pl.Expr) -> pl.Expr:
     return pl.when(points > 0).then(reason(words, points))
 
 

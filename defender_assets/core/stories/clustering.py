@@ -1,16 +1,18 @@
 """Clusters linked leads into stories, and finds the entities that the leads of a group share."""
 
+from datetime import date
+
 import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY, connected_components
 from defender_assets.core.stories.correlation import LINK_WINDOW, expected_of_joins, expected_of_pairs, neighbours
 from defender_assets.core.stories.occurrences import ENTITY_KEY, lead_entities, occurrences
 
-LINK_THRESHOLD = 0.02
+LINK_THRESHOLD = 0.025
 """Leads are linked if fewer unrelated ones than this are expected."""
 MERGE_THRESHOLD = 0.002
 """Below this a link also merges two groups that began separately."""
-JOIN_THRESHOLD = 0.02
+JOIN_THRESHOLD = 0.03
 """A lead joins an ongoing story if fewer unrelated ones than this are expected."""
 ONGOING = 3
 """Leads that make a group an ongoing story; to join a smaller one, LINK_THRESHOLD counts."""
@@ -20,17 +22,18 @@ ROUNDS = 3
 GROUPED = pl.Schema({"tenant_id": pl.String, "lead_id": pl.String, "group": pl.Int64})
 
 
-def groups(leads: pl.DataFrame, days: int) -> pl.DataFrame:
+def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return the groups of leads: GROUPED, `group` is an arbitrary number.
 
     A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
     does not merge them. Only links below MERGE_THRESHOLD do. Then lone leads join the group that they share most with.
 
     Args:
-        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`, `muted_by`.
-        days: number of days that the leads span, at most.
+        leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
+            `first_day`, `muted_by`.
+        day: the last day of the look-back.
     """
-    known = occurrences(leads, days)
+    known = occurrences(leads, day)
     pairs = neighbours(known)
     close = expected_of_pairs(pairs, leads).filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique(LEAD_KEY, keep="first", maintain_order=True)

@@ -15,9 +15,11 @@ from defender_assets.core.stories.occurrences import (
     ENTITY_KEY,
     FEW,
     RANKS,
+    SESSION,
     SEVERITIES,
     SPECIFIC_KINDS,
-    with_detection,
+    count_by_rank,
+    count_of_rank,
 )
 
 LINK_WINDOW = timedelta(hours=72)
@@ -29,10 +31,10 @@ NEIGHBOURS = 8
 USUAL_DENSITY = 2
 """More different detections than this on one user or device within DENSE make chance less likely."""
 
-_PRINCIPALS = {"user": "user", "device": "device", "resource": "device"}
+_PRINCIPALS = {"user": "user", "device": "device", "resource": "device", SESSION: SESSION}
 """Who and where, also in the cloud. Nearly every lead has both, and they occur together, so only the rarer one counts.
 What an intruder brings (files, addresses, mails …) counts in addition."""
-_PARTS = ("user", "device", "what")
+_PARTS = ("user", "device", SESSION, "what")
 
 SMOOTHING = 3
 """Additive smoothing: a pseudo-count per detection, so that two alerts in a quiet tenant are not noise."""
@@ -81,7 +83,7 @@ def neighbours(occurrences: pl.DataFrame) -> pl.DataFrame:
         earlier="lead_id",
         lead_id="later_lead_id",
         gap=gap,
-        spread=pl.when(gap <= DENSE).then(pl.max_horizontal(before, after)).otherwise(before * after),
+        spread=pl.when(gap <= DENSE).then(pl.max_horizontal(before, after)).otherwise(pl.min_horizontal(before, after)),
         rate=(leads + pl.col("prior")) / pl.col("known_days"),
         repeated=pl.col("detection") == pl.col("later_detection"),
     )
@@ -116,7 +118,7 @@ def expected_of_pairs(pairs: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
     """
     ordinary = ordinariness(leads)
     shared = _by_part(pairs.with_columns(expected=_in_time("rate")), ["tenant_id", "lead_id", "earlier"], "repeated")
-    who = pl.min_horizontal("user", "device")
+    who = pl.min_horizontal("user", "device", SESSION)
     repeated = pl.col("repeated")
     return (
         shared.join(ordinary, on=LEAD_KEY)
@@ -150,7 +152,7 @@ def expected_of_joins(
         occurrences: result of `occurrences.occurrences`.
         pairs: result of `neighbours`.
         grouped: `tenant_id`, `lead_id`, `group`.
-        leads: one row per lead.
+        leads: result of `with_detection`, one row per lead.
 
     Returns:
         `tenant_id`, `lead_id`, `group`, `size` of the group, `expected`.
@@ -175,10 +177,10 @@ def expected_of_joins(
         .agg(pl.col("own_device", "follows").any())
     )
     lone = met.group_by(*ENTITY_KEY, "lead_id", "group").agg(pl.col("gap").min(), pl.col("spread").max())
-    inside = _by_rank(occurrences.join(grouped, on=LEAD_KEY), [*ENTITY_KEY, "group"], "inside")
-    total = _by_rank(occurrences, list(ENTITY_KEY), "total")
+    inside = count_by_rank(occurrences.join(grouped, on=LEAD_KEY), [*ENTITY_KEY, "group"], "inside")
+    total = count_by_rank(occurrences, list(ENTITY_KEY), "total")
     own = occurrences.select(*ENTITY_KEY, "lead_id", "rank", "crowd", "prior", "known_days")
-    others = (_of_rank("total") - _of_rank("inside") - 1).clip(lower_bound=0)
+    others = (count_of_rank("total") - count_of_rank("inside") - 1).clip(lower_bound=0)
     specific = pl.col("kind").is_in(SPECIFIC_KINDS) & (others <= FEW)
     share = (pl.col("size") / pl.col("inside_0")).clip(lower_bound=1)
     lone = (
@@ -197,7 +199,11 @@ def expected_of_joins(
     found = _by_part(pl.concat([lone, _by_detection(leads, grouped, known)]), [*LEAD_KEY, "group"])
     # A step from one device to the next shares the user with the leads before and the device with the leads after. If
     # one lead shares both, only the rarer counts: it can be the user's own device.
-    who = pl.when("own_device").then(pl.min_horizontal("user", "device")).otherwise(pl.col("user") * pl.col("device"))
+    who = (
+        pl.when("own_device")
+        .then(pl.min_horizontal("user", "device", SESSION))
+        .otherwise(pl.col("user") * pl.col("device"))
+    )
     return (
         found.join(ordinariness(leads), on=LEAD_KEY)
         .join(manner, on=[*LEAD_KEY, "group"], how="left")
@@ -215,7 +221,6 @@ def expected_of_joins(
 
 def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     """Return LEAD_KEY, `noise` (1 for a detection as frequent as the others, more for a noisy one) and `severity`."""
-    leads = with_detection(leads)
     of_detection = pl.len().over("tenant_id", "detection")
     mean = pl.len().over("tenant_id") / pl.col("detection").n_unique().over("tenant_id")
     often = (of_detection + SMOOTHING) / (mean + SMOOTHING)
@@ -244,20 +249,9 @@ def _part() -> pl.Expr:
     return pl.col("kind").replace_strict(_PRINCIPALS, default="what", return_dtype=pl.String)
 
 
-def _by_rank(rows: pl.DataFrame, by: list[str], name: str) -> pl.DataFrame:
-    return rows.group_by(by).agg(
-        (pl.col("rank") >= rank).sum().cast(pl.Int64).alias(f"{name}_{rank}") for rank in RANKS
-    )
-
-
-def _of_rank(name: str) -> pl.Expr:
-    """Return the number of leads that are at least as severe as the row's."""
-    return pl.coalesce(pl.when(pl.col("rank") == rank).then(f"{name}_{rank}") for rank in RANKS)
-
-
 def _by_detection(leads: pl.DataFrame, grouped: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return LEAD_KEY, `group`, `kind`, `expected` of leads that name nothing: only their detection can tie them."""
-    titled = with_detection(leads).filter(
+    titled = leads.filter(
         pl.col("alert_time").is_not_null() & (pl.col("detection") != "") & pl.col("muted_by").is_null()
     )
     titled = titled.select(*LEAD_KEY, "alert_time", "detection", named=pl.col("entities").list.len() > 0)

@@ -5,7 +5,7 @@ on the entity again and again, or where many unrelated users meet on a device.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -35,9 +35,15 @@ SPECIFIC_KINDS = ("file", "mail")
 PLACES = ("device", "resource")
 """Kinds on which strangers meet."""
 
+LEAST_KNOWN_DAYS = 3
+"""In the first days of a lake, what is ordinary counts as known for so long: otherwise nothing would be linked."""
+
+SESSION = "session"
+"""The kind of one user on one device: rarer than an administrator, and rarer than a server, each for itself."""
+
 # Prior number of leads with an entity that the look-back shows nowhere else: any user or device can have a next alert,
 # while a file that was never seen hardly ever comes twice.
-_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5}
+_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5, SESSION: 0.2}
 _PRIOR_OTHERWISE = 0.015
 
 SEVERITIES = ("informational", "low", "medium", "high")
@@ -45,20 +51,22 @@ RANKS = range(len(SEVERITIES))
 _UNKNOWN_RANK = SEVERITIES.index("medium")
 
 
-def occurrences(leads: pl.DataFrame, days: int) -> pl.DataFrame:
+def occurrences(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return the entities of the leads that nothing mutes, with what is known of each in the tenant.
 
     Args:
-        leads: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `title`, `severity`, `entities`, `muted_by`.
-            Muted leads count in what is ordinary.
-        days: number of days that the leads span, at most.
+        leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
+            `first_day`, `muted_by`. Muted leads count in what is ordinary.
+        day: the last day of the look-back.
 
     Returns:
         LEAD_KEY, `alert_time`, `kind`, `value`, `detection`, `rank` (of the severity), by entity and time;
         `elsewhere`: leads on other days; `crowd`: leads nearby that make the entity common; `density`: different
-        detections within DENSE (1 for kinds other than user and device); `known_days`; `prior`.
+        detections within DENSE (1 for kinds other than user and device); `prior`;
+        `known_days`: for how many days the tenant's leads show what is ordinary.
     """
     rows = lead_entities(leads)
+    rows = pl.concat([rows, _sessions(rows)])
     unseen = pl.col("kind").replace_strict(_PRIOR, default=_PRIOR_OTHERWISE, return_dtype=pl.Float64)
     specific = pl.col("kind").is_in(SPECIFIC_KINDS) & (pl.col("elsewhere") <= FEW)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
@@ -72,20 +80,28 @@ def occurrences(leads: pl.DataFrame, days: int) -> pl.DataFrame:
             elsewhere=pl.when(specific).then(0).otherwise("elsewhere"),
             density=pl.col("density").fill_null(1),
             prior=unseen,
-            # The days within NEAR of a lead, about two, do not count.
-            known_days=pl.lit(max(days - 2, 1)),
         )
+        .join(known_days(leads, day), on="tenant_id")
         .join(exclude_muted(leads).select(LEAD_KEY), on=LEAD_KEY, how="semi")
         .drop("repeats", "strangers")
         .sort(*ENTITY_KEY, "alert_time", "lead_id")
     )
 
 
+def known_days(leads: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Return `tenant_id` and `known_days`: the days from the tenant's first lead to `day`, without the last two.
+
+    The days within NEAR of a lead, about two, show nothing of what is ordinary.
+    """
+    first = pl.col("first_day").min()
+    days = (pl.lit(day) - first).dt.total_days() - 1
+    return leads.group_by("tenant_id").agg(known_days=days.clip(lower_bound=LEAST_KNOWN_DAYS))
+
+
 def lead_entities(leads: pl.DataFrame) -> pl.DataFrame:
     """Return the entities of leads: LEAD_KEY, `alert_time`, `kind`, `value`, `identity`, `detection`, `rank`."""
     return (
-        with_detection(leads)
-        .select(*LEAD_KEY, "alert_time", "entities", "detection", "rank")
+        leads.select(*LEAD_KEY, "alert_time", "entities", "detection", "rank")
         .filter(pl.col("alert_time").is_not_null() & (pl.col("entities").list.len() > 0))
         .explode("entities")
         .unnest("entities")
@@ -102,6 +118,31 @@ def with_detection(leads: pl.DataFrame) -> pl.DataFrame:
     return leads.with_columns(
         detections_of(leads.get_column("title")).fill_null("").alias("detection"), rank=rank.fill_null(_UNKNOWN_RANK)
     )
+
+
+def _sessions(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of SESSION: each user of a lead on each of its places, if it names only one of them."""
+    lead = ["tenant_id", "lead_id"]
+    places = rows.filter(pl.col("kind").is_in(PLACES))
+    places = places.filter(pl.col("value").n_unique().over(lead) == 1)
+    users = rows.filter(pl.col("kind") == "user").select(*lead, user="identity").unique()
+    return (
+        places.join(users, on=lead)
+        .with_columns(kind=pl.lit(SESSION), value=pl.concat_str("user", "value", separator=" on "), identity="user")
+        .select(rows.columns)
+    )
+
+
+def count_by_rank(rows: pl.DataFrame, by: Sequence[str], name: str) -> pl.DataFrame:
+    """Return `by` and for each rank the number of rows that are at least as severe: `<name>_0` to `<name>_3`."""
+    return rows.group_by(by).agg(
+        (pl.col("rank") >= rank).sum().cast(pl.Int64).alias(f"{name}_{rank}") for rank in RANKS
+    )
+
+
+def count_of_rank(name: str) -> pl.Expr:
+    """Return the count of `count_by_rank` for the row's `rank`."""
+    return pl.coalesce(pl.when(pl.col("rank") == rank).then(f"{name}_{rank}") for rank in RANKS)
 
 
 def _with_elsewhere(rows: pl.DataFrame) -> pl.DataFrame:

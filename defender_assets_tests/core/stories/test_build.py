@@ -79,20 +79,32 @@ def reasons(*rows: Row) -> list[tuple[str, int]]:
     return [tuple(reason.values()) for reason in story(*rows)["score_reasons"]]
 
 
-def test_the_score_is_the_strongest_lead_plus_points_for_the_others() -> None:
+def test_the_score_is_that_of_its_detections_strongest_lead_and_extent() -> None:
     rows = [
-        lead_row("1", FILE, risk_score=20),
+        lead_row("1", FILE, risk_score=20, severity="High"),
         lead_row("2", FILE, risk_score=40, product="identity", category="Discovery", device_name="b"),
-        lead_row("3", FILE, risk_score=30, title="Title of 1", device_name="a"),
+        lead_row("3", FILE, risk_score=30, title="Title of 1", device_name="a", severity="Low"),
     ]
     assert reasons(*rows) == [
-        ("Its strongest alert: Title of 2", 40),
-        ("2 products see it: endpoint, identity", 8),
-        ("2 different detections", 6),
-        ("It moves through 2 tactics: Execution, Discovery", 4),
-        ("It spans 2 devices", 3),
+        ("2 different detections, 2 of which only this story has", 25 + 20),
+        ("Its strongest alert: Title of 2", 20),
+        ("2 products see it: endpoint, identity", 15),
+        ("It moves through 2 tactics: Execution, Discovery", 20),
+        ("It spans 2 devices", 6),
+        ("More than 100 points count as 100", -6),
     ]
-    assert story(*rows)["score"] == 61
+    assert (story(*rows)["score"], story(*rows)["points"]) == (100, 106)
+
+
+@pytest.mark.parametrize(
+    ("others", "severity", "points"), [(0, "Medium", 20), (1, "Medium", 10), (4, "High", 4), (1, "Low", 20)]
+)
+def test_a_detection_counts_for_less_the_more_other_alerts_have_it(others: int, severity: str, points: int) -> None:
+    """Less severe alerts of it do not matter."""
+    rows = [lead_row(f"o{n}", ("file", f"o{n}"), title="t", severity=severity, risk_score=0) for n in range(others)]
+    both = [lead_row(name, FILE, title="t", severity="Medium", risk_score=0) for name in "12"]
+    text = "which other alerts have too" if points < 20 else "which only this story has"
+    assert reasons(*both, *rows) == [(f"One detection, {text}", points)]
 
 
 def test_a_score_is_cut_at_100_with_a_reason() -> None:
@@ -103,7 +115,10 @@ def test_a_score_is_cut_at_100_with_a_reason() -> None:
 
 
 def test_equal_alerts_add_nothing() -> None:
-    assert reasons(lead_row("1", FILE, title="t"), lead_row("2", FILE, title="t")) == [("Its strongest alert: t", 30)]
+    assert reasons(lead_row("1", FILE, title="t"), lead_row("2", FILE, title="t")) == [
+        ("One detection, which only this story has", 20),
+        ("Its strongest alert: t", 15),
+    ]
 
 
 JANE = (("user", "jane@c", "jane@c"), ("user", "s-1-5-21-1", "jane@c"))

@@ -95,6 +95,50 @@ def test_a_noisy_detection_needs_stronger_evidence_than_a_rare_one() -> None:
     assert groups(*elsewhere, *others, *noisy) == []
 
 
+def of_other_days(*entities: tuple[str, str]) -> list[Row]:
+    """Make the entities ordinary: five leads of each, on other days, each with something else."""
+    return [
+        lead_row(f"{kind} {value} {n}", (kind, value), (other, f"{value} {n}"), when=at(days=-2 - n), day=EVE)
+        for kind, value in entities
+        for other in ("device" if kind == "user" else "user",)
+        for n in range(5)
+    ]
+
+
+@pytest.mark.parametrize("place", [("device", "server"), ("device", "kiosk"), ("resource", "vault")])
+@pytest.mark.parametrize("user", ["admin", "s-1-5-21-1-500", "operator@c"])
+def test_one_user_on_one_device_is_rarer_than_each_of_them(user: str, place: tuple[str, str]) -> None:
+    who, elsewhere = ("user", user), (place[0], "another")
+    ordinary = of_other_days(who, place, elsewhere)
+    together = [lead_row("x", who, place, when=at(minutes=-15)), lead_row("y", who, place)]
+    apart = [lead_row("x", who, place, when=at(minutes=-15)), lead_row("y", who, elsewhere)]
+    strangers = [lead_row("x", who, place, when=at(minutes=-15)), lead_row("y", ("user", "other"), place)]
+    assert groups(*ordinary, *together) == [["x", "y"]]
+    assert groups(*ordinary, *apart) == groups(*ordinary, *strangers) == []
+
+
+@pytest.mark.parametrize("entity", [("device", "d"), ("resource", "r"), ("user", "u")])
+@pytest.mark.parametrize("hours", [-30, -10, 10, 30])
+def test_a_busy_hour_is_not_tied_to_a_lead_of_many_hours_before_or_after(entity: tuple[str, str], hours: int) -> None:
+    busy = [lead_row(f"b{n:02}", entity, ("file", "own"), when=at(minutes=n)) for n in range(14)]
+    bystander = lead_row("bystander", entity, when=at(hours))
+    assert groups(*busy, bystander) == [[f"b{n:02}" for n in range(14)]]
+
+
+def test_two_busy_hours_of_one_user_are_one_story() -> None:
+    rows = [lead_row(f"{hours}-{n}", ("user", "u"), when=at(hours, minutes=n)) for hours in (-20, 0) for n in range(8)]
+    assert len(groups(*rows)) == 1
+
+
+@pytest.mark.parametrize("entity", [("device", "d"), ("resource", "r"), ("user", "u")])
+def test_in_the_first_days_of_a_tenant_a_link_needs_more(entity: tuple[str, str]) -> None:
+    pair = [lead_row("x", entity, when=at(-3)), lead_row("y", entity)]
+    before = {"when": at(days=-6), "day": at(days=-6).date()}
+    earlier, of_another = lead_row("1", FILE, **before), lead_row("1", FILE, tenant_id=OTHER_TENANT, **before)
+    assert groups(*pair) == groups(*pair, of_another) == []
+    assert groups(*pair, earlier) == [["x", "y"]]
+
+
 def test_a_lead_joins_its_strongest_tie() -> None:
     server = ("device", "server")
     before = lead_row("bystander", server, ("user", "somebody"), when=at(-3))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from defender_assets.core.leads.risk.muting import Mute
 from defender_assets.core.leads.risk.weights import Weights, packaged_weights
 
-SCORING_REVISION = 1
+SCORING_REVISION = 2
 """Raise it when code changes the score of a lead although weights and rules are the same. `golden_scores` checks it."""
 
 

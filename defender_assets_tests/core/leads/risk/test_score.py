@@ -132,18 +132,18 @@ def test_reasons_are_sentences_with_the_value() -> None:
         rarest="host evil.example",
     )
     assert [(entry["reason"], entry["points"]) for entry in lead["risk_reasons"]] == [
-        ("Microsoft rates the alert High", 40),
+        ("Microsoft rates the alert High", 50),
         ("A telling technique of ATT&CK: T1003.001", 6),
-        ("The device is tagged Crown-Jewel", 10),
+        ("The device is tagged Crown-Jewel", 6),
         ("The alert names 3 devices", 6),
         ("A privileged-looking account is involved: root@contoso.com", 8),
         ("This detection has not fired before in the last 30 days", 5),
-        ("Even the rarest of what it names is in 120 other alerts of the last 30 days", -6),
+        ("Even the rarest of what it names is in 120 other alerts of the last 30 days", -3),
     ]
     rare = scored(detection_alerts=25, rarest_alerts=0, rarest="host evil.example")["risk_reasons"][1:]
     assert [(entry["reason"], entry["points"]) for entry in rare] == [
         ("25 other alerts of this detection in the last 30 days", -4),
-        ("No other alert of the last 30 days names its host evil.example", 3),
+        ("No other alert of the last 30 days names its host evil.example", 2),
     ]
 
 
@@ -272,7 +272,7 @@ def test_a_line_for_the_newer_word_counts_before_that_of_the_older_one() -> None
 
     def points(**columns: Any) -> int:
         row = pl.DataFrame([PLAIN | {"severity": "Severe"} | columns], schema=SCHEMA, orient="row")
-        return int(with_score(row, weights)["risk_score"].item()) - 10
+        return int(with_score(row, weights)["risk_score"].item()) - 12
 
     assert [points(category=name) for name in ("DefenseImpairment", "Stealth", "DefenceEvasion")] == [20, 3, 20]
     numbers = ("T1685.001", "T1562.002", "T1685.002", "T1688", "T1687")

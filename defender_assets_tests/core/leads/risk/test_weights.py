@@ -48,7 +48,7 @@ def test_a_lead_is_scored_by_the_weights_of_the_team(file: Path) -> None:
         ("[severity]\nhigh = 3.5", "has 'high = 3.5' in [severity]: expected whole points"),
         ("[severity]\nhigh = true", "has 'high = True' in [severity]: expected whole points"),
         ("[severity]\nhigh = 101", "has 'high = 101' in [severity]: expected whole points"),
-        ("[severity]\nhigh = 20", "gives [severity] medium 25 points and high 20: high is the more urgent one"),
+        ("[severity]\nhigh = 20", "gives [severity] medium 30 points and high 20: high is the more urgent one"),
         ("[exposure]\nhigh = -1", "gives [exposure] medium 4 points and high -1"),
         ("[exposure]\nhihg = 9", "has 'hihg' in [exposure]: expected one of high, low, medium, none"),
         ("[internet_facing]\ntrue = -3", "gives [internet_facing] false 0 points and true -3"),
