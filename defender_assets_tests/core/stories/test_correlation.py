@@ -133,8 +133,8 @@ def test_two_busy_hours_of_one_user_are_one_story() -> None:
 @pytest.mark.parametrize("entity", [("device", "d"), ("resource", "r"), ("user", "u")])
 def test_in_the_first_days_of_a_tenant_a_link_needs_more(entity: tuple[str, str]) -> None:
     pair = [lead_row("x", entity, when=at(-3)), lead_row("y", entity)]
-    before = {"when": at(days=-6), "day": at(days=-6).date()}
-    earlier, of_another = lead_row("1", FILE, **before), lead_row("1", FILE, tenant_id=OTHER_TENANT, **before)
+    earlier = lead_row("1", FILE, when=at(days=-6), day=at(days=-6).date())
+    of_another = {**earlier, "tenant_id": OTHER_TENANT}
     assert groups(*pair) == groups(*pair, of_another) == []
     assert groups(*pair, earlier) == [["x", "y"]]
 
