@@ -2,11 +2,12 @@
 
 import sys
 
-from benchmarks import backfill, increment, leads, listing, plan, stages, stories, throughput, ticks
+from benchmarks import backfill, clustering, increment, leads, listing, plan, stages, stories, throughput, ticks
 
 BENCHMARKS = {
     "throughput": throughput.main,
     "backfill": backfill.main,
+    "clustering": clustering.main,
     "increment": increment.main,
     "leads": leads.main,
     "listing": listing.main,
