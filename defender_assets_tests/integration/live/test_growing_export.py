@@ -91,13 +91,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         settings = load_settings(installation.settings, folder)
         lake, export = settings.lake(), settings.export()
         seeded_rng = random.Random(3)
-        for _ in range(3):
-            truth.grow(seeded_rng, 0.4)
+        for _ in range(2):
+            truth.grow(seeded_rng, 0.5)
         for table in TABLES:
             ingest(lake, export, table, raw_only)
         run_day(lake, export, stale)
         kill_a_run(installation, lake, killed)
-        with truth.growing(rounds=4, pause=2) as written, running(installation) as server:
+        with truth.growing(rounds=2, pause=2) as written, running(installation) as server:
             site = Site(installation, server, export, lake, truth)
             wait_for(lambda: written.is_set() or truth.problem is not None, "the end of growth", installation)
             assert truth.problem is None
