@@ -344,7 +344,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, date, dict[st
     return folder, day, promised(lake)
 
 
-@pytest.mark.parametrize("tables_done", range(1, len(LAKE_TABLES) + 1))
+@pytest.mark.parametrize("tables_done", [1, 2, 5, 8, len(LAKE_TABLES)])
 def test_a_partly_deleted_day_is_restored_by_a_longer_retention(
     built: tuple[Path, date, dict[str, pl.DataFrame]], tmp_path: Path, tables_done: int
 ) -> None:

@@ -198,8 +198,15 @@ def test_it_goes_on(older: Older) -> None:
 
 
 @pytest.mark.parametrize("older", ARCHIVES[-1:], indirect=True, ids=lambda path: path.stem)
-def test_it_goes_on_with_further_fields(older: Older) -> None:
+def test_it_goes_on_with_further_fields_and_then_with_this_version(older: Older) -> None:
     go_on(older, later(older.lake))
+    stored = {spec.name: schema_of(later(older.lake).open(spec.name)) for spec in GROWN}
+    arrive(older)
+    run(older.lake, older.export)
+    check = older.lake.read(LEADS.name).filter(export_date=NEXT).collect()
+    assert check.schema["accounts"] == LEADS.schema["accounts"]
+    compact_day(older.lake, DEVICE_INFO.name, NEXT)
+    assert {spec.name: schema_of(later(older.lake).open(spec.name)) for spec in GROWN} == stored
 
 
 def go_on(older: Older, lake: Lake) -> None:
@@ -235,19 +242,6 @@ def go_on(older: Older, lake: Lake) -> None:
         FINDINGS.name: 3,
         BRIEFS.name: 2,
     }
-
-
-@pytest.mark.parametrize("older", ARCHIVES[-1:], indirect=True, ids=lambda path: path.stem)
-def test_a_lake_with_further_fields_goes_on_with_this_version(older: Older) -> None:
-    arrive(older)
-    run(later(older.lake), older.export)
-    stored = {spec.name: schema_of(later(older.lake).open(spec.name)) for spec in GROWN}
-    arrive(older)
-    run(older.lake, older.export)
-    check = older.lake.read(LEADS.name).filter(export_date=NEXT).collect()
-    assert check.schema["accounts"] == LEADS.schema["accounts"]
-    compact_day(older.lake, DEVICE_INFO.name, NEXT)
-    assert {spec.name: schema_of(later(older.lake).open(spec.name)) for spec in GROWN} == stored
 
 
 def test_two_processes_that_open_it_at_once_both_succeed(older: Older, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,6 +315,7 @@ def _rows(lake: Lake, name: str) -> pl.LazyFrame:
     return days_between(lake.read(name), DAY - timedelta(days=30), DAY)
 
 
+@pytest.mark.parametrize("older", ARCHIVES[-1:], indirect=True, ids=lambda path: path.stem)
 def test_it_is_read_without_the_permission_to_write(older: Older) -> None:
     """Root may write everywhere, so it gives that capability up."""
     give_up = ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
