@@ -15,8 +15,7 @@ MERMAID_VERSION := 12.3.0
 IFRAME_WORKER_VERSION := 1.0.4
 UI_PORT ?= 3000
 PYTEST_ARGS ?=
-# One more than there are processors, because tests of whole installations wait for other processes. At most 4.
-WORKERS ?= $(shell python3 -c "import os; print(min(len(os.sched_getaffinity(0)) + 1, 4))")
+WORKERS ?=
 BENCH_ARGS ?=
 UPGRADE ?=
 , := ,
@@ -57,9 +56,10 @@ ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
 
 # The tests of a file share fixtures, so one process runs the whole file. Files are distributed in order, quick ones first.
+# There is one worker more than processors, at most 4: tests of whole installations wait for other processes.
 .PHONY: test
 test: $(INSTALLED) $(EMULATOR) browser ## Run the whole test suite, emulator and browser included (PYTEST_ARGS=…)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),$$($(BIN)/python -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # $(call from-debian,TARGET,WHAT,PACKAGES,TEST): install the PACKAGES that TARGET needs, unless the command TEST succeeds.
 define from-debian
