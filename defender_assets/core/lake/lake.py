@@ -7,7 +7,7 @@ commit rows computed earlier on a newly opened table: delta-rs would accept them
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -81,11 +81,11 @@ class Lake:
     def describe(self) -> str:
         return f"{self.uri} ({self.account.auth_method})" if self.account else self.uri
 
-    def first_day(self) -> date:
-        """Return the first retained day as of now (UTC). Earlier ones are neither read nor written."""
+    def first_day(self, today: date | None = None) -> date:
+        """Return the first retained day, by default as of now (UTC). Earlier ones are neither read nor written."""
         if self.keep_days is None:
             return date.min
-        return datetime.now(UTC).date() - timedelta(days=self.keep_days)
+        return (today or datetime.now(UTC).date()) - timedelta(days=self.keep_days)
 
     def is_retained(self, day: date) -> bool:
         """Return whether the day is retained; log a warning if it is not."""
@@ -199,6 +199,27 @@ class Lake:
                 if rows.problem is not None:
                     raise rows.problem from None
                 raise
+
+    def record(self, target: FencedTable, numbers: Mapping[str, int]) -> None:
+        """Record a number for each `app_id` in one commit without rows, on the opened table; nothing if there is none.
+
+        Raises:
+            CommitFailedError: when another commit was made since; `retry_on_conflict` opens the table and starts again.
+            LakeError: for every other error of the lake.
+        """
+        if not numbers:
+            return
+        properties = CommitProperties(app_transactions=[Transaction(name, each) for name, each in numbers.items()])
+        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
+        with self.translate_errors(f"write {target.spec.name}"):
+            target.table.create_write_transaction(
+                [],
+                "append",
+                target.table.schema(),
+                list(target.spec.partition_by),
+                commit_properties=properties,
+                post_commithook_properties=hooks,
+            )
 
     def _options(self) -> dict[str, str]:
         return self.account.storage_options() if self.account else {}

@@ -12,6 +12,7 @@ from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.raw.cursors import Cursors, read_cursors
+from defender_assets.core.raw.tails import tail_name
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets.core.text import pluralize
 
@@ -130,7 +131,8 @@ def find_stale_days(
 ) -> list[StaleDay]:
     """Return which of the days are behind, oldest first. The lake is opened after the listing, so it is never older.
 
-    Days past retention, and days without blobs and raw bytes, are never behind. By default, missing tables are created.
+    Days past retention, days without blobs and raw bytes, and tails that a run has looked through are never behind. By
+    default, missing tables are created.
     If `existing` is given, only those tables are opened, for reading only, and the others count as empty.
     """
     first = lake.first_day()
@@ -155,7 +157,7 @@ def find_stale_days(
             for table, blob in listing.get(day, [])
             for known in [cursors[table.raw].get(day, {}).get(blob.path, {})]
             for created_at, cursor in [generation(blob, known, fixed_creation=export.fixed_creation)]
-            if blob.size > cursor
+            if blob.size > cursor and versions(table.raw, tail_name(table, blob, created_at, cursor), day) != blob.size
         ]
         missing.sort(key=lambda part: (part.table, part.blob, part.created_at))
         stale = _stale(lake.tables, day, versions)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from itertools import chain
 
@@ -12,10 +12,12 @@ from defender_assets.core.errors import ExportError
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.lake.compaction import compact_if_fragmented
 from defender_assets.core.lake.data_files import data_files
-from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.fences import version_of
+from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.cursors import read_cursors
-from defender_assets.core.raw.range_reader import Chunk, RangeReader, UnreadRange
+from defender_assets.core.raw.range_reader import SLICE, Chunk, RangeReader, UnreadRange
+from defender_assets.core.raw.tails import remember_tails, tail_name
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import RAW_SCHEMA, TABLES, Table
 from defender_assets.core.text import MEBIBYTE, format_bytes
@@ -86,6 +88,7 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
             )
         if not reader.changed and not reader.cut_short:
             report.pending = reader.pending
+            retry_on_conflict(remember_tails, lake, table, day, reader.tails)
             return report
 
 
@@ -97,7 +100,9 @@ def _one_commit(
         target = lake.fenced(table.raw, day)
         blobs = export.blobs_of_day(table.container, day)
         cursors = read_cursors(target.table, [day])[day]
-    parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+    parts = [
+        _resumed(table, target, part) for part in unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+    ]
     unread = sum(part.blob.size - part.start for part in parts)
     reader = RangeReader(export, table.container)
     report.listed, report.batch = blobs, target.version
@@ -117,6 +122,14 @@ def _one_commit(
         with timings.stage("compact"):
             compact_if_fragmented(lake, target.table, table.raw, day)
     return reader
+
+
+def _resumed(table: Table, target: FencedTable, part: UnreadRange) -> UnreadRange:
+    """Return the part with the end of what an earlier run has looked through, if it is long enough to matter."""
+    if part.blob.size - part.start <= SLICE:
+        return part
+    looked_at = version_of(target.table, tail_name(table, part.blob, part.created_at, part.start), target.day)
+    return replace(part, looked_at=looked_at) if looked_at <= part.blob.size else part
 
 
 def tenants_in_raw(lake: Lake) -> set[str]:

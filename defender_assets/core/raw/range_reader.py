@@ -27,11 +27,15 @@ class TornLineError(DefenderAssetsError):
 
 @dataclass(frozen=True)
 class UnreadRange:
-    """The part of a blob generation that is not in raw: bytes from `start` to the listed size."""
+    """The part of a blob generation that is not in raw: bytes from `start` to the listed size.
+
+    An earlier run found no newline before `looked_at`.
+    """
 
     blob: Blob
     created_at: datetime
     start: int
+    looked_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class RangeReader:
 
     Afterwards, `changed` has the paths of blobs that are no longer the listed ones, `failures` the errors of blobs that
     could not be read. `cut_short` says whether `limit` ended the pass. `pending` maps blob paths to the bytes of their
-    unterminated tails.
+    unterminated tails, `tails` are the parts that contain no newline.
     """
 
     export: Export
@@ -58,6 +62,7 @@ class RangeReader:
     changed: list[str] = field(default_factory=list)
     failures: list[ExportError] = field(default_factory=list)
     pending: dict[str, int] = field(default_factory=dict)
+    tails: list[UnreadRange] = field(default_factory=list)
     cut_short: bool = False
 
     def up_to(self, limit: int, parts: list[UnreadRange], slice_bytes: int = SLICE) -> Iterator[Chunk]:
@@ -100,7 +105,7 @@ class RangeReader:
         ranges = (
             (number, start, min(start + slice_bytes, part.blob.size))
             for number, part in enumerate(parts)
-            for start in range(part.start, part.blob.size, slice_bytes)
+            for start in range(max(part.start, part.looked_at), part.blob.size, slice_bytes)
         )
         ahead: deque[tuple[int, int, Future[bytes]]] = deque()
 
@@ -127,12 +132,17 @@ class RangeReader:
 
     def _cut(self, part: UnreadRange, slices: Iterator[tuple[int, bytes]], slice_bytes: int) -> Iterator[Chunk]:
         line_start, rest = part.start, b""
-        skipping = False
+        skipping = part.looked_at > part.start
         for start, content in slices:
             if skipping:
                 end = content.find(b"\n") + 1
                 if not end:
                     continue
+                if start - line_start <= LONGEST_LINE:
+                    # a tail that an earlier run has looked through
+                    content = self.export.read(self.container, part.blob, line_start, start) + content  # noqa: PLW2901
+                    skipping = False
+            if skipping:
                 yield from self._long_line(part, line_start, start + end, slice_bytes)
                 line_start, rest, skipping = start + end, b"", False
                 content = content[end:]  # noqa: PLW2901 (bytes after the long line are processed as any slice)
@@ -147,6 +157,8 @@ class RangeReader:
             if len(rest) > LONGEST_LINE:
                 rest, skipping = b"", True
         self.pending[part.blob.path] = part.blob.size - line_start
+        if line_start == part.start:
+            self.tails.append(part)
 
     def _long_line(self, part: UnreadRange, start: int, end: int, slice_bytes: int) -> Iterator[Chunk]:
         for number, at in enumerate(range(start, end, slice_bytes)):

@@ -1,6 +1,6 @@
 """Splitting at line ends: any bytes, slices and start offsets give all whole lines, in order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -68,6 +68,22 @@ def test_every_whole_line_behind_the_cursor_is_read_once(
         long = [line for line in content[starts[number] : at].split(b"\n") if len(line) > LONGEST + slice_bytes]
         assert sum(chunk.line_part == 0 for chunk in own) >= len(long)
     assert sum(reader.pending.values()) == len(tail) * len(contents)
+
+
+@given(st.binary(max_size=70), st.binary(max_size=40), st.integers(1, 70), st.data())
+def test_a_tail_that_was_looked_through_gives_the_same_lines(
+    tail: bytes, added: bytes, slice_bytes: int, data: st.DataObject
+) -> None:
+    content = b"a\n" + tail.replace(b"\n", b"") + added
+    looked_at = data.draw(st.integers(2, 2 + len(tail.replace(b"\n", b""))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(range_reader, "LONGEST_LINE", LONGEST)
+        reader = RangeReader(Memory(root=None, contents=(content,)), "container")  # type: ignore[arg-type]
+        part = replace(unread(0, content, 2), looked_at=looked_at)
+        found = list(reader.chunks([part], slice_bytes))
+    assert b"".join(chunk.content for chunk in found) == content[2 : content.rfind(b"\n") + 1]
+    assert all(chunk.content.endswith(b"\n") for chunk in found if chunk.line_part is None)
+    assert reader.tails == ([] if found else [part])
 
 
 def test_parts_of_a_long_line_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
