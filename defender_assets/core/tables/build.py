@@ -159,14 +159,24 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
             _account(report, portion, batches.upto)
             yield portion.rows
 
-    # quarantine is committed first, so collecting its lines is a separate pass
+    def bad_lines() -> Iterator[pl.DataFrame]:
+        known = no_lines
+        for batches in bad:
+            lines = _distinct(table, day, read_batches(table, batches), no_ids, known).quarantined
+            known = pl.concat([known, lines.select(_LINE)])
+            yield lines
+
+    # Quarantine is committed first, so finding its lines is a separate pass. Their content may be as large as the day:
+    # it is read once more for the commit, a portion at a time.
     with report.timings.stage("parse"):
         bad = [
-            _distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined for batches in portions
+            batches
+            for batches in portions
+            if _distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined.height
         ]
-    lines = pl.concat(bad).unique(_LINE, keep="first")
     with report.timings.stage("commit"):
-        lake.commit(quarantine, Commit([lines], newest, replaces=f"table_name = '{table.name}'"))
+        frames = report.timings.each("parse", bad_lines())
+        lake.commit(quarantine, Commit(frames, newest, replaces=f"table_name = '{table.name}'"))
         lake.commit(target, Commit(report.timings.each("parse", rows()), newest, replaces=""))
     report.landed = row_count(target.table, day)
     return report

@@ -250,3 +250,30 @@ def test_a_parser_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
     assert setup.rows().is_empty()
     assert setup.quarantined().is_empty()
     assert setup.build_table_day().rows == 3
+
+
+def test_a_rebuild_keeps_the_content_of_one_portion_of_bad_lines_in_memory(
+    lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        bad = b"no record %d " % number + b"x" * 2000 + b"\n"
+        folder.append(ALERT_INFO, blob_path(), bad + (records(ALERT_INFO, number, 1) if number % 10 == 0 else b""))
+        ingest(lake, export, ALERT_INFO, DAY)
+    build_table_day(lake, ALERT_INFO, DAY)
+    before = lake.read(QUARANTINE).sort("byte_offset").collect()
+    frames: list[int] = []
+    commit = Lake.commit
+
+    def counted(self: Lake, target: FencedTable, rows: Commit) -> None:
+        def heights() -> Iterator[pl.DataFrame]:
+            for frame in rows.frames:
+                frames.append(frame.height)
+                yield frame
+
+        commit(self, target, replace(rows, frames=heights()) if target.spec.name == QUARANTINE else rows)
+
+    monkeypatch.setattr(Lake, "commit", counted)
+    report = build_table_day(lake, ALERT_INFO, DAY, rebuild=True, portion_bytes=6000)
+    assert (sum(frames), report.tally.quarantined, report.rows) == (40, 40, 4)
+    assert max(frames) <= 3
+    assert lake.read(QUARANTINE).sort("byte_offset").collect().equals(before)
