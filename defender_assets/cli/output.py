@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.csv_safety import spreadsheet_cell
+from defender_assets.cli.csv_safety import spreadsheet_cell, without_formulas
 from defender_assets.core.text import escape_control_chars
 
 if TYPE_CHECKING:
@@ -84,8 +84,11 @@ def write_json(rows: "pl.DataFrame") -> None:
 
 
 def write_csv(rows: "pl.DataFrame") -> None:
-    """Print the rows as CSV with a header; lists and structs are JSON text, and text is safe for spreadsheets."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    """Print the rows as CSV with a header; lists and structs are JSON text, and text is safe for spreadsheets.
+
+    Every cell is quoted, so that a spreadsheet with another separator splits no text.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(rows.columns)
     for row in rows.iter_rows():
         writer.writerow([_csv_cell(value) for value in row])
@@ -147,5 +150,5 @@ def _csv_cell(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | dict):
-        return spreadsheet_cell(as_json(value))
+        return escape_control_chars(as_json(without_formulas(value)))
     return to_json_value(value)

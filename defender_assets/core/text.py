@@ -4,12 +4,10 @@ An attacker can influence titles, file names, accounts and quarantined bytes. Sp
 (`outputs.brief`) need further escaping.
 """
 
-import unicodedata
+from defender_assets.core.invisible import is_invisible
 
 MEBIBYTE = 1024 * 1024
 
-# Controls (C0, C1, DEL), format characters (bidi overrides, zero-width), private use, line and paragraph separators
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 # not allowed in XML, and so not in SVG charts (XML 1.0, 2.2)
 _NONCHARACTERS = frozenset("\ufffe\uffff")
 
@@ -68,7 +66,7 @@ def visible_bytes(content: bytes) -> str:
 
 
 def _escaped(character: str) -> str:
-    if unicodedata.category(character) not in _INVISIBLE and character not in _NONCHARACTERS:
+    if not is_invisible(character) and character not in _NONCHARACTERS:
         return character
     code = f"{ord(character):x}"
     for letter, width in (("x", 2), ("u", 4)):

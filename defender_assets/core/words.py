@@ -3,16 +3,12 @@
 The tables keep every text as Microsoft wrote it. Only comparisons use these forms.
 """
 
-import re
 import unicodedata
 
 import polars as pl
 
 from defender_assets.core.enums import LEVELS
-
-# Characters without a glyph that are in none of the categories of `comparable`: variation selectors, the combining
-# grapheme joiner, and the Hangul fillers (Unicode, Default_Ignorable_Code_Point).
-_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+from defender_assets.core.invisible import WITHOUT_GLYPH
 
 
 def comparable(text: str) -> str:
@@ -33,7 +29,7 @@ def comparable(text: str) -> str:
 
 
 def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cf"} or _IGNORABLE.match(character) is not None
+    return unicodedata.category(character) in {"Cc", "Cf"} or character in WITHOUT_GLYPH
 
 
 def word_key(text: str) -> str:

@@ -9,12 +9,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-# Invisible too, although Unicode has them as letters, marks and symbols: combining grapheme joiner, Hangul fillers,
-# Khmer inherent vowels, Mongolian and other variation selectors, the empty Braille pattern.
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
-    map(chr, range(0xFE00, 0xFE10))
-)
+from defender_assets.core.invisible import is_invisible
 
 PLACEHOLDERS = frozenset(
     {
@@ -34,8 +29,8 @@ def normal_text(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text.strip()
-    visible = (letter for letter in text if letter not in _BLANK and unicodedata.category(letter) not in _INVISIBLE)
-    return unicodedata.normalize("NFKC", "".join(visible)).strip()
+    visible = "".join(letter for letter in text if not is_invisible(letter))
+    return unicodedata.normalize("NFKC", visible).strip()
 
 
 def identifier(text: str) -> str | None:

@@ -1,0 +1,26 @@
+"""Characters that people cannot see. Text for display escapes them; normal forms leave them out."""
+
+import unicodedata
+
+# controls (C0, C1, DEL), format characters (bidi overrides, zero-width, tags), private use, surrogates, line and
+# paragraph separators
+_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+# Unicode has them as letters, marks, symbols or reserved: Default_Ignorable_Code_Point (the combining grapheme joiner,
+# Hangul fillers, Khmer inherent vowels, variation selectors, reserved ranges), and glyphs without ink (the empty
+# Braille pattern, the Khitan filler, the musical null notehead)
+_RANGES = (
+    (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065), (0x2800, 0x2800),
+    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x16FE4, 0x16FE4), (0x1D159, 0x1D159),
+    (0xE0000, 0xE0FFF),
+)  # fmt: skip
+WITHOUT_GLYPH = frozenset(chr(code) for first, last in _RANGES for code in range(first, last + 1))
+"""The invisible characters that the general category does not tell."""
+
+
+def is_invisible(character: str) -> bool:
+    r"""Return whether a character has no glyph and is no space.
+
+    >>> [is_invisible(each) for each in "a \u200b\u3164"]
+    [False, False, True, True]
+    """
+    return character in WITHOUT_GLYPH or unicodedata.category(character) in _CATEGORIES
