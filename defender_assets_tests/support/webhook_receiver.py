@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,6 +26,9 @@ class Receiver:
     url: str = ""
     body: bytes = b""
     refuses: str | None = None
+    drips: str | None = None
+    """Where the receiver sends a byte at a time until it is closed: in the `header` or in the `body`."""
+    closed: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, payload: dict[str, Any]) -> tuple[int, dict[str, str]]:
         self.asked.append(payload)
@@ -50,13 +53,23 @@ def receiving() -> Iterator[Receiver]:
             if status == DROP:
                 self.close_connection = True
                 return
+            if receiver.drips == "header":
+                self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(receiver.body)))
             self.end_headers()
+            if receiver.drips == "body":
+                self._drip(b"<")
             self.wfile.write(receiver.body)
+
+        def _drip(self, first: bytes) -> None:
+            with suppress(OSError):
+                self.wfile.write(first)
+                while not receiver.closed.wait(0.02):
+                    self.wfile.write(b"x")
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""
@@ -68,6 +81,7 @@ def receiving() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.closed.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -3,12 +3,13 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from threading import get_ident
+from threading import Thread, get_ident
 from typing import Any
 
 import requests
@@ -17,6 +18,8 @@ from urllib3.exceptions import HTTPError
 from defender_assets.outputs.notifications.webhooks import Webhook
 
 CONNECT_SECONDS, READ_SECONDS = 5, 10
+POST_SECONDS = 12.0
+"""For a post as a whole. With the 15 seconds of a round before it, two destinations fit into a tick of Dagster (60)."""
 MAX_RETRY_AFTER = timedelta(days=1)
 # the fault is in this message, not in the receiver
 _REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -43,7 +46,28 @@ class Answer:
 
 
 def post(webhook: Webhook, payload: Mapping[str, Any], now: datetime) -> Answer:
-    """Post a message once, without retries or redirects; no answer counts as not delivered."""
+    """Post a message once, without retries or redirects; no answer within POST_SECONDS counts as not delivered.
+
+    The post has a thread of its own: timeouts of sockets begin again with each byte, and names are looked up without.
+    A thread that is given up ends with its connection.
+    """
+    answer: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(_post(webhook, payload, now))
+        except BaseException as error:  # noqa: BLE001 (raised where the answer is awaited)
+            answer.set_exception(error)
+
+    # a daemon, because the end of the process must not wait for a receiver
+    Thread(target=run, name="post", daemon=True).start()
+    try:
+        return answer.result(POST_SECONDS)
+    except TimeoutError:
+        return Answer(delivered=False, description=f"no answer within {POST_SECONDS:g} seconds")
+
+
+def _post(webhook: Webhook, payload: Mapping[str, Any], now: datetime) -> Answer:
     try:
         with _urllib3_silenced(), requests.Session() as session:
             response = session.post(
