@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import dagster as dg
 
 from defender_assets.core.errors import LakeError
+from defender_assets.core.export import account_time
+from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.maintenance import apply_retention, maintain
 from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB
-from defender_assets.resources import LakeResource
+from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
 
 def all_schedules(sweep: dg.JobDefinition, maintenance: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
@@ -35,25 +37,31 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
     @dg.op(
         name="maintain_tables", description="Applies retention, compacts fragmented days, deletes unreferenced files."
     )
-    def maintain_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+    def maintain_tables(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
         failed = []
+        with user_facing_errors(lake):
+            clock = read_clock(lake, account_time(export))
         try:
-            for name, rows in apply_retention(lake).items():
+            for name, rows in apply_retention(lake, clock).items():
                 context.log.info("%s: deleted %d rows of days past retention", name, rows)
         except LakeError as error:
             failed.append(str(error))
         for table in lake.tables:
             try:
-                context.log.info(maintain(lake, table.name).describe())
+                report = maintain(lake, table.name, clock)
             except LakeError as error:
                 failed.append(str(error))
+                continue
+            context.log.info(report.describe())
+            if report.files_spared:
+                context.log.warning("%s: %s", table.name, clock.doubt)
         if failed:
             raise dg.Failure("; ".join(failed))
 
     @dg.job(
         name=MAINTENANCE_JOB,
         executor_def=dg.in_process_executor,
-        resource_defs={"lake": dg.ResourceDefinition.hardcoded_resource(resources["lake"])},
+        resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
         description=(
             "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
             "the tables have not used for 7 days, and writes checkpoints. Safe while the sensor runs. The schedule "

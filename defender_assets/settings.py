@@ -31,6 +31,8 @@ RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
 RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
 TEAMS_WEBHOOK, SLACK_WEBHOOK = webhooks.TEAMS_WEBHOOK, webhooks.SLACK_WEBHOOK
 NOTIFY_RISK, UI_URL = webhooks.NOTIFY_RISK, webhooks.UI_URL
+SECRETS = (CONNECTION_STRING, LAKE_CONNECTION_STRING, TEAMS_WEBHOOK, SLACK_WEBHOOK)
+"""Variables with a key, a signature or the address of a webhook."""
 EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
 VARIABLES = (
     *EXPORT_CHOICES,
@@ -52,7 +54,7 @@ DEFAULT_LAKE = ".defender/lake"
 DEMO = ".defender/demo"
 DEMO_EXPORT_DIR, DEMO_LAKE, DEMO_SCENARIO = f"{DEMO}/export", f"{DEMO}/lake", f"{DEMO}/demo.json"
 DEMO_DAGSTER_HOME = f"{DEMO}/dagster"
-DEMO_ORIGIN = "demo"
+DEMO_ORIGIN, ENVIRONMENT = "demo", "environment"
 READING_DEMO = (
     f"Reading the demo in {DEMO}: no export and no lake is set; `defender-assets init` connects your own account"
 )
@@ -166,7 +168,7 @@ def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, st
     values, origins = {}, {}
     for name in VARIABLES:
         # Dagster also passes on empty values of the file, so they unset a variable of the environment
-        source, origin = (environ, "environment") if in_file.get(name) is None else (in_file, str(dotenv))
+        source, origin = (environ, ENVIRONMENT) if in_file.get(name) is None else (in_file, str(dotenv))
         value = (source.get(name) or "").strip()
         if value:
             values[name], origins[name] = value, origin

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+MAX_CLOCK_SKEW = timedelta(minutes=10)
+"""By how much the clocks of two hosts may differ. A later time is from a clock that was ahead, and delays nothing."""
 CONFLICT_ATTEMPTS = 20
 FIRST_CONFLICT_PAUSE = timedelta(milliseconds=50)
 LONGEST_CONFLICT_PAUSE = timedelta(seconds=5)

@@ -14,7 +14,7 @@ import dagster as dg
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Blob, Export
 from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days, list_days
-from defender_assets.core.retries import exponential_backoff
+from defender_assets.core.retries import MAX_CLOCK_SKEW, exponential_backoff
 from defender_assets.core.schemas import Table
 from defender_assets.core.text import pluralize
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
@@ -84,29 +84,34 @@ def days_in_flight(instance: dg.DagsterInstance, days: Sequence[date], now: date
     in_flight = set()
     for record in records:
         queued = record.dagster_run.status == dg.DagsterRunStatus.QUEUED
-        if queued or _time(record.start_time, record.create_timestamp) > oldest:
+        started = _past(now, record.start_time, record.create_timestamp)
+        # a start in the future is from a clock that was ahead: the run is not known to be young
+        if queued or (started is not None and started > oldest):
             in_flight.add(date.fromisoformat(record.dagster_run.tags[PARTITION_TAG]))
     return in_flight
 
 
-def earlier_runs(instance: dg.DagsterInstance, behind: StaleDay) -> AttemptHistory:
+def earlier_runs(instance: dg.DagsterInstance, behind: StaleDay, now: datetime) -> AttemptHistory:
     """Return the history of runs for the same day and digest."""
-    return _history(instance, dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest}))
+    runs = dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest})
+    return _history(instance, runs, now)
 
 
 def first_sweep(instance: dg.DagsterInstance, start: date, now: datetime) -> list[dg.RunRequest]:
     """Return the request for a first sweep, unless one is in flight or the back-off after a failed one is not over."""
     if instance.get_run_records(dg.RunsFilter(job_name=SWEEP_JOB, statuses=list(UNFINISHED)), limit=1):
         return []
-    earlier = _history(instance, dg.RunsFilter(job_name=SWEEP_JOB))
+    earlier = _history(instance, dg.RunsFilter(job_name=SWEEP_JOB), now)
     if not is_due(earlier, now):
         return []
     return [dg.RunRequest(run_key=f"first-sweep:{start}:{earlier.attempts}", job_name=SWEEP_JOB)]
 
 
-def _history(instance: dg.DagsterInstance, runs: dg.RunsFilter) -> AttemptHistory:
-    ends = [_time(record.end_time, record.update_timestamp) for record in instance.get_run_records(runs)]
-    return AttemptHistory(len(ends), max(ends, default=None))
+def _history(instance: dg.DagsterInstance, runs: dg.RunsFilter, now: datetime) -> AttemptHistory:
+    """Return the history of runs; an end in the future, from a clock that was ahead, delays no further run."""
+    records = instance.get_run_records(runs)
+    ends = (_past(now, record.end_time, record.update_timestamp, record.create_timestamp) for record in records)
+    return AttemptHistory(len(records), max((end for end in ends if end), default=None))
 
 
 def list_in_time(
@@ -160,7 +165,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
             listing, waiting = list_in_time(export, free, time.monotonic() + DEADLINE_SECONDS)
             stale_days = find_stale_days(lake, export, listing, listing)
         for behind in stale_days:
-            earlier = earlier_runs(context.instance, behind)
+            earlier = earlier_runs(context.instance, behind, now)
             if is_due(earlier, now):
                 requests.append(request_for(behind, earlier, INGEST_DAY.name))
                 context.log.info(behind.describe())
@@ -179,7 +184,11 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
     return sensor
 
 
-def _time(seconds: float | None, otherwise: datetime) -> datetime:
-    if seconds:
-        return datetime.fromtimestamp(seconds, UTC)
-    return otherwise if otherwise.tzinfo else otherwise.replace(tzinfo=UTC)
+def _past(now: datetime, *times: float | datetime | None) -> datetime | None:
+    """Return the first time that is known and not in the future; one that is slightly ahead counts as now."""
+    for each in filter(None, times):
+        moment = each if isinstance(each, datetime) else datetime.fromtimestamp(each, UTC)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment - now < MAX_CLOCK_SKEW:
+            return min(moment, now)
+    return None

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,19 @@ from typing import Any
 import pytest
 
 from defender_assets.catalog import BRIEFS
+from defender_assets.cli.check.diagnosis import diagnose_settings
+from defender_assets.cli.check.export_facts import ExportFacts
+from defender_assets.cli.check.lake_facts import LakeFacts
+from defender_assets.cli.check.report import Report
 from defender_assets.core.export import DirectoryExport
+from defender_assets.core.lake.maintenance import apply_retention
+from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.outputs.notifications import SENT_NOTICES
-from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES
+from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES, load_settings
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.day_runs import run_day
-from defender_assets_tests.support.days import today
+from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.waiting import HANG_SECONDS
@@ -258,3 +265,52 @@ def test_mute_rules_are_counted_and_expired_ones_named(run: Run, tmp_path: Path)
     assert values["DEFENDER_MUTED"] == f"{tmp_path / 'muted.toml'} (2 rules)"
     assert values["DEFENDER_RISK_WEIGHTS"] == str(tmp_path / "risk.toml")
     assert any(note.endswith("muted.toml contains rules that have expired: old") for note in found["notes"])
+
+
+@pytest.mark.parametrize("variable", [SLACK_WEBHOOK, CONNECTION_STRING])
+@pytest.mark.parametrize(
+    ("mode", "named"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o644, True)]
+)
+def test_a_secret_in_a_file_that_others_may_read_is_named(
+    tmp_path: Path, variable: str, mode: int, *, named: bool
+) -> None:
+    value = HOOK if variable == SLACK_WEBHOOK else f"AccountName=a;AccountKey={KEY};EndpointSuffix=core.windows.net"
+    (tmp_path / ".env").write_text(f"{variable}='{value}'\n")
+    (tmp_path / ".env").chmod(mode)
+    settings = load_settings()
+    report = Report([], ExportFacts(""), LakeFacts(""))
+
+    diagnose_settings(report, settings, today())
+
+    expected = f"{tmp_path / '.env'} holds {variable}, and other users of this machine may read it (mode {mode:o})"
+    assert [line.partition(":")[0] for line in report.attention] == ([expected] if named else [])
+
+
+def test_settings_without_a_secret_may_be_read_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SLACK_WEBHOOK, HOOK)
+    (tmp_path / ".env").write_text("DEFENDER_LOOKBACK_DAYS=5\n")
+    (tmp_path / ".env").chmod(0o644)
+    report = Report([], ExportFacts(""), LakeFacts(""))
+
+    diagnose_settings(report, load_settings(), today())
+
+    assert report.attention == []
+
+
+def test_a_clock_that_nothing_confirms_is_named_until_it_is_confirmed(
+    run: Run, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = local_lake(folder.root.parent / "lake")
+    for back in (43, 42, 41, 40):
+        folder.append(ALERT_INFO, blob_path(day_before(back)), records(ALERT_INFO, 0, 1))
+        ingest(lake, DirectoryExport(folder.root), ALERT_INFO, day_before(back))
+    monkeypatch.setenv("DEFENDER_RETENTION_DAYS", "31")
+
+    (doubt,) = checked(run, 1)["attention"]
+
+    assert doubt.startswith("4 days of the lake")
+    assert doubt.endswith("or `defender-assets check --clock-is-right` confirms it")
+    result = run("check", "--clock-is-right")
+    assert result.exit_code == 0
+    assert "No problems found" in result.stdout
+    assert apply_retention(replace(lake, keep_days=31))[ALERT_INFO.raw] == 4

@@ -142,9 +142,7 @@ def test_an_unterminated_tail_is_requested_once_and_again_when_it_grows(swept: D
     swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[:100])
     (request,) = swept.tick().requests
     assert swept.follow(request).success
-    waiting = swept.tick()
-    assert waiting.requests == []
-    assert "100 new bytes in 1 blob (attempt 1, waiting)" in waiting.reason
+    assert swept.tick().reason == "4 days checked, none to run"
     swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), line[100:])
     assert swept.tick().days == [yesterday().isoformat()]
 
@@ -157,7 +155,7 @@ def test_failed_attempts_are_counted_and_delay_the_next_one(
     (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
     for attempt in range(3):
-        earlier = earlier_runs(swept.instance, behind)
+        earlier = earlier_runs(swept.instance, behind, datetime.now(UTC))
         assert earlier.attempts == attempt
         request = request_for(behind, earlier, "ingest_day")
         assert request.run_key == f"{yesterday()}:{behind.digest}:{attempt}"
@@ -165,7 +163,7 @@ def test_failed_attempts_are_counted_and_delay_the_next_one(
     tick = swept.tick()
     assert tick.requests == []
     assert "(attempt 3, waiting)" in tick.reason
-    earlier = earlier_runs(swept.instance, behind)
+    earlier = earlier_runs(swept.instance, behind, datetime.now(UTC))
     assert earlier.last is not None
     assert abs(datetime.now(UTC) - earlier.last) < timedelta(minutes=1)
     assert not is_due(earlier, earlier.last + timedelta(minutes=3, seconds=59))
@@ -245,3 +243,30 @@ def test_a_tick_makes_no_more_list_calls_for_a_million_old_blobs_than_for_none(s
     assert prefixes == listed(History(today(), days=LOOKBACK_DAYS + 1))
     # per table and day, one list call for the tenants and one for each tenant
     assert len(prefixes) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)
+
+
+@pytest.mark.parametrize("days_ahead", [90, 1, 0.05])
+def test_a_run_that_failed_while_the_clock_was_ahead_is_requested_again_at_once(
+    swept: DagsterProject, monkeypatch: pytest.MonkeyPatch, days_ahead: float
+) -> None:
+    monkeypatch.setattr(runs, "RETRIES", None)
+    swept.put(yesterday())
+    (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
+    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
+    assert not broken.run(yesterday(), tags=request_for(behind, AttemptHistory(0, None), "ingest_day").tags).success
+    now = datetime.now(UTC)
+    before = now - timedelta(days=days_ahead)
+    earlier = earlier_runs(swept.instance, behind, before)
+    assert earlier == AttemptHistory(1, None)
+    assert is_due(earlier, before)
+    # a clock that was slightly ahead delays the next attempt as usual
+    assert not is_due(earlier_runs(swept.instance, behind, now - timedelta(minutes=5)), now - timedelta(minutes=5))
+    assert not broken.run(yesterday(), tags=request_for(behind, earlier, "ingest_day").tags).success
+    assert earlier_runs(swept.instance, behind, datetime.now(UTC)).attempts == 2
+    assert not is_due(earlier_runs(swept.instance, behind, datetime.now(UTC)), datetime.now(UTC))
+
+
+def test_a_run_that_started_while_the_clock_was_ahead_does_not_block_its_day(swept: DagsterProject) -> None:
+    run_in(swept, dg.DagsterRunStatus.STARTED, yesterday())
+    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC) - timedelta(days=90)) == set()
+    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC) - timedelta(minutes=5)) == {yesterday()}

@@ -19,15 +19,22 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Whether export and lake can be used, and what to fix.")
 @output_format(("text", "json"))
+@click.option(
+    "--clock-is-right",
+    is_flag=True,
+    help="Confirm this machine's clock for a lake on disk, so that maintenance deletes by age again.",
+)
 @click.pass_context
-def check(ctx: click.Context, *, output_format: str) -> None:
+def check(ctx: click.Context, *, output_format: str, clock_is_right: bool) -> None:
     """Show the settings in effect, whether export and lake can be used, and what to fix.
 
     Exit code 0: nothing to fix, though there may be no data yet. 1: something needs attention. 2: a setting is wrong,
-    or export or lake cannot be used. Nothing is changed except a trial table in the lake, which is removed again.
+    or export or lake cannot be used. Nothing is changed except a trial table in the lake, which is removed again, and
+    what `--clock-is-right` confirms.
     """
     from defender_assets.cli.check.render import show
     from defender_assets.cli.check.report import STATUS, WRONG
+    from defender_assets.core.lake.clock import confirm_clock
 
     try:
         settings = announced_settings()
@@ -40,7 +47,10 @@ def check(ctx: click.Context, *, output_format: str) -> None:
         click.echo(
             f"Checking {' and '.join(targets)}; this takes at most half a minute if one does not answer …", err=True
         )
-    report = build_report(settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    if clock_is_right:
+        confirm_clock(settings.lake(), now)
+    report = build_report(settings, now)
     if output_format == "json":
         click.echo(as_json(report.as_dict()))
     else:
@@ -67,5 +77,5 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
         diagnosis.diagnose_export(report, settings)
         diagnosis.diagnose_credentials(report, settings, now)
     if not facts.error and not lake.error:
-        diagnosis.diagnose_lake(report)
+        diagnosis.diagnose_lake(report, settings)
     return report

@@ -1,5 +1,9 @@
 """Diagnosis of the facts about settings, export and lake: notes worth knowing, and what to fix and how."""
 
+import os
+import stat
+from collections import defaultdict
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,25 +14,45 @@ from defender_assets.cli.demo.scenario import old_demo
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
 from defender_assets.core.text import pluralize
-from defender_assets.settings import Settings
+from defender_assets.settings import DEMO_ORIGIN, ENVIRONMENT, SECRETS, Settings
 
 HOUR, DAY = 3600, 86_400
 CLOCK_NOTED = 60
 """Seconds. Azure refuses signatures from clocks that are 15 minutes off."""
 SOON = timedelta(days=14)
 GREY_DAYS_NOTED = 31
+_OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API"
 
 
 def diagnose_settings(report: Report, settings: Settings, today: date) -> None:
-    """Report the demo of an older version, expired mute rules, and a start date in the future."""
+    """Report the demo of an older version, expired mute rules, readable keys, and a start date in the future."""
     if old := old_demo(Path.cwd()):
         report.notes.append(old)
     over = [mute.name for mute in settings.scoring.mutes if mute.until and mute.until < today]
     if over:
         report.notes.append(f"{settings.muted} contains rules that have expired: {', '.join(over)}")
+    _report_readable_secrets(report, settings)
     if settings.start_date > today:
         report.attention.append(f"DEFENDER_START_DATE={settings.start_date} is in the future: nothing is read before")
+
+
+def _report_readable_secrets(report: Report, settings: Settings) -> None:
+    """Report the variables with secrets in a file that other users of the machine may read."""
+    if os.name != "posix":
+        return  # on Windows the permissions of the directory apply
+    held: dict[str, list[str]] = defaultdict(list)
+    for name in SECRETS:
+        if settings.origins.get(name) not in {None, ENVIRONMENT, DEMO_ORIGIN}:
+            held[settings.origins[name]].append(name)
+    for file, names in held.items():
+        with suppress(OSError):
+            mode = stat.S_IMODE(Path(file).stat().st_mode)
+            if mode & _OTHERS_READ:
+                report.attention.append(
+                    f"{file} holds {' and '.join(names)}, and other users of this machine may read it (mode "
+                    f"{mode:o}): chmod 600 {file}"
+                )
 
 
 def diagnose_export(report: Report, settings: Settings) -> None:
@@ -67,7 +91,7 @@ def diagnose_export(report: Report, settings: Settings) -> None:
 
 
 def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> None:
-    """Report a wrong clock, and credentials that allow too much or expire soon."""
+    """Report a wrong clock, credentials that allow too much or expire soon."""
     ahead = report.export.clock_ahead_seconds or 0
     if abs(ahead) > CLOCK_NOTED:
         report.attention.append(
@@ -92,8 +116,10 @@ def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> N
             )
 
 
-def diagnose_lake(report: Report) -> None:
-    """Report days that are behind, and tenants that only the lake holds."""
+def diagnose_lake(report: Report, settings: Settings) -> None:
+    """Report days that are behind, tenants that only the lake holds, and a clock by which nothing is deleted."""
+    if report.lake.clock_doubt:
+        (report.attention if settings.retention_days else report.notes).append(report.lake.clock_doubt)
     unknown = set(report.lake.tenants) - set(report.export.tenants)
     if unknown and report.export.tenants:
         report.notes.append(

@@ -18,6 +18,8 @@ from defender_assets.core.azure.container import container_of
 from defender_assets.core.azure.errors import describe_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
+from defender_assets.core.export import account_time
+from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
@@ -37,7 +39,10 @@ _TRIAL = (Column("export_date", pl.Date(), "Day of the trial"), Column("number",
 
 @dataclass
 class LakeFacts:
-    """The lake. `error` says why it cannot be used; the other fields are then incomplete."""
+    """The lake. `error` says why it cannot be used; the other fields are then incomplete.
+
+    `clock_doubt`: why maintenance deletes nothing by age.
+    """
 
     where: str
     error: str | None = None
@@ -45,6 +50,7 @@ class LakeFacts:
     tenants: list[str] = field(default_factory=list)
     behind: list[StaleDay] = field(default_factory=list)
     looked_at: list[date] = field(default_factory=list)
+    clock_doubt: str | None = None
 
 
 def inspect_lake(settings: "Settings", export: "Export | None", listing: "Listing", today: date) -> LakeFacts:
@@ -57,6 +63,7 @@ def inspect_lake(settings: "Settings", export: "Export | None", listing: "Listin
         write_and_read_back(lake, today)
         facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
         facts.tenants = sorted(tenants_in_raw(lake))
+        facts.clock_doubt = read_clock(lake, account_time(export) if export else None).doubt
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)

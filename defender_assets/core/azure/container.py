@@ -1,9 +1,13 @@
-"""The container of a lake in Azure: its name, whether it exists, and its creation."""
+"""The container of a lake in Azure: its name, whether it exists, its creation, and the time of its account."""
 
 from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
+from azure.core.pipeline import PipelineResponse
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.errors import describe_error
@@ -24,6 +28,23 @@ def is_missing(account: AzureAccount, uri: str) -> bool:
             return not service.get_container_client(container_of(uri)).exists()
     except AzureError:
         return False
+
+
+def service_time(account: AzureAccount, uri: str) -> datetime | None:
+    """Return the account's clock, also from an answer that refuses; None when the answer has no date.
+
+    Raises:
+        AzureError: when the account cannot be reached.
+    """
+    times: list[datetime] = []
+
+    def hook(response: PipelineResponse[Any, Any]) -> None:
+        with suppress(ValueError, TypeError, OverflowError):
+            times.append(parsedate_to_datetime(response.http_response.headers["Date"]))
+
+    with suppress(HttpResponseError, KeyError), account.service() as service:
+        service.get_container_client(container_of(uri)).get_container_properties(raw_response_hook=hook)
+    return times[-1] if times else None
 
 
 def create_container(account: AzureAccount, uri: str) -> None:

@@ -23,6 +23,7 @@ from defender_assets.core.export.blobs import (
     TENANT_PREFIX,
     Blob,
     BlobChangedError,
+    Export,
     blob_at,
     day_prefix,
     whole_milliseconds,
@@ -117,6 +118,14 @@ class AzureExport:
             raise ExportError(describe_error(self.account, action, error)) from None
         except (DeserializationError, UnicodeDecodeError):
             raise ExportError(no_blob_service(self.account, action)) from None
+
+
+def account_time(export: Export) -> datetime | None:
+    """Return the clock of the export's account; None for a directory, or if the account does not answer."""
+    if isinstance(export, AzureExport):
+        with suppress(ExportError):
+            return export.service_time(f"{CONTAINER_PREFIX}alertinfo")
+    return None
 
 
 @contextmanager

@@ -6,10 +6,14 @@ written, and files are deleted only when they have been dead for longer than any
 
 import logging
 from dataclasses import dataclass
+from datetime import date
 
 from deltalake import DeltaTable
 
+from defender_assets.core.errors import LakeError
+from defender_assets.core.lake.clock import Clock, read_clock
 from defender_assets.core.lake.compaction import CompactedDay, compact
+from defender_assets.core.lake.data_files import data_files
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import PROPERTIES
 from defender_assets.core.retries import retry_on_conflict
@@ -20,20 +24,26 @@ logger = logging.getLogger(__name__)
 DEAD_FOR_HOURS = 7 * 24
 
 
+class ClockError(LakeError):
+    """The clock may be wrong, so no day past retention was deleted. The text says what to do."""
+
+
 @dataclass(frozen=True)
 class MaintenanceReport:
-    """The compacted days of a table and its number of deleted files."""
+    """The compacted days of a table, its deleted files, and those that a doubtful clock spared."""
 
     table: str
     compacted: list[CompactedDay]
     files_deleted: int
+    files_spared: int = 0
 
     def describe(self) -> str:
         days = ", ".join(f"{day.day} ({day.files_before} files to {day.files_after})" for day in self.compacted)
-        return f"{self.table}: compacted {days or 'nothing'}; {self.files_deleted} dead files deleted"
+        spared = f", {self.files_spared} kept until the clock is right" if self.files_spared else ""
+        return f"{self.table}: compacted {days or 'nothing'}; {self.files_deleted} dead files deleted{spared}"
 
 
-def apply_retention(lake: Lake) -> dict[str, int]:
+def apply_retention(lake: Lake, clock: Clock | None = None) -> dict[str, int]:
     """Delete the days past retention from all tables; return the number of deleted rows per table.
 
     Tables are processed in the order of the data flow, up to the first one that fails, so a partly deleted day loses
@@ -42,15 +52,24 @@ def apply_retention(lake: Lake) -> dict[str, int]:
     that no version decreases.
 
     Raises:
+        ClockError: when the clock, by default `read_clock`, is doubtful and a day would leave; nothing was deleted.
         LakeError: when the lake cannot be reached or written.
     """
     if lake.keep_days is None:
         return {}
-    return {spec.name: retry_on_conflict(_delete_old_days, lake, spec.name) for spec in lake.tables}
+    clock = clock or read_clock(lake)
+    first = lake.first_day(clock.now.date())
+    if clock.doubt and _holds_days_before(lake, first):
+        raise ClockError(clock.doubt)
+    return {spec.name: retry_on_conflict(_delete_old_days, lake, spec.name, first) for spec in lake.tables}
 
 
-def _delete_old_days(lake: Lake, name: str) -> int:
-    first = lake.first_day()
+def _holds_days_before(lake: Lake, first: date) -> bool:
+    tables = [lake.snapshot(spec.name) for spec in lake.tables if lake.exists(spec.name)]
+    return any((data_files(table)["export_date"] < first).any() for table in tables)
+
+
+def _delete_old_days(lake: Lake, name: str, first: date) -> int:
     with lake.translate_errors(f"delete old days from {name}"):
         done = lake.open(name).delete(f"export_date < '{first.isoformat()}'")
     rows = int(done.get("num_deleted_rows") or 0)
@@ -59,24 +78,27 @@ def _delete_old_days(lake: Lake, name: str) -> int:
     return rows
 
 
-def maintain(lake: Lake, name: str) -> MaintenanceReport:
+def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceReport:
     """Compact the fragmented days of a table, delete files that have been dead for a week, and shorten the log.
 
     Dead files are not in the log and older than a week: replaced by compactions, left behind by deleted days, or
-    written by killed writers and never committed.
+    written by killed writers and never committed. While the clock (by default `read_clock`) is doubtful, none is
+    deleted: one of them may be the file of a writer in flight.
 
     Raises:
         LakeError: when the lake cannot be reached or written.
     """
+    clock = clock or read_clock(lake)
     compacted = compact(lake, name)
     with lake.translate_errors(f"clean up {name}"):
         retry_on_conflict(lambda: _set_properties(lake.open(name)))
         # `full`: checkpoints drop files that died over a week ago, and never listed uncommitted ones
-        deleted = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=False, full=True))
+        sure = clock.doubt is None
+        dead = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=not sure, full=True))
         table = lake.open(name)
         table.create_checkpoint()
         table.cleanup_metadata()
-    return MaintenanceReport(name, compacted, len(deleted))
+    return MaintenanceReport(name, compacted, *((len(dead), 0) if sure else (0, len(dead))))
 
 
 def _set_properties(table: DeltaTable) -> None:

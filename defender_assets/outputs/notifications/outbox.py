@@ -12,15 +12,12 @@ import polars as pl
 
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.lake.snapshots import scan
-from defender_assets.core.retries import retry_on_conflict
+from defender_assets.core.retries import MAX_CLOCK_SKEW, retry_on_conflict
 from defender_assets.outputs.notifications.schema import NOTICE_SCHEMA, SENT_NOTICES
 
 FENCE = SENT_NOTICES
 OUTBOX_DAYS = 60
 """Days of entries that are read. What was sent earlier may be sent again when it changes."""
-
-MAX_CLOCK_SKEW = timedelta(minutes=10)
-"""By how much the clocks of two notifiers may differ."""
 
 CLAIMED, SENT, RELEASED, REFUSED, RECOVERED = "claimed", "sent", "released", "refused", "recovered"
 WATCH, WATCH_PRIORITY, WATCHING = "watch", "watch_priority", "watching"
