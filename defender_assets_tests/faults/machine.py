@@ -240,7 +240,11 @@ class Interruptions(RuleBasedStateMachine):
         behind = find_stale_days(self.lake, self.export, DAYS)
         assert [late.stale for late in behind if late.stale] == []
         missing = {(part.table, part.blob, part.cursor, part.size) for late in behind for part in late.missing}
-        assert missing == self.truth.tails()
+        assert missing <= self.truth.tails()
+        # a run that also reads lines leaves their tail to the next one, which looks through it
+        for late in behind:
+            run_day(self.lake, self.export, late.day)
+        assert find_stale_days(self.lake, self.export, DAYS) == []
         assert_same_tables(self.lake, built_at_once(self.lake, self.folder / "at-once"))
 
 

@@ -90,6 +90,32 @@ def an_empty_blob_is_next_to_a_full_one(setup: ScenarioSetup) -> None:
     setup.truth.check()
 
 
+def a_tail_is_looked_through_and_grows(setup: ScenarioSetup) -> None:
+    setup.write("good", "good", cut=700)
+    for _ in range(3):
+        setup.run()
+        setup.run()
+        assert not setup.unread()
+        more = setup.truth.append(SLOT, [], cut=97)
+        assert bool(more) == bool(setup.unread())
+    while setup.truth.append(SLOT, [], cut=97):
+        pass
+    setup.run()
+    setup.truth.check()
+
+
+def raw_is_taken_back_to_before_a_tail(setup: ScenarioSetup) -> None:
+    setup.write("good")
+    setup.run()
+    earlier = setup.lake.open(ALERT_INFO.raw).version()
+    setup.write("good", "good", first=1, cut=700)
+    setup.run()
+    setup.run()
+    assert not setup.unread()
+    setup.lake.open(ALERT_INFO.raw).restore(earlier)
+    assert setup.unread()
+
+
 def one_blob_cannot_be_read(setup: ScenarioSetup) -> None:
     setup.write(*THREE)
     setup.write(*THREE, slot=NEXT_HOUR)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import Missing, find_stale_days
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport
 from defender_assets_tests.faults.lakes import FaultyLake, Moment
@@ -56,6 +57,10 @@ class ScenarioSetup:
     def run_on(self, lake: Lake, export: Export | None = None, part: str = PART, *, refresh: bool = False) -> None:
         """Run a part of the day on a faulty lake, or from a faulty export."""
         run_part(part, lake, export or self.export, DAY, refresh=refresh)
+
+    def unread(self) -> list[Missing]:
+        """What the sensor finds unread on the day."""
+        return [part for late in find_stale_days(self.lake, self.export, [DAY]) for part in late.missing]
 
     def faulty_lake(self, number: int, moment: Moment, event: Event) -> FaultyLake:
         """The lake, with an event at a commit."""

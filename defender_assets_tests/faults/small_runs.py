@@ -69,7 +69,11 @@ def small_sizes() -> Iterator[None]:
         (range_reader, "LONGEST_LINE", LONGEST_LINE),
         (records, "LONGEST_LINE", LONGEST_LINE),
     ]
-    numbers += [(range_reader, "IN_FLIGHT", 1), (retries, "LONGEST_CONFLICT_PAUSE", timedelta(0))]
+    numbers += [
+        (ingest, "RESUMED_ABOVE", 64),
+        (range_reader, "IN_FLIGHT", 1),
+        (retries, "LONGEST_CONFLICT_PAUSE", timedelta(0)),
+    ]
     before = [getattr(module, name) for module, name, _ in numbers]
     try:
         for function in functions:

@@ -15,7 +15,7 @@ from defender_assets.core.lake.arrow import RowStream
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline import derived_table, staleness
-from defender_assets.core.raw import ingest
+from defender_assets.core.raw import ingest, tails
 from defender_assets.core.raw.range_reader import RangeReader
 from defender_assets.core.tables import build
 from defender_assets.core.tables.prefetch import ParsePrefetcher
@@ -29,6 +29,21 @@ Scenario = Callable[[ScenarioSetup], None]
 
 
 LAST_NEWLINE = Mutation("the cut at the last newline", RangeReader, "_cut", 'lines.rfind(b"\\n") + 1', "len(lines)")
+TAIL_START = Mutation(
+    "the start of a tail",
+    RangeReader,
+    "_cut",
+    "self.export.read(self.container, part.blob, line_start, start) + content",
+    "content",
+)
+TAIL_SIZE = Mutation(
+    "the size of a tail",
+    staleness,
+    "find_stale_days",
+    "versions(table.raw, tail_name(table, blob, created_at, cursor), day) != blob.size",
+    "not versions(table.raw, tail_name(table, blob, created_at, cursor), day)",
+)
+TAIL_CURSOR = Mutation("the cursor of a tail", tails, "tail_name", "blob.created_at, cursor))", "blob.created_at))")
 NEW_GENERATION = Mutation(
     "a shorter file is a new generation", blobs, "generation", "blob.size >= known[latest]", "True"
 )
@@ -99,6 +114,7 @@ STALE_TABLES = Mutation("stale tables", staleness, "_stale", "version < raw", "F
 
 MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (reading.lines_are_torn_at_every_byte, LAST_NEWLINE),
+    (reading.raw_is_taken_back_to_before_a_tail, TAIL_CURSOR),
     (reading.a_blob_is_replaced_by_a_shorter_one, NEW_GENERATION),
     (reading.a_blob_gets_shorter_between_listing_and_reading, LENGTH),
     (reading.a_blob_ends_before_its_listed_size, LENGTH),
@@ -156,6 +172,8 @@ CONTAINER_NOT_FOUND = Mutation(
     "a container that was not found", Lake, "_lacks_container", '"ContainerNotFound" in str(error)', "False"
 )
 AZURE_MUTATIONS: list[tuple[Scenario, Mutation]] = [
+    (reading.a_tail_is_looked_through_and_grows, TAIL_START),
+    (reading.a_tail_is_looked_through_and_grows, TAIL_SIZE),
     (reading.a_blob_is_replaced_by_a_longer_one, CREATION_LISTED),
     (reading.a_blob_is_replaced_by_a_longer_one_between_listing_and_reading, CREATION_ANSWERED),
     (reading.a_blob_gets_shorter_between_listing_and_reading, RANGE_REFUSED),

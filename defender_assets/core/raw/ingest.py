@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 COMMIT_BYTES = 64 * MEBIBYTE
 CHANGED_ROUNDS = 5
+RESUMED_ABOVE = SLICE
+"""Shorter unread parts are read from their start: a look into the log would cost as much."""
 
 
 @dataclass
@@ -126,7 +128,7 @@ def _one_commit(
 
 def _resumed(table: Table, target: FencedTable, part: UnreadRange) -> UnreadRange:
     """Return the part with the end of what an earlier run has looked through, if it is long enough to matter."""
-    if part.blob.size - part.start <= SLICE:
+    if part.blob.size - part.start <= RESUMED_ABOVE:
         return part
     looked_at = version_of(target.table, tail_name(table, part.blob, part.created_at, part.start), target.day)
     return replace(part, looked_at=looked_at) if looked_at <= part.blob.size else part
