@@ -186,7 +186,9 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
 
 def _past(now: datetime, *times: float | datetime | None) -> datetime | None:
     """Return the first time that is known and not in the future; one that is slightly ahead counts as now."""
-    for each in filter(None, times):
+    for each in times:
+        if not each:
+            continue
         moment = each if isinstance(each, datetime) else datetime.fromtimestamp(each, UTC)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         if moment - now < MAX_CLOCK_SKEW:
