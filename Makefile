@@ -10,9 +10,6 @@ VENV := .venv
 # relative, because make splits a path at spaces
 BIN := $(VENV)/bin
 DAGSTER_HOME_DIR := .defender/dagster
-AZURITE_VERSION := 3.37.0
-MERMAID_VERSION := 12.3.0
-IFRAME_WORKER_VERSION := 1.0.4
 UI_PORT ?= 3000
 PYTEST_ARGS ?=
 WORKERS ?=
@@ -30,7 +27,11 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 INSTALLED := $(VENV)/.installed
 SCALE := $(VENV)/.scale
 SERVERS := postgresql redis-server
-EMULATOR := $(VENV)/.azurite-$(AZURITE_VERSION)
+# package.json and npm-shrinkwrap.json of what comes from npm
+EMULATOR_PINS := defender_assets_tests/support/azurite
+SITE_PINS := docs/site
+EMULATOR := $(VENV)/azurite/.installed
+SITE_SCRIPTS := $(VENV)/site/.installed
 RIVALS := $(VENV)/rivals/.installed
 PINNER := $(VENV)/pinner
 INSTANCE := $(DAGSTER_HOME_DIR)/dagster.yaml
@@ -142,15 +143,16 @@ pins: $(VENV)/bin/python ## Update the pins from pyproject.toml (UPGRADE=--upgra
 	$(call pin,requirements.txt,Every package that make installs$(,) for Python 3.11 and newer$(,) by version and hash.,$(UPGRADE) --extra dev pyproject.toml)
 	$(call pin,deploy/requirements.txt,What a server needs$(,) the extra scale included$(,) in the versions of ../requirements.txt$(,) by hash.,--constraint requirements.txt --extra scale pyproject.toml)
 	$(call pin,benchmarks/rivals.txt,What the benchmarks compare with; the product needs none of it.,--constraint requirements.txt --group rivals)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python .ci/pin_npm.py $(UPGRADE) $(EMULATOR_PINS) $(SITE_PINS)
 
 # The site has the same layout as the repository, so that links work in both.
 SITE := .site/source
-MERMAID := $(VENV)/mermaid-$(MERMAID_VERSION)/node_modules/mermaid/dist/mermaid.min.js
+MERMAID := $(VENV)/site/node_modules/mermaid/dist/mermaid.min.js
 WEIGHTS := defender_assets/core/leads/risk/weights.toml
-IFRAME_WORKER := $(VENV)/iframe-worker-$(IFRAME_WORKER_VERSION)/node_modules/iframe-worker/shim/index.js
+IFRAME_WORKER := $(VENV)/site/node_modules/iframe-worker/shim/index.js
 
 .PHONY: docs
-docs: $(INSTALLED) $(MERMAID) $(IFRAME_WORKER) ## Build the documents as an offline site in .site/html
+docs: $(INSTALLED) $(SITE_SCRIPTS) ## Build the documents as an offline site in .site/html
 	@rm -rf .site && mkdir -p $(SITE) && cp -R README.md CHANGELOG.md CONTRIBUTING.md LICENSE .env.example dagster.yaml docs deploy $(SITE) && \
 	rm -rf $(SITE)/docs/site && cp $(MERMAID) docs/site/site.css docs/site/diagrams.js $(SITE) && cp $(IFRAME_WORKER) $(SITE)/iframe-worker.js && \
 	mkdir -p $(SITE)/$(dir $(WEIGHTS)) && cp $(WEIGHTS) $(SITE)/$(WEIGHTS)
@@ -158,14 +160,14 @@ docs: $(INSTALLED) $(MERMAID) $(IFRAME_WORKER) ## Build the documents as an offl
 	@! grep -rnE '<(script|link rel="stylesheet")[^>]*"https?:' .site/html --include='*.html' || { echo "make docs: a page loads a file from the network" >&2; exit 1; }
 	@echo "Success: .site/html/index.html"
 
-# $(1): the folder; $(2): package@version.
-from-npm = mkdir -p $(1) && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --prefix $(1) --no-package-lock --no-audit --no-fund --loglevel=error $(2) >/dev/null
+# $(1): the directory of the pins; $(2): the folder. `npm ci` installs exactly what is pinned, each package by its hash, and runs no
+# script of a package.
+from-npm = rm -rf $(2) && mkdir -p $(2) && cp $(1)/package.json $(1)/npm-shrinkwrap.json $(2) && \
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix $(2) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 
-$(MERMAID): | $(INSTALLED)
-	@$(call from-npm,$(VENV)/mermaid-$(MERMAID_VERSION),mermaid@$(MERMAID_VERSION))
-
-$(IFRAME_WORKER): | $(INSTALLED)
-	@$(call from-npm,$(VENV)/iframe-worker-$(IFRAME_WORKER_VERSION),iframe-worker@$(IFRAME_WORKER_VERSION))
+$(SITE_SCRIPTS): $(SITE_PINS)/npm-shrinkwrap.json | $(INSTALLED)
+	@$(call from-npm,$(SITE_PINS),$(@D))
+	@touch $@
 
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and all caches
@@ -190,9 +192,9 @@ $(SCALE): deploy/requirements.txt $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 	@touch $@
 
-$(EMULATOR): | $(INSTALLED)
+$(EMULATOR): $(EMULATOR_PINS)/npm-shrinkwrap.json | $(INSTALLED)
 	@echo "Installing the Azure Storage emulator"
-	@$(call from-npm,$(VENV)/azurite,azurite@$(AZURITE_VERSION))
+	@$(call from-npm,$(EMULATOR_PINS),$(@D))
 	@touch $@
 
 # The tools to compare with, in a separate environment: the product depends on none of them.

@@ -1,5 +1,6 @@
 """The files for forge, editor and git are valid and agree with the project; no file has the address of a package."""
 
+import json
 import re
 import subprocess
 import sys
@@ -57,8 +58,22 @@ def test_the_root_has_the_expected_entries() -> None:
 
 
 def test_no_lock_file_is_committed() -> None:
-    lock = re.compile(r"\.lock$|[-.]lock\.|^pylock|^npm-shrinkwrap", re.IGNORECASE)
+    lock = re.compile(r"\.lock$|[-.]lock\.|^pylock", re.IGNORECASE)
     assert [path for path in committed() if lock.search(path.name)] == []
+
+
+@pytest.mark.parametrize("folder", ["defender_assets_tests/support/azurite", "docs/site"])
+def test_packages_of_npm_are_pinned_by_hash_without_an_address(folder: str) -> None:
+    text = (ROOT / folder / "npm-shrinkwrap.json").read_text()
+    lock, wanted = json.loads(text), json.loads((ROOT / folder / "package.json").read_text())
+    root, packages = lock["packages"].pop(""), lock["packages"]
+    assert "://" not in text
+    assert root["dependencies"] == wanted["dependencies"]
+    assert all(packages[f"node_modules/{name}"]["version"] == version for name, version in root["dependencies"].items())
+    assert packages
+    for package in packages.values():
+        assert package["integrity"].startswith("sha512-")
+        assert "resolved" not in package
 
 
 def test_no_file_contains_the_address_of_a_package_or_an_index() -> None:
