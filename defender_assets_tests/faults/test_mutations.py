@@ -208,7 +208,7 @@ def test_a_fault_without_its_guard_is_noticed(scenario: Scenario, mutation: Muta
 
 @pytest.mark.azure
 @pytest.mark.parametrize(
-    "scenario", [scenario for scenario, _ in AZURE_MUTATIONS], ids=lambda scenario: scenario.__name__
+    "scenario", dict.fromkeys(scenario for scenario, _ in AZURE_MUTATIONS), ids=lambda scenario: scenario.__name__
 )
 def test_a_fault_in_azure_ends_with_the_truth(scenario: Scenario, azure_setup: ScenarioSetup) -> None:
     scenario(azure_setup)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from defender_assets.catalog import LAKE_TABLES
+from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.export import Blob, DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import find_stale_days
@@ -16,6 +18,7 @@ from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.core.tables.build import build_table_day
 from defender_assets.core.text import MEBIBYTE
+from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, records
 
 LINE = records(ALERT_INFO, 0, 1)
@@ -137,3 +140,15 @@ def test_a_raw_table_that_is_taken_back_looks_again(lake: Lake, export: Director
     # Delta's restore keeps the recorded numbers while the rows go back
     lake.open(ALERT_INFO.raw).restore(earlier)
     assert behind(lake, export) == [len(LINE) + 50]
+
+
+@pytest.mark.azure
+def test_a_lake_in_an_account_remembers_tails_too(account: Emulator, export: DirectoryExport, folder: Folder) -> None:
+    lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
+    folder.append(ALERT_INFO, blob_path(), LINE + LINE[:50])
+    for _ in range(3):
+        ingest(lake, export, ALERT_INFO, DAY)
+    assert behind(lake, export) == []
+    folder.append(ALERT_INFO, blob_path(), LINE[50:])
+    assert behind(lake, export) == [len(LINE)]
+    assert ingest(lake, export, ALERT_INFO, DAY).new_bytes == len(LINE)
