@@ -1,11 +1,13 @@
 """The setup for a single fault: an export with its truth, and a lake that reads it."""
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport
 from defender_assets_tests.faults.lakes import FaultyLake, Moment
@@ -56,6 +58,14 @@ class ScenarioSetup:
     def run_on(self, lake: Lake, export: Export | None = None, part: str = PART, *, refresh: bool = False) -> None:
         """Run a part of the day on a faulty lake, or from a faulty export."""
         run_part(part, lake, export or self.export, DAY, refresh=refresh)
+
+    def behind(self) -> bool:
+        """Whether the sensor would ask for a run of the day."""
+        return bool(find_stale_days(self.lake, self.export, [DAY]))
+
+    def back_up(self) -> Path:
+        """Copy the lake; return the folder of the copy."""
+        return Path(shutil.copytree(self.lake.uri, self.folder / f"backup-{len(list(self.folder.iterdir()))}"))
 
     def faulty_lake(self, number: int, moment: Moment, event: Event) -> FaultyLake:
         """The lake, with an event at a commit."""
