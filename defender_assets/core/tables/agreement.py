@@ -36,7 +36,7 @@ def disagreement(
         versions: what the partition's snapshot has recorded.
         held: the rows that this snapshot has.
         raw_version: the newest batch of raw.
-        digest: of the bytes in raw up to the partition's version; None if raw holds no bytes of the day.
+        digest: of the bytes in raw up to the partition's version; None if there are none, as after a full refresh.
     """
     version = versions(table.name, day)
     if version > raw_version:

@@ -25,7 +25,7 @@ from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import QUARANTINE, QUARANTINE_SCHEMA, Table
 from defender_assets.core.tables.agreement import digest_upto, disagreement, parsed_inputs
 from defender_assets.core.tables.deduplication import SeenRecordIds
-from defender_assets.core.tables.keeping import keep_lines, keep_records
+from defender_assets.core.tables.keeping import keep_lines, keep_records, unknown_lines
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally
 from defender_assets.core.tables.prefetch import ParsePrefetcher, read_batches
 from defender_assets.core.text import MEBIBYTE, pluralize
@@ -124,13 +124,12 @@ def _check_agreement(
     Raises:
         _FellBackError: quarantine or the typed table disagrees with raw.
     """
-    everything = digest_upto(raw, day, newest)
     kept = 0
     for target in opened:
         versions = lake.versions(target.table)
         held = held_partitions(target.table, target.spec, [day]).get((table.name, day), HeldPartition())
-        digest = digest_upto(raw, day, target.version) if target.version < newest else everything
-        problem = disagreement(table, day, versions, held, newest, digest if everything else None)
+        digest = digest_upto(raw, day, min(target.version, newest))
+        problem = disagreement(table, day, versions, held, newest, digest or None)
         if problem:
             raise _FellBackError(f"{target.spec.name} is {problem}")
         kept += versions.kept(table.name, day)
@@ -166,7 +165,8 @@ def _one_portion(
         known = seen.lookup(target.table, _ids_of(pieces), keep=bool(later))
         lines = scan_days(quarantine.table, day, day).filter(pl.col("table_name") == table.name)
         portion = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
-    fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
+        fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
+        fresh = unknown_lines(fresh, lines, read_ranges(raw, [day]))
     with timings.stage("commit"):
         inputs = parsed_inputs(table, day, batches.upto, digest_upto(raw, day, batches.upto))
         if batches.upto > quarantine.version:

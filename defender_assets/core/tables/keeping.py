@@ -14,6 +14,8 @@ from defender_assets.core.tables.agreement import without_bytes
 
 SAMPLES = 10
 _PLACE = ["tenant_id", "blob", "blob_created_at", "byte_offset"]
+_SAME = ["tenant_id", "blob", "byte_offset", "content"]
+_CONTENT = pl.col("content").hash().alias("content")
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,20 @@ def keep_lines(quarantine: DeltaTable, table: Table, day: date, parsed: pl.DataF
     the same line.
     """
     rows = scan_days(quarantine, day, day).filter(pl.col("table_name") == table.name)
-    content = pl.col("content").hash().alias("content")
-    others = rows.select(*_PLACE, content).join(parsed.lazy(), on=_PLACE, how="anti", nulls_equal=True)
-    same = ["tenant_id", "blob", "byte_offset", "content"]
-    others = others.join(parsed.lazy().with_columns(content), on=same, how="anti", nulls_equal=True)
+    others = rows.select(*_PLACE, _CONTENT).join(parsed.lazy(), on=_PLACE, how="anti", nulls_equal=True)
+    others = others.join(parsed.lazy().with_columns(_CONTENT), on=_SAME, how="anti", nulls_equal=True)
     return KeptRows(rows, without_bytes(others, ranges).unique(_PLACE).collect(), tuple(_PLACE))
+
+
+def unknown_lines(parsed: pl.DataFrame, known: pl.LazyFrame, ranges: pl.DataFrame) -> pl.DataFrame:
+    """Return the parsed bad lines except those that are known from a generation that raw no longer holds."""
+    if parsed.is_empty() or without_bytes(known.select(_PLACE), ranges).head(1).collect().is_empty():
+        return parsed
+    lost = without_bytes(known.select(*_PLACE, _CONTENT), ranges).collect()
+    return (
+        parsed.with_row_index("row")
+        .with_columns(hash=_CONTENT)
+        .join(lost.rename({"content": "hash"}), on=[*_SAME[:-1], "hash"], how="anti")
+        .sort("row")
+        .drop("row", "hash")
+    )
