@@ -31,18 +31,32 @@ def a_table_is_set_back(setup: ScenarioSetup) -> None:
     setup.truth.check()
 
 
-def raw_is_restored_after_its_blob_has_gone(setup: ScenarioSetup) -> None:
+def raw_is_removed_after_its_blob_has_gone(setup: ScenarioSetup) -> None:
     setup.write(*THREE)
     setup.run()
-    backup = setup.back_up()
-    setup.write(*THREE, first=5)
-    setup.run()
     setup.truth.vanish(SLOT)
-    setup.truth.take_back([ALERT_INFO.raw], lambda name: restore_files(setup, backup, name))
+    setup.truth.take_back([ALERT_INFO.raw], lambda name: shutil.rmtree(setup.lake.table_uri(name)))
     assert setup.behind(), "a table is above its upstream, and the day is not behind"
     setup.run()
     setup.truth.check()
     setup.run(refresh=True)
+    setup.truth.check()
+
+
+def a_table_is_restored_from_a_history_that_was_left(setup: ScenarioSetup) -> None:
+    setup.write(*THREE)
+    setup.run()
+    before = setup.back_up()
+    setup.write(*THREE, first=5)
+    setup.run()
+    left = setup.back_up()
+    setup.truth.take_back(TABLES_BEFORE_LEADS, lambda name: restore_files(setup, before, name))
+    # they reach the same versions, with one more record
+    setup.write("good", first=9)
+    setup.run()
+    setup.truth.take_back([ALERT_INFO.name], lambda name: restore_files(setup, left, name))
+    assert setup.behind(), "a table was parsed from other bytes, and the day is not behind"
+    setup.run()
     setup.truth.check()
 
 

@@ -99,6 +99,7 @@ STALE_LEADS = Mutation("stale leads", staleness, "_stale", "staleness_of(derived
 STALE_TABLES = Mutation("stale tables", staleness, "_stale", "version < raw", "False")
 ABOVE_UPSTREAM = Mutation("a version above its upstream", agreement, "disagreement", "version > raw_version", "False")
 LOST_ROWS = Mutation("rows that are gone", Versions, "lost_rows", "rows in {None, held}", "True")
+PARSED_BYTES = Mutation("which bytes were parsed", agreement, "parsed_inputs", "version, digest", "version")
 KEPT_ROWS = Mutation("rows without bytes", build, "_rebuild", "yield from kept_rows.frames(table.schema)", "pass")
 COMMITS = Mutation(
     "which commit wrote an upstream",
@@ -145,8 +146,9 @@ MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (committing.a_run_dies_after_each_commit, STALE_LEADS),
     (committing.a_run_dies_after_each_commit, STALE_TABLES),
     (restoring.a_table_is_set_back, LOST_ROWS),
-    (restoring.raw_is_restored_after_its_blob_has_gone, ABOVE_UPSTREAM),
-    (restoring.raw_is_restored_after_its_blob_has_gone, KEPT_ROWS),
+    (restoring.raw_is_removed_after_its_blob_has_gone, ABOVE_UPSTREAM),
+    (restoring.raw_is_removed_after_its_blob_has_gone, KEPT_ROWS),
+    (restoring.a_table_is_restored_from_a_history_that_was_left, PARSED_BYTES),
     (restoring.all_tables_but_leads_are_restored_and_grow, COMMITS),
     (restoring.leads_are_set_back_to_as_many_rows, BUILT_VERSIONS),
 ]

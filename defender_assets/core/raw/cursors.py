@@ -36,13 +36,16 @@ def cursors_of(ranges: pl.DataFrame, days: Iterable[date]) -> Cursors:
     return cursors
 
 
-def read_ranges(raw: DeltaTable, days: Iterable[date], upto: int | None = None) -> pl.DataFrame:
+def read_ranges(
+    raw: DeltaTable, days: Iterable[date], upto: int | None = None, files: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return the byte ranges in raw on the days: one per file if the log has it, else one per chunk.
 
     Columns `export_date`, `blob`, `blob_created_at`, `byte_start`, `byte_end`. The chunks of a file are contiguous,
-    because one commit wrote them. `upto` leaves later batches out.
+    because one commit wrote them. `upto` leaves later batches out. `files` are those of raw (`data_files`), if known.
     """
-    files = data_files(raw).filter(pl.col("export_date").is_in(list(days)))
+    files = data_files(raw) if files is None else files
+    files = files.filter(pl.col("export_date").is_in(list(days)))
     if upto is not None:
         files = files.filter((pl.col("min.batch") <= upto).fill_null(value=True))
     same_blob = pl.col("min.blob") == pl.col("max.blob")

@@ -20,9 +20,12 @@ def parsed_inputs(table: Table, day: date, version: int, digest: str) -> int:
     return hash_inputs([(table.raw, day, version, digest)])
 
 
-def digest_upto(raw: DeltaTable, day: date, batch: int) -> str:
-    """Return the digest of the bytes that raw holds in the batches up to `batch`; empty if there are none."""
-    return digest_bytes(read_ranges(raw, [day], batch)).get(day, "")
+def digest_upto(raw: DeltaTable, day: date, batch: int, files: pl.DataFrame) -> str:
+    """Return the digest of the bytes that raw holds in the batches up to `batch`; empty if there are none.
+
+    `files` are those of the day in this snapshot of raw.
+    """
+    return digest_bytes(read_ranges(raw, [day], batch, files)).get(day, "")
 
 
 def disagreement(

@@ -2,18 +2,18 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache, partial
 from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
-from deltalake import DeltaTable
 
 from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.lake.compaction import compact_if_fragmented
-from defender_assets.core.lake.data_files import HeldPartition, held_partitions, row_count
+from defender_assets.core.lake.data_files import HeldPartition, files_of_day, held_partitions, row_count
 from defender_assets.core.lake.fences import fence_of, version_of
 from defender_assets.core.lake.lake import Built, Commit, FencedTable, Lake
 from defender_assets.core.lake.snapshots import scan_days
@@ -117,9 +117,16 @@ class _FellBackError(Exception):
 
 
 def _check_agreement(
-    lake: Lake, table: Table, day: date, opened: tuple[FencedTable, FencedTable], raw: DeltaTable, newest: int
+    lake: Lake,
+    table: Table,
+    day: date,
+    opened: tuple[FencedTable, FencedTable],
+    newest: int,
+    digest_of: Callable[[int], str],
 ) -> int:
     """Return the number of the day's rows without bytes in raw, as recorded.
+
+    `newest` is raw's version, and `digest_of` gives the digest of its bytes up to a batch.
 
     Raises:
         _FellBackError: quarantine or the typed table disagrees with raw.
@@ -128,7 +135,7 @@ def _check_agreement(
     for target in opened:
         versions = lake.versions(target.table)
         held = held_partitions(target.table, target.spec, [day]).get((table.name, day), HeldPartition())
-        digest = digest_upto(raw, day, min(target.version, newest))
+        digest = digest_of(min(target.version, newest))
         problem = disagreement(table, day, versions, held, newest, digest or None)
         if problem:
             raise _FellBackError(f"{target.spec.name} is {problem}")
@@ -154,7 +161,9 @@ def _one_portion(
         newest = version_of(raw, table.raw, day)
         parsed = min(quarantine.version, target.version)
         report.batch = target.version
-        report.kept = _check_agreement(lake, table, day, (quarantine, target), raw, newest)
+        files = files_of_day(raw, day)
+        digest_of = cache(partial(digest_upto, raw, day, files=files))
+        report.kept = _check_agreement(lake, table, day, (quarantine, target), newest, digest_of)
         if newest <= parsed:
             return False
         batches, *later = RawBatches(raw, day, parsed, newest).split(portion_bytes)
@@ -166,9 +175,9 @@ def _one_portion(
         lines = scan_days(quarantine.table, day, day).filter(pl.col("table_name") == table.name)
         portion = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
         fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
-        fresh = unknown_lines(fresh, lines, read_ranges(raw, [day]))
+        fresh = unknown_lines(fresh, lines, read_ranges(raw, [day], files=files))
     with timings.stage("commit"):
-        inputs = parsed_inputs(table, day, batches.upto, digest_upto(raw, day, batches.upto))
+        inputs = parsed_inputs(table, day, batches.upto, digest_of(batches.upto))
         if batches.upto > quarantine.version:
             held = held_partitions(quarantine.table, quarantine.spec, [day]).get((table.name, day), HeldPartition())
             lake.commit(quarantine, Commit([fresh], batches.upto, built=Built(inputs, held.rows + fresh.height)))
