@@ -179,7 +179,8 @@ def find_stale_days(
     retained = sorted({day for day in days if day >= first})
     if listing is None:
         listing = list_days(export, retained)
-    daily = [table.name for table in lake.tables if table.daily]
+    # downstream first: beside a run, no table looks newer than its upstream
+    daily = [table.name for table in reversed(lake.tables) if table.daily]
     if existing is None:
         opened = {name: lake.open(name) for name in daily}
     else:

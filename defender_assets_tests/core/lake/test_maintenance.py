@@ -391,6 +391,12 @@ def test_a_failing_table_stops_the_deletion_of_old_days_downstream(
     assert lake.read(ALERT_INFO.name).collect().height == 2
 
 
+def test_an_older_table_gets_the_statistics_that_this_version_needs(lake: Lake) -> None:
+    lake.open(LEADS.name).alter.set_table_properties({"delta.dataSkippingStatsColumns": "tenant_id"})
+    maintain(lake, LEADS.name)
+    assert lake.open(LEADS.name).metadata().configuration["delta.dataSkippingStatsColumns"] == "built_version"
+
+
 def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryExport) -> None:
     ticks(lake, export, 1, date(2020, 1, 1))
     assert apply_retention(lake) == {}
