@@ -60,8 +60,9 @@ class ScenarioSetup:
         run_part(part, lake, export or self.export, DAY, refresh=refresh)
 
     def behind(self) -> bool:
-        """Whether the sensor would ask for a run of the day."""
-        return bool(find_stale_days(self.lake, self.export, [DAY]))
+        """Whether the sensor would ask for a run of the day for the sake of this part."""
+        days = find_stale_days(self.lake, self.export, [DAY])
+        return any(stale.table.endswith(PART) for day in days for stale in day.stale)
 
     def back_up(self) -> Path:
         """Copy the lake; return the folder of the copy."""
