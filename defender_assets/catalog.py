@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from defender_assets.core.lake.table_spec import Compaction, TableSpec, Upstream
+from defender_assets.core.lake.table_spec import BUILT_VERSION, Compaction, TableSpec, Upstream
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, build_leads
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.schema import LEADS_TABLE
@@ -53,7 +53,7 @@ TYPED = tuple(
 )
 LEADS = DerivedTable(
     LEADS_TABLE,
-    LEAD_COLUMNS,
+    (*LEAD_COLUMNS, BUILT_VERSION),
     upstreams=(
         Upstream(ALERT_INFO.name, ALERT_LOOKBACK_DAYS),
         Upstream(ALERT_EVIDENCE.name, ALERT_LOOKBACK_DAYS),
@@ -62,18 +62,26 @@ LEADS = DerivedTable(
     build=build_leads,
 )
 STORIES = DerivedTable(
-    STORIES_TABLE, STORY_COLUMNS, upstreams=(Upstream(LEADS_TABLE, STORY_LOOKBACK_DAYS),), build=build_stories
+    STORIES_TABLE,
+    (*STORY_COLUMNS, BUILT_VERSION),
+    upstreams=(Upstream(LEADS_TABLE, STORY_LOOKBACK_DAYS),),
+    build=build_stories,
 )
 QUEUE = DerivedTable(
     QUEUE_TABLE,
-    QUEUE_COLUMNS,
+    (*QUEUE_COLUMNS, BUILT_VERSION),
     upstreams=(Upstream(LEADS_TABLE, QUEUE_LOOKBACK_DAYS), Upstream(STORIES_TABLE, 0)),
     build=build_queue,
 )
-FINDINGS = DerivedTable(FINDINGS_TABLE, FINDING_COLUMNS, upstreams=(Upstream(LEADS_TABLE, 0),), build=build_findings)
+FINDINGS = DerivedTable(
+    FINDINGS_TABLE,
+    (*FINDING_COLUMNS, BUILT_VERSION),
+    upstreams=(Upstream(LEADS_TABLE, 0),),
+    build=build_findings,
+)
 BRIEFS = DerivedTable(
     BRIEFS_TABLE,
-    BRIEF_COLUMNS,
+    (*BRIEF_COLUMNS, BUILT_VERSION),
     upstreams=(
         Upstream(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),
         Upstream(STORIES_TABLE, 0),

@@ -1,5 +1,6 @@
 """The setup for a single fault: an export with its truth, and a lake that reads it."""
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -61,6 +62,15 @@ class ScenarioSetup:
     def unread(self) -> list[Missing]:
         """What the sensor finds unread on the day."""
         return [part for late in find_stale_days(self.lake, self.export, [DAY]) for part in late.missing]
+
+    def behind(self) -> bool:
+        """Whether the sensor would ask for a run of the day for the sake of this part."""
+        days = find_stale_days(self.lake, self.export, [DAY])
+        return any(stale.table.endswith(PART) for day in days for stale in day.stale)
+
+    def back_up(self) -> Path:
+        """Copy the lake; return the folder of the copy."""
+        return Path(shutil.copytree(self.lake.uri, self.folder / f"backup-{len(list(self.folder.iterdir()))}"))
 
     def faulty_lake(self, number: int, moment: Moment, event: Event) -> FaultyLake:
         """The lake, with an event at a commit."""

@@ -5,6 +5,7 @@ from datetime import date
 
 from hypothesis import strategies as st
 
+from defender_assets.catalog import DAILY
 from defender_assets.core.schemas import TABLES
 from defender_assets_tests.faults.exports import CALLS, Event, changed, refused
 from defender_assets_tests.faults.lakes import MOMENTS, broken, conflicted, died
@@ -28,6 +29,7 @@ class Work:
 slots = st.sampled_from(SLOTS)
 days = st.sampled_from(DAYS)
 tables = st.sampled_from(TABLES)
+some_tables = st.frozensets(st.sampled_from(DAILY), min_size=1, max_size=6)
 drafts = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9)), max_size=4)
 cuts = st.one_of(st.none(), st.integers(0, 900))
 sizes = st.builds(Sizes, commit=st.sampled_from([1, 900, 10**6]), portion=st.sampled_from([1, 900, 10**6]))

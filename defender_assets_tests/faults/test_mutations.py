@@ -12,14 +12,15 @@ from defender_assets.core.errors import DefenderAssetsError
 from defender_assets.core.export import AzureExport, DirectoryExport, blobs
 from defender_assets.core.lake import compaction
 from defender_assets.core.lake.arrow import RowStream
+from defender_assets.core.lake.fences import Versions
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline import derived_table, staleness
 from defender_assets.core.raw import ingest, tails
 from defender_assets.core.raw.range_reader import RangeReader
-from defender_assets.core.tables import build
+from defender_assets.core.tables import agreement, build
 from defender_assets.core.tables.prefetch import ParsePrefetcher
-from defender_assets_tests.faults import committing, reading
+from defender_assets_tests.faults import committing, reading, restoring
 from defender_assets_tests.faults.mutations import Mutation, mutated
 from defender_assets_tests.faults.scenario_setup import ScenarioSetup
 from defender_assets_tests.faults.small_runs import small_sizes
@@ -72,7 +73,7 @@ ONE_GENERATION = Mutation(
 KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
 KNOWN_RECORDS = Mutation("known records", build, "_distinct", '.join(known, on="record_id", how="anti")')
 COPIES = Mutation("copies in one portion", build, "_distinct", '.unique("record_id", keep="first")')
-FENCE = Mutation("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version)]")
+FENCE = Mutation("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version), *recorded]")
 RAW_HANDLE = Mutation(
     "the fenced handle of raw", ingest, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"
 )
@@ -108,9 +109,23 @@ BOTH_VERSIONS = Mutation(
     "min(quarantine.version, target.version)",
     "max(quarantine.version, target.version)",
 )
-LOOK_BACK = Mutation("the look-back", TableSpec, "upstream_version", "range(upstream.days + 1)", "range(1)")
-STALE_LEADS = Mutation("stale leads", staleness, "_stale", "version < upstream", "False")
+LOOK_BACK = Mutation("the look-back", TableSpec, "upstream_days", "range(upstream.days + 1)", "range(1)")
+STALE_LEADS = Mutation("stale leads", staleness, "_stale", "staleness_of(derived, day, ", "(lambda *_: None)(")
 STALE_TABLES = Mutation("stale tables", staleness, "_stale", "version < raw", "False")
+ABOVE_UPSTREAM = Mutation("a version above its upstream", agreement, "disagreement", "version > raw_version", "False")
+LOST_ROWS = Mutation("rows that are gone", Versions, "lost_rows", "rows in {None, held}", "True")
+PARSED_BYTES = Mutation("which bytes were parsed", agreement, "parsed_inputs", "version, digest", "version")
+KEPT_ROWS = Mutation("rows without bytes", build, "_rebuild", "yield from kept_rows.frames(table.schema)", "pass")
+COMMITS = Mutation(
+    "which commit wrote an upstream",
+    derived_table,
+    "upstream_state",
+    "of_table.commit(name, upstream_day)",
+    "0",
+)
+BUILT_VERSIONS = Mutation(
+    "the version of the rows", derived_table, "staleness_of", "held.built_version not in {None, version}", "False"
+)
 
 MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (reading.lines_are_torn_at_every_byte, LAST_NEWLINE),
@@ -146,6 +161,12 @@ MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (committing.a_day_of_the_look_back_grows, LOOK_BACK),
     (committing.a_run_dies_after_each_commit, STALE_LEADS),
     (committing.a_run_dies_after_each_commit, STALE_TABLES),
+    (restoring.a_table_is_set_back, LOST_ROWS),
+    (restoring.raw_is_removed_after_its_blob_has_gone, ABOVE_UPSTREAM),
+    (restoring.raw_is_removed_after_its_blob_has_gone, KEPT_ROWS),
+    (restoring.a_table_is_restored_from_a_history_that_was_left, PARSED_BYTES),
+    (restoring.all_tables_but_leads_are_restored_and_grow, COMMITS),
+    (restoring.leads_are_set_back_to_as_many_rows, BUILT_VERSIONS),
 ]
 CREATION_LISTED = Mutation(
     "the creation time in the listing",

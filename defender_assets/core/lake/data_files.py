@@ -1,10 +1,17 @@
-"""The data files of a snapshot as its Delta log describes them, and fragmented days. No data file is opened here."""
+"""The data files of a snapshot as its Delta log describes them, and fragmented days.
 
+Data files are only opened to count rows that the log does not count.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 from deltalake import DeltaTable
 
+from defender_assets.core.lake.snapshots import scan
+from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.schemas.column import INSTANT
 from defender_assets.core.text import MEBIBYTE
 
@@ -25,15 +32,21 @@ _COLUMNS = {
     "max.blob_created_at": INSTANT,
     "min.byte_start": pl.Int64(),
     "max.byte_end": pl.Int64(),
+    "min.batch": pl.Int64(),
+    "max.batch": pl.Int64(),
+    "min.table_name": pl.String(),
+    "max.table_name": pl.String(),
+    "min.built_version": pl.Int64(),
+    "max.built_version": pl.Int64(),
 }
 
 
 def data_files(table: DeltaTable) -> pl.DataFrame:
-    """Return a row per data file: its size, its partition values, and the statistics that raw's cursors need.
+    """Return a row per data file: its size, its partition values, and the statistics that this project needs.
 
     Columns: `path`, `size_bytes`, `num_records`, `export_date`, `tenant_id`, `hour`, and `min.` / `max.` of `blob`,
-    `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum). A value missing in the log is null.
-    `small` is true for files that compaction may merge.
+    `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum), `batch`, `table_name`, `built_version`. A value
+    missing in the log is null. `small` is true for files that compaction may merge.
     """
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     return actions.select(
@@ -52,6 +65,48 @@ def files_of_day(table: DeltaTable, day: date) -> pl.DataFrame:
 def row_count(table: DeltaTable, day: date) -> int:
     """Return the number of rows of a day, as counted in this snapshot's log."""
     return int(files_of_day(table, day)["num_records"].sum())
+
+
+@dataclass(frozen=True)
+class HeldPartition:
+    """The rows of a fence's day as the log counts them; the version they were built with, None if it does not tell."""
+
+    rows: int = 0
+    built_version: int | None = None
+
+
+def held_partitions(
+    table: DeltaTable, spec: TableSpec, days: Collection[date] | None = None
+) -> dict[tuple[str, date], HeldPartition]:
+    """Return the partitions that have rows in this snapshot, by fence's table and day; `days` limits them.
+
+    Rows are counted in the log. Days with a file whose statistics do not tell are read.
+    """
+    files = data_files(table)
+    if days is not None:
+        files = files.filter(pl.col("export_date").is_in(list(days)))
+    fence = pl.lit(spec.name)
+    known = pl.col("num_records").is_not_null()
+    if spec.fence_column:
+        low, high = (pl.col(f"{bound}.{spec.fence_column}") for bound in ("min", "max"))
+        fence, known = low, known & (low == high).fill_null(value=False)
+    unknown = files.filter(~known)["export_date"].unique()
+    low, high = pl.col("min.built_version"), pl.col("max.built_version")
+    counted = (
+        files.filter(~pl.col("export_date").is_in(unknown.to_list()))
+        .group_by(fence.alias("fence"), "export_date")
+        .agg(
+            rows=pl.col("num_records").sum(),
+            built=pl.when((low.min() == high.max()) & low.is_not_null().all()).then(low.min()),
+        )
+        .filter(pl.col("rows") > 0)
+    )
+    if unknown.len():
+        rows = scan(table).filter(pl.col("export_date").is_in(unknown.to_list()))
+        name = pl.col(spec.fence_column) if spec.fence_column else fence
+        read = rows.group_by(name.alias("fence"), "export_date").agg(rows=pl.len().cast(pl.Int64)).collect()
+        counted = pl.concat([counted, read], how="diagonal")
+    return {(name, day): HeldPartition(rows, built) for name, day, rows, built in counted.iter_rows()}
 
 
 def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date, int]]:

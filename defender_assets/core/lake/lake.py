@@ -7,6 +7,7 @@ commit rows computed earlier on a newly opened table: delta-rs would accept them
 """
 
 import logging
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,6 @@ from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
 from defender_assets.core.lake.snapshots import Snapshot, scan, schema_of
 from defender_assets.core.lake.table_spec import (
-    PROPERTIES,
     TableSpec,
     add_columns,
     grown_schema,
@@ -43,13 +43,34 @@ logger = logging.getLogger(__name__)
 class Commit:
     """Rows of one day and the new version of its fence; `replaces` is a predicate within the day.
 
-    `schema` is the schema of the rows if it is not the spec's, such as with columns of newer versions.
+    `schema` is the schema of the rows if it is not the spec's, such as with columns of newer versions. A derived
+    partition also records what it was built from (`built`); a commit that leaves its rows as they are does not.
     """
 
     frames: Iterable[pl.DataFrame]
     version: int
     replaces: str | None = None
     schema: pl.Schema | None = None
+    built: "Built | None" = None
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a derived partition records with its rows.
+
+    `inputs` identifies what it was built from (`fences.hash_inputs`), `rows` is the number of rows that the day then
+    has, and `kept` the number of those whose bytes raw no longer holds, None if it is as before.
+    """
+
+    inputs: int
+    rows: int
+    kept: int | None = None
+
+    def transactions(self, fence: str) -> list[Transaction]:
+        numbers = {"inputs": self.inputs, "rows": self.rows, "commit": secrets.randbits(63)}
+        if self.kept is not None:
+            numbers["kept"] = self.kept
+        return [Transaction(f"{fence}/{name}", number) for name, number in numbers.items()]
 
 
 @dataclass
@@ -181,7 +202,8 @@ class Lake:
         rows = RowStream(schema, commit.frames, stored)
         # columns of a newer version become null
         merge: Literal["merge"] | None = None if dict(current) == dict(stored) else "merge"
-        properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version)])
+        recorded = commit.built.transactions(target.fence) if commit.built else []
+        properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version), *recorded])
         # delta-rs would list the whole log after each commit to clean it up: maintenance does that
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
         with self.translate_errors(f"write {target.spec.name}"):
@@ -254,7 +276,7 @@ class Lake:
                 schema=arrow_schema(spec.schema),
                 mode="ignore",
                 partition_by=list(spec.partition_by),
-                configuration=dict(PROPERTIES),
+                configuration=spec.properties,
                 storage_options=options,
             )
         except DeltaError as error:

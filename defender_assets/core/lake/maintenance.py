@@ -8,14 +8,14 @@ import logging
 from dataclasses import dataclass
 from datetime import date
 
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable, Transaction
 
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.clock import Clock, read_clock
 from defender_assets.core.lake.compaction import CompactedDay, compact
-from defender_assets.core.lake.data_files import data_files
+from defender_assets.core.lake.data_files import data_files, held_partitions
+from defender_assets.core.lake.fences import fence_of
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.lake.table_spec import PROPERTIES
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -70,12 +70,26 @@ def _holds_days_before(lake: Lake, first: date) -> bool:
 
 
 def _delete_old_days(lake: Lake, name: str, first: date) -> int:
+    table = lake.open(name)
     with lake.translate_errors(f"delete old days from {name}"):
-        done = lake.open(name).delete(f"export_date < '{first.isoformat()}'")
+        done = table.delete(
+            f"export_date < '{first.isoformat()}'", commit_properties=_no_rows(lake, table, name, first)
+        )
     rows = int(done.get("num_deleted_rows") or 0)
     if rows:
         logger.info("%s: deleted %d rows of days before %s", name, rows, first)
     return rows
+
+
+def _no_rows(lake: Lake, table: DeltaTable, name: str, first: date) -> CommitProperties:
+    """Return the record that each derived partition before `first` has no rows: it did not lose them."""
+    versions = lake.versions(table)
+    fences = [fence for fence in held_partitions(table, lake.spec(name)) if fence[1] < first]
+    return CommitProperties(
+        app_transactions=[
+            Transaction(f"{fence_of(*fence)}/rows", 0) for fence in fences if versions.rows(*fence) is not None
+        ]
+    )
 
 
 def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceReport:
@@ -91,7 +105,7 @@ def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceRe
     clock = clock or read_clock(lake)
     compacted = compact(lake, name)
     with lake.translate_errors(f"clean up {name}"):
-        retry_on_conflict(lambda: _set_properties(lake.open(name)))
+        retry_on_conflict(lambda: _set_properties(lake.open(name), lake.spec(name).properties))
         # `full`: checkpoints drop files that died over a week ago, and never listed uncommitted ones
         sure = clock.doubt is None
         dead = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=not sure, full=True))
@@ -101,9 +115,9 @@ def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceRe
     return MaintenanceReport(name, compacted, *((len(dead), 0) if sure else (0, len(dead))))
 
 
-def _set_properties(table: DeltaTable) -> None:
+def _set_properties(table: DeltaTable, properties: dict[str, str]) -> None:
     """Update the properties of a table that an older version created."""
     current = table.metadata().configuration
-    changed = {name: value for name, value in PROPERTIES.items() if current.get(name) != value}
+    changed = {name: value for name, value in properties.items() if current.get(name) != value}
     if changed:
         table.alter.set_table_properties(changed, raise_if_not_exists=False)

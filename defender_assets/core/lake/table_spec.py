@@ -6,7 +6,7 @@ delta-rs would cast silently.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -18,7 +18,7 @@ from polars.datatypes import DataTypeClass
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.arrow import arrow_schema
 from defender_assets.core.lake.snapshots import schema_of
-from defender_assets.core.schemas.column import Column
+from defender_assets.core.schemas.column import Column, integer
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ PROPERTIES = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 7 days",
 }
+
+BUILT_VERSION = integer("built_version", "Version of the partition that this row was written with")
+"""Last column of derived tables. It shows, in the log's statistics, rows that Delta's `restore()` brought back."""
 
 MANY_FILES = 100
 ROWS_AT_ONCE = 200_000
@@ -85,13 +88,18 @@ class TableSpec:
     def schema(self) -> pl.Schema:
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
-    def upstream_version(self, day: date, version_of: Callable[[str, date], int]) -> int:
-        """Return the sum of the upstream versions, including the look-back, that partition `day` is built from."""
-        return sum(
-            version_of(upstream.name, day - timedelta(days=back))
-            for upstream in self.upstreams
-            for back in range(upstream.days + 1)
-        )
+    @property
+    def properties(self) -> dict[str, str]:
+        """Return the properties of the Delta table."""
+        # by default only the first 32 columns have statistics
+        built = {"delta.dataSkippingStatsColumns": BUILT_VERSION.name} if BUILT_VERSION in self.columns else {}
+        return PROPERTIES | built
+
+    def upstream_days(self, day: date) -> Iterator[tuple[str, date]]:
+        """Yield the upstream partitions, look-back included, that partition `day` is built from."""
+        for upstream in self.upstreams:
+            for back in range(upstream.days + 1):
+                yield upstream.name, day - timedelta(days=back)
 
     def writer(self) -> WriterProperties:
         if self.large_values is None:

@@ -1,15 +1,17 @@
 """The engine that builds and writes a partition of a derived table. The derived tables are listed in `catalog`."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
 
-from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.data_files import HeldPartition, held_partitions
+from defender_assets.core.lake.fences import NOTHING, Versions, hash_inputs
+from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.lake.table_spec import TableSpec
+from defender_assets.core.lake.table_spec import BUILT_VERSION, TableSpec
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.text import pluralize
 from defender_assets.core.timings import StageTimings
@@ -28,6 +30,14 @@ class DerivedTable(TableSpec):
 
 
 @dataclass(frozen=True)
+class UpstreamState:
+    """What partition D is built from: the sum of the upstream versions, look-back included, and their identity."""
+
+    version: int
+    inputs: int
+
+
+@dataclass(frozen=True)
 class DerivedReport:
     """A partition: its rows, its version, and whether this run wrote it. The stages are look, build and commit."""
 
@@ -37,10 +47,47 @@ class DerivedReport:
     timings: StageTimings = field(default_factory=StageTimings)
 
 
+def upstream_state(spec: TableSpec, day: date, versions: Mapping[str, Versions]) -> UpstreamState:
+    """Return the state of the upstreams of partition `day`; a table without versions counts as empty.
+
+    Versions alone do not identify them: a restored table that grows reaches a version again with other rows.
+    """
+    inputs = []
+    for name, upstream_day in spec.upstream_days(day):
+        of_table = versions.get(name, NOTHING)
+        version = of_table(name, upstream_day)
+        if version:
+            inputs.append((name, upstream_day, version, of_table.commit(name, upstream_day)))
+    return UpstreamState(sum(version for _, _, version, _ in inputs), hash_inputs(inputs))
+
+
+def staleness_of(
+    spec: TableSpec, day: date, versions: Versions, held: HeldPartition, upstream: UpstreamState
+) -> str | None:
+    """Return why partition `day` of a derived table has to be built; None if it is up to date.
+
+    A partition of an older version has no recorded inputs: the sum of the upstream versions decides.
+    """
+    version, inputs = versions(spec.name, day), versions.inputs(spec.name, day)
+    at_version = f"at version {version} of {upstream.version}"
+    if not version:
+        return at_version if upstream.version else None
+    if inputs is None and version != upstream.version:
+        return at_version
+    if inputs is not None and inputs != upstream.inputs:
+        return at_version if version < upstream.version else f"{at_version}, built from other rows"
+    if problem := versions.lost_rows(spec.name, day, held.rows):
+        return problem
+    if held.built_version not in {None, version}:
+        return f"at version {version} with the rows of version {held.built_version}"
+    return None
+
+
 def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
     """Bring partition D up to date with its upstreams, built from one snapshot of each.
 
-    Writes nothing if no upstream has changed, unless `force`.
+    Writes nothing if no upstream has changed and the rows are those that were written, unless `force`. Each write
+    raises the version.
     """
     if not lake.is_retained(day):
         return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
@@ -50,10 +97,12 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
     def attempt() -> DerivedReport:
         with timings.stage("look"):
             target = lake.fenced(derived.name, day)
+            held = held_partitions(target.table, derived, [day]).get((derived.name, day), HeldPartition())
             snapshots = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
             versions = {name: lake.versions(table) for name, table in snapshots.items()}
-            version = derived.upstream_version(day, lambda name, day: versions[name](name, day))
-            if version <= target.version and not force:
+            upstream = upstream_state(derived, day, versions)
+            stale = staleness_of(derived, day, lake.versions(target.table), held, upstream)
+            if stale is None and not force:
                 rows = scan_days(target.table, day, day).collect()
                 return DerivedReport(rows, target.version, written=False, timings=timings)
         with timings.stage("build"):
@@ -62,9 +111,11 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
                 for upstream in derived.upstreams
             ]
             rows = derived.build(day, *look_backs)
-        version = max(version, target.version)
+        version = max(upstream.version, target.version + 1)
+        rows = rows.with_columns(pl.lit(version, pl.Int64).alias(BUILT_VERSION.name)).select(derived.schema.names())
         with timings.stage("commit"):
-            lake.commit(target, Commit([rows], version, replaces=""))
+            built = Built(upstream.inputs, rows.height)
+            lake.commit(target, Commit([rows], version, replaces="", built=built))
         logger.info(
             "%s %s: %s at version %d, %.1f s", derived.name, day, pluralize(rows.height, "row"), version, timings.total
         )

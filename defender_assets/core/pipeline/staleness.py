@@ -2,23 +2,27 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
+import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.lake.data_files import HeldPartition, held_partitions
+from defender_assets.core.lake.fences import NOTHING, Versions
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
-from defender_assets.core.raw.cursors import Cursors, read_cursors
+from defender_assets.core.pipeline.derived_table import staleness_of, upstream_state
+from defender_assets.core.raw.cursors import Cursors, cursors_of, digest_bytes, read_ranges
 from defender_assets.core.raw.tails import tail_name
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
+from defender_assets.core.tables.agreement import disagreement
 from defender_assets.core.text import pluralize
 
 Listing = Mapping[date, list[tuple[Table, Blob]]]
-VersionLookup = Callable[[str, str, date], int]
-"""Version of (opened table, fence's table, day); 0 if it was never written."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,16 @@ class Missing:
 
 @dataclass(frozen=True)
 class Stale:
-    """A partition whose version is lower than its upstream's."""
+    """A partition that is behind its upstream, or was built from something else: why, and from what it is to be built.
+
+    `inputs` identifies the upstream's state, so that another state is another digest.
+    """
 
     table: str
     version: int
     upstream: int
+    why: str
+    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,27 +72,56 @@ class StaleDay:
         """Return one line of text for logs and metadata."""
         blobs = pluralize(len(self.missing), "blob")
         parts = [f"{pluralize(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
-        parts += [f"{stale.table} at version {stale.version} of {stale.upstream}" for stale in self.stale]
+        parts += [f"{stale.table} {stale.why}" for stale in self.stale]
         return f"{self.day}: " + ", ".join(parts)
 
 
-def _is_empty(day: date, listing: Listing, versions: VersionLookup) -> bool:
-    return not listing.get(day) and not any(versions(table.raw, table.raw, day) for table in TABLES)
+@dataclass(frozen=True)
+class _OpenedLake:
+    """What the logs of the opened tables tell of the days; other tables count as empty."""
+
+    versions: Mapping[str, Versions]
+    held: Mapping[str, Mapping[tuple[str, date], HeldPartition]] = field(default_factory=dict)
+    ranges: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def version(self, name: str, fence: str, day: date) -> int:
+        return self.versions.get(name, NOTHING)(fence, day)
+
+    def partition(self, name: str, fence: str, day: date) -> HeldPartition:
+        return self.held.get(name, {}).get((fence, day), HeldPartition())
+
+    @cached_property
+    def digests(self) -> Mapping[str, Mapping[date, str]]:
+        return {name: digest_bytes(ranges) for name, ranges in self.ranges.items()}
+
+    def is_empty(self, day: date, listing: Listing) -> bool:
+        """Return whether a day has no blobs, and neither raw nor what is parsed from it ever had any."""
+        return not listing.get(day) and not any(
+            self.version(name, fence, day)
+            for table in TABLES
+            for name, fence in ((table.raw, table.raw), (table.name, table.name), (QUARANTINE, table.name))
+        )
 
 
-def _stale(tables: Iterable[TableSpec], day: date, versions: VersionLookup) -> list[Stale]:
+def _stale(tables: Iterable[TableSpec], day: date, lake: _OpenedLake) -> list[Stale]:
     stale = []
     for table in TABLES:
-        raw = versions(table.raw, table.raw, day)
+        raw = lake.version(table.raw, table.raw, day)
+        digest = lake.digests.get(table.raw, {}).get(day)
         for opened in (QUARANTINE, table.name):
-            version = versions(opened, table.name, day)
-            if version < raw:
-                stale.append(Stale(opened if opened == table.name else f"{QUARANTINE} of {table.name}", version, raw))
+            versions = lake.versions.get(opened, NOTHING)
+            version = versions(table.name, day)
+            why = f"at version {version} of {raw}" if version < raw else None
+            why = why or disagreement(table, day, versions, lake.partition(opened, table.name, day), raw, digest)
+            if why:
+                shown = opened if opened == table.name else f"{QUARANTINE} of {table.name}"
+                stale.append(Stale(shown, version, raw, why))
     for derived in (table for table in tables if table.upstreams):
-        upstream = derived.upstream_version(day, lambda name, day: versions(name, name, day))
-        version = versions(derived.name, derived.name, day)
-        if version < upstream:
-            stale.append(Stale(derived.name, version, upstream))
+        upstream = upstream_state(derived, day, lake.versions)
+        versions = lake.versions.get(derived.name, NOTHING)
+        why = staleness_of(derived, day, versions, lake.partition(derived.name, derived.name, day), upstream)
+        if why:
+            stale.append(Stale(derived.name, versions(derived.name, day), upstream.version, why, upstream.inputs))
     return stale
 
 
@@ -109,16 +147,20 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
     Days before the first blob of the listing are left out: the export may have started later, or the account may have
     deleted their blobs.
     """
-    versions = _versions(lake, {table.raw: lake.open(table.raw) for table in TABLES})
+    names = [*(name for table in TABLES for name in (table.raw, table.name)), QUARANTINE]
+    opened = _OpenedLake({name: lake.versions(lake.open(name)) for name in names})
     start = max(first, lake.first_day(), min(listing, default=date.max))
     days = (start + timedelta(days=number) for number in range((last - start).days + 1))
-    return [day for day in days if _is_empty(day, listing, versions)]
+    return [day for day in days if opened.is_empty(day, listing)]
 
 
-def _versions(lake: Lake, opened: Mapping[str, DeltaTable]) -> VersionLookup:
-    """Return the version lookup of the opened tables; other tables count as empty."""
-    versions = {name: lake.versions(table) for name, table in opened.items()}
-    return lambda name, fence, day: versions[name](fence, day) if name in versions else 0
+def _opened(lake: Lake, tables: Mapping[str, DeltaTable], days: Collection[date]) -> _OpenedLake:
+    raw = {table.raw for table in TABLES}
+    return _OpenedLake(
+        {name: lake.versions(table) for name, table in tables.items()},
+        {name: held_partitions(table, lake.spec(name), days) for name, table in tables.items() if name not in raw},
+        {name: read_ranges(table, days) for name, table in tables.items() if name in raw},
+    )
 
 
 def find_stale_days(
@@ -139,28 +181,28 @@ def find_stale_days(
     retained = sorted({day for day in days if day >= first})
     if listing is None:
         listing = list_days(export, retained)
-    daily = [table.name for table in lake.tables if table.daily]
+    # downstream first: beside a run, no table looks newer than its upstream
+    daily = [table.name for table in reversed(lake.tables) if table.daily]
     if existing is None:
         opened = {name: lake.open(name) for name in daily}
     else:
         opened = {name: lake.snapshot(name) for name in daily if name in existing}
-    versions = _versions(lake, opened)
-    cursors: dict[str, Cursors] = {
-        table.raw: read_cursors(opened[table.raw], retained) if table.raw in opened else {} for table in TABLES
-    }
+    state = _opened(lake, opened, retained)
+    cursors: dict[str, Cursors] = {name: cursors_of(ranges, retained) for name, ranges in state.ranges.items()}
     behind = []
     for day in retained:
-        if _is_empty(day, listing, versions):
+        if state.is_empty(day, listing):
             continue
         missing = [
             Missing(table.raw, blob.path, created_at, cursor, blob.size)
             for table, blob in listing.get(day, [])
-            for known in [cursors[table.raw].get(day, {}).get(blob.path, {})]
+            for known in [cursors.get(table.raw, {}).get(day, {}).get(blob.path, {})]
             for created_at, cursor in [generation(blob, known, fixed_creation=export.fixed_creation)]
-            if blob.size > cursor and versions(table.raw, tail_name(table, blob, created_at, cursor), day) != blob.size
+            if blob.size > cursor
+            and state.version(table.raw, tail_name(table, blob, created_at, cursor), day) != blob.size
         ]
         missing.sort(key=lambda part: (part.table, part.blob, part.created_at))
-        stale = _stale(lake.tables, day, versions)
+        stale = _stale(lake.tables, day, state)
         if missing or stale:
             behind.append(StaleDay(day, tuple(missing), tuple(stale)))
     return behind

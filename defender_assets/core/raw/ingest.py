@@ -16,6 +16,7 @@ from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.cursors import read_cursors
+from defender_assets.core.raw.numbering import add_empty_batch, parsed_batch
 from defender_assets.core.raw.range_reader import SLICE, Chunk, RangeReader, UnreadRange
 from defender_assets.core.raw.tails import remember_tails, tail_name
 from defender_assets.core.retries import retry_on_conflict
@@ -77,9 +78,10 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     if not report.kept:
         return report
     share_arenas()
+    parsed = parsed_batch(lake, table, day)
     changed_rounds = 0
     while True:
-        reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report)
+        reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report, parsed)
         if reader.failures:
             raise reader.failures[0]
         changed_rounds += bool(reader.changed)
@@ -91,11 +93,14 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
         if not reader.changed and not reader.cut_short:
             report.pending = reader.pending
             retry_on_conflict(remember_tails, lake, table, day, reader.tails)
+            if report.batch < parsed:
+                retry_on_conflict(add_empty_batch, lake, table, day, parsed + 1)
+                report.batch = parsed + 1
             return report
 
 
 def _one_commit(
-    lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport
+    lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport, parsed: int
 ) -> RangeReader:
     timings = report.timings
     with timings.stage("list"):
@@ -110,12 +115,13 @@ def _one_commit(
     report.listed, report.batch = blobs, target.version
     counted = RawReport()
     before = timings.total
-    rows = _rows(timings.each("read", reader.up_to(commit_bytes, parts)), target.version + 1, counted)
+    batch = max(target.version, parsed) + 1
+    rows = _rows(timings.each("read", reader.up_to(commit_bytes, parts)), batch, counted)
     first = next(rows, None)
     if first is not None:
         with timings.stage("commit"):
-            lake.commit(target, Commit(chain([first], rows), target.version + 1))
-        report.batch = target.version + 1
+            lake.commit(target, Commit(chain([first], rows), batch))
+        report.batch = batch
         report.new_bytes += counted.new_bytes
         report.chunks += counted.chunks
         speed, remaining = counted.new_bytes / (timings.total - before), unread - counted.new_bytes
@@ -153,8 +159,9 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     replaced = RawReport(kept=lake.is_retained(day))
     if not replaced.kept:
         return replaced
+    parsed = parsed_batch(lake, table, day)
     for listed in export.blobs_of_day(table.container, day):
-        retry_on_conflict(_replace_blob, lake, export, table, listed, replaced)
+        retry_on_conflict(_replace_blob, lake, export, table, listed, replaced, parsed)
     report = ingest(lake, export, table, day)
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks
@@ -163,7 +170,7 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     return report
 
 
-def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: RawReport) -> None:
+def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: RawReport, parsed: int) -> None:
     target = lake.fenced(table.raw, blob.day)
     known = read_cursors(target.table, [blob.day])[blob.day].get(blob.path, {})
     created_at, cursor = generation(blob, known, fixed_creation=export.fixed_creation)
@@ -171,13 +178,14 @@ def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: 
         return
     reader = RangeReader(export, table.container)
     counted = RawReport()
-    rows = _rows(reader.chunks([UnreadRange(blob, created_at, 0)]), target.version + 1, counted)
+    batch = max(target.version, parsed) + 1
+    rows = _rows(reader.chunks([UnreadRange(blob, created_at, 0)]), batch, counted)
     predicate = (
         f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
         f"AND blob_created_at = '{created_at.isoformat()}'"
     )
     with report.timings.stage("commit"):
-        lake.commit(target, Commit(_whole(rows, reader, blob, cursor), target.version + 1, replaces=predicate))
+        lake.commit(target, Commit(_whole(rows, reader, blob, cursor), batch, replaces=predicate))
     report.new_bytes += counted.new_bytes
     report.chunks += counted.chunks
     report.replaced_blobs += 1

@@ -117,6 +117,7 @@ PROVENANCE = (
     integer("byte_offset", "Offset in the blob of the first byte of the record's line"),
     text("record_id", "Hash of table, tenant and the bytes of `properties`: equal for Azure's re-deliveries"),
     text("unmapped", "JSON object of what no column could take unchanged; null when there is nothing"),
+    instant("blob_created_at", "Creation time of the blob: its generation. Null in rows of older versions"),
 )
 """Columns that this project adds to every typed table."""
 
@@ -150,7 +151,9 @@ class Table:
     def all_columns(self) -> tuple[Column, ...]:
         """Return Microsoft's columns, then `PROVENANCE`, with their origins in raw."""
         content = (Origin(self.raw, "content"),)
-        same_name = {name: (Origin(self.raw, name),) for name in ("tenant_id", "export_date", "blob")}
+        same_name = {
+            name: (Origin(self.raw, name),) for name in ("tenant_id", "export_date", "blob", "blob_created_at")
+        }
         origins = same_name | {"byte_offset": (Origin(self.raw, "byte_start"), *content)}
         return tuple(column.made_from(origins.get(column.name, content)) for column in (*self.columns, *PROVENANCE))
 

@@ -2,27 +2,32 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache, partial
 from typing import NamedTuple
 
 import polars as pl
 
 from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.lake.compaction import compact_if_fragmented
-from defender_assets.core.lake.data_files import row_count
+from defender_assets.core.lake.data_files import HeldPartition, files_of_day, held_partitions, row_count
 from defender_assets.core.lake.fences import fence_of, version_of
-from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.lake import Built, Commit, FencedTable, Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.batches import RawBatches
+from defender_assets.core.raw.cursors import digest_bytes, read_ranges
+from defender_assets.core.raw.numbering import add_empty_batch, next_batch, parsed_batch
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import QUARANTINE, QUARANTINE_SCHEMA, Table
+from defender_assets.core.tables.agreement import digest_upto, disagreement, parsed_inputs
 from defender_assets.core.tables.deduplication import SeenRecordIds
+from defender_assets.core.tables.keeping import PLACE, keep_lines, keep_records, line_keys, unknown_lines
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally
 from defender_assets.core.tables.prefetch import ParsePrefetcher, read_batches
-from defender_assets.core.text import MEBIBYTE
+from defender_assets.core.text import MEBIBYTE, pluralize
 from defender_assets.core.timings import StageTimings
 
 logger = logging.getLogger(__name__)
@@ -37,8 +42,10 @@ _LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
 class TypedReport:
     """What a run did for a day of a typed table.
 
-    `rows` are the new rows, `landed` is the growth of the row count in the Delta log. The stages are look, parse,
-    commit and compact.
+    `rows` are the new rows, `landed` is the growth of the row count in the Delta log. `kept` counts the records and
+    bad lines of the day whose bytes raw did not hold when it was last rebuilt. `replaced` is whether this run rebuilt
+    the day, `kept_rows` how many records it kept then, and `kept_sources` where a few of them were: blob and offset.
+    The stages are look, parse, commit and compact.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -47,6 +54,9 @@ class TypedReport:
     landed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     batch: int = 0
+    kept: int = 0
+    kept_rows: int = 0
+    kept_sources: list[tuple[str, int]] = field(default_factory=list)
     timings: StageTimings = field(default_factory=StageTimings)
 
     @property
@@ -56,7 +66,7 @@ class TypedReport:
         return (
             tally.lines == tally.good + tally.quarantined + tally.blank
             and tally.records == self.rows + self.duplicates
-            and self.landed == self.rows
+            and self.landed == self.rows + self.kept_rows
         )
 
 
@@ -73,21 +83,63 @@ def build_table_day(
     """Bring quarantine and the typed table of a day up to date with raw.
 
     An incremental run reads only the batches that are not parsed yet, in portions of about `portion_bytes`, each with
-    its own commit. A `rebuild` reads all batches and replaces the day in one streamed commit. It first adds an empty
-    raw batch, which raises the version, so that everything downstream becomes stale.
+    its own commit. A `rebuild` reads all batches and replaces the day in one streamed commit, except rows whose bytes
+    raw does not hold: these stay. It first adds an empty raw batch, which raises the version, so that everything
+    downstream becomes stale. A day that disagrees with raw, because a table was restored or damaged, is rebuilt too.
     """
     report = TypedReport()
     if not lake.is_retained(day):
         return report
     if rebuild:
-        retry_on_conflict(_empty_batch, lake, table, day)
-        return retry_on_conflict(_rebuild, lake, table, day, portion_bytes)
+        return _replace_day(lake, table, day, next_batch(lake, table, day), portion_bytes)
     share_arenas()
     seen = SeenRecordIds(day)
-    with ParsePrefetcher(table) as prefetcher:
-        while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
-            pass
+    try:
+        with ParsePrefetcher(table) as prefetcher:
+            while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
+                pass
+    except _FellBackError as error:
+        logger.warning("%s %s: %s; it is rebuilt from raw", table.name, day, error)
+        return _replace_day(lake, table, day, parsed_batch(lake, table, day) + 1, portion_bytes)
     return report
+
+
+def _replace_day(lake: Lake, table: Table, day: date, number: int, portion_bytes: int) -> TypedReport:
+    """Rebuild the day as of a batch with at least this number; the first one is never empty."""
+    if number > 1:
+        retry_on_conflict(add_empty_batch, lake, table, day, number)
+    return retry_on_conflict(_rebuild, lake, table, day, portion_bytes)
+
+
+class _FellBackError(Exception):
+    """The day disagrees with raw."""
+
+
+def _check_agreement(
+    lake: Lake,
+    table: Table,
+    day: date,
+    opened: tuple[FencedTable, FencedTable],
+    newest: int,
+    digest_of: Callable[[int], str],
+) -> int:
+    """Return the number of the day's rows without bytes in raw, as recorded.
+
+    `newest` is raw's version, and `digest_of` gives the digest of its bytes up to a batch.
+
+    Raises:
+        _FellBackError: quarantine or the typed table disagrees with raw.
+    """
+    kept = 0
+    for target in opened:
+        versions = lake.versions(target.table)
+        held = held_partitions(target.table, target.spec, [day]).get((table.name, day), HeldPartition())
+        digest = digest_of(min(target.version, newest))
+        problem = disagreement(table, day, versions, held, newest, digest or None)
+        if problem:
+            raise _FellBackError(f"{target.spec.name} is {problem}")
+        kept += versions.kept(table.name, day)
+    return kept
 
 
 def _one_portion(
@@ -108,6 +160,9 @@ def _one_portion(
         newest = version_of(raw, table.raw, day)
         parsed = min(quarantine.version, target.version)
         report.batch = target.version
+        files = files_of_day(raw, day)
+        digest_of = cache(partial(digest_upto, raw, day, files=files))
+        report.kept = _check_agreement(lake, table, day, (quarantine, target), newest, digest_of)
         if newest <= parsed:
             return False
         batches, *later = RawBatches(raw, day, parsed, newest).split(portion_bytes)
@@ -118,13 +173,17 @@ def _one_portion(
         known = seen.lookup(target.table, _ids_of(pieces), keep=bool(later))
         lines = scan_days(quarantine.table, day, day).filter(pl.col("table_name") == table.name)
         portion = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
-    fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
+        fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
+        fresh = unknown_lines(fresh, lines, read_ranges(raw, [day], files=files))
     with timings.stage("commit"):
+        inputs = parsed_inputs(table, day, batches.upto, digest_of(batches.upto))
         if batches.upto > quarantine.version:
-            lake.commit(quarantine, Commit([fresh], batches.upto))
+            held = held_partitions(quarantine.table, quarantine.spec, [day]).get((table.name, day), HeldPartition())
+            lake.commit(quarantine, Commit([fresh], batches.upto, built=Built(inputs, held.rows + fresh.height)))
         before = row_count(target.table, day)
         if batches.upto > target.version:
-            lake.commit(target, Commit([portion.rows], batches.upto))
+            built = Built(inputs, before + portion.rows.height)
+            lake.commit(target, Commit([portion.rows], batches.upto, built=built))
             seen.add(target.table, portion.rows)
     _account(report, portion, batches.upto)
     report.landed += row_count(target.table, day) - before
@@ -133,12 +192,6 @@ def _one_portion(
     with timings.stage("compact"):
         compact_if_fragmented(lake, target.table, table.name, day)
     return batches.upto < newest
-
-
-def _empty_batch(lake: Lake, table: Table, day: date) -> None:
-    target = lake.fenced(table.raw, day)
-    if target.version:
-        lake.commit(target, Commit([], target.version + 1))
 
 
 def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedReport:
@@ -158,27 +211,53 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
             known = pl.concat([known, portion.rows.select("record_id")])
             _account(report, portion, batches.upto)
             yield portion.rows
+        if known.height != ids.height:
+            raise ReconciliationError(
+                f"{table.name} {day}: {known.height} records when parsed again, {ids.height} before; nothing was "
+                "committed, raw holds every byte: report this as a bug"
+            )
+        yield from kept_rows.frames(table.schema)
 
     def bad_lines() -> Iterator[pl.DataFrame]:
         known = no_lines
         for batches in bad:
-            lines = _distinct(table, day, read_batches(table, batches), no_ids, known).quarantined
-            known = pl.concat([known, lines.select(_LINE)])
-            yield lines
+            fresh = _distinct(table, day, read_batches(table, batches), no_ids, known).quarantined
+            known = pl.concat([known, fresh.select(_LINE)])
+            yield fresh
+        yield from kept_lines.frames(QUARANTINE_SCHEMA)
 
     # Quarantine is committed first, so finding its lines is a separate pass. Their content may be as large as the day:
     # it is read once more for the commit, a portion at a time.
+    bad, ids, lines = [], no_ids, []
     with report.timings.stage("parse"):
-        bad = [
-            batches
-            for batches in portions
-            if _distinct(table, day, read_batches(table, batches), no_ids, no_lines).quarantined.height
-        ]
+        for batches in portions:
+            portion = _distinct(table, day, read_batches(table, batches), no_ids, no_lines)
+            ids = pl.concat([ids, portion.rows.select("record_id")]).unique()
+            if portion.quarantined.height:
+                bad.append(batches)
+                lines.append(line_keys(portion.quarantined))
+    found = pl.concat([line_keys(QUARANTINE_SCHEMA.to_frame()), *lines]).unique(PLACE, keep="first")
+    with report.timings.stage("look"):
+        ranges = read_ranges(raw, [day])
+        kept_rows = keep_records(target.table, day, ids, ranges)
+        kept_lines = keep_lines(quarantine.table, table, day, found, ranges)
+    inputs = parsed_inputs(table, day, newest, digest_bytes(ranges).get(day, ""))
     with report.timings.stage("commit"):
+        built = Built(inputs, found.height + kept_lines.height, kept_lines.height)
         frames = report.timings.each("parse", bad_lines())
-        lake.commit(quarantine, Commit(frames, newest, replaces=f"table_name = '{table.name}'"))
-        lake.commit(target, Commit(report.timings.each("parse", rows()), newest, replaces=""))
+        lake.commit(quarantine, Commit(frames, newest, replaces=f"table_name = '{table.name}'", built=built))
+        built = Built(inputs, ids.height + kept_rows.height, kept_rows.height)
+        lake.commit(target, Commit(report.timings.each("parse", rows()), newest, replaces="", built=built))
     report.landed = row_count(target.table, day)
+    report.kept, report.kept_rows = kept_rows.height + kept_lines.height, kept_rows.height
+    report.kept_sources = kept_rows.sources() + kept_lines.sources()
+    if report.kept:
+        logger.warning(
+            "%s %s: %s stay although raw does not hold their bytes",
+            table.name,
+            day,
+            pluralize(report.kept, "row"),
+        )
     return report
 
 

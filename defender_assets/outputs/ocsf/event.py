@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from defender_assets.core.identifiers import stable_id
+from defender_assets.core.lake.table_spec import BUILT_VERSION
 from defender_assets.outputs.ocsf import codes
 from defender_assets.outputs.ocsf.evidences import (
     Object,
@@ -15,8 +16,9 @@ from defender_assets.outputs.ocsf.evidences import (
     resources,
 )
 
-# These depend on which copy of a re-delivered record was kept, and equal records must give equal events.
-_BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources"})
+# These depend on which copy of a re-delivered record was kept, or on when a day was built, and equal records must give
+# equal events.
+_BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources", BUILT_VERSION.name})
 # Columns that are mapped to fields of the event; all others go to `unmapped`.
 _MAPPED = _BY_COPY | {
     "accounts", "alert_id", "alert_time", "applications", "attack_techniques", "category", "change", "cloud_resources",

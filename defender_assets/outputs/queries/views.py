@@ -12,6 +12,7 @@ from polars.exceptions import PolarsError
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.table_spec import BUILT_VERSION
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.queue import QUEUE_TABLE, queue_order, story_order, with_priority
@@ -122,6 +123,8 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.LazyFrame:
+    # tells of the writing, not of the lead
+    rows = rows.drop(BUILT_VERSION.name, strict=False)
     if day is not None:
         rows = rows.filter(pl.col("export_date") == day)
     if until is not None:

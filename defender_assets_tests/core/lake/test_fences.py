@@ -8,8 +8,8 @@ from deltalake import DeltaTable
 
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.lake.fences import fence_of, read_versions, version_of, versions_of
-from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.fences import Versions, fence_of, read_versions, version_of, versions_of
+from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.table_spec import PROPERTIES
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.support.emulator import Emulator
@@ -75,3 +75,27 @@ def test_versions_are_read_from_an_account(account: Emulator) -> None:
     opened = lake.open(NAME)
     versions = read_versions(opened, lake.account.storage_options() if lake.account else {})
     assert versions == {fence_of(NAME, day): version_of(opened, NAME, day) for day in DAYS[:2]}
+
+
+def test_of_recorded_inputs_and_rows_the_latest_counts(lake: Lake) -> None:
+    """Those of versions are the largest as well: they only grow."""
+    inputs = [2**63 - 1, *range(2 * INTERVAL, 0, -1)]
+    for version, each in enumerate(inputs, 1):
+        lake.commit(lake.fenced(NAME, DAY), Commit([], version, built=Built(each, each, 0)))
+        if version in {1, INTERVAL - 1, INTERVAL, INTERVAL + 1, len(inputs)}:
+            opened = lake.open(NAME)
+            for versions in (lake.versions(opened), Versions(opened.transaction_version)):
+                assert versions(NAME, DAY) == version
+                assert versions.inputs(NAME, DAY) == versions.rows(NAME, DAY) == each
+
+
+def test_each_commit_has_its_own_number(lake: Lake) -> None:
+    commit(lake, DAYS[1])
+    for _ in range(2):
+        lake.commit(lake.fenced(NAME, DAY), Commit([], 1, built=Built(5, 0)))
+    versions = lake.versions(lake.open(NAME))
+    first = versions.commit(NAME, DAY)
+    lake.commit(lake.fenced(NAME, DAY), Commit([], 1, built=Built(5, 0)))
+    assert 0 < first != lake.versions(lake.open(NAME)).commit(NAME, DAY)
+    assert versions.commit(NAME, DAYS[1]) == 0
+    assert versions.inputs(NAME, DAYS[1]) is None

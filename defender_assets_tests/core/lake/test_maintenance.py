@@ -359,6 +359,19 @@ def test_a_partly_deleted_day_is_restored_by_a_longer_retention(
         assert after[name].equals(frame), name
 
 
+def test_a_longer_retention_does_not_ask_for_days_without_blobs(
+    built: tuple[Path, date, dict[str, pl.DataFrame]], tmp_path: Path
+) -> None:
+    folder, old, _ = built
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    lake, export = local_lake(tmp_path / "lake"), DirectoryExport(tmp_path / "export")
+    apply_retention(replace(lake, keep_days=31))
+    for name, fence in ((ALERT_INFO.name, ALERT_INFO.name), (QUARANTINE, ALERT_INFO.name), (LEADS.name, LEADS.name)):
+        assert lake.versions(lake.open(name)).rows(fence, old) == 0
+    shutil.rmtree(export.root)
+    assert find_stale_days(lake, export, [old]) == []
+
+
 def test_a_failing_table_stops_the_deletion_of_old_days_downstream(
     lake: Lake, export: DirectoryExport, old: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +389,12 @@ def test_a_failing_table_stops_the_deletion_of_old_days_downstream(
     monkeypatch.undo()
     assert lake.read(ALERT_INFO.raw).collect().height == 0
     assert lake.read(ALERT_INFO.name).collect().height == 2
+
+
+def test_an_older_table_gets_the_statistics_that_this_version_needs(lake: Lake) -> None:
+    lake.open(LEADS.name).alter.set_table_properties({"delta.dataSkippingStatsColumns": "tenant_id"})
+    maintain(lake, LEADS.name)
+    assert lake.open(LEADS.name).metadata().configuration["delta.dataSkippingStatsColumns"] == "built_version"
 
 
 def test_a_lake_without_retention_keeps_every_day(lake: Lake, export: DirectoryExport) -> None:

@@ -244,6 +244,22 @@ def go_on(older: Older, lake: Lake) -> None:
     }
 
 
+@pytest.mark.parametrize("older", ARCHIVES[-1:], indirect=True, ids=lambda path: path.stem)
+def test_tables_above_raw_keep_the_rows_that_it_has_lost(older: Older) -> None:
+    kept = {table.name: set(older.lake.read(table.name).collect()["record_id"]) for table in TABLES}
+    for table in TABLES:
+        shutil.rmtree(older.lake.table_uri(table.raw))
+    shutil.rmtree(older.export.root)
+    arrive(older)
+    (behind,) = (day for day in find_stale_days(older.lake, older.export, [DAY, NEXT]) if day.day == DAY)
+    assert all(any(table.name in stale.table for stale in behind.stale) for table in TABLES)
+    run(older.lake, older.export)
+    assert find_stale_days(older.lake, older.export, [DAY, NEXT]) == []
+    for table in TABLES:
+        assert build_table_day(older.lake, table, DAY, rebuild=True).balanced
+        assert set(older.lake.read(table.name).collect()["record_id"]) > kept[table.name]
+
+
 def test_two_processes_that_open_it_at_once_both_succeed(older: Older, monkeypatch: pytest.MonkeyPatch) -> None:
     add, others = add_columns, [later(older.lake)]
 

@@ -79,8 +79,8 @@ def test_a_lake_without_the_queue_is_behind_until_it_is_built(
     shutil.rmtree(lake.table_uri(QUEUE.name))
     behind = find_stale_days(lake, export, [DAY, NEXT])
     assert [(day.day, [stale.table for stale in day.stale]) for day in behind] == [
-        (DAY, [QUEUE.name]),
-        (NEXT, [QUEUE.name]),
+        (DAY, [QUEUE.name, BRIEFS.name]),
+        (NEXT, [QUEUE.name, BRIEFS.name]),
     ]
     for day in (DAY, NEXT):
         run_day(lake, export, day)

@@ -13,6 +13,7 @@ from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
+from defender_assets.core.quality.line_balance import line_balance
 from defender_assets.core.raw import range_reader
 from defender_assets.core.raw.batches import RawBatches, Source
 from defender_assets.core.raw.ingest import RawReport, ingest, refresh
@@ -179,6 +180,40 @@ def test_a_full_refresh_duplicates_no_line_and_no_record(setup: Setup) -> None:
     assert (report.rows, report.duplicates, report.balanced) == (0, 3, True)
     assert setup.rows().height == 3
     assert setup.quarantined().height == 1
+
+
+def test_a_rebuild_removes_only_rows_whose_bytes_raw_holds(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser of today rejects a record, and raw has lost one blob and the older generation of another."""
+    for hour in (8, 9, 10):
+        setup.folder.append(ALERT_INFO, blob_path(hour=hour), records(ALERT_INFO, hour, 3) + BAD)
+    setup.ingest()
+    setup.build_table_day()
+    setup.folder.append(ALERT_INFO, blob_path(hour=8), b"").write_bytes(records(ALERT_INFO, 20, 2) + BAD)
+    setup.ingest()
+    setup.build_table_day()
+    before, bad = setup.rows(), setup.quarantined()
+    assert (before.height, bad.height) == (3 + 2 + 2, 4)
+    raw = setup.lake.open(ALERT_INFO.raw)
+    raw.delete("hour = 9")
+    generations = setup.lake.read(ALERT_INFO.raw).filter(hour=8).collect()["blob_created_at"].unique().sort()
+    raw.delete(f"hour = 8 AND blob_created_at = '{generations[0].isoformat()}'")
+
+    def stricter(table: Table, chunks: Iterator[tuple[Source, bytes]], size: int) -> Iterator[Parsed]:
+        return parse(
+            table, ((source, text.replace(b"AlertId-12", b"AlertId-\xff\xff")) for source, text in chunks), size
+        )
+
+    monkeypatch.setattr(prefetch, "parse", stricter)
+    # two of the older generation, while hour 10 has those of hour 9
+    left = before.filter(pl.col("AlertId") != "AlertId-12")["record_id"].to_list()
+    for _ in range(2):
+        report = build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=True, portion_bytes=1)
+        assert (report.balanced, report.kept_rows, report.kept) == (True, 2, 4)
+        assert setup.rows()["record_id"].to_list() == left
+        assert setup.quarantined().height == 5
+        assert "4 rows of this day stay" in line_balance(report).summary
+        assert len(line_balance(report).facts["without_bytes_in_raw"]) == 4
+    assert line_balance(setup.build_table_day()).facts["rows_without_bytes_in_raw"] == 4
 
 
 def test_a_rebuild_of_one_table_keeps_the_quarantine_of_others(setup: Setup) -> None:

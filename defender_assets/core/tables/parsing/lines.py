@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from defender_assets.core.raw.batches import Source
-from defender_assets.core.schemas import QUARANTINE_SCHEMA, TABLES, Table
+from defender_assets.core.schemas import INSTANT, QUARANTINE_SCHEMA, TABLES, Table
 from defender_assets.core.tables.parsing.records import RecordBuffer, parse_lines
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally, parsed_rows
 from defender_assets.core.tables.parsing.warmup import Warmup
@@ -121,9 +121,10 @@ def _parse_fast(parse_fast: Reader, table: Table, chunks: Chunks) -> list[Parsed
             "tenant_id": [source.tenant_id for source in sources],
             "export_date": [source.day for source in sources],
             "blob": [source.blob for source in sources],
+            "blob_created_at": [source.blob_created_at for source in sources],
             "shift": [source.byte_start - start for source, start in zip(sources, starts, strict=False)],
         },
-        schema_overrides={"at": pl.Int64, "shift": pl.Int64},
+        schema_overrides={"at": pl.Int64, "shift": pl.Int64, "blob_created_at": INSTANT},
     )
     # both sides are sorted by offset
     rows = (

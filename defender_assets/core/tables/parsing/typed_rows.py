@@ -103,6 +103,7 @@ def _frame(table: Table, buffer: RecordBuffer) -> pl.DataFrame:
         "byte_offset": pl.Series([line.offset for line in lines], dtype=pl.Int64),
         "record_id": pl.Series(buffer.record_ids, dtype=pl.String),
         "unmapped": pl.Series(unmapped, dtype=pl.String),
+        "blob_created_at": pl.Series([line.source.blob_created_at for line in lines], dtype=INSTANT),
     }
     frame = pl.DataFrame(columns).select(table.schema.names())
     if not buffer.bad:
