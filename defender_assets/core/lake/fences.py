@@ -13,6 +13,8 @@ import polars as pl
 from deltalake import DeltaTable
 from polars.exceptions import PolarsError
 
+from defender_assets.core.errors import is_panic
+
 Versions = Callable[[str, date], int]
 """Version of (fence's table, day); 0 if it was never written."""
 
@@ -50,7 +52,9 @@ def read_versions(table: DeltaTable, options: Mapping[str, str]) -> dict[str, in
         if commits:
             lines = pl.scan_ndjson(commits, schema={"txn": _TRANSACTION}, storage_options=storage)
             found.append(_transactions(lines))
-    except (PolarsError, OSError, _UnusualLogError) as error:
+    except BaseException as error:
+        if not (isinstance(error, PolarsError | OSError | _UnusualLogError) or is_panic(error)):
+            raise
         logger.debug("%s: looking up each version with delta-rs (%s)", log, type(error).__name__)
         return None
     # a fence's version never decreases
