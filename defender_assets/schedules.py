@@ -44,7 +44,9 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
             failed.append(str(error))
         for table in lake.tables:
             try:
-                context.log.info(maintain(lake, table.name).describe())
+                report = maintain(lake, table.name)
+                context.log.info(report.describe())
+                failed += [report.damage] if report.damage else []
             except LakeError as error:
                 failed.append(str(error))
         if failed:
@@ -56,8 +58,8 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         resource_defs={"lake": dg.ResourceDefinition.hardcoded_resource(resources["lake"])},
         description=(
             "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
-            "the tables have not used for 7 days, and writes checkpoints. Safe while the sensor runs. The schedule "
-            "runs it every hour."
+            "the tables have not used for 7 days, writes checkpoints, and looks for damaged files: it fails if there "
+            "are any, and names the remedy. Safe while the sensor runs. The schedule runs it every hour."
         ),
     )
     def maintain_lake() -> None:

@@ -1,16 +1,18 @@
-"""Maintenance of the lake: retention, compaction of fragmented days, and deletion of dead files and old log entries.
+"""Maintenance of the lake: retention, compaction, deletion of dead files and old log entries, and a look for damage.
 
 It is safe beside runs and the sensor: compactions use the day's fence, days past retention are neither read nor
 written, and files are deleted only when they have been dead for longer than any run may take.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deltalake import DeltaTable
 
 from defender_assets.core.lake.compaction import CompactedDay, compact
+from defender_assets.core.lake.damage import NAMED, SAMPLE_FILES, DamagedFile, damaged_files, describe_damage
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.log_files import HINT, LogFiles, checkpoint_path, sync_commits
 from defender_assets.core.lake.table_spec import PROPERTIES
 from defender_assets.core.retries import retry_on_conflict
 
@@ -22,11 +24,28 @@ DEAD_FOR_HOURS = 7 * 24
 
 @dataclass(frozen=True)
 class MaintenanceReport:
-    """The compacted days of a table and its number of deleted files."""
+    """The compacted days of a table, its number of deleted files, and what is damaged in it.
+
+    `empty_commits` are the versions of commits that lost their content.
+    """
 
     table: str
     compacted: list[CompactedDay]
     files_deleted: int
+    damaged: list[DamagedFile] = field(default_factory=list)
+    empty_commits: list[int] = field(default_factory=list)
+
+    @property
+    def damage(self) -> str | None:
+        """Return one line that names what is damaged and the remedies; None if nothing is known to be."""
+        found = [describe_damage(self.damaged)] if self.damaged else []
+        if self.empty_commits:
+            versions = ", ".join(str(version) for version in self.empty_commits[:NAMED])
+            found.append(
+                f"commits of {self.table} that lost their content, as after a power failure: {versions}. If "
+                "byte_balance names a day, run the job refresh_day for it"
+            )
+        return "; ".join(found) or None
 
     def describe(self) -> str:
         days = ", ".join(f"{day.day} ({day.files_before} files to {day.files_after})" for day in self.compacted)
@@ -52,7 +71,10 @@ def apply_retention(lake: Lake) -> dict[str, int]:
 def _delete_old_days(lake: Lake, name: str) -> int:
     first = lake.first_day()
     with lake.translate_errors(f"delete old days from {name}"):
-        done = lake.open(name).delete(f"export_date < '{first.isoformat()}'")
+        table = lake.open(name)
+        before = table.version()
+        done = table.delete(f"export_date < '{first.isoformat()}'")
+        sync_commits(lake.files(name), before, table.version())
     rows = int(done.get("num_deleted_rows") or 0)
     if rows:
         logger.info("%s: deleted %d rows of days before %s", name, rows, first)
@@ -60,7 +82,9 @@ def _delete_old_days(lake: Lake, name: str) -> int:
 
 
 def maintain(lake: Lake, name: str) -> MaintenanceReport:
-    """Compact the fragmented days of a table, delete files that have been dead for a week, and shorten the log.
+    """Compact the fragmented days of a table, delete dead files, shorten the log, and look for damaged files.
+
+    Every data file's size is compared with the log, and a few files are decoded.
 
     Dead files are not in the log and older than a week: replaced by compactions, left behind by deleted days, or
     written by killed writers and never committed.
@@ -68,15 +92,33 @@ def maintain(lake: Lake, name: str) -> MaintenanceReport:
     Raises:
         LakeError: when the lake cannot be reached or written.
     """
+    before = lake.open(name).version()
     compacted = compact(lake, name)
     with lake.translate_errors(f"clean up {name}"):
         retry_on_conflict(lambda: _set_properties(lake.open(name)))
         # `full`: checkpoints drop files that died over a week ago, and never listed uncommitted ones
         deleted = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=False, full=True))
-        table = lake.open(name)
+        _shorten_log(lake, name)
+    table, log = lake.open(name), LogFiles.of(lake.files(name))
+    sync_commits(lake.files(name), before, table.version())
+    damaged = damaged_files(lake, table, name, opened=SAMPLE_FILES)
+    return MaintenanceReport(name, compacted, len(deleted), damaged, log.empty_commits() if log else [])
+
+
+def _shorten_log(lake: Lake, name: str) -> None:
+    """Write a checkpoint if there are commits after the newest one; delete old commits before the one before it.
+
+    The newest checkpoint may be lost: the one before it and the commits after that one open the table as well.
+    """
+    table, files = lake.open(name), lake.files(name)
+    log = LogFiles.of(files)
+    if log is None or log.newest_intact_checkpoints(1) != [table.version()]:
         table.create_checkpoint()
-        table.cleanup_metadata()
-    return MaintenanceReport(name, compacted, len(deleted))
+        files.sync(checkpoint_path(table.version()), HINT)
+        log = LogFiles.of(files)
+    intact = log.newest_intact_checkpoints(2) if log else []
+    if len(intact) == 2:  # noqa: PLR2004 (the newest and the one before it)
+        lake.at_version(name, intact[1]).cleanup_metadata()
 
 
 def _set_properties(table: DeltaTable) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.lake.table_spec import TableSpec
@@ -40,7 +41,10 @@ class DerivedReport:
 def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
     """Bring partition D up to date with its upstreams, built from one snapshot of each.
 
-    Writes nothing if no upstream has changed, unless `force`.
+    Writes nothing if no upstream has changed, unless `force`, which also replaces damaged files.
+
+    Raises:
+        DamagedFilesError: when a file that has to be read is damaged; it names the file and the remedy.
     """
     if not lake.is_retained(day):
         return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
@@ -70,4 +74,6 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
         )
         return DerivedReport(rows, version, written=True, timings=timings)
 
-    return retry_on_conflict(attempt)
+    reads = {upstream.name: (day - timedelta(days=upstream.days), day) for upstream in derived.upstreams}
+    with naming_damage(lake, {**reads, derived.name: (day, day)}):
+        return retry_on_conflict(attempt)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from deltalake import DeltaTable
 
 from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.raw.cursors import Cursors, read_cursors
@@ -143,9 +144,10 @@ def find_stale_days(
     else:
         opened = {name: lake.snapshot(name) for name in daily if name in existing}
     versions = _versions(lake, opened)
-    cursors: dict[str, Cursors] = {
-        table.raw: read_cursors(opened[table.raw], retained) if table.raw in opened else {} for table in TABLES
-    }
+    with naming_damage(lake, {table.raw: (min(retained, default=first), date.max) for table in TABLES}):
+        cursors: dict[str, Cursors] = {
+            table.raw: read_cursors(opened[table.raw], retained) if table.raw in opened else {} for table in TABLES
+        }
     behind = []
     for day in retained:
         if _is_empty(day, listing, versions):

@@ -11,6 +11,7 @@ import polars as pl
 
 from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.lake.compaction import compact_if_fragmented
+from defender_assets.core.lake.damage import drop_damaged, naming_damage
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.fences import fence_of, version_of
 from defender_assets.core.lake.lake import Commit, Lake
@@ -74,20 +75,31 @@ def build_table_day(
 
     An incremental run reads only the batches that are not parsed yet, in portions of about `portion_bytes`, each with
     its own commit. A `rebuild` reads all batches and replaces the day in one streamed commit. It first adds an empty
-    raw batch, which raises the version, so that everything downstream becomes stale.
+    raw batch, which raises the version, so that everything downstream becomes stale. Damaged files of quarantine and of
+    the typed table are left out before.
+
+    Raises:
+        DamagedFilesError: when a file that has to be read is damaged; it names the file and the remedy.
     """
     report = TypedReport()
     if not lake.is_retained(day):
         return report
-    if rebuild:
-        retry_on_conflict(_empty_batch, lake, table, day)
-        return retry_on_conflict(_rebuild, lake, table, day, portion_bytes)
-    share_arenas()
+    with naming_damage(lake, dict.fromkeys((table.raw, QUARANTINE, table.name), (day, day))):
+        if rebuild:
+            retry_on_conflict(_empty_batch, lake, table, day)
+            drop_damaged(lake, QUARANTINE, day, fence_of(table.name, day))
+            drop_damaged(lake, table.name, day)
+            return retry_on_conflict(_rebuild, lake, table, day, portion_bytes)
+        share_arenas()
+        _parse_new_batches(lake, table, day, report, portion_bytes)
+    return report
+
+
+def _parse_new_batches(lake: Lake, table: Table, day: date, report: TypedReport, portion_bytes: int) -> None:
     seen = SeenRecordIds(day)
     with ParsePrefetcher(table) as prefetcher:
         while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
             pass
-    return report
 
 
 def _one_portion(
