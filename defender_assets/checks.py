@@ -4,17 +4,20 @@ A failed blocking check means a broken guarantee, so nothing downstream is built
 Each asset emits its own checks for the days of its run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from defender_assets.core.errors import is_panic, redact
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.text import pluralize
 from defender_assets.jobs import PARTITION_TAG, STALE_DAYS
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
+
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,18 @@ class Check:
         )
 
 
+def outcome_of(check: Check, evaluate: Callable[[], CheckOutcome], secrets: tuple[str, ...] = ()) -> CheckOutcome:
+    """Return the outcome of a check. An error in a check that only warns is a failed outcome, and fails no table."""
+    try:
+        return evaluate()
+    except BaseException as error:
+        if check.blocking or not (isinstance(error, Exception) or is_panic(error)):
+            raise
+        reason = redact(str(error), secrets)[:LONGEST_REASON]
+        summary = f"The check could not be evaluated ({type(error).__name__}): {reason}."
+        return CheckOutcome(passed=False, summary=summary)
+
+
 def _metadata_value(value: object) -> dg.MetadataValue:
     return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.json(value)  # type: ignore[arg-type]
 
@@ -58,8 +73,9 @@ BYTE_BALANCE = Check(
     blocking=True,
     description=(
         "For each blob that is still in the account: size = bytes kept in raw + the tail that waits for its newline, "
-        "without gaps or overlaps. Lists tails older than a day. If it fails: run the job `refresh_day` for the day "
-        "and report it as a bug."
+        "without gaps or overlaps, in files of the size that the log says. Lists tails older than a day. If it fails "
+        "because of damaged files: its text says what to do. Otherwise run the job `refresh_day` for the day and "
+        "report it as a bug."
     ),
 )
 LINE_BALANCE = Check(

@@ -10,7 +10,7 @@ import dagster as dg
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import DefenderAssetsError, SettingsError, redact
+from defender_assets.core.errors import DefenderAssetsError, SettingsError, is_panic, redact
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
 
@@ -25,6 +25,8 @@ def user_facing_errors(lake: Lake) -> Iterator[None]:
         yield
     except DefenderAssetsError as error:
         raise dg.Failure(str(error), allow_retries=not isinstance(error, SettingsError)) from None
-    except (DeltaError, PolarsError, OSError) as error:
+    except BaseException as error:
+        if not (isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)):
+            raise
         secrets = lake.account.secrets if lake.account else ()
         raise dg.Failure(f"{type(error).__name__}: {redact(str(error), secrets)[:1000]}") from None

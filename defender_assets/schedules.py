@@ -53,6 +53,7 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
                 failed.append(str(error))
                 continue
             context.log.info(report.describe())
+            failed += [report.damage] if report.damage else []
             if report.files_spared:
                 context.log.warning("%s: %s", table.name, clock.doubt)
         if failed:
@@ -64,8 +65,8 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
         description=(
             "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
-            "the tables have not used for 7 days, and writes checkpoints. Safe while the sensor runs. The schedule "
-            "runs it every hour."
+            "the tables have not used for 7 days, writes checkpoints, and looks for damaged files: it fails if there "
+            "are any, and names the remedy. Safe while the sensor runs. The schedule runs it every hour."
         ),
     )
     def maintain_lake() -> None:

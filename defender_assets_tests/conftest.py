@@ -12,6 +12,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from hypothesis import settings
 
+from defender_assets.core.lake import files
 from defender_assets.core.lake.lake import Lake
 from defender_assets_tests.support.dagster_fixtures import instance, project
 from defender_assets_tests.support.days import keep_clear_of_midnight
@@ -55,6 +56,17 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("AZURE_", "DEFENDER_")) or name == "DAGSTER_HOME" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fast_disk() -> Iterator[None]:
+    """Do not sync files in this process, because each of thousands of commits would take 5 ms longer.
+
+    Processes that a test starts do, and `core/lake/test_log_files` does.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_sync", lambda _: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
 from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_refresh
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
-from defender_assets.checks import COMPLETENESS
+from defender_assets.checks import COMPLETENESS, outcome_of
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
 from defender_assets.core.quality.completeness import completeness
@@ -117,7 +118,7 @@ def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, 
             with user_facing_errors(lake):
                 report = build_partition(lake, derived, day, force=wants_refresh(context, config))
             if checks:
-                outcomes[day] = completeness(report.rows)
+                outcomes[day] = outcome_of(COMPLETENESS, partial(completeness, report.rows))
             metadata = derived_metadata(report, shown.ordered(report.rows), shown.run_metadata(report, day))
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(derived.name, outcomes) for check in checks])

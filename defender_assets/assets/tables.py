@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
 from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_refresh
-from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check
+from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check, outcome_of
+from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import CheckOutcome
@@ -48,9 +50,12 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
             with user_facing_errors(lake):
                 report = build_table_day(lake, table, day, rebuild=wants_refresh(context, config))
                 snapshot = lake.open(table.name)
-                rows, summary = row_count(snapshot, day), summarize_day(snapshot, table, day)
+                with naming_damage(lake, {table.name: (day, day)}):
+                    rows, summary = row_count(snapshot, day), summarize_day(snapshot, table, day)
                 for check, evaluate in _checks(table).items():
-                    outcomes[check][day] = evaluate(lake, table, day, report)
+                    outcomes[check][day] = outcome_of(
+                        check, partial(evaluate, lake, table, day, report), lake.account.secrets if lake.account else ()
+                    )
             context.add_asset_metadata(typed_metadata(table, report, rows, summary), partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(table.name, each) for check, each in outcomes.items()])
 
@@ -87,10 +92,11 @@ def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.As
         ),
     )
     def quarantined_records(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
-        with user_facing_errors(lake):
-            lines = lake.read(QUARANTINE).filter(pl.col("export_date").is_in(days_of(context)))
+        days = days_of(context)
+        with user_facing_errors(lake), naming_damage(lake, {QUARANTINE: (days[0], days[-1])}):
+            lines = lake.read(QUARANTINE).filter(pl.col("export_date").is_in(days))
             shown = lines.select("export_date", "table_name", "reason", "detail", "byte_offset", "blob").collect()
-        for day in days_of(context):
+        for day in days:
             of_day = shown.filter(pl.col("export_date") == day).drop("export_date")
             metadata = {
                 "dagster/partition_row_count": of_day.height,

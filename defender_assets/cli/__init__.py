@@ -15,6 +15,7 @@ from defender_assets.cli.leads import leads
 from defender_assets.cli.notify import notify
 from defender_assets.cli.ocsf import ocsf
 from defender_assets.cli.quarantine import quarantine
+from defender_assets.cli.repair import repair
 from defender_assets.cli.replay import replay
 from defender_assets.cli.simulate import simulate
 from defender_assets.cli.stories import stories
@@ -32,5 +33,7 @@ def main() -> None:
     """
 
 
-for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf, quarantine, replay, notify):
+for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf):
+    main.add_command(command)
+for command in (quarantine, replay, repair, notify):
     main.add_command(command)

@@ -11,7 +11,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from defender_assets.core.errors import DefenderAssetsError, redact
+from defender_assets.core.errors import DefenderAssetsError, is_panic, redact
 from defender_assets.core.text import escape_control_chars
 
 
@@ -39,7 +39,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # noqa: BLE001 (shown as a traceback, but without secrets)
+        except BaseException as error:
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
+            # shown as a traceback, but without secrets
             _fail(error)
 
 
@@ -48,7 +51,7 @@ def print_error(text: str, secrets: tuple[str, ...]) -> None:
     click.echo(f"error: {_one_line(text, secrets)}", err=True)
 
 
-def _fail(error: Exception) -> NoReturn:
+def _fail(error: BaseException) -> NoReturn:
     from azure.core.exceptions import AzureError
 
     from defender_assets.core.azure.errors import describe_error

@@ -43,6 +43,11 @@ class ReconciliationError(DefenderAssetsError):
     """Lines or records are unaccounted for: a bug in the parser. Nothing was committed; raw has every byte."""
 
 
+def is_panic(error: BaseException) -> bool:
+    """Return whether a library written in Rust has panicked, which pyo3 raises as a BaseException of each library."""
+    return type(error).__name__ == "PanicException"
+
+
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the text on one line, without colours, the secrets, and anything that looks like a signature or key."""
     text = _COLOUR.sub("", text)

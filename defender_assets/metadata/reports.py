@@ -43,6 +43,7 @@ def raw_metadata(report: RawReport) -> Metadata:
         "blobs": len(report.listed),
         "tenants": len({blob.tenant_id for blob in report.listed}),
         "replaced_blobs": report.replaced_blobs,
+        **({"lost": dg.MetadataValue.json([lost.describe() for lost in report.lost])} if report.lost else {}),
         **_timings(report.timings),
     }
 

@@ -8,18 +8,23 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from polars.exceptions import PanicException
 
 from defender_assets.assets import runs, tables
+from defender_assets.checks import FRESHNESS, LINE_BALANCE, outcome_of
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.errors import ExportError, SettingsError
+from defender_assets.core.errors import ExportError, LakeError, SettingsError
 from defender_assets.core.export import AzureExport
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables import build
 from defender_assets.core.tables.build import TypedReport
+from defender_assets.resources import user_facing_errors
 from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.failing_export import FailingExport
 
 NO_PAUSE = dg.RetryPolicy(max_retries=1, delay=0)
@@ -149,3 +154,26 @@ def test_dagster_stores_no_key_of_a_failing_run(
         content = file.read_bytes()
         assert wrong.encode() not in content, file
         assert account.account_key.encode() not in content, file
+
+
+@pytest.mark.parametrize("error", [LakeError("out of order"), ValueError("a\nb"), PanicException("range.end")])
+def test_an_error_in_a_check_that_only_warns_is_its_outcome(error: BaseException) -> None:
+    def fails() -> CheckOutcome:
+        raise error
+
+    outcome = outcome_of(FRESHNESS, fails, ("order",))
+    assert not outcome.passed
+    assert "\n" not in outcome.summary
+    assert "order" not in outcome.summary
+    with pytest.raises(type(error)):
+        outcome_of(LINE_BALANCE, fails)
+    for passes_through in (KeyboardInterrupt(), SystemExit()):
+        error = passes_through
+        with pytest.raises(type(passes_through)):
+            outcome_of(FRESHNESS, fails)
+
+
+def test_a_panic_of_a_library_is_a_failure_of_one_line(tmp_path: Path) -> None:
+    one_line = pytest.raises(dg.Failure, match=r"^PanicException: range\.end is wrong$")
+    with one_line, user_facing_errors(local_lake(tmp_path)):
+        raise PanicException("range.end\nis wrong")

@@ -22,11 +22,14 @@ from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Export
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.log_files import HINT, checkpoint_path
+from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest, refresh
 from defender_assets.core.raw.range_reader import TornLineError
-from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE
+from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE, TABLES
 from defender_assets.core.tables.build import build_table_day
+from defender_assets_tests.faults.damage import Kind, Operator, spoil, spoil_data
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
 from defender_assets_tests.faults.lakes import (
@@ -46,6 +49,7 @@ from defender_assets_tests.faults.strategies import (
     cuts,
     days,
     drafts,
+    kinds_of_damage,
     moments,
     numbers,
     read_faults,
@@ -177,6 +181,39 @@ class Interruptions(RuleBasedStateMachine):
         }
         faulty = FaultyExport(self.export, call, number, events[change])
         self.attempt(work, self.lake, faulty, ExportError, TornLineError)
+
+    # damage, each followed at once by its documented remedy
+
+    @rule(day=days, table=tables, kind=kinds_of_damage, which=numbers)
+    def damage_a_table(self, day: date, table: Any, kind: Kind, which: int) -> None:
+        name = (table.name, QUARANTINE)[which % 2]
+        if spoil_data(self.lake, name, day, kind, which):
+            # quarantine has lines of all tables
+            tables = (table,) if name == table.name else TABLES
+            Operator(self.lake, self.export, tables, ()).follow_damage([name])
+
+    @rule(day=days, derived=st.sampled_from(DERIVED), kind=kinds_of_damage)
+    def damage_a_derived_table(self, day: date, derived: Any, kind: Kind) -> None:
+        if spoil_data(self.lake, derived.name, day, kind):
+            Operator(self.lake, self.export, (), (derived,)).follow_damage([derived.name])
+
+    @rule(slot=slots, kind=kinds_of_damage, which=numbers)
+    def damage_raw(self, slot: Slot, kind: Kind, which: int) -> None:
+        table = TABLES_BY_NAME[slot.table_name]
+        current = self.truth.generations[slot][-1] if slot in self.truth.existing else None
+        if current is None or current.earlier or len(self.truth.raw_bytes(slot)) != 1:
+            return  # the account no longer has everything that raw has
+        if spoil_data(self.lake, table.raw, slot.day, kind, which, slot.path):
+            Operator(self.lake, self.export, (table,), ()).follow_damage([table.raw])
+        self.truth.check_raw(table)
+
+    @rule(table=tables, kind=kinds_of_damage, hint=st.booleans())
+    def damage_a_log(self, table: Any, kind: Kind, hint: bool) -> None:
+        for name in (table.raw, table.name):
+            maintain(self.lake, name)
+            version = self.lake.open(name).version()
+            spoil(self.lake.files(name), HINT if hint else checkpoint_path(version), kind)
+            assert self.lake.open(name).version() == version
 
     # concurrent runs of a day, in a deterministic order: each of them succeeds
 

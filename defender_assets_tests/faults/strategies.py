@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from defender_assets.catalog import DAILY
 from defender_assets.core.schemas import TABLES
+from defender_assets_tests.faults import damage
 from defender_assets_tests.faults.exports import CALLS, Event, changed, refused
 from defender_assets_tests.faults.lakes import MOMENTS, broken, conflicted, died
 from defender_assets_tests.faults.small_runs import PARTS, Sizes
@@ -42,4 +43,5 @@ commit_faults: st.SearchStrategy[Event] = st.sampled_from([died, conflicted, bro
 calls = st.sampled_from(CALLS)
 numbers = st.integers(1, 8)
 read_faults = st.sampled_from([refused, changed])
+kinds_of_damage = st.sampled_from(damage.KINDS)
 changes = st.sampled_from(["append", "recreate", "vanish"])

@@ -17,6 +17,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline import derived_table, staleness
 from defender_assets.core.raw import ingest, tails
+from defender_assets.core.raw.hours import Hour
 from defender_assets.core.raw.range_reader import RangeReader
 from defender_assets.core.tables import agreement, build
 from defender_assets.core.tables.prefetch import ParsePrefetcher
@@ -67,9 +68,7 @@ COMPLETE_AND_NO_FAILURE = Mutation(
     "pass\n    if False",
 )
 BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
-ONE_GENERATION = Mutation(
-    "a refresh of one generation", ingest, "_replace_blob", "AND blob_created_at = '{created_at.isoformat()}'"
-)
+ONE_GENERATION = Mutation("a refresh of one generation", Hour, "kept", ' | (pl.col("blob_created_at") != created)')
 KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
 KNOWN_RECORDS = Mutation("known records", build, "_distinct", '.join(known, on="record_id", how="anti")')
 COPIES = Mutation("copies in one portion", build, "_distinct", '.unique("record_id", keep="first")')

@@ -1,1 +1,1 @@
-"""Delta tables: opening, fenced commits, compaction, retention. Callers decide the rows."""
+"""Delta tables: opening, fenced commits, compaction, retention, damage. Callers decide the rows."""

@@ -19,7 +19,7 @@ class RowStream:
     """
 
     def __init__(self, schema: pl.Schema, frames: Iterable[pl.DataFrame], stored: pl.Schema | None = None) -> None:
-        self.problem: Exception | None = None
+        self.problem: BaseException | None = None
         self._schema = schema
         self._stored = stored or schema
         self._frames = frames
@@ -37,7 +37,7 @@ class RowStream:
                     wrong = {k: v for k, v in frame.schema.items() if self._schema.get(k) != v}
                     raise TypeError(f"rows do not have the table's schema; differing columns: {wrong}")  # noqa: TRY301
                 yield conformed(frame, self._schema, self._stored)
-        except Exception as error:
+        except BaseException as error:
             self.problem = error
             raise
 

@@ -17,6 +17,7 @@ from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
 from defender_assets.core.errors import LakeConflictError, LakeError
+from defender_assets.core.lake.damage import DamagedFilesError, naming_damage
 from defender_assets.core.lake.data_files import data_files, files_of_day, fragmented_days, mergeable_hours
 from defender_assets.core.lake.fences import fence_of
 from defender_assets.core.lake.lake import Commit, Lake
@@ -70,6 +71,10 @@ def compact(lake: Lake, name: str) -> list[CompactedDay]:
         except LakeConflictError:
             logger.info("%s %s: other writers committed first, the next maintenance tries again", name, day)
             continue
+        except DamagedFilesError as error:
+            # maintenance names all damaged files, and goes on
+            logger.warning("%s %s is not compacted: %s", name, day, error)
+            continue
         if compacted is not None:
             done.append(compacted)
     return done
@@ -93,12 +98,14 @@ def compact_day(lake: Lake, name: str, day: date) -> CompactedDay | None:
 
     Raises:
         LakeConflictError: when other writers committed first at every attempt.
+        DamagedFilesError: when a file of the day is damaged; nothing is written then.
         LakeError: when the number of rows read is not the expected one; nothing is written then.
     """
     table = lake.open(name)
     before = files_of_day(table, day).height
-    parts = _parts(table, lake.spec(name), day)
-    rows = sum(retry_on_conflict(_rewrite, lake, part, attempts=ATTEMPTS) for part in parts)
+    with naming_damage(lake, {name: (day, day)}):
+        parts = _parts(table, lake.spec(name), day)
+        rows = sum(retry_on_conflict(_rewrite, lake, part, attempts=ATTEMPTS) for part in parts)
     if not rows:
         return None
     done = CompactedDay(name, day, before, files_of_day(lake.open(name), day).height, rows)

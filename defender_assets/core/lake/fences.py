@@ -21,6 +21,7 @@ import polars as pl
 from deltalake import DeltaTable
 from polars.exceptions import PolarsError
 
+from defender_assets.core.errors import is_panic
 from defender_assets.core.text import pluralize
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,9 @@ def read_versions(table: DeltaTable, options: Mapping[str, str]) -> dict[str, in
                 commits, schema={"txn": _TRANSACTION}, storage_options=storage, include_file_paths="file"
             )
             found.append(_transactions(lines, pl.col("file")))
-    except (PolarsError, OSError, _UnusualLogError) as error:
+    except BaseException as error:
+        if not (isinstance(error, PolarsError | OSError | _UnusualLogError) or is_panic(error)):
+            raise
         logger.debug("%s: looking up each version with delta-rs (%s)", log, type(error).__name__)
         return None
     # commits in order, after the checkpoint: later entries replace earlier ones

@@ -27,6 +27,8 @@ from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
+from defender_assets.core.lake.files import TableFiles
+from defender_assets.core.lake.log_files import is_about_content, mend_log, sync_commits
 from defender_assets.core.lake.snapshots import Snapshot, scan, schema_of
 from defender_assets.core.lake.table_spec import (
     TableSpec,
@@ -133,8 +135,10 @@ class Lake:
 
         def opened() -> DeltaTable:
             table = self._open_or_create(spec)
+            before = table.version()
             try:
                 add_columns(table, spec)
+                sync_commits(self.files(name), before, table.version())
             except CommitFailedError:
                 raise
             except (DeltaError, OSError) as error:
@@ -183,7 +187,7 @@ class Lake:
         return versions_of(table, self._options())
 
     def commit(self, target: FencedTable, commit: Commit) -> None:
-        """Write the rows and the version in one Delta commit, on the opened table.
+        """Write the rows and the version in one Delta commit, on the opened table; on a local disk it is durable then.
 
         Raises:
             CommitFailedError: when another commit was made since; `retry_on_conflict` opens the table and starts again.
@@ -204,6 +208,7 @@ class Lake:
         merge: Literal["merge"] | None = None if dict(current) == dict(stored) else "merge"
         recorded = commit.built.transactions(target.fence) if commit.built else []
         properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version), *recorded])
+        before = target.table.version()
         # delta-rs would list the whole log after each commit to clean it up: maintenance does that
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
         with self.translate_errors(f"write {target.spec.name}"):
@@ -221,6 +226,8 @@ class Lake:
                 if rows.problem is not None:
                     raise rows.problem from None
                 raise
+        # the commit that this one builds on as well: its writer may not have synced it yet
+        sync_commits(self.files(target.spec.name), before - 1, target.table.version())
 
     def record(self, target: FencedTable, numbers: Mapping[str, int]) -> None:
         """Record a number for each `app_id` in one commit without rows, on the opened table; nothing if there is none.
@@ -233,6 +240,7 @@ class Lake:
             return
         properties = CommitProperties(app_transactions=[Transaction(name, each) for name, each in numbers.items()])
         hooks = PostCommitHookProperties(cleanup_expired_logs=False)
+        before = target.table.version()
         with self.translate_errors(f"write {target.spec.name}"):
             target.table.create_write_transaction(
                 [],
@@ -242,6 +250,7 @@ class Lake:
                 commit_properties=properties,
                 post_commithook_properties=hooks,
             )
+        sync_commits(self.files(target.spec.name), before - 1, target.table.version())
 
     def _options(self) -> dict[str, str]:
         return self.account.storage_options() if self.account else {}
@@ -260,8 +269,26 @@ class Lake:
             self._create(spec, self._options())
             return self._opened(spec)
 
+    def files(self, name: str) -> TableFiles:
+        """Return the files of a table."""
+        return TableFiles(self.table_uri(name), self.account)
+
+    def at_version(self, name: str, version: int) -> DeltaTable:
+        """Return a table as an earlier version left it."""
+        with self.translate_errors(f"open {name}"):
+            return DeltaTable(self.table_uri(name), version=version, storage_options=self._options())
+
     def _opened(self, spec: TableSpec) -> Snapshot:
-        table = Snapshot(self.table_uri(spec.name), storage_options=self._options())
+        try:
+            table = Snapshot(self.table_uri(spec.name), storage_options=self._options())
+        except DeltaError as error:
+            if not is_about_content(error):
+                raise
+            removed = mend_log(self.files(spec.name))
+            if not removed:
+                raise
+            logger.warning("%s: removed damaged files that its log does not need: %s", spec.name, ", ".join(removed))
+            table = Snapshot(self.table_uri(spec.name), storage_options=self._options())
         table.read_as = spec.schema
         return table
 
@@ -284,6 +311,9 @@ class Lake:
             if not DeltaTable.is_deltatable(self.table_uri(spec.name), storage_options=options):
                 raise
             logger.debug("%s was created by another writer (%s)", spec.name, type(error).__name__)
+        if self.account is None:
+            sync_commits(self.files(spec.name), -1, 0)
+            TableFiles(self.uri).sync(spec.name)
 
     @contextmanager
     def translate_errors(self, what: str) -> Iterator[None]:

@@ -1,11 +1,11 @@
-"""Maintenance of the lake: retention, compaction of fragmented days, and deletion of dead files and old log entries.
+"""Maintenance of the lake: retention, compaction, deletion of dead files and old log entries, and a look for damage.
 
 It is safe beside runs and the sensor: compactions use the day's fence, days past retention are neither read nor
 written, and files are deleted only when they have been dead for longer than any run may take.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -13,9 +13,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.clock import Clock, read_clock
 from defender_assets.core.lake.compaction import CompactedDay, compact
+from defender_assets.core.lake.damage import NAMED, SAMPLE_FILES, DamagedFile, damaged_files, describe_damage
 from defender_assets.core.lake.data_files import data_files, held_partitions
 from defender_assets.core.lake.fences import fence_of
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.log_files import HINT, LogFiles, checkpoint_path, sync_commits
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -30,12 +32,29 @@ class ClockError(LakeError):
 
 @dataclass(frozen=True)
 class MaintenanceReport:
-    """The compacted days of a table, its deleted files, and those that a doubtful clock spared."""
+    """The compacted days of a table, its deleted files, those that a doubtful clock spared, and what is damaged in it.
+
+    `empty_commits` are the versions of commits that lost their content.
+    """
 
     table: str
     compacted: list[CompactedDay]
     files_deleted: int
     files_spared: int = 0
+    damaged: list[DamagedFile] = field(default_factory=list)
+    empty_commits: list[int] = field(default_factory=list)
+
+    @property
+    def damage(self) -> str | None:
+        """Return one line that names what is damaged and the remedies; None if nothing is known to be."""
+        found = [describe_damage(self.damaged)] if self.damaged else []
+        if self.empty_commits:
+            versions = ", ".join(str(version) for version in self.empty_commits[:NAMED])
+            found.append(
+                f"commits of {self.table} that lost their content, as after a power failure: {versions}. If "
+                "byte_balance names a day, run the job refresh_day for it"
+            )
+        return "; ".join(found) or None
 
     def describe(self) -> str:
         days = ", ".join(f"{day.day} ({day.files_before} files to {day.files_after})" for day in self.compacted)
@@ -72,9 +91,11 @@ def _holds_days_before(lake: Lake, first: date) -> bool:
 def _delete_old_days(lake: Lake, name: str, first: date) -> int:
     table = lake.open(name)
     with lake.translate_errors(f"delete old days from {name}"):
+        before = table.version()
         done = table.delete(
             f"export_date < '{first.isoformat()}'", commit_properties=_no_rows(lake, table, name, first)
         )
+        sync_commits(lake.files(name), before, table.version())
     rows = int(done.get("num_deleted_rows") or 0)
     if rows:
         logger.info("%s: deleted %d rows of days before %s", name, rows, first)
@@ -93,7 +114,9 @@ def _no_rows(lake: Lake, table: DeltaTable, name: str, first: date) -> CommitPro
 
 
 def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceReport:
-    """Compact the fragmented days of a table, delete files that have been dead for a week, and shorten the log.
+    """Compact the fragmented days of a table, delete dead files, shorten the log, and look for damaged files.
+
+    Every data file's size is compared with the log, and a few files are decoded.
 
     Dead files are not in the log and older than a week: replaced by compactions, left behind by deleted days, or
     written by killed writers and never committed. While the clock (by default `read_clock`) is doubtful, none is
@@ -103,16 +126,35 @@ def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceRe
         LakeError: when the lake cannot be reached or written.
     """
     clock = clock or read_clock(lake)
+    before = lake.open(name).version()
     compacted = compact(lake, name)
     with lake.translate_errors(f"clean up {name}"):
         retry_on_conflict(lambda: _set_properties(lake.open(name), lake.spec(name).properties))
         # `full`: checkpoints drop files that died over a week ago, and never listed uncommitted ones
         sure = clock.doubt is None
         dead = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=not sure, full=True))
-        table = lake.open(name)
+        _shorten_log(lake, name)
+    table, log = lake.open(name), LogFiles.of(lake.files(name))
+    sync_commits(lake.files(name), before, table.version())
+    damaged = damaged_files(lake, table, name, opened=SAMPLE_FILES)
+    deleted, spared = (len(dead), 0) if sure else (0, len(dead))
+    return MaintenanceReport(name, compacted, deleted, spared, damaged, log.empty_commits() if log else [])
+
+
+def _shorten_log(lake: Lake, name: str) -> None:
+    """Write a checkpoint if there are commits after the newest one; delete old commits before the one before it.
+
+    The newest checkpoint may be lost: the one before it and the commits after that one open the table as well.
+    """
+    table, files = lake.open(name), lake.files(name)
+    log = LogFiles.of(files)
+    if log is None or log.newest_intact_checkpoints(1) != [table.version()]:
         table.create_checkpoint()
-        table.cleanup_metadata()
-    return MaintenanceReport(name, compacted, *((len(dead), 0) if sure else (0, len(dead))))
+        files.sync(checkpoint_path(table.version()), HINT)
+        log = LogFiles.of(files)
+    intact = log.newest_intact_checkpoints(2) if log else []
+    if len(intact) == 2:  # noqa: PLR2004 (the newest and the one before it)
+        lake.at_version(name, intact[1]).cleanup_metadata()
 
 
 def _set_properties(table: DeltaTable, properties: dict[str, str]) -> None:

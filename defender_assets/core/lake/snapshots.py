@@ -1,12 +1,13 @@
 """Reading snapshots of tables: all rows, or the rows of some days, in the columns that this version knows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
+from polars.exceptions import ComputeError
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
@@ -77,3 +78,20 @@ def scan_days(table: DeltaTable, first: date, last: date) -> pl.LazyFrame:
 def days_between(rows: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
     """Return the rows of the partitions `first` to `last`, both included."""
     return rows.filter(pl.col("export_date").is_between(first, last))
+
+
+def in_batches(rows: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
+    """Yield all rows in any order, about `size` at a time.
+
+    Polars 2.1 leaves out the rows of an empty or cut file without an error when they are read in batches, so they are
+    counted first.
+
+    Raises:
+        PolarsError: when a file cannot be read. The frames yielded before are not all rows.
+    """
+    expected, height = rows.select(pl.len()).collect().item(), 0
+    for frame in rows.collect_batches(chunk_size=size, maintain_order=False):
+        height += frame.height
+        yield frame
+    if height != expected:
+        raise ComputeError(f"{height} of {expected} rows could be read")

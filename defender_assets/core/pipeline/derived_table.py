@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, held_partitions
 from defender_assets.core.lake.fences import NOTHING, Versions, hash_inputs
 from defender_assets.core.lake.lake import Built, Commit, Lake
@@ -86,8 +87,11 @@ def staleness_of(
 def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
     """Bring partition D up to date with its upstreams, built from one snapshot of each.
 
-    Writes nothing if no upstream has changed and the rows are those that were written, unless `force`. Each write
-    raises the version.
+    Writes nothing if no upstream has changed and the rows are those that were written, unless `force`, which also
+    replaces damaged files. Each write raises the version.
+
+    Raises:
+        DamagedFilesError: when a file that has to be read is damaged; it names the file and the remedy.
     """
     if not lake.is_retained(day):
         return DerivedReport(pl.DataFrame(schema=derived.schema), 0, written=False)
@@ -121,4 +125,6 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
         )
         return DerivedReport(rows, version, written=True, timings=timings)
 
-    return retry_on_conflict(attempt)
+    reads = {upstream.name: (day - timedelta(days=upstream.days), day) for upstream in derived.upstreams}
+    with naming_damage(lake, {**reads, derived.name: (day, day)}):
+        return retry_on_conflict(attempt)

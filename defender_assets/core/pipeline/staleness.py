@@ -11,6 +11,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, held_partitions
 from defender_assets.core.lake.fences import NOTHING, Versions
 from defender_assets.core.lake.lake import Lake
@@ -187,8 +188,9 @@ def find_stale_days(
         opened = {name: lake.open(name) for name in daily}
     else:
         opened = {name: lake.snapshot(name) for name in daily if name in existing}
-    state = _opened(lake, opened, retained)
-    cursors: dict[str, Cursors] = {name: cursors_of(ranges, retained) for name, ranges in state.ranges.items()}
+    with naming_damage(lake, {table.raw: (min(retained, default=first), date.max) for table in TABLES}):
+        state = _opened(lake, opened, retained)
+        cursors: dict[str, Cursors] = {name: cursors_of(ranges, retained) for name, ranges in state.ranges.items()}
     behind = []
     for day in retained:
         if state.is_empty(day, listing):

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from defender_assets.core.export import Blob
+from defender_assets.core.lake.damage import damaged_files, describe_damage
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.raw.cursors import read_ranges
@@ -18,7 +19,9 @@ OLD_TAIL = timedelta(days=1)
 def byte_balance(
     lake: Lake, table: Table, day: date, listed: list[Blob], pending: Mapping[str, int], now: datetime
 ) -> CheckOutcome:
-    """Return whether raw holds each listed blob up to its pending tail, without gaps or overlaps.
+    """Return whether raw holds each listed blob up to its pending tail, without gaps or overlaps, in undamaged files.
+
+    The files are not opened: their sizes are compared with the log.
 
     Args:
         lake: the lake after the run.
@@ -28,10 +31,20 @@ def byte_balance(
         pending: the length in bytes of the unterminated tail by blob path, as this run found it.
         now: the time against which the age of a tail is measured.
     """
+    raw = lake.open(table.raw)
+    damaged = damaged_files(lake, raw, table.raw, day, opened=0)
+    if damaged:
+        named = [file.describe() for file in damaged[:SAMPLES]]
+        return CheckOutcome(passed=False, summary=f"{describe_damage(damaged)}.", facts={"damaged_files": named})
     generation = ["blob", "blob_created_at"]
-    ranges = read_ranges(lake.open(table.raw), [day]).sort(*generation, "byte_start")
+    ranges = read_ranges(raw, [day]).sort(*generation, "byte_start")
     expected = pl.col("byte_end").shift(1).over(generation).fill_null(0)
-    broken = ranges.filter(pl.col("byte_start") != expected)
+    broken = ranges.with_columns(expected=expected).filter(pl.col("byte_start") != pl.col("expected"))
+    holes = [
+        f"{blob}, bytes {end} to {start}"
+        for blob, end, start in broken.select("blob", "expected", "byte_start").iter_rows()
+        if start > end
+    ]
     cursors: dict[str, list[int]] = {}
     for blob, _, cursor in ranges.group_by(generation).agg(pl.col("byte_end").max()).iter_rows():
         cursors.setdefault(blob, []).append(cursor)
@@ -48,8 +61,13 @@ def byte_balance(
         "bytes_pending": sum(pending.values()),
         "blobs_off_balance": incomplete[:SAMPLES],
         "blobs_with_holes": broken["blob"].unique().sort().head(SAMPLES).to_list(),
+        "holes": holes[:SAMPLES],
         "tails_older_than_a_day": old_tails[:SAMPLES],
     }
+    if broken.height and not incomplete and set(broken["blob"]).isdisjoint(blob.path for blob in listed):
+        lost = "; ".join(holes[:SAMPLES])
+        summary = f"Bytes of a damaged file are lost, because the account no longer has their blob: {lost}."
+        return CheckOutcome(passed=False, summary=summary, facts=facts)
     if incomplete or broken.height:
         summary = (
             f"Blobs not kept up to their last newline: {len(incomplete)}; gaps or overlaps: {broken.height}. "

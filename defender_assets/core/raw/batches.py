@@ -7,7 +7,7 @@ from datetime import date, datetime
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.lake.snapshots import scan
+from defender_assets.core.lake.snapshots import in_batches, scan
 
 LONG_LINE_HEAD = 64 * 1024
 _WHOLE = pl.col("line_part").is_null()
@@ -66,7 +66,7 @@ class RawBatches:
     def chunks(self) -> Iterator[tuple[Source, bytes]]:
         """Yield the chunks of whole lines, in any order, a few at a time in memory."""
         rows = self._rows().filter(_WHOLE).select(*_GENERATION, "byte_start", "batch", "content")
-        for frame in rows.collect_batches(chunk_size=8, maintain_order=False):
+        for frame in in_batches(rows, 8):
             for tenant_id, blob, created_at, start, batch, content in frame.iter_rows():
                 yield Source(tenant_id, self.day, blob, created_at, start, batch), content
 

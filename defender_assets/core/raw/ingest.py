@@ -1,6 +1,7 @@
 """Ingestion of a day's new bytes into its raw table: compare with the cursors, fetch, commit chunks and cursors."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -11,11 +12,13 @@ import polars as pl
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export.blobs import Blob, Export, generation
 from defender_assets.core.lake.compaction import compact_if_fragmented
-from defender_assets.core.lake.data_files import data_files
+from defender_assets.core.lake.damage import naming_damage
+from defender_assets.core.lake.data_files import data_files, files_of_day
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.cursors import read_cursors
+from defender_assets.core.raw.hours import Generation, LostRange, find_damage_in_hour, read_hour
 from defender_assets.core.raw.numbering import add_empty_batch, parsed_batch
 from defender_assets.core.raw.range_reader import SLICE, Chunk, RangeReader, UnreadRange
 from defender_assets.core.raw.tails import remember_tails, tail_name
@@ -37,13 +40,15 @@ class RawReport:
     """What a run did for a day of a raw table. Sizes in bytes; `listed` and `pending` are from its last listing.
 
     `kept` is False for a day past retention, for which nothing was read. The stages are list, read, commit and
-    compact; `refresh` counts a blob's replacement as commit.
+    compact; `refresh` counts the replacement of an hour as commit. `lost` are bytes of damaged files that the account
+    no longer has.
     """
 
     new_bytes: int = 0
     chunks: int = 0
     batch: int = 0
     replaced_blobs: int = 0
+    lost: list[LostRange] = field(default_factory=list)
     kept: bool = True
     timings: StageTimings = field(default_factory=StageTimings, repr=False)
     listed: list[Blob] = field(default_factory=list, repr=False)
@@ -73,6 +78,7 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
 
     Raises:
         ExportError: when a blob could not be read; what could be read has been committed.
+        DamagedFilesError: when a file of raw that has to be opened is damaged; it names the file and the remedy.
     """
     report = RawReport(kept=lake.is_retained(day))
     if not report.kept:
@@ -81,7 +87,8 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     parsed = parsed_batch(lake, table, day)
     changed_rounds = 0
     while True:
-        reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report, parsed)
+        with naming_damage(lake, {table.raw: (day, day)}):
+            reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report, parsed)
         if reader.failures:
             raise reader.failures[0]
         changed_rounds += bool(reader.changed)
@@ -153,42 +160,70 @@ def tenants_in_raw(lake: Lake) -> set[str]:
 def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     """Read a day's blobs again and replace their chunks, then ingest what is new.
 
-    Each blob is a batch with the next number: one commit replaces the chunks of its current generation with those
-    just read. Chunks of vanished blobs and of older generations stay.
+    One commit replaces an hour of a tenant, as a batch with the next number: the chunks of the current generations with
+    those just read. Chunks of vanished blobs and of older generations stay. A damaged file is left out by the log, and
+    what the account no longer has of it is reported as `lost`.
     """
     replaced = RawReport(kept=lake.is_retained(day))
     if not replaced.kept:
         return replaced
     parsed = parsed_batch(lake, table, day)
+    blobs: dict[tuple[str, int], list[Blob]] = defaultdict(list)
     for listed in export.blobs_of_day(table.container, day):
-        retry_on_conflict(_replace_blob, lake, export, table, listed, replaced, parsed)
+        blobs[listed.tenant_id, listed.hour].append(listed)
+    hours = files_of_day(lake.open(table.raw), day).select("tenant_id", "hour").unique().sort("tenant_id", "hour")
+    for hour in hours.iter_rows():
+        retry_on_conflict(_replace_hour, lake, export, table, day, hour, blobs[hour], replaced, parsed)
     report = ingest(lake, export, table, day)
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks
     report.replaced_blobs = replaced.replaced_blobs
+    report.lost = replaced.lost
     report.timings.add(replaced.timings)
     return report
 
 
-def _replace_blob(lake: Lake, export: Export, table: Table, blob: Blob, report: RawReport, parsed: int) -> None:
-    target = lake.fenced(table.raw, blob.day)
-    known = read_cursors(target.table, [blob.day])[blob.day].get(blob.path, {})
-    created_at, cursor = generation(blob, known, fixed_creation=export.fixed_creation)
-    if not cursor:
+def _replace_hour(
+    lake: Lake,
+    export: Export,
+    table: Table,
+    day: date,
+    tenant_and_hour: tuple[str, int],
+    blobs: list[Blob],
+    report: RawReport,
+    parsed: int,
+) -> None:
+    tenant_id, hour = tenant_and_hour
+    target = lake.fenced(table.raw, day)
+    held = read_hour(lake, target.table, table.raw, day, tenant_id, hour)
+    parts: dict[Generation, tuple[UnreadRange, int]] = {}
+    for blob in blobs:
+        created_at, cursor = generation(blob, held.cursors.get(blob.path, {}), fixed_creation=export.fixed_creation)
+        if cursor:
+            parts[blob.path, created_at] = UnreadRange(blob, created_at, 0), cursor
+    find_damage_in_hour(held, parts)
+    if not parts and not held.damaged:
         return
-    reader = RangeReader(export, table.container)
-    counted = RawReport()
-    batch = max(target.version, parsed) + 1
-    rows = _rows(reader.chunks([UnreadRange(blob, created_at, 0)]), batch, counted)
-    predicate = (
-        f"tenant_id = '{blob.tenant_id}' AND hour = {blob.hour} AND blob = '{blob.path}' "
-        f"AND blob_created_at = '{created_at.isoformat()}'"
-    )
+    batch, counted = max(target.version, parsed) + 1, RawReport()
+
+    def rows() -> Iterator[pl.DataFrame]:
+        yield from held.kept(parts)
+        for part, cursor in parts.values():
+            reader = RangeReader(export, table.container)
+            yield from _whole(_rows(reader.chunks([part]), batch, counted), reader, part.blob, cursor)
+
+    # a predicate on partitions alone: delta-rs opens none of the files that it removes
+    predicate = f"tenant_id = '{tenant_id}' AND hour = {hour}"
     with report.timings.stage("commit"):
-        lake.commit(target, Commit(_whole(rows, reader, blob, cursor), batch, replaces=predicate))
+        lake.commit(target, Commit(rows(), batch, replaces=predicate))
+    for path, problem in held.damaged.items():
+        logger.warning("%s %s: %s %s and was left out", table.raw, day, path, problem)
+    for lost in held.lost(parts):
+        logger.warning("%s %s: lost, for the account no longer has it: %s", table.raw, day, lost.describe())
+        report.lost.append(lost)
     report.new_bytes += counted.new_bytes
     report.chunks += counted.chunks
-    report.replaced_blobs += 1
+    report.replaced_blobs += len(parts)
 
 
 def _whole(rows: Iterator[pl.DataFrame], reader: RangeReader, blob: Blob, cursor: int) -> Iterator[pl.DataFrame]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from defender_assets.core.export.blobs import blob_at
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.snapshots import in_batches
 from defender_assets.core.schemas import TABLES
 
 _RAW = {table.name: table.raw for table in TABLES}
@@ -55,7 +56,7 @@ def _lines(lake: Lake, table: str, blobs: Mapping[str, set[int]]) -> Iterator[So
             pl.col("line_part").is_null(),
         ).select("blob_created_at", "byte_start", "content")
         # a few at a time: a chunk may have eight megabytes
-        for frame in chunks.collect_batches(chunk_size=8):
+        for frame in in_batches(chunks, 8):
             for created_at, start, content in frame.iter_rows():
                 for offset in offsets:
                     line = _line(content, offset - start)

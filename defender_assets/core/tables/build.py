@@ -12,6 +12,7 @@ import polars as pl
 
 from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.lake.compaction import compact_if_fragmented
+from defender_assets.core.lake.damage import drop_damaged, naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, files_of_day, held_partitions, row_count
 from defender_assets.core.lake.fences import fence_of, version_of
 from defender_assets.core.lake.lake import Built, Commit, FencedTable, Lake
@@ -86,28 +87,39 @@ def build_table_day(
     its own commit. A `rebuild` reads all batches and replaces the day in one streamed commit, except rows whose bytes
     raw does not hold: these stay. It first adds an empty raw batch, which raises the version, so that everything
     downstream becomes stale. A day that disagrees with raw, because a table was restored or damaged, is rebuilt too.
+    Damaged files of quarantine and of the typed table are left out before a rebuild.
+
+    Raises:
+        DamagedFilesError: when a file that has to be read is damaged; it names the file and the remedy.
     """
     report = TypedReport()
     if not lake.is_retained(day):
         return report
-    if rebuild:
-        return _replace_day(lake, table, day, next_batch(lake, table, day), portion_bytes)
-    share_arenas()
-    seen = SeenRecordIds(day)
-    try:
-        with ParsePrefetcher(table) as prefetcher:
-            while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
-                pass
-    except _FellBackError as error:
-        logger.warning("%s %s: %s; it is rebuilt from raw", table.name, day, error)
-        return _replace_day(lake, table, day, parsed_batch(lake, table, day) + 1, portion_bytes)
+    with naming_damage(lake, dict.fromkeys((table.raw, QUARANTINE, table.name), (day, day))):
+        if rebuild:
+            return _replace_day(lake, table, day, next_batch(lake, table, day), portion_bytes)
+        share_arenas()
+        try:
+            _parse_new_batches(lake, table, day, report, portion_bytes)
+        except _FellBackError as error:
+            logger.warning("%s %s: %s; it is rebuilt from raw", table.name, day, error)
+            return _replace_day(lake, table, day, parsed_batch(lake, table, day) + 1, portion_bytes)
     return report
+
+
+def _parse_new_batches(lake: Lake, table: Table, day: date, report: TypedReport, portion_bytes: int) -> None:
+    seen = SeenRecordIds(day)
+    with ParsePrefetcher(table) as prefetcher:
+        while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
+            pass
 
 
 def _replace_day(lake: Lake, table: Table, day: date, number: int, portion_bytes: int) -> TypedReport:
     """Rebuild the day as of a batch with at least this number; the first one is never empty."""
     if number > 1:
         retry_on_conflict(add_empty_batch, lake, table, day, number)
+    drop_damaged(lake, QUARANTINE, day, fence_of(table.name, day))
+    drop_damaged(lake, table.name, day)
     return retry_on_conflict(_rebuild, lake, table, day, portion_bytes)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.errors import LakeError
-from defender_assets.core.lake.snapshots import scan_days
+from defender_assets.core.lake.snapshots import in_batches, scan_days
 from defender_assets.core.schemas import Table
 from defender_assets.core.tables.agreement import without_bytes
 
@@ -44,7 +44,7 @@ class KeptRows:
             return
         kept = self.rows.join(self.keys.lazy(), on=self.by, how="semi", nulls_equal=True).select(schema.names())
         height = 0
-        for frame in kept.unique(self.by, keep="any").collect_batches(chunk_size=50_000, maintain_order=False):
+        for frame in in_batches(kept.unique(self.by, keep="any"), 50_000):
             height += frame.height
             yield frame
         if height != self.height:

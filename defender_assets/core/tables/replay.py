@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.snapshots import in_batches
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets.core.tables.build import build_table_day
@@ -57,7 +58,7 @@ def _readable(lake: Lake, table: Table, day: date) -> int:
     )
     columns = ("tenant_id", "blob", "blob_created_at", "byte_offset", "batch", "content")
     readable = 0
-    for frame in lines.select(columns).collect_batches(chunk_size=1000, maintain_order=False):
+    for frame in in_batches(lines.select(columns), 1000):
         for tenant_id, blob, created_at, offset, batch, content in frame.iter_rows():
             source = Source(tenant_id, day, blob, created_at, offset, batch)
             readable += parse_chunk(table, source, content + b"\n").tally.good

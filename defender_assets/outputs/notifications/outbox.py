@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.retries import MAX_CLOCK_SKEW, retry_on_conflict
@@ -23,6 +24,7 @@ CLAIMED, SENT, RELEASED, REFUSED, RECOVERED = "claimed", "sent", "released", "re
 WATCH, WATCH_PRIORITY, WATCHING = "watch", "watch_priority", "watching"
 PAUSE, WAITING, READY = "pause", "waiting", "ready"
 
+_ALL_DAYS = {SENT_NOTICES: (date.min, date.max)}
 _KEY = ("destination", "kind", "tenant_id", "subject_id")
 
 
@@ -93,12 +95,14 @@ class Outbox:
 def open_outbox(lake: Lake, now: datetime) -> tuple[FencedTable, Outbox]:
     """Return the table opened behind its fence, and the outbox of exactly this snapshot."""
     target = lake.fenced(SENT_NOTICES, now.date(), FENCE)
-    return target, _outbox(scan(target.table), now.date())
+    with naming_damage(lake, _ALL_DAYS):
+        return target, _outbox(scan(target.table), now.date())
 
 
 def read_outbox(lake: Lake, now: datetime) -> Outbox:
     """Return the outbox; needs no write access."""
-    return _outbox(lake.read(SENT_NOTICES), now.date())
+    with naming_damage(lake, _ALL_DAYS):
+        return _outbox(lake.read(SENT_NOTICES), now.date())
 
 
 def append(lake: Lake, target: FencedTable, entries: Sequence[Entry], now: datetime) -> None:

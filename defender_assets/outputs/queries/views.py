@@ -9,7 +9,7 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import LakeError, redact
+from defender_assets.core.errors import LakeError, is_panic, redact
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import BUILT_VERSION
@@ -116,10 +116,13 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
     """
     try:
         return rows.collect()
-    except (DeltaError, PolarsError, OSError) as error:
+    except BaseException as error:
+        if not (isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)):
+            raise
         secrets = lake.account.secrets if lake.account else ()
         reason = redact(str(error), secrets)[:400]
-        raise LakeError(f"cannot read {lake.describe()}: {reason}; check that nobody removed files below it") from None
+        advice = "run the job maintain_lake, which names damaged files and what to do"
+        raise LakeError(f"cannot read {lake.describe()}: {reason}; {advice}") from None
 
 
 def _of_days(rows: pl.LazyFrame, day: date | None, until: date | None) -> pl.LazyFrame:

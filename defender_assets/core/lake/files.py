@@ -1,0 +1,133 @@
+"""The files of a table as bytes: listing, reading, deleting, syncing. What they mean is in `damage` and `log_files`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from defender_assets.core.azure.account import AzureAccount
+from defender_assets.core.azure.container import container_of
+from defender_assets.core.azure.errors import describe_error
+from defender_assets.core.azure.sas import WRITE
+from defender_assets.core.errors import LakeError
+
+LOG = "_delta_log"
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """The files below `uri`: a directory, or a folder of a container of `account`. Paths are relative to it.
+
+    Every method raises `LakeError` when the storage cannot be reached or refuses, so that this never looks like damage.
+    """
+
+    uri: str
+    account: AzureAccount | None = None
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Return the size in bytes of each file below a folder, by path; empty if the folder is missing."""
+        with self._errors("list files"):
+            if self.account is None:
+                root = Path(self.uri)
+                return dict(_local_sizes(root / folder, root))
+            prefix = f"{self._folder()}/{folder}".rstrip("/") + "/"
+            with self._container(self.account) as container, suppress(ResourceNotFoundError):
+                cut = len(self._folder()) + 1
+                return {blob.name[cut:]: blob.size for blob in container.list_blobs(name_starts_with=prefix)}
+            return {}
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file; None if it is missing."""
+        with self._errors(f"read {path}"):
+            if self.account is None:
+                try:
+                    return (Path(self.uri) / path).read_bytes()
+                except FileNotFoundError:
+                    return None
+            with self._container(self.account) as container:
+                try:
+                    return container.download_blob(f"{self._folder()}/{path}").readall()
+                except ResourceNotFoundError:
+                    return None
+
+    def delete(self, path: str) -> None:
+        """Delete a file, unless it is missing."""
+        with self._errors(f"delete {path}"):
+            if self.account is None:
+                (Path(self.uri) / path).unlink(missing_ok=True)
+                return
+            with self._container(self.account) as container, suppress(ResourceNotFoundError):
+                container.delete_blob(f"{self._folder()}/{path}")
+
+    def describe(self, path: str) -> str:
+        """Return the full address of a file."""
+        return f"{self.uri}/{path}" if self.account else str(Path(self.uri) / path)
+
+    def sync(self, *paths: str) -> None:
+        """Make files and their directories durable on a local disk. Azure acknowledges only durable writes."""
+        if self.account is not None:
+            return
+        with self._errors("make files durable"):
+            files = [Path(self.uri) / path for path in paths]
+            for path in [*files, *dict.fromkeys(folder for file in files for folder in self._folders(file))]:
+                _sync(path)
+
+    def _folders(self, file: Path) -> Iterator[Path]:
+        """Yield the directories from the file up to the table: each may be new."""
+        for folder in file.parents:
+            yield folder
+            if folder == Path(self.uri):
+                return
+
+    def _folder(self) -> str:
+        return urlsplit(self.uri).path.strip("/")
+
+    @contextmanager
+    def _container(self, account: AzureAccount) -> Iterator[ContainerClient]:
+        with account.service() as service:
+            yield service.get_container_client(container_of(self.uri))
+
+    @contextmanager
+    def _errors(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except AzureError as error:
+            if self.account is None:
+                raise
+            raise LakeError(describe_error(self.account, f"{action} of the lake", error, WRITE)) from None
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise LakeError(f"cannot {action} in {self.uri}: {reason}; check the disk and its permissions") from None
+
+
+def _local_sizes(folder: Path, root: Path) -> Iterator[tuple[str, int]]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _local_sizes(Path(entry.path), root)
+        else:
+            with suppress(FileNotFoundError):
+                yield Path(entry.path).relative_to(root).as_posix(), entry.stat().st_size
+
+
+def _sync(path: Path) -> None:
+    # Windows has no directory handles to flush
+    if path.is_dir() and os.name == "nt":
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    except FileNotFoundError:
+        # another process has replaced or deleted it
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
