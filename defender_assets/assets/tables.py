@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -10,7 +11,7 @@ from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_r
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.quality.check_outcome import CheckOutcome
+from defender_assets.core.quality.check_outcome import CheckOutcome, outcome_or_failure
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness, quiet_or_broken
 from defender_assets.core.quality.line_balance import line_balance
@@ -50,7 +51,8 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
                 snapshot = lake.open(table.name)
                 rows, summary = row_count(snapshot, day), summarize_day(snapshot, table, day)
                 for check, evaluate in _checks(table).items():
-                    outcomes[check][day] = evaluate(lake, table, day, report)
+                    evaluation = partial(evaluate, lake, table, day, report)
+                    outcomes[check][day] = evaluation() if check.blocking else outcome_or_failure(lake, evaluation)
             context.add_asset_metadata(typed_metadata(table, report, rows, summary), partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[check.result(table.name, each) for check, each in outcomes.items()])
 

@@ -8,14 +8,16 @@ from itertools import chain
 
 import polars as pl
 
-from defender_assets.core.errors import ExportError
-from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.errors import ExportError, UnreadableError
+from defender_assets.core.export.blobs import Blob, Export, UnreadablePart, generation
+from defender_assets.core.export.listing import DayListing, list_table_day
 from defender_assets.core.lake.compaction import compact_if_fragmented
 from defender_assets.core.lake.data_files import data_files
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.cursors import read_cursors
-from defender_assets.core.raw.range_reader import Chunk, RangeReader, UnreadRange
+from defender_assets.core.raw.given_up import GivenUp
+from defender_assets.core.raw.range_reader import GIVE_UP_AFTER, Chunk, RangeReader, UnreadRange
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import RAW_SCHEMA, TABLES, Table
 from defender_assets.core.text import MEBIBYTE, format_bytes
@@ -24,13 +26,13 @@ from defender_assets.core.timings import StageTimings
 logger = logging.getLogger(__name__)
 
 COMMIT_BYTES = 64 * MEBIBYTE
-CHANGED_ROUNDS = 5
 
 
 @dataclass
 class RawReport:
     """What a run did for a day of a raw table. Sizes in bytes; `listed` and `pending` are from its last listing.
 
+    `unreadable` are the parts of the export that were not read, or not completely: the day stays behind for them.
     `kept` is False for a day past retention, for which nothing was read. The stages are list, read, commit and
     compact; `refresh` counts a blob's replacement as commit.
     """
@@ -43,6 +45,7 @@ class RawReport:
     timings: StageTimings = field(default_factory=StageTimings, repr=False)
     listed: list[Blob] = field(default_factory=list, repr=False)
     pending: dict[str, int] = field(default_factory=dict, repr=False)
+    unreadable: list[UnreadablePart] = field(default_factory=list, repr=False)
 
     @property
     def pending_bytes(self) -> int:
@@ -66,38 +69,37 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     Each commit has about `commit_bytes` and ends at a line end; after a killed run, the next one continues behind the
     last commit.
 
+    A blob, tenant or container that cannot be read is in the report; everything else is stored.
+
     Raises:
-        ExportError: when a blob could not be read; what could be read has been committed.
+        ExportError: when the account does not answer at all; what could be read has been committed.
     """
     report = RawReport(kept=lake.is_retained(day))
     if not report.kept:
         return report
     share_arenas()
-    changed_rounds = 0
+    given_up = GivenUp(table.container)
     while True:
-        reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report)
-        if reader.failures:
-            raise reader.failures[0]
-        changed_rounds += bool(reader.changed)
-        if changed_rounds > CHANGED_ROUNDS:
-            raise ExportError(
-                f"{table.container}/{reader.changed[0]} changes each time it is read; nothing is lost, the next run "
-                "lists it again"
-            )
-        if not reader.changed and not reader.cut_short:
+        listing, reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report, given_up)
+        if reader.gave_up:
+            raise reader.gave_up
+        if not given_up.wants_another_pass(reader) and not reader.cut_short:
             report.pending = reader.pending
+            report.unreadable = sorted({*listing.unreadable, *given_up.parts.values()})
             return report
 
 
 def _one_commit(
-    lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport
-) -> RangeReader:
+    lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport, given_up: GivenUp
+) -> tuple[DayListing, RangeReader]:
     timings = report.timings
     with timings.stage("list"):
         target = lake.fenced(table.raw, day)
-        blobs = export.blobs_of_day(table.container, day)
+        listing = list_table_day(export, table, day)
+        blobs = listing.blobs
         cursors = read_cursors(target.table, [day])[day]
     parts = unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+    parts = [part for part in parts if part.blob.path not in given_up.parts]
     unread = sum(part.blob.size - part.start for part in parts)
     reader = RangeReader(export, table.container)
     report.listed, report.batch = blobs, target.version
@@ -116,7 +118,7 @@ def _one_commit(
         logger.info("%s %s: batch %d, %s; %s to go", table.raw, day, report.batch, size, format_bytes(remaining))
         with timings.stage("compact"):
             compact_if_fragmented(lake, target.table, table.raw, day)
-    return reader
+    return listing, reader
 
 
 def tenants_in_raw(lake: Lake) -> set[str]:
@@ -133,14 +135,26 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     """Read a day's blobs again and replace their chunks, then ingest what is new.
 
     Each blob is a batch with the next number: one commit replaces the chunks of its current generation with those
-    just read. Chunks of vanished blobs and of older generations stay.
+    just read. Chunks of vanished blobs and of older generations stay, and those of blobs that cannot be read.
+
+    Raises:
+        ExportError: when the account does not answer at all.
     """
     replaced = RawReport(kept=lake.is_retained(day))
     if not replaced.kept:
         return replaced
-    for listed in export.blobs_of_day(table.container, day):
-        retry_on_conflict(_replace_blob, lake, export, table, listed, replaced)
+    unanswered = 0
+    for listed in list_table_day(export, table, day).blobs:
+        try:
+            retry_on_conflict(_replace_blob, lake, export, table, listed, replaced)
+            unanswered = 0
+        except ExportError as error:
+            unanswered = 0 if isinstance(error, UnreadableError) else unanswered + 1
+            if unanswered == GIVE_UP_AFTER:
+                raise
+            replaced.unreadable.append(UnreadablePart(table.container, listed.path, str(error)))
     report = ingest(lake, export, table, day)
+    report.unreadable = sorted({part.path: part for part in (*replaced.unreadable, *report.unreadable)}.values())
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks
     report.replaced_blobs = replaced.replaced_blobs
@@ -174,10 +188,10 @@ def _whole(rows: Iterator[pl.DataFrame], reader: RangeReader, blob: Blob, cursor
     for row in rows:
         reached = row["byte_end"][0]
         yield row
-    if reader.failures:
-        raise reader.failures[0]
+    for error in reader.failures.values():
+        raise error
     if reader.changed or reached < cursor:
-        raise ExportError(f"{blob.path} changed while it was read again; its bytes in raw are unchanged, try again")
+        raise UnreadableError(f"{blob.path} changed while it was read again; its bytes in raw are unchanged, try again")
 
 
 def _rows(chunks: Iterator[Chunk], batch: int, counted: RawReport) -> Iterator[pl.DataFrame]:
