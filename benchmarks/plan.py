@@ -18,6 +18,7 @@ import polars as pl
 
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export.listing import list_day
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.raw import ingest
 from defender_assets.core.raw.cursors import read_cursors
@@ -98,7 +99,7 @@ def parse_rate(root: Path, devices: int) -> float:
     scenario = Scenario(DAY, days=1, devices=devices, tenants=1, alerts_per_day=0, campaigns_per_tenant=0)
     write_directory((a for a in simulate(scenario) if a.container == DEVICE_INFO.container), root / "export")
     export = DirectoryExport(root / "export")
-    size = sum(blob.size for blob in export.blobs_of_day(DEVICE_INFO.container, DAY))
+    size = sum(blob.size for blob in list_day(export, DEVICE_INFO.container, DAY).blobs)
     for lake in (Lake(str(root / "warming"), LAKE_TABLES), Lake(str(root / "lake"), LAKE_TABLES)):
         before = _cpu()
         ingest.ingest(lake, export, DEVICE_INFO, DAY)

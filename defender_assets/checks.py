@@ -35,6 +35,7 @@ class Check:
     def result(self, asset: str, outcomes: Mapping[date, CheckOutcome]) -> dg.AssetCheckResult:
         """Return one result for all days of a run."""
         failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
+        stops = self.blocking and not (failed and all(outcome.warning for outcome in failed.values()))
         shown = list((failed or outcomes).items())[:SAMPLES]
         if len(outcomes) == 1:
             # one value per key, so that Dagster plots numbers over time
@@ -46,7 +47,7 @@ class Check:
             check_name=self.name,
             asset_key=asset,
             passed=not failed,
-            severity=dg.AssetCheckSeverity.ERROR if self.blocking else dg.AssetCheckSeverity.WARN,
+            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
             description=" ".join(f"{day}: {outcome.summary}" for day, outcome in shown),
             metadata=facts,
         )
@@ -75,7 +76,8 @@ BYTE_BALANCE = Check(
         "For each blob that is still in the account: size = bytes kept in raw + the tail that waits for its newline, "
         "without gaps or overlaps, in files of the size that the log says. Lists tails older than a day. If it fails "
         "because of damaged files: its text says what to do. Otherwise run the job `refresh_day` for the day and "
-        "report it as a bug."
+        "report it as a bug. If it only warns: it names the blobs, tenants or containers that cannot be read, and "
+        "what to do; everything else of the day went on."
     ),
 )
 LINE_BALANCE = Check(

@@ -17,6 +17,8 @@ from defender_assets.core.azure.account import AzureAccount, from_account_url, f
 from defender_assets.core.azure.lake_uri import azure_lake, is_address, local_lake
 from defender_assets.core.errors import SettingsError, contains_secret, quoted
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
+from defender_assets.core.export import leave_out as leave_out_rules
+from defender_assets.core.export.leave_out import LeaveOutRule, SelectedExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig, muting, weights
 from defender_assets.outputs.notifications import NotificationConfig, notification_config, webhooks
@@ -28,6 +30,7 @@ LAKE_URI, LAKE_CONNECTION_STRING = lake_uris.LAKE_URI, lake_uris.LAKE_CONNECTION
 START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
 RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
+LEAVE_OUT = leave_out_rules.VARIABLE
 RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
 TEAMS_WEBHOOK, SLACK_WEBHOOK = webhooks.TEAMS_WEBHOOK, webhooks.SLACK_WEBHOOK
 NOTIFY_RISK, UI_URL = webhooks.NOTIFY_RISK, webhooks.UI_URL
@@ -41,6 +44,7 @@ VARIABLES = (
     START_DATE,
     LOOKBACK_DAYS,
     RETENTION_DAYS,
+    LEAVE_OUT,
     RISK_WEIGHTS,
     MUTED,
     TEAMS_WEBHOOK,
@@ -79,6 +83,8 @@ class Settings:
     start_date: date = DEFAULT_START
     lookback_days: int = DEFAULT_LOOKBACK
     retention_days: int | None = None
+    leave_out: Path | None = None
+    left_out: tuple[LeaveOutRule, ...] = ()
     risk_weights: Path | None = None
     muted: Path | None = None
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
@@ -86,7 +92,12 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def export(self) -> Export:
-        """Return the export to read."""
+        """Return the export to read, without the blobs that the team leaves out."""
+        export = self.whole_export()
+        return SelectedExport(export, self.left_out) if self.left_out else export
+
+    def whole_export(self) -> Export:
+        """Return the export with the blobs that the team leaves out."""
         if self.export_account is not None:
             return AzureExport(self.export_account)
         return DirectoryExport(self.export_dir)
@@ -128,7 +139,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     values, origins = {**demo, **values}, {**dict.fromkeys(demo, DEMO_ORIGIN), **origins}
     account = _export_account(values)
     uri, lake_account = _lake(values, account, folder)
-    files = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED) if name in values}
+    files = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED, LEAVE_OUT) if name in values}
     lookback = _days(values, LOOKBACK_DAYS, 0, LONGEST_LOOKBACK, "such as 3")
     return Settings(
         export_account=account,
@@ -140,6 +151,8 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         retention_days=_days(
             values, RETENTION_DAYS, SHORTEST_RETENTION, LONGEST_RETENTION, "such as 365; without it every day is kept"
         ),
+        leave_out=files.get(LEAVE_OUT),
+        left_out=leave_out_rules.load_leave_out(files[LEAVE_OUT]) if LEAVE_OUT in files else (),
         risk_weights=files.get(RISK_WEIGHTS),
         muted=files.get(MUTED),
         scoring=ScoringConfig(

@@ -11,6 +11,7 @@ from dagster._core.secrets.env_file import get_env_var_dict
 from defender_assets.core.azure.account import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.export import AzureExport, DirectoryExport
+from defender_assets.core.export.leave_out import SelectedExport
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.settings import DEMO, DEMO_SCENARIO, VARIABLES, Settings, load_settings
 
@@ -389,7 +390,17 @@ def test_the_files_of_a_team_are_below_the_working_directory(tmp_path: Path) -> 
     assert load().scoring == ScoringConfig()
 
 
-@pytest.mark.parametrize("variable", ["DEFENDER_RISK_WEIGHTS", "DEFENDER_MUTED"])
+def test_an_export_without_what_the_team_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "out.toml").write_text('[[leave_out]]\npath = "tenantId=a/*"\nreason = "r"\n')
+    settings = load(DEFENDER_LEAVE_OUT="out.toml")
+    assert settings.leave_out == tmp_path / "out.toml"
+    export = settings.export()
+    assert isinstance(export, SelectedExport)
+    assert (export.export, export.rules) == (settings.whole_export(), settings.left_out)
+    assert isinstance(load().export(), DirectoryExport)
+
+
+@pytest.mark.parametrize("variable", ["DEFENDER_RISK_WEIGHTS", "DEFENDER_MUTED", "DEFENDER_LEAVE_OUT"])
 def test_a_missing_file_of_a_team_is_an_error(variable: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"{variable} names {tmp_path / 'nowhere.toml'}, which cannot be read"):
         load({variable: "nowhere.toml"})

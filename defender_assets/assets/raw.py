@@ -41,7 +41,9 @@ def raw_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         for day in days_of(context):
             with user_facing_errors(lake):
                 report = read(lake, export, table, day)
-                balances[day] = byte_balance(lake, table, day, report.listed, report.pending, datetime.now(UTC))
+                balances[day] = byte_balance(
+                    lake, table, day, report.listed, report.pending, datetime.now(UTC), report.unreadable
+                )
             context.add_asset_metadata(raw_metadata(report), partition_key=day.isoformat())
         return dg.MaterializeResult(check_results=[BYTE_BALANCE.result(table.raw, balances)])
 

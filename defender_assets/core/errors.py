@@ -31,6 +31,10 @@ class ExportError(DefenderAssetsError):
     """The export account or directory could not be read."""
 
 
+class UnreadableError(ExportError):
+    """The export answers, but refuses this blob or folder. Other parts of it may be readable."""
+
+
 class LakeError(DefenderAssetsError):
     """The lake could not be read or written."""
 

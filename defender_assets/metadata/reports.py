@@ -29,6 +29,7 @@ _CHARTS = {
     DEVICE_INFO.name: ("devices_by_os", "Devices by operating system"),
 }
 NO_BLOBS = "no blobs: Microsoft wrote nothing on this day"
+NOT_LISTED = "no blobs could be listed: see the check byte_balance"
 
 
 def raw_metadata(report: RawReport) -> Metadata:
@@ -43,6 +44,7 @@ def raw_metadata(report: RawReport) -> Metadata:
         "blobs": len(report.listed),
         "tenants": len({blob.tenant_id for blob in report.listed}),
         "replaced_blobs": report.replaced_blobs,
+        "unreadable_parts": len(report.unreadable),
         **({"lost": dg.MetadataValue.json([lost.describe() for lost in report.lost])} if report.lost else {}),
         **_timings(report.timings),
     }
@@ -137,7 +139,7 @@ def _arrival(report: RawReport) -> str:
     if not report.kept:
         return "past retention (DEFENDER_RETENTION_DAYS): nothing was read"
     if not report.listed:
-        return NO_BLOBS
+        return NOT_LISTED if report.unreadable else NO_BLOBS
     return (
         f"{report.new_bytes:,} new bytes of {total}"
         if report.new_bytes

@@ -4,28 +4,28 @@ It is level-triggered: each tick compares the containers with the lake, so nothi
 is read. Dagster's run history only avoids needless runs: of days in flight, and of failing days during their back-off.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 
 import dagster as dg
 
-from defender_assets.core.errors import ExportError
-from defender_assets.core.export import Blob, Export
-from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days, list_days
+from defender_assets.core.export.timed_listing import TimedListing, list_in_time
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.retries import MAX_CLOCK_SKEW, exponential_backoff
-from defender_assets.core.schemas import Table
 from defender_assets.core.text import pluralize
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
-from defender_assets.sensors.sweep import SWEEP_JOB, days_of_last_sweep, never_read
+from defender_assets.sensors.sweep import SWEEP_JOB, SweepFound, days_of_last_sweep, never_read
 
 DIGEST_TAG = "defender/digest"
 DEFAULT_MAX_RUNTIME = 3600
 SWEPT_AT_ONCE = 20
 # Dagster ends an evaluation after 60 seconds
 DEADLINE_SECONDS = 40
+# a day that is not listed completely is requested at most every 4 minutes: its digest depends on what was listed
+INCOMPLETE_ATTEMPTS = 3
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -33,6 +33,35 @@ UNFINISHED = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
+
+
+class DayBehind(Protocol):
+    """A day to run, with a digest of the reasons."""
+
+    @property
+    def day(self) -> date: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def describe(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class BehindAtSweep:
+    """A day that the sweep listed as behind, and that a tick cannot list completely."""
+
+    day: date
+    sweep_run: str
+
+    @property
+    def digest(self) -> str:
+        """Return a digest that the next sweep changes."""
+        return f"sweep-{self.sweep_run}"
+
+    def describe(self) -> str:
+        """Return one line of text for logs."""
+        return f"{self.day}: behind at the last sweep, cannot be listed in time"
 
 
 @dataclass(frozen=True)
@@ -48,7 +77,7 @@ def is_due(earlier: AttemptHistory, now: datetime) -> bool:
     return earlier.last is None or now - earlier.last >= exponential_backoff(earlier.attempts)
 
 
-def request_for(behind: StaleDay, earlier: AttemptHistory, job_name: str) -> dg.RunRequest:
+def request_for(behind: DayBehind, earlier: AttemptHistory, job_name: str) -> dg.RunRequest:
     """Return the request; its key includes the attempt, because Dagster skips known keys, even of failed runs."""
     return dg.RunRequest(
         run_key=f"{behind.day}:{behind.digest}:{earlier.attempts}",
@@ -91,7 +120,7 @@ def days_in_flight(instance: dg.DagsterInstance, days: Sequence[date], now: date
     return in_flight
 
 
-def earlier_runs(instance: dg.DagsterInstance, behind: StaleDay, now: datetime) -> AttemptHistory:
+def earlier_runs(instance: dg.DagsterInstance, behind: DayBehind, now: datetime) -> AttemptHistory:
     """Return the history of runs for the same day and digest."""
     runs = dg.RunsFilter(tags={PARTITION_TAG: behind.day.isoformat(), DIGEST_TAG: behind.digest})
     return _history(instance, runs, now)
@@ -107,36 +136,39 @@ def first_sweep(instance: dg.DagsterInstance, start: date, now: datetime) -> lis
     return [dg.RunRequest(run_key=f"first-sweep:{start}:{earlier.attempts}", job_name=SWEEP_JOB)]
 
 
-def _history(instance: dg.DagsterInstance, runs: dg.RunsFilter, now: datetime) -> AttemptHistory:
+def _history(
+    instance: dg.DagsterInstance, runs: dg.RunsFilter, now: datetime, limit: int | None = None
+) -> AttemptHistory:
     """Return the history of runs; an end in the future, from a clock that was ahead, delays no further run."""
-    records = instance.get_run_records(runs)
+    records = instance.get_run_records(runs, limit=limit)
     ends = (_past(now, record.end_time, record.update_timestamp, record.create_timestamp) for record in records)
     return AttemptHistory(len(records), max((end for end in ends if end), default=None))
 
 
-def list_in_time(
-    export: Export, days: Sequence[date], deadline: float
-) -> tuple[dict[date, list[tuple[Table, Blob]]], list[str]]:
-    """Return the blobs of the days that could be listed before the deadline, and notes on the other days.
+def unseen_since_sweep(
+    instance: dg.DagsterInstance, swept: SweepFound, listing: TimedListing, found: Iterable[DayBehind]
+) -> list[BehindAtSweep]:
+    """Return the days of the sweep that this tick cannot list completely and that no run has brought up to date since.
 
-    Raises:
-        ExportError: no day could be listed.
+    The sweep lists whole containers without a time limit, so it sees what no tick can.
     """
-    listing: dict[date, list[tuple[Table, Blob]]] = {}
-    notes: list[str] = []
-    failure: ExportError | None = None
-    for day in days:
-        if time.monotonic() > deadline:
-            notes.append(f"only {len(listing)} of {len(days)} days listed in time, the others follow")
-            break
-        try:
-            listing |= list_days(export, [day])
-        except ExportError as error:
-            failure = error
-            notes.append(f"{day} cannot be listed: {error}")
-    if failure is not None and not listing:
-        raise failure
-    return listing, notes
+    days = (listing.incomplete & set(swept.days)) - {behind.day for behind in found}
+    return [
+        BehindAtSweep(day, swept.run_id)
+        for day in sorted(days)
+        if not instance.get_run_records(
+            dg.RunsFilter(
+                tags={PARTITION_TAG: day.isoformat()}, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=swept.at
+            ),
+            limit=1,
+        )
+    ]
+
+
+def rested(instance: dg.DagsterInstance, day: date, now: datetime) -> bool:
+    """Return whether the last run of a day, whatever its digest, is long enough ago for an incompletely listed day."""
+    ends = _history(instance, dg.RunsFilter(tags={PARTITION_TAG: day.isoformat()}), now, limit=1)
+    return is_due(AttemptHistory(INCOMPLETE_ATTEMPTS, ends.last), now)
 
 
 def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -> dg.SensorDefinition:
@@ -162,11 +194,15 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         in_flight = days_in_flight(context.instance, days, now)
         with user_facing_errors(lake):
             free = rotated([day for day in days if day not in in_flight], tick)
-            listing, waiting = list_in_time(export, free, time.monotonic() + DEADLINE_SECONDS)
-            stale_days = find_stale_days(lake, export, listing, listing)
-        for behind in stale_days:
+            listing = list_in_time(export, free, DEADLINE_SECONDS, tick)
+            stale_days = find_stale_days(lake, export, listing.days, listing.days)
+        waiting = listing.notes
+        unseen = unseen_since_sweep(context.instance, swept, listing, stale_days)
+        all_behind: list[DayBehind] = [*stale_days, *unseen]
+        for behind in all_behind:
             earlier = earlier_runs(context.instance, behind, now)
-            if is_due(earlier, now):
+            complete = behind.day not in listing.incomplete
+            if is_due(earlier, now) and (complete or rested(context.instance, behind.day, now)):
                 requests.append(request_for(behind, earlier, INGEST_DAY.name))
                 context.log.info(behind.describe())
             else:
@@ -174,7 +210,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         requests.sort(key=lambda request: request.partition_key or "")
         if requests:
             return dg.SensorResult(run_requests=requests)
-        notes = [f"{pluralize(len(listing), 'day')} checked, none to run", *waiting]
+        notes = [f"{pluralize(len(listing.days), 'day')} checked, none to run", *waiting]
         if in_flight:
             notes.append(f"{len(in_flight)} in flight")
         if swept.before_start:

@@ -4,7 +4,7 @@ It requests no runs. The sensor checks the listed days again, so a missed sweep 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -22,11 +22,13 @@ _BEFORE = "days_before_start"
 
 @dataclass(frozen=True)
 class SweepFound:
-    """The result of the last successful sweep; `ran` is False if there was none."""
+    """The result of the last successful sweep, its run and when that was created; `ran` is False if there was none."""
 
     ran: bool
     days: tuple[date, ...] = ()
     before_start: int = 0
+    run_id: str = field(default="", compare=False)
+    at: datetime | None = field(default=None, compare=False)
 
 
 def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
@@ -40,12 +42,15 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
     def name_days_behind(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
         today = datetime.now(UTC).date()
         with user_facing_errors(lake):
-            listing = list_all(export)
+            listing, unreadable = list_all(export)
             before = sum(day < start for day in listing)
             # also days whose blobs the account has deleted: a table of a newer version may be missing there
             days = [start + timedelta(days=number) for number in range((today - start).days + 1)]
             behind = find_stale_days(lake, export, days, listing)
-            empty = days_without_blobs(lake, listing, start, today - timedelta(days=1))
+            # a part that cannot be listed may have blobs of any day
+            empty = [] if unreadable else days_without_blobs(lake, listing, start, today - timedelta(days=1))
+        for part in unreadable:
+            context.log.warning(part.reason)
         for day in behind:
             context.log.info(day.describe())
         if before:
@@ -93,10 +98,13 @@ def days_of_last_sweep(instance: dg.DagsterInstance) -> SweepFound:
     finished = [record for record in records if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS]
     if not finished:
         return SweepFound(ran=False)
-    for entry in instance.all_logs(finished[0].dagster_run.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
+    newest = finished[0]
+    run_id, at = newest.dagster_run.run_id, newest.create_timestamp
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT):
         event = entry.dagster_event
         metadata = event.step_output_data.metadata if event else {}
         if _DAYS in metadata:
             days = tuple(date.fromisoformat(day) for day in str(metadata[_DAYS].value).split())
-            return SweepFound(ran=True, days=days, before_start=int(str(metadata[_BEFORE].value)))
+            before = int(str(metadata[_BEFORE].value))
+            return SweepFound(ran=True, days=days, before_start=before, run_id=run_id, at=at)
     return SweepFound(ran=True)

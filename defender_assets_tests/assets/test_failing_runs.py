@@ -11,6 +11,7 @@ import pytest
 from polars.exceptions import PanicException
 
 from defender_assets.assets import runs, tables
+from defender_assets.catalog import LEADS
 from defender_assets.checks import FRESHNESS, LINE_BALANCE, outcome_of
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import ExportError, LakeError, SettingsError
@@ -20,13 +21,16 @@ from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables import build
 from defender_assets.core.tables.build import TypedReport
+from defender_assets.metadata.reports import NOT_LISTED
 from defender_assets.resources import user_facing_errors
 from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.exports import blob_path, local_lake, records
 from defender_assets_tests.support.failing_export import FailingExport
+from defender_assets_tests.support.refusing_export import RefusingExport, archived
 
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 NO_PAUSE = dg.RetryPolicy(max_retries=1, delay=0)
 
 
@@ -79,17 +83,65 @@ def test_only_temporary_errors_are_retried(project: DagsterProject, error: Excep
     assert retried.count(ALERT_INFO.raw) == tries - 1
 
 
-def test_one_failing_container_stops_the_leads_but_not_other_containers(
-    project: DagsterProject,
-) -> None:
+def checks_of(result: dg.ExecuteInProcessResult, name: str) -> dict[str, tuple[bool, dg.AssetCheckSeverity]]:
+    """Whether a check passed, and its severity, by asset."""
+    return {
+        check.asset_key.to_user_string(): (check.passed, check.severity)
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == name
+    }
+
+
+def said_by(result: dg.ExecuteInProcessResult, name: str, asset: str) -> str:
+    """What a check of an asset says."""
+    found = [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+    (said,) = [str(check.description) for check in found if check.asset_key.to_user_string() == asset]
+    return said
+
+
+def test_a_blob_that_cannot_be_read_is_a_warning_and_the_rest_of_the_day_becomes_leads(project: DagsterProject) -> None:
+    project.put(yesterday())
+    project.folder.append(ALERT_INFO, blob_path(day=yesterday(), hour=9), records(ALERT_INFO, 5, 3))
+    refusing = RefusingExport(project.export, of_read=lambda _, path: archived(path) if "/h=09/" in path else None)
+    result = project.with_resources(export=refusing).run(yesterday())
+    assert result.success
+    assert checks_of(result, "byte_balance") == {
+        table.raw: (table is not ALERT_INFO, WARN if table is ALERT_INFO else ERROR) for table in TABLES
+    }
+    said = said_by(result, "byte_balance", ALERT_INFO.raw)
+    assert "/h=09/m=00/PT1H.json: BlobArchived: it is archived; rehydrate it" in said
+    assert metadata_of(result, ALERT_INFO.raw)["unreadable_parts"] == 1
+    assert metadata_of(result, LEADS.name)["dagster/partition_row_count"] == 2
+
+
+def test_a_container_that_cannot_be_listed_is_a_warning_and_the_others_become_leads(project: DagsterProject) -> None:
     project.put(yesterday())
     (project.settings.export_dir / DEVICE_INFO.container).rename(project.settings.export_dir / "aside")
     (project.settings.export_dir / DEVICE_INFO.container).touch()
     result = project.run(yesterday())
-    assert not result.success
-    assert "cannot be read (Not a directory)" in error_of(result, DEVICE_INFO.raw).message
-    assert metadata_of(result, ALERT_INFO.name)["new_rows"] == 2
-    assert result.asset_materializations_for_node("device_enriched_leads") == []
+    assert result.success
+    assert checks_of(result, "byte_balance")[DEVICE_INFO.raw] == (False, WARN)
+    (failed,) = [
+        check
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "byte_balance" and not check.passed
+    ]
+    assert "cannot be read (Not a directory)" in str(failed.description)
+    assert metadata_of(result, DEVICE_INFO.raw)["day"] == NOT_LISTED
+    assert metadata_of(result, LEADS.name)["dagster/partition_row_count"] == 2
+
+
+def test_a_damaged_table_of_alerts_does_not_stop_the_devices(project: DagsterProject) -> None:
+    project.put(day_before(2))
+    project.fill(day_before(2))
+    for file in Path(project.lake.table_uri(ALERT_INFO.name)).rglob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:100])
+    project.put(yesterday(), tables=(DEVICE_INFO,))
+    result = project.run(yesterday())
+    assert metadata_of(result, DEVICE_INFO.name)["new_rows"] == 2
+    assert checks_of(result, "quiet_or_broken") == {DEVICE_INFO.name: (False, WARN)}
+    said = said_by(result, "quiet_or_broken", DEVICE_INFO.name)
+    assert said.startswith(f"{yesterday()}: The check could not be evaluated")
 
 
 def test_a_lake_that_cannot_be_written_fails_with_one_line(project: DagsterProject, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.support.small_lake import SmallLake
+from defender_assets_tests.support.unprivileged import unprivileged_folder
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50LWF0LWFsbA=="
@@ -314,3 +315,66 @@ def test_a_clock_that_nothing_confirms_is_named_until_it_is_confirmed(
     assert result.exit_code == 0
     assert "No problems found" in result.stdout
     assert apply_retention(replace(lake, keep_days=31))[ALERT_INFO.raw] == 4
+
+
+def test_files_that_are_not_read_are_counted_instead_of_all_is_well(run: Run, folder: Folder) -> None:
+    folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
+    folder.append(ALERT_INFO, blob_path().replace("PT1H", "._PT1H"), b"x")
+    found = checked(run, 0)
+    assert container(found, ALERT_INFO.container)["ignored"] == {"name with a dot in front": 1}
+    assert any("1 file not read (name with a dot in front), such as" in note for note in found["notes"])
+
+    folder.append(ALERT_INFO, f"{blob_path(hour=9)}.gz", b"x")
+    folder.append(ALERT_INFO, "resourceId=/SUBSCRIPTIONS/A/y=2026/PT1H.json", b"x")
+    (folder.root / DEVICE_INFO.container).symlink_to(folder.root / ALERT_INFO.container)
+    folder.append(ALERT_INFO, f"tenantId={TENANT}/\x1b[2J.json", b"x")
+    found = checked(run, 1)
+
+    attention = "\n".join(found["attention"])
+    assert "1 file not read (compressed), such as 'tenantId=" in attention
+    assert "1 file not read (resourceId= folder), such as 'resourceId=/SUBSCRIPTIONS/A/" in attention
+    assert f"{DEVICE_INFO.container}: 1 file not read (link)" in attention
+    assert "\\x1b[2J.json': blobs of the export are tenantId=" in attention
+    assert "No problems found" not in run("check").stdout
+
+
+def test_blobs_that_are_left_out_are_listed_with_the_reason(run: Run, folder: Folder, tmp_path: Path) -> None:
+    for hour in (7, 8):
+        folder.append(ALERT_INFO, blob_path(today(), hour), records(ALERT_INFO, hour, 1))
+    rule = '[[leave_out]]\npath = "{}"\nreason = "lost key"\nuntil = {}\n'
+    (tmp_path / "out.toml").write_text(
+        rule.format("*/h=07/*", "2999-12-31") + rule.format("tenantId=a/*", "2020-01-01")
+    )
+    (tmp_path / ".env").write_text("DEFENDER_LEAVE_OUT=out.toml\n")
+
+    found = checked(run, 0)
+
+    notes = "\n".join(found["notes"])
+    assert (
+        f"{ALERT_INFO.container}: 1 blob left out until 2999-12-31 by path '*/h=07/*' of {tmp_path / 'out.toml'}: "
+        "lost key" in notes
+    )
+    assert "out.toml contains rules that have expired: tenantId=a/*" in notes
+    assert container(found, ALERT_INFO.container)["blobs"] == 1
+    assert found["lake"]["behind"][0]["blobs"] == 1
+    values = {setting["name"]: setting["value"] for setting in found["settings"]}
+    assert values["DEFENDER_LEAVE_OUT"] == f"{tmp_path / 'out.toml'} (2 rules)"
+
+
+def test_what_cannot_be_read_needs_attention_and_the_rest_is_checked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with unprivileged_folder() as made:
+        folder = Folder(made / "export")
+        for hour in (7, 8):
+            folder.append(ALERT_INFO, blob_path(hour=hour), records(ALERT_INFO, hour, 1))
+        folder.append(DEVICE_INFO, blob_path(), records(DEVICE_INFO, 0, 1))
+        (folder.root / ALERT_INFO.container / blob_path(hour=8)).chmod(0)
+        (folder.root / DEVICE_INFO.container).chmod(0)
+        monkeypatch.chdir(made)
+        monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(folder.root))
+
+        found = checked(run, 1)
+
+    attention = "\n".join(found["attention"])
+    assert f"{blob_path(hour=8)} cannot be read (Permission denied): give this user read permission" in attention
+    assert f"{DEVICE_INFO.container} cannot be read (Permission denied)" in attention
+    assert container(found, ALERT_INFO.container)["sample"]["good"] == 1

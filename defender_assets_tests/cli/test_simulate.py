@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export import Blob, DirectoryExport
 from defender_assets.core.schemas import TABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.days import today
@@ -65,7 +65,9 @@ def test_nothing_of_the_future_is_written(run: Run, tmp_path: Path) -> None:
     clean = ("--bad-lines", "0", "--no-faults")
     run("simulate", "--out", "export", *SMALL, "--days", "1000", *clean, "--start", str(today()))
 
-    days = {blob.day for table in TABLES for blob in DirectoryExport(tmp_path / "export").all_blobs(table.container)}
+    export = DirectoryExport(tmp_path / "export")
+    entries = [entry for table in TABLES for entry in export.all_entries(table.container)]
+    days = {entry.day for entry in entries if isinstance(entry, Blob)}
     assert set(days) <= {today()}
 
 

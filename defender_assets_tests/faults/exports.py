@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Literal
 
 from defender_assets.core.errors import ExportError
-from defender_assets.core.export import Blob, BlobChangedError, Export
+from defender_assets.core.export import Blob, BlobChangedError, Export, IgnoredFile, UnreadablePart
+from defender_assets.core.export.blobs import Entry
 
 Call = Literal["before_list", "after_list", "before_read", "after_read"]
 CALLS: tuple[Call, ...] = ("before_list", "after_list", "before_read", "after_read")
@@ -34,7 +35,7 @@ def in_another_thread(event: Event) -> None:
 
 @dataclass
 class FaultyExport:
-    """An export in which `event` happens at the `number`-th listing of a day, or range read, counted from 1.
+    """An export in which `event` happens at the `number`-th listing of a tenant's day, or range read, counted from 1.
 
     With `lasting`, it also happens at each later call.
     """
@@ -62,17 +63,20 @@ class FaultyExport:
     def tenants(self, container: str) -> list[str]:
         return self.export.tenants(container)
 
-    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
+    def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
         with self._lock:
             self.lists += 1
             number = self.lists
         self._trigger("before_list", number)
-        listed = self.export.blobs_of_day(container, day)
+        listed = list(self.export.blobs_of_tenant(container, tenant, day))
         self._trigger("after_list", number)
-        return listed
+        return iter(listed)
 
-    def all_blobs(self, container: str) -> Iterator[Blob]:
-        return self.export.all_blobs(container)
+    def all_entries(self, container: str) -> Iterator[Entry]:
+        return self.export.all_entries(container)
+
+    def outside(self, container: str) -> Iterator[IgnoredFile]:
+        return self.export.outside(container)
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         with self._lock:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from deltalake import DeltaTable
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from defender_assets.catalog import DERIVED
 from defender_assets.core.errors import ExportError
@@ -61,12 +61,13 @@ from defender_assets_tests.faults.strategies import (
 )
 from defender_assets_tests.faults.streams import KINDS, Line, Slot, make_line
 from defender_assets_tests.faults.truth import DAYS, SLOTS, TABLES_BY_NAME, Truth
+from defender_assets_tests.faults.unreadable import UnreadableParts
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.export_accounts import Directory, ExportStorage, account_storage
 from defender_assets_tests.support.exports import local_lake
 
 
-class Interruptions(RuleBasedStateMachine):
+class Interruptions(UnreadableParts):
     """The machine over a directory."""
 
     steps = 0

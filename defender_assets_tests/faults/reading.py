@@ -6,7 +6,6 @@ The guard against each fault, and the proof that the scenario fails without it, 
 from contextlib import suppress
 from unittest.mock import patch
 
-import pytest
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
@@ -15,6 +14,7 @@ from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.azure.container import create_container
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export import BlobChangedError
+from defender_assets.core.export.listing import list_day
 from defender_assets.core.lake import lake
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.ingest import ingest, refresh
@@ -22,10 +22,14 @@ from defender_assets.core.raw.range_reader import TornLineError
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets_tests.faults.exports import FaultyExport, changed, refused
 from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, ScenarioSetup
+from defender_assets_tests.faults.truth import SLOTS
+from defender_assets_tests.faults.unreadable import without_blobs, without_tenant
 from defender_assets_tests.support.export_accounts import Account
-from defender_assets_tests.support.exports import DAY
+from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT
+from defender_assets_tests.support.refusing_export import RefusingExport, no_answer
 
 THREE = ("good", "not_json", "good")
+ALERT_SLOTS = [slot for slot in SLOTS if (slot.table_name, slot.day) == (ALERT_INFO.name, DAY)]
 
 
 # the export
@@ -58,7 +62,7 @@ def a_blob_gets_shorter_between_listing_and_reading(setup: ScenarioSetup) -> Non
 
 def a_blob_ends_before_its_listed_size(setup: ScenarioSetup) -> None:
     setup.write("good")
-    (blob,) = setup.export.blobs_of_day(ALERT_INFO.container, DAY)
+    (blob,) = list_day(setup.export, ALERT_INFO.container, DAY).blobs
     with suppress(BlobChangedError):
         content = setup.export.read(ALERT_INFO.container, blob, 5, blob.size + 7)
         raise AssertionError(f"{len(content)} bytes were accepted instead of {blob.size + 2}")
@@ -104,6 +108,25 @@ def a_tail_is_looked_through_and_grows(setup: ScenarioSetup) -> None:
     setup.truth.check()
 
 
+def three_blobs_cannot_be_read(setup: ScenarioSetup) -> None:
+    _three_blobs_are_missed(setup, answers=True)
+
+
+def three_blobs_do_not_answer(setup: ScenarioSetup) -> None:
+    _three_blobs_are_missed(setup, answers=False)
+
+
+def _three_blobs_are_missed(setup: ScenarioSetup, *, answers: bool) -> None:
+    for slot in ALERT_SLOTS:
+        setup.write(*THREE, slot=slot)
+    missed = ALERT_SLOTS[:3]
+    setup.run_on(setup.lake, without_blobs(setup.export, missed, answers=answers))
+    assert [slot for slot in ALERT_SLOTS if not setup.truth.raw_bytes(slot)] == missed
+    assert setup.lake.read(ALERT_INFO.name).collect().height == 2, "what was read is not parsed"
+    setup.run()
+    setup.truth.check()
+
+
 def raw_is_taken_back_to_before_a_tail(setup: ScenarioSetup) -> None:
     setup.write("good")
     setup.run()
@@ -116,13 +139,26 @@ def raw_is_taken_back_to_before_a_tail(setup: ScenarioSetup) -> None:
     assert setup.unread()
 
 
-def one_blob_cannot_be_read(setup: ScenarioSetup) -> None:
-    setup.write(*THREE)
-    setup.write(*THREE, slot=NEXT_HOUR)
-    with pytest.raises(ExportError):
-        ingest(setup.lake, setup.faulty_export("before_read", 1, refused), ALERT_INFO, DAY)
-    assert not setup.truth.raw_bytes(SLOT)
-    assert setup.truth.raw_bytes(NEXT_HOUR)
+def a_tenant_cannot_be_listed(setup: ScenarioSetup) -> None:
+    for slot in ALERT_SLOTS:
+        setup.write(*THREE, slot=slot)
+    setup.run_on(setup.lake, without_tenant(setup.export, TENANT))
+    assert {slot.tenant for slot in ALERT_SLOTS if setup.truth.raw_bytes(slot)} == {OTHER_TENANT}
+    setup.run()
+    setup.truth.check()
+
+
+def the_account_stops_answering(setup: ScenarioSetup) -> None:
+    for slot in ALERT_SLOTS:
+        setup.write(*THREE, slot=slot)
+    silent = RefusingExport(setup.export, of_read=lambda _, path: no_answer(path), of_container=lambda _: silence())
+
+    def silence() -> Exception | None:
+        return no_answer("anything") if silent.reads else None
+
+    with suppress(ExportError):
+        setup.run_on(setup.lake, silent)
+    assert len(silent.reads) < len(ALERT_SLOTS), "an account that does not answer is read to the end"
     setup.run()
     setup.truth.check()
 
@@ -153,8 +189,8 @@ def a_blob_changes_each_time_it_is_read(setup: ScenarioSetup) -> None:
         changed()
 
     faulty = FaultyExport(setup.export, "before_read", 1, changed_again, lasting=True)
-    with pytest.raises(ExportError, match="changes each time"):
-        ingest(setup.lake, faulty, ALERT_INFO, DAY)
+    (part,) = ingest(setup.lake, faulty, ALERT_INFO, DAY).unreadable
+    assert "changes each time" in part.reason
     setup.run()
     setup.truth.check()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from defender_assets.core.export import Export
+from defender_assets.core.export import Export, UnreadablePart
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import Missing, find_stale_days
 from defender_assets.core.schemas import ALERT_INFO
@@ -51,9 +51,9 @@ class ScenarioSetup:
         """Delete the blob and write a shorter one."""
         assert self.truth.recreate(slot, self.lines(*kinds, slot=slot, first=first))
 
-    def run(self, part: str = PART, day: date = DAY, *, refresh: bool = False) -> None:
-        """Run a part of the day."""
-        run_part(part, self.lake, self.export, day, refresh=refresh)
+    def run(self, part: str = PART, day: date = DAY, *, refresh: bool = False) -> list[UnreadablePart]:
+        """Run a part of the day; return what could not be read of the export."""
+        return run_part(part, self.lake, self.export, day, refresh=refresh)
 
     def run_on(self, lake: Lake, export: Export | None = None, part: str = PART, *, refresh: bool = False) -> None:
         """Run a part of the day on a faulty lake, or from a faulty export."""

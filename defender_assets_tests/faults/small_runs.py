@@ -8,7 +8,7 @@ from typing import Any
 
 from defender_assets.catalog import DERIVED
 from defender_assets.core import retries
-from defender_assets.core.export import Export
+from defender_assets.core.export import Export, UnreadablePart
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.raw import ingest, range_reader
@@ -41,18 +41,23 @@ def run_part(
     sizes: Sizes = Sizes(),
     *,
     refresh: bool = False,
-) -> None:
-    """A part of a day's run, or all of it, in the order of the data flow; `refresh` works as `full_refresh`."""
+) -> list[UnreadablePart]:
+    """A part of a day's run, or all of it, in the order of the data flow; `refresh` works as `full_refresh`.
+
+    Returns what could not be read of the export.
+    """
+    unreadable: list[UnreadablePart] = []
     for table in TABLES:
         if part not in {table.name, WHOLE_DAY}:
             continue
         if refresh:
             ingest.refresh(lake, export, table, day)
-        ingest.ingest(lake, export, table, day, commit_bytes=sizes.commit)
+        unreadable += ingest.ingest(lake, export, table, day, commit_bytes=sizes.commit).unreadable
         report = build_table_day(lake, table, day, rebuild=refresh, portion_bytes=sizes.portion)
         assert report.balanced, f"{table.name} {day}: {report}"
     for derived in DERIVED if part in {DERIVATIONS, WHOLE_DAY} else ():
         build_partition(lake, derived, day, force=refresh)
+    return unreadable
 
 
 def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, refresh: bool = False) -> None:

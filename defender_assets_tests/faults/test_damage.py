@@ -16,6 +16,7 @@ from defender_assets.checks import QUIET_OR_BROKEN, outcome_of
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export.listing import list_table_day
 from defender_assets.core.lake import maintenance
 from defender_assets.core.lake.damage import DamagedFilesError
 from defender_assets.core.lake.data_files import files_of_day
@@ -210,7 +211,7 @@ def test_what_the_account_no_longer_has_is_named_with_its_bytes(operator: Operat
     kept = lake.read(ALERT_INFO.raw).filter(pl.col("blob") == gone).collect()
     assert kept["content"].to_list() == [content[first[2] : second[2]]]
     assert all_damage(lake) == []
-    outcome = byte_balance(lake, ALERT_INFO, DAY, operator.export.blobs_of_day(ALERT_INFO.container, DAY), {}, NOW)
+    outcome = byte_balance(lake, ALERT_INFO, DAY, list_table_day(operator.export, ALERT_INFO, DAY).blobs, {}, NOW)
     assert not outcome.passed
     assert f"{gone}, bytes 0 to {first[2]}" in outcome.summary
 

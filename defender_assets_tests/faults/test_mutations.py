@@ -9,7 +9,7 @@ from deltalake.exceptions import CommitFailedError
 from defender_assets.core import retries
 from defender_assets.core.azure import container
 from defender_assets.core.errors import DefenderAssetsError
-from defender_assets.core.export import AzureExport, DirectoryExport, blobs
+from defender_assets.core.export import AzureExport, DirectoryExport, blobs, listing
 from defender_assets.core.lake import compaction
 from defender_assets.core.lake.arrow import RowStream
 from defender_assets.core.lake.fences import Versions
@@ -17,6 +17,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline import derived_table, staleness
 from defender_assets.core.raw import ingest, tails
+from defender_assets.core.raw.given_up import GivenUp
 from defender_assets.core.raw.hours import Hour
 from defender_assets.core.raw.range_reader import RangeReader
 from defender_assets.core.tables import agreement, build
@@ -53,18 +54,25 @@ LENGTH = Mutation("the length of an answer", DirectoryExport, "read", "len(conte
 MISSING_FILE = Mutation(
     "a missing file has changed", DirectoryExport, "read", "BlobChangedError(blob.path) from None", "ExportError"
 )
-OTHER_BLOBS = Mutation("other blobs go on", RangeReader, "chunks", "self.failures.append(error)", "raise")
+OTHER_BLOBS = Mutation("other blobs go on", RangeReader, "chunks", "self.failures[part.blob.path] = error", "raise")
+ACCOUNT_ANSWERS = Mutation("an account that answers", RangeReader, "_silence", "return None", "return ExportError()")
+ACCOUNT_IS_SILENT = Mutation("an account that is silent", RangeReader, "_silence", "return error", "return None")
+OTHER_TENANTS = Mutation(
+    "other tenants go on", listing, "list_tenant", "except ExportError", "except ZeroDivisionError"
+)
 TORN_LINE = Mutation(
     "a torn line stops the commit", RangeReader, "_long_line", "raise TornLineError(", "raise BlobChangedError("
 )
 ONE_COMMIT = Mutation("a long line is one commit", RangeReader, "up_to", " and not chunk.line_part")
-LISTING_LIMIT = Mutation("a limit to listing again", ingest, "ingest", "changed_rounds > CHANGED_ROUNDS", "False")
+LISTING_LIMIT = Mutation(
+    "a limit to listing again", GivenUp, "wants_another_pass", "self._changed[path] > CHANGED_ROUNDS", "False"
+)
 COMPLETE_REFRESH = Mutation("a refresh has all bytes", ingest, "_whole", "reader.changed or reached < cursor", "False")
 COMPLETE_AND_NO_FAILURE = Mutation(
     "a refresh without failures",
     ingest,
     "_whole",
-    "raise reader.failures[0]\n    if reader.changed or reached < cursor",
+    "raise error\n    if reader.changed or reached < cursor",
     "pass\n    if False",
 )
 BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
@@ -133,7 +141,10 @@ MUTATIONS: list[tuple[Scenario, Mutation]] = [
     (reading.a_blob_gets_shorter_between_listing_and_reading, LENGTH),
     (reading.a_blob_ends_before_its_listed_size, LENGTH),
     (reading.a_blob_vanishes_between_listing_and_reading, MISSING_FILE),
-    (reading.one_blob_cannot_be_read, OTHER_BLOBS),
+    (reading.three_blobs_cannot_be_read, OTHER_BLOBS),
+    (reading.three_blobs_do_not_answer, ACCOUNT_ANSWERS),
+    (reading.a_tenant_cannot_be_listed, OTHER_TENANTS),
+    (reading.the_account_stops_answering, ACCOUNT_IS_SILENT),
     (reading.the_middle_of_a_long_line_cannot_be_read, TORN_LINE),
     (reading.a_long_line_is_wider_than_a_commit, ONE_COMMIT),
     (reading.a_blob_changes_each_time_it_is_read, LISTING_LIMIT),

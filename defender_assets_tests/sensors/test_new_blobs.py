@@ -14,6 +14,7 @@ from defender_assets.core.retries import FIRST_PAUSE, LONGEST_PAUSE, exponential
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets.core.tables.build import build_table_day
 from defender_assets.jobs import PARTITION_TAG
+from defender_assets.sensors import new_blobs
 from defender_assets.sensors.new_blobs import (
     DIGEST_TAG,
     SWEPT_AT_ONCE,
@@ -22,15 +23,19 @@ from defender_assets.sensors.new_blobs import (
     earlier_runs,
     is_due,
     request_for,
+    rested,
     rotated,
     share_of_sweep,
     window,
 )
 from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, DagsterProject, start
+from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today, yesterday
-from defender_assets_tests.support.exports import blob_path, records
+from defender_assets_tests.support.exports import TENANT, blob_path, records
 from defender_assets_tests.support.failing_export import FailingExport
 from defender_assets_tests.support.long_history import History, served
+from defender_assets_tests.support.refusing_export import RefusingExport, archived
+from defender_assets_tests.support.slow_export import SlowExport
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
@@ -175,6 +180,7 @@ def test_failed_attempts_are_counted_and_delay_the_next_one(
 
 
 def test_a_tick_fails_with_one_line_if_no_day_can_be_listed(swept: DagsterProject) -> None:
+    swept.put(yesterday())
     broken = swept.with_resources(export=FailingExport(swept.settings.export_dir, failing_day=None))
     with pytest.raises(dg.Failure, match="out of order") as error:
         broken.tick()
@@ -229,6 +235,60 @@ def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: DagsterProj
     assert f"{day_before(2)} cannot be listed: out of order" in broken.tick().reason
 
 
+def test_a_blob_that_cannot_be_read_is_requested_again_after_growing_pauses(swept: DagsterProject) -> None:
+    swept.put(yesterday())
+    swept.folder.append(ALERT_INFO, blob_path(day=yesterday(), hour=9), records(ALERT_INFO, 5, 1))
+    refusing = RefusingExport(swept.export, of_read=lambda _, path: archived(path) if "/h=09/" in path else None)
+    run_day(swept.lake, refusing, yesterday())
+    (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
+    (request,) = swept.tick().requests
+    assert request.tags[DIGEST_TAG] == behind.digest
+    for attempt in (1, 2, 3):
+        run_in(swept, dg.DagsterRunStatus.SUCCESS, yesterday(), behind.digest)
+        assert f"1 blob (attempt {attempt}, waiting)" in swept.tick().reason
+    swept.folder.append(ALERT_INFO, blob_path(day=yesterday()), records(ALERT_INFO, 6, 1))
+    assert swept.tick().days == [yesterday().isoformat()]
+
+
+def test_a_refused_tenant_or_container_does_not_hide_the_others(swept: DagsterProject) -> None:
+    swept.put(yesterday())
+    swept.fill(yesterday())
+    swept.put(yesterday(), 5, 1, (ALERT_INFO,))
+
+    def refused(container: str) -> Exception | None:
+        return archived(container) if container == DEVICE_INFO.container else None
+
+    broken = swept.with_resources(export=RefusingExport(swept.export, of_container=refused))
+    assert yesterday().isoformat() in broken.tick().days
+
+
+def test_a_day_that_no_tick_can_list_is_requested_once_after_each_sweep(
+    project: DagsterProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.put(yesterday())
+    assert project.sweep().success
+    monkeypatch.setattr(new_blobs, "DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(new_blobs, "INCOMPLETE_ATTEMPTS", 0)
+    slow = SlowExport(project.export, TENANT)
+    stuck = project.with_resources(export=slow)
+    (request,) = stuck.tick().requests
+    assert request.partition_key == yesterday().isoformat()
+    assert request.tags[DIGEST_TAG].startswith("sweep-")
+    run_in(project, dg.DagsterRunStatus.SUCCESS, yesterday(), request.tags[DIGEST_TAG])
+    assert stuck.tick().requests == []
+    assert project.sweep().success
+    (again,) = stuck.tick().requests
+    assert again.tags[DIGEST_TAG] != request.tags[DIGEST_TAG]
+    slow.released.set()
+
+
+def test_a_day_that_is_listed_in_part_is_requested_at_most_every_four_minutes(swept: DagsterProject) -> None:
+    assert rested(swept.instance, yesterday(), datetime.now(UTC))
+    run_in(swept, dg.DagsterRunStatus.SUCCESS, yesterday())
+    assert not rested(swept.instance, yesterday(), datetime.now(UTC))
+    assert rested(swept.instance, yesterday(), datetime.now(UTC) + timedelta(minutes=4))
+
+
 def test_a_tick_makes_no_more_list_calls_for_a_million_old_blobs_than_for_none(swept: DagsterProject) -> None:
     def listed(history: History) -> list[str]:
         with served(history) as account:
@@ -241,8 +301,8 @@ def test_a_tick_makes_no_more_list_calls_for_a_million_old_blobs_than_for_none(s
     assert long.blobs > 1_000_000
     prefixes = listed(long)
     assert prefixes == listed(History(today(), days=LOOKBACK_DAYS + 1))
-    # per table and day, one list call for the tenants and one for each tenant
-    assert len(prefixes) == 3 * (LOOKBACK_DAYS + 1) * (1 + long.tenants)
+    # per table, one list call for the tenants, and one for each of their days
+    assert len(prefixes) == 3 * (1 + (LOOKBACK_DAYS + 1) * long.tenants)
 
 
 @pytest.mark.parametrize("days_ahead", [90, 1, 0.05])

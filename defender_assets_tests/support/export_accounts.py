@@ -14,7 +14,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export
+from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export, IgnoredFile, UnreadablePart
+from defender_assets.core.export.blobs import Entry
 from defender_assets_tests.support.emulator import Emulator
 
 
@@ -122,11 +123,14 @@ class Meanwhile:
     def tenants(self, container: str) -> list[str]:
         return self.export.tenants(container)
 
-    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
-        return self.export.blobs_of_day(container, day)
+    def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
+        return self.export.blobs_of_tenant(container, tenant, day)
 
-    def all_blobs(self, container: str) -> Iterator[Blob]:
-        return self.export.all_blobs(container)
+    def all_entries(self, container: str) -> Iterator[Entry]:
+        return self.export.all_entries(container)
+
+    def outside(self, container: str) -> Iterator[IgnoredFile]:
+        return self.export.outside(container)
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         if not self.happened:

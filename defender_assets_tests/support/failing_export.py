@@ -1,10 +1,11 @@
 """An export that fails on purpose."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 from defender_assets.core.errors import ExportError
-from defender_assets.core.export import Blob, DirectoryExport
+from defender_assets.core.export import Blob, DirectoryExport, UnreadablePart
 from defender_assets_tests.support.days import yesterday
 
 OUT_OF_ORDER = ExportError("out of order")
@@ -18,7 +19,7 @@ class FailingExport(DirectoryExport):
     failing_day: date | None = field(default_factory=yesterday)
     error: Exception = OUT_OF_ORDER
 
-    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
+    def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
         if self.failing_day in {None, day}:
             raise self.error
-        return super().blobs_of_day(container, day)
+        return super().blobs_of_tenant(container, tenant, day)

@@ -68,8 +68,8 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
     from defender_assets.cli.check.report import Report
     from defender_assets.cli.check.settings_shown import settings_shown
 
-    export = settings.export()
-    facts, listing = inspect_export(export, settings.start_date, now)
+    export = settings.whole_export()
+    facts, listing = inspect_export(export, settings.left_out, settings.start_date, now)
     lake = inspect_lake(settings, None if facts.error else export, listing, now.date())
     report = Report(list(settings_shown(settings)), facts, lake)
     diagnosis.diagnose_settings(report, settings, now.date())

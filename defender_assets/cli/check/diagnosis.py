@@ -13,6 +13,7 @@ from defender_assets.cli.check.report import Report
 from defender_assets.cli.demo.scenario import old_demo
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
+from defender_assets.core.export.blobs import Kind
 from defender_assets.core.text import pluralize
 from defender_assets.settings import DEMO_ORIGIN, ENVIRONMENT, SECRETS, Settings
 
@@ -21,18 +22,29 @@ CLOCK_NOTED = 60
 """Seconds. Azure refuses signatures from clocks that are 15 minutes off."""
 SOON = timedelta(days=14)
 GREY_DAYS_NOTED = 31
+NAMED = 3
+"""Unreadable parts of a container that are named."""
+_NOT_READ = {
+    Kind.LINK: "links are not followed; copy the files, or mount them, below the export's directory",
+    Kind.COMPRESSED: "decompress what belongs to the export",
+    Kind.RESOURCE: "the Streaming API writes to tenantId=… folders; is this another export?",
+    Kind.OTHER: "blobs of the export are tenantId=…/y=…/m=…/d=…/h=…/m=…/PT1H.json; rename or remove the others",
+}
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API"
 
 
 def diagnose_settings(report: Report, settings: Settings, today: date) -> None:
-    """Report the demo of an older version, expired mute rules, readable keys, and a start date in the future."""
+    """Report the demo of an older version, expired rules, readable keys, and a start date in the future."""
     if old := old_demo(Path.cwd()):
         report.notes.append(old)
     over = [mute.name for mute in settings.scoring.mutes if mute.until and mute.until < today]
     if over:
         report.notes.append(f"{settings.muted} contains rules that have expired: {', '.join(over)}")
     _report_readable_secrets(report, settings)
+    ended = [rule.path for rule in settings.left_out if rule.until and rule.until < today]
+    if ended:
+        report.notes.append(f"{settings.leave_out} contains rules that have expired: {', '.join(ended)}")
     if settings.start_date > today:
         report.attention.append(f"DEFENDER_START_DATE={settings.start_date} is in the future: nothing is read before")
 
@@ -88,6 +100,7 @@ def diagnose_export(report: Report, settings: Settings) -> None:
                 f"export ({STREAMING_API})"
             )
         _diagnose_container(report, container, settings)
+        _diagnose_parts(report, container, settings)
 
 
 def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> None:
@@ -131,6 +144,29 @@ def diagnose_lake(report: Report, settings: Settings) -> None:
             f"{len(report.lake.behind)} of the last {pluralize(len(report.lake.looked_at), 'day')} are behind. "
             "Dagster's sensor requests their runs while it is on (`make ui`)"
         )
+
+
+def _diagnose_parts(report: Report, container: ContainerFacts, settings: Settings) -> None:
+    """Report what cannot be read, what the team leaves out, and what is not read because of its name."""
+    report.attention.extend(part.reason for part in container.unreadable[:NAMED])
+    if len(container.unreadable) > NAMED:
+        more = len(container.unreadable) - NAMED
+        report.attention.append(f"{container.container}: {pluralize(more, 'more part')} cannot be read")
+    for rule in settings.left_out:
+        if count := container.left_out.get(rule.path):
+            until = f" until {rule.until}" if rule.until else ""
+            what = f"{container.container}: {pluralize(count, 'blob')} left out{until} by path '{rule.path}'"
+            report.notes.append(f"{what} of {settings.leave_out}: {rule.reason}")
+    for kind, count in container.ignored.items():
+        line = (
+            f"{container.container}: {pluralize(count, 'file')} not read ({kind}), "
+            f"such as '{container.ignored_sample[kind]}'"
+        )
+        # AzCopy, rsync and macOS leave such files; all others may be data
+        if kind == Kind.HIDDEN:
+            report.notes.append(line)
+        else:
+            report.attention.append(f"{line}: {_NOT_READ[Kind(kind)]}")
 
 
 def _diagnose_container(report: Report, container: ContainerFacts, settings: Settings) -> None:

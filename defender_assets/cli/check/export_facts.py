@@ -1,21 +1,26 @@
-"""Facts about the export: containers, tenants, freshness, and whether the newest lines can be parsed."""
+"""Facts about the export: containers, tenants, freshness, what is not read, and whether the newest lines are parsed."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from defender_assets.core.errors import ExportError
-from defender_assets.core.export import AzureExport, Blob, BlobChangedError, Export
+from defender_assets.core.errors import ExportError, UnreadableError
+from defender_assets.core.export import AzureExport, Blob, BlobChangedError, Export, IgnoredFile, UnreadablePart
+from defender_assets.core.export.leave_out import LeaveOutRule, rule_for
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.core.tables.parsing.typed_rows import parse_chunk
+from defender_assets.core.text import escape_control_chars
 
 if TYPE_CHECKING:
     from defender_assets.core.pipeline.staleness import Listing
 
+# newest blobs of a container that are tried, one after the other, until one can be read
+_TRIED = 3
 # bytes read from the end of the newest blob; more if they contain no complete line
+_LONGEST_PATH = 120
 _SAMPLES = (64 * 1024, 1024 * 1024, 16 * 1024 * 1024)
 
 
@@ -32,7 +37,11 @@ class Sample:
 
 @dataclass
 class ContainerFacts:
-    """One container. `exists` is None if the credentials do not show whether it is missing or empty."""
+    """One container. `exists` is None if the credentials do not show whether it is missing or empty.
+
+    `unreadable` are the parts that cannot be read, `left_out` the blobs that each rule leaves out, `ignored` the files
+    of each kind that are not read, and `ignored_sample` one path of each kind.
+    """
 
     container: str
     table: str
@@ -46,6 +55,10 @@ class ContainerFacts:
     newest_blob: str | None = None
     age_seconds: int | None = None
     sample: Sample | None = None
+    unreadable: list[UnreadablePart] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=dict)
+    ignored_sample: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -66,25 +79,71 @@ class ExportFacts:
         return sorted({tenant.lower() for container in self.containers for tenant in container.tenants})
 
 
-def inspect_export(export: Export, start: date, now: datetime) -> tuple[ExportFacts, "Listing"]:
-    """Return the facts, and every blob by day."""
+def inspect_export(
+    export: Export, rules: tuple[LeaveOutRule, ...], start: date, now: datetime
+) -> tuple[ExportFacts, "Listing"]:
+    """Return the facts, and every blob by day, without those that the rules leave out."""
     facts = ExportFacts(export.describe())
-    listing: defaultdict[date, list[tuple[Table, Blob]]] = defaultdict(list)
+    listing: defaultdict[date, list[tuple[Table, Blob | UnreadablePart]]] = defaultdict(list)
     try:
         for table in TABLES:
-            container = ContainerFacts(table.container, table.name, tenants=export.tenants(table.container))
-            blobs = list(export.all_blobs(table.container)) if container.tenants else []
-            for blob in blobs:
-                listing[blob.day].append((table, blob))
+            container = ContainerFacts(table.container, table.name)
+            facts.containers.append(container)
+            try:
+                container.tenants = export.tenants(table.container)
+                entries = _entries(container, export, rules, now.date())
+            except UnreadableError as error:
+                part = UnreadablePart(table.container, "", str(error))
+                if rule_for(rules, table.container, part, now.date()) is None:
+                    container.unreadable.append(part)
+                continue
+            blobs = [entry for entry in entries if isinstance(entry, Blob)]
+            for entry in entries:
+                if entry.day:
+                    listing[entry.day].append((table, entry))
             _count(container, blobs, start)
             _freshness(container, export, table, blobs, now)
-            facts.containers.append(container)
-        _which_exist(facts.containers, export)
-        if isinstance(export, AzureExport) and (service_time := export.service_time(TABLES[0].container)):
-            facts.clock_ahead_seconds = round((datetime.now(UTC) - service_time).total_seconds())
+        facts.error = _nothing_readable(facts.containers)
+        if facts.error is None:
+            _which_exist(facts.containers, export)
+            if isinstance(export, AzureExport) and (service_time := export.service_time(TABLES[0].container)):
+                facts.clock_ahead_seconds = round((datetime.now(UTC) - service_time).total_seconds())
     except ExportError as error:
         facts.error = str(error)
     return facts, listing
+
+
+def _entries(
+    container: ContainerFacts, export: Export, rules: tuple[LeaveOutRule, ...], today: date
+) -> list[Blob | UnreadablePart]:
+    """Return what is to be read; note what is left out, and what is not read because of its name."""
+    left_out: Counter[str] = Counter()
+    ignored: Counter[str] = Counter()
+    entries: list[Blob | UnreadablePart] = []
+    for entry in export.all_entries(container.container) if container.tenants else ():
+        rule = rule_for(rules, container.container, entry, today)
+        if isinstance(entry, IgnoredFile):
+            _note_ignored(container, ignored, entry)
+        elif rule is not None:
+            left_out[rule.path] += 1
+        else:
+            entries.append(entry)
+    for entry in export.outside(container.container):
+        _note_ignored(container, ignored, entry)
+    container.left_out, container.ignored = dict(left_out), dict(ignored)
+    container.unreadable += [entry for entry in entries if isinstance(entry, UnreadablePart)]
+    return entries
+
+
+def _note_ignored(container: ContainerFacts, counts: Counter[str], file: IgnoredFile) -> None:
+    counts[file.kind.value] += 1
+    container.ignored_sample.setdefault(file.kind.value, escape_control_chars(file.path)[:_LONGEST_PATH])
+
+
+def _nothing_readable(containers: Sequence[ContainerFacts]) -> str | None:
+    """Return the error of an export of which something should be readable, but no sample could be read; else None."""
+    reasons = [part.reason for container in containers for part in container.unreadable]
+    return reasons[0] if reasons and not any(container.sample for container in containers) else None
 
 
 def _count(container: ContainerFacts, blobs: Sequence[Blob], start: date) -> None:
@@ -95,11 +154,17 @@ def _count(container: ContainerFacts, blobs: Sequence[Blob], start: date) -> Non
 
 
 def _freshness(container: ContainerFacts, export: Export, table: Table, blobs: Sequence[Blob], now: datetime) -> None:
-    newest = max((blob for blob in blobs if blob.size), key=lambda blob: (blob.day, blob.hour, blob.path), default=None)
-    if newest is None:
+    by_age = sorted((blob for blob in blobs if blob.size), key=lambda blob: (blob.day, blob.hour, blob.path))
+    if not by_age:
         return
-    container.newest_blob = newest.path
-    container.sample = _sample(export, table, newest)
+    for newest in by_age[: -_TRIED - 1 : -1]:
+        container.newest_blob = newest.path
+        try:
+            container.sample = _sample(export, table, newest)
+            break
+        except UnreadableError as error:
+            container.unreadable.append(UnreadablePart(table.container, newest.path, str(error)))
+    newest = by_age[-1]
     at = container.sample.newest_record_at if container.sample else None
     at = at or datetime.combine(newest.day, time(newest.hour), UTC)
     container.age_seconds = max(0, int((now - at).total_seconds()))

@@ -1,6 +1,7 @@
 """The settings in effect as `check` shows them: without secrets, and where each came from."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from defender_assets import settings as names
 from defender_assets.cli.check.report import Setting
@@ -15,8 +16,9 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
         names.START_DATE: settings.start_date.isoformat(),
         names.LOOKBACK_DAYS: str(settings.lookback_days),
         names.RETENTION_DAYS: str(settings.retention_days or "every day is kept"),
+        names.LEAVE_OUT: _file_of_rules(settings.leave_out, len(settings.left_out), "every blob is read"),
         names.RISK_WEIGHTS: str(settings.risk_weights or "built-in weights"),
-        names.MUTED: _muted(settings),
+        names.MUTED: _file_of_rules(settings.muted, len(settings.scoring.mutes), "no lead is muted"),
         **{
             name: "set" if name in settings.origins else "not set"
             for name in (names.TEAMS_WEBHOOK, names.SLACK_WEBHOOK)
@@ -33,6 +35,5 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
         yield Setting(name, value, settings.origins.get(name, "default"))
 
 
-def _muted(settings: Settings) -> str:
-    rules = pluralize(len(settings.scoring.mutes), "rule")
-    return f"{settings.muted} ({rules})" if settings.muted else "no lead is muted"
+def _file_of_rules(file: Path | None, rules: int, without: str) -> str:
+    return f"{file} ({pluralize(rules, 'rule')})" if file else without

@@ -65,7 +65,7 @@ def demo(*, dagster_home: bool) -> None:
     settings = Settings(
         export_dir=folder / DEMO_EXPORT_DIR, lake_uri=str(folder / DEMO_LAKE), start_date=scenario.start
     )
-    days = sorted(list_all(settings.export()))
+    days = sorted(list_all(settings.export())[0])
     runs = []
     say(_HEADING)
     with demo_instance(folder) as instance:

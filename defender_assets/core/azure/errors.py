@@ -28,6 +28,16 @@ from defender_assets.core.errors import redact
 _STATUS = re.compile(r"non-2xx status code\W+(\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _BAD_CREDENTIALS = frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo"})
+# 4xx that say something about the account or this moment, not about the blob: no identity, too late, too many requests
+_NOT_OF_THE_PART = frozenset({401, 408, 429})
+_OF_A_BLOB = {
+    "BlobArchived": "it is archived; rehydrate it (change its access tier to Hot or Cool)",
+    "BlobBeingRehydrated": "it is being rehydrated, which takes hours; it is read when that is done",
+    "BlobUsesCustomerSpecifiedEncryption": (
+        "it is encrypted with a key that the account does not hold; write it again without that key"
+    ),
+    "KeyVaultEncryptionKeyNotFound": "its encryption key is missing; restore it in the key vault",
+}
 _CONNECTION_FAILED = "client error (Connect)"
 _UNKNOWN_HOST = "no such account: DNS cannot resolve its name; check the name, and this machine's DNS and proxy"
 
@@ -42,6 +52,8 @@ def describe_error(account: AzureAccount, action: str, error: AzureError, needs:
         advice = "the connection broke; the next attempt continues after the last committed byte"
     elif isinstance(error, ClientAuthenticationError) and status is None:
         advice = "no Entra identity found; sign in with the Azure CLI (az login) or give the machine a managed identity"
+    elif code in _OF_A_BLOB:
+        advice = f"{code}: {_OF_A_BLOB[code]}"
     elif status in {401, 403}:
         advice = _refusal(account, code, needs)
     elif isinstance(error, DecodeError) or (status == HTTPStatus.NOT_FOUND and not error_code):
@@ -49,6 +61,17 @@ def describe_error(account: AzureAccount, action: str, error: AzureError, needs:
     else:
         advice = redact(f"{code}: {getattr(error, 'reason', None) or 'the service failed'}", account.secrets)
     return _line(account, action, advice)
+
+
+def is_refusal(error: AzureError) -> bool:
+    """Return whether the service answered and refused this request for good, as far as it knows: a 4xx."""
+    status = getattr(error, "status_code", None)
+    return (
+        isinstance(status, int)
+        and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+        and status not in _NOT_OF_THE_PART
+        and not isinstance(error, DecodeError)
+    )
 
 
 def describe_error_text(account: AzureAccount, action: str, text: str, needs: RequiredPermissions) -> str | None:

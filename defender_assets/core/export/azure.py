@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError, ResourceNotFoundError
@@ -17,15 +18,21 @@ from azure.core.pipeline import PipelineResponse
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.errors import describe_error, is_container_missing, no_blob_service
-from defender_assets.core.errors import ExportError
+from defender_assets.core.azure.errors import describe_error, is_container_missing, is_refusal, no_blob_service
+from defender_assets.core.errors import ExportError, UnreadableError
 from defender_assets.core.export.blobs import (
+    MOST_IGNORED,
     TENANT_PREFIX,
     Blob,
     BlobChangedError,
+    Entry,
     Export,
+    IgnoredFile,
+    UnreadablePart,
     blob_at,
     day_prefix,
+    ignored,
+    is_tenant_folder,
     whole_milliseconds,
 )
 
@@ -59,7 +66,8 @@ class AzureExport:
         with self._translate_errors(f"list {container}"), _empty_if_missing():
             folders = self._container(container).walk_blobs(name_starts_with=TENANT_PREFIX, delimiter="/")
             names += (str(item.name) for item in folders)
-        return sorted(name.removeprefix(TENANT_PREFIX).rstrip("/") for name in names if name.endswith("/"))
+        folders_of_tenants = (name for name in names if name.endswith("/") and is_tenant_folder(name))
+        return sorted(name.removeprefix(TENANT_PREFIX).rstrip("/") for name in folders_of_tenants)
 
     def service_time(self, container: str) -> datetime | None:
         """Return the service's clock; None when its response has no date."""
@@ -76,24 +84,51 @@ class AzureExport:
             next(iter(blobs), None)
         return times[0] if times else None
 
-    def blobs_of_day(self, container: str, day: date) -> list[Blob]:
-        tenants = self.tenants(container)
-        return sorted(blob for tenant in tenants for blob in self._list(container, day_prefix(tenant, day)))
+    def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
+        entries = self._list(container, day_prefix(tenant, day))
+        return (entry for entry in entries if not isinstance(entry, IgnoredFile))
 
-    def all_blobs(self, container: str) -> Iterator[Blob]:
-        return self._list(container, TENANT_PREFIX)
+    def all_entries(self, container: str) -> Iterator[Entry]:
+        """Yield everything in the tenants' folders, from one flat listing; if it fails, from one for each tenant."""
+        try:
+            # completely before anything is yielded, so that no blob comes twice
+            entries = list(self._list(container, TENANT_PREFIX))
+        except ExportError:
+            for tenant in self.tenants(container):
+                prefix = f"{TENANT_PREFIX}{tenant}/"
+                try:
+                    yield from self._list(container, prefix)
+                except ExportError as error:
+                    yield UnreadablePart(container, prefix, str(error))
+        else:
+            yield from entries
 
-    def _list(self, container: str, prefix: str) -> Iterator[Blob]:
+    def outside(self, container: str) -> Iterator[IgnoredFile]:
         with self._translate_errors(f"list {container}"), _empty_if_missing():
+            client = self._container(container)
+            for item in islice(client.walk_blobs(delimiter="/"), MOST_IGNORED):
+                name = str(item.name)
+                if not name.endswith("/"):
+                    yield ignored(name)
+                elif not is_tenant_folder(name):
+                    blobs = islice(client.list_blobs(name_starts_with=name), MOST_IGNORED)
+                    yield from (ignored(str(blob.name)) for blob in blobs if blob.size)
+
+    def _list(self, container: str, prefix: str) -> Iterator[Entry]:
+        with self._translate_errors(f"list {container}/{prefix}"), _empty_if_missing():
             for item in self._container(container).list_blobs(name_starts_with=prefix):
-                blob = blob_at(str(item.name), int(item.size), item.creation_time, item.last_modified)
+                name, size = str(item.name), int(item.size)
+                blob = blob_at(name, size, item.creation_time, item.last_modified)
                 if blob is not None:
                     yield blob
+                elif size:
+                    # an account with a hierarchical namespace lists folders as empty blobs
+                    yield ignored(name)
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         if not 0 <= start < end <= start + LARGEST_RANGE:
             raise ValueError(f"a range of 1 to {LARGEST_RANGE} bytes, not [{start}, {end})")
-        with self._translate_errors(f"read {container}"):
+        with self._translate_errors(f"read {container}/{blob.path}"):
             try:
                 answer = self._container(container).download_blob(
                     blob.path, offset=start, length=end - start, max_concurrency=1
@@ -115,7 +150,8 @@ class AzureExport:
         try:
             yield
         except AzureError as error:
-            raise ExportError(describe_error(self.account, action, error)) from None
+            kind = UnreadableError if is_refusal(error) else ExportError
+            raise kind(describe_error(self.account, action, error)) from None
         except (DeserializationError, UnicodeDecodeError):
             raise ExportError(no_blob_service(self.account, action)) from None
 

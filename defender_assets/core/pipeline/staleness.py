@@ -10,7 +10,9 @@ from functools import cached_property
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.errors import ExportError
+from defender_assets.core.export.blobs import Blob, Export, UnreadablePart, generation
+from defender_assets.core.export.listing import list_day
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, held_partitions
 from defender_assets.core.lake.fences import NOTHING, Versions
@@ -23,7 +25,11 @@ from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets.core.tables.agreement import disagreement
 from defender_assets.core.text import pluralize
 
-Listing = Mapping[date, list[tuple[Table, Blob]]]
+Listing = Mapping[date, list[tuple[Table, Blob | UnreadablePart]]]
+"""Day -> the blobs of each table, and the parts of the day that could not be listed."""
+
+
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,12 @@ class Stale:
 
 @dataclass(frozen=True)
 class StaleDay:
-    """A day that is behind: the bytes that raw lacks and the partitions that are stale."""
+    """A day that is behind: the bytes that raw lacks, the partitions that are stale, and what cannot be listed."""
 
     day: date
     missing: tuple[Missing, ...]
     stale: tuple[Stale, ...]
+    unreadable: tuple[UnreadablePart, ...] = ()
 
     @property
     def missing_bytes(self) -> int:
@@ -67,13 +74,17 @@ class StaleDay:
     @property
     def digest(self) -> str:
         """Return a hash of everything that is missing or stale; it changes when any of it changes."""
-        return hashlib.blake2b(repr((self.day, self.missing, self.stale)).encode(), digest_size=8).hexdigest()
+        what = (self.day, self.missing, self.stale, *sorted({part.where for part in self.unreadable}))
+        return hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
 
     def describe(self) -> str:
         """Return one line of text for logs and metadata."""
         blobs = pluralize(len(self.missing), "blob")
         parts = [f"{pluralize(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
         parts += [f"{stale.table} {stale.why}" for stale in self.stale]
+        parts += [f"{part.where} cannot be listed" for part in self.unreadable[:NAMED]]
+        if len(self.unreadable) > NAMED:
+            parts.append(f"{len(self.unreadable) - NAMED} more parts cannot be listed")
         return f"{self.day}: " + ", ".join(parts)
 
 
@@ -126,20 +137,43 @@ def _stale(tables: Iterable[TableSpec], day: date, lake: _OpenedLake) -> list[St
     return stale
 
 
-def list_days(export: Export, days: Iterable[date]) -> dict[date, list[tuple[Table, Blob]]]:
-    """Return the blobs of the days, listed by prefix: one list call per day, table and tenant."""
-    return {
-        day: [(table, blob) for table in TABLES for blob in export.blobs_of_day(table.container, day)] for day in days
-    }
+def list_days(export: Export, days: Iterable[date]) -> Listing:
+    """Return the listing of the days, by prefix: one list call per day, table and tenant.
 
-
-def list_all(export: Export) -> Listing:
-    """Return every blob of the export by day."""
-    listing: dict[date, list[tuple[Table, Blob]]] = defaultdict(list)
-    for table in TABLES:
-        for blob in export.all_blobs(table.container):
-            listing[blob.day].append((table, blob))
+    Raises:
+        ExportError: when nothing can be listed for a day.
+    """
+    listing: dict[date, list[tuple[Table, Blob | UnreadablePart]]] = {}
+    for day in days:
+        listed = [(table, list_day(export, table.container, day)) for table in TABLES]
+        if not any(of_table.answered for _, of_table in listed):
+            raise ExportError(listed[0][1].unreadable[0].reason)
+        listing[day] = [(table, entry) for table, found in listed for entry in found.entries]
     return listing
+
+
+def list_all(export: Export) -> tuple[Listing, list[UnreadablePart]]:
+    """Return every blob of the export by day, and the parts that cannot be listed and may have blobs of any day.
+
+    Raises:
+        ExportError: when no container can be listed.
+    """
+    listing: dict[date, list[tuple[Table, Blob | UnreadablePart]]] = defaultdict(list)
+    of_any_day: list[UnreadablePart] = []
+    failed: list[ExportError] = []
+    for table in TABLES:
+        try:
+            for entry in export.all_entries(table.container):
+                if isinstance(entry, Blob | UnreadablePart) and entry.day:
+                    listing[entry.day].append((table, entry))
+                elif isinstance(entry, UnreadablePart):
+                    of_any_day.append(entry)
+        except ExportError as error:
+            failed.append(error)
+            of_any_day.append(UnreadablePart(table.container, "", str(error)))
+    if len(failed) == len(TABLES):
+        raise failed[0]
+    return listing, of_any_day
 
 
 def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) -> list[date]:
@@ -195,9 +229,11 @@ def find_stale_days(
     for day in retained:
         if state.is_empty(day, listing):
             continue
+        entries = listing.get(day, [])
         missing = [
             Missing(table.raw, blob.path, created_at, cursor, blob.size)
-            for table, blob in listing.get(day, [])
+            for table, blob in entries
+            if isinstance(blob, Blob)
             for known in [cursors.get(table.raw, {}).get(day, {}).get(blob.path, {})]
             for created_at, cursor in [generation(blob, known, fixed_creation=export.fixed_creation)]
             if blob.size > cursor
@@ -205,6 +241,7 @@ def find_stale_days(
         ]
         missing.sort(key=lambda part: (part.table, part.blob, part.created_at))
         stale = _stale(lake.tables, day, state)
-        if missing or stale:
-            behind.append(StaleDay(day, tuple(missing), tuple(stale)))
+        unreadable = sorted(part for _, part in entries if isinstance(part, UnreadablePart))
+        if missing or stale or unreadable:
+            behind.append(StaleDay(day, tuple(missing), tuple(stale), tuple(unreadable)))
     return behind

@@ -1,11 +1,11 @@
 """The byte balance: the size of each blob = the bytes kept in raw + the pending tail."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from defender_assets.core.export import Blob
+from defender_assets.core.export import Blob, UnreadablePart
 from defender_assets.core.lake.damage import damaged_files, describe_damage
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
@@ -14,14 +14,24 @@ from defender_assets.core.schemas import Table
 from defender_assets.core.text import pluralize
 
 OLD_TAIL = timedelta(days=1)
+NAMED = 3
+"""Unreadable parts that the summary names."""
 
 
 def byte_balance(
-    lake: Lake, table: Table, day: date, listed: list[Blob], pending: Mapping[str, int], now: datetime
+    lake: Lake,
+    table: Table,
+    day: date,
+    listed: list[Blob],
+    pending: Mapping[str, int],
+    now: datetime,
+    unreadable: Sequence[UnreadablePart] = (),
 ) -> CheckOutcome:
     """Return whether raw holds each listed blob up to its pending tail, without gaps or overlaps, in undamaged files.
 
     The files are not opened: their sizes are compared with the log.
+
+    A part of the export that could not be read is a failure that blocks nothing: raw may hold less of it.
 
     Args:
         lake: the lake after the run.
@@ -30,6 +40,7 @@ def byte_balance(
         listed: the blobs of this run's last listing. Another run may have read more since.
         pending: the length in bytes of the unterminated tail by blob path, as this run found it.
         now: the time against which the age of a tail is measured.
+        unreadable: the parts that this run could not read.
     """
     raw = lake.open(table.raw)
     damaged = damaged_files(lake, raw, table.raw, day, opened=0)
@@ -48,10 +59,12 @@ def byte_balance(
     cursors: dict[str, list[int]] = {}
     for blob, _, cursor in ranges.group_by(generation).agg(pl.col("byte_end").max()).iter_rows():
         cursors.setdefault(blob, []).append(cursor)
+    not_read = {part.path for part in unreadable}
     incomplete = [
         blob.path
         for blob in listed
-        if not any(cursor >= blob.size - pending.get(blob.path, 0) for cursor in cursors.get(blob.path, [0]))
+        if blob.path not in not_read
+        and not any(cursor >= blob.size - pending.get(blob.path, 0) for cursor in cursors.get(blob.path, [0]))
     ]
     old_tails = [path for path in sorted(pending) if pending[path] and _age(listed, path, now) > OLD_TAIL]
     facts = {
@@ -63,6 +76,7 @@ def byte_balance(
         "blobs_with_holes": broken["blob"].unique().sort().head(SAMPLES).to_list(),
         "holes": holes[:SAMPLES],
         "tails_older_than_a_day": old_tails[:SAMPLES],
+        "unreadable": [{"part": part.where, "reason": part.reason} for part in unreadable[:SAMPLES]],
     }
     if broken.height and not incomplete and set(broken["blob"]).isdisjoint(blob.path for blob in listed):
         lost = "; ".join(holes[:SAMPLES])
@@ -74,11 +88,24 @@ def byte_balance(
             "Run `refresh_day` for the day and report this as a bug."
         )
         return CheckOutcome(passed=False, summary=summary, facts=facts)
+    if unreadable:
+        return CheckOutcome(passed=False, summary=_not_read(unreadable), facts=facts, warning=True)
     summary = f"Every byte of {pluralize(len(listed), 'blob')} is kept or pending"
     if old_tails:
         waiting = "has waited for its" if len(old_tails) == 1 else "have waited for their"
         summary += f"; {pluralize(len(old_tails), 'tail')} {waiting} newline for over a day"
     return CheckOutcome(passed=True, summary=f"{summary}.", facts=facts)
+
+
+def _not_read(unreadable: Sequence[UnreadablePart]) -> str:
+    # the reasons come early, because notifications show only the beginning
+    named = "; ".join(part.reason for part in unreadable[:NAMED])
+    more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
+    count = pluralize(len(unreadable), "part")
+    return (
+        f"{count} of the export cannot be read; the rest of the day went on. {named}{more}. Do what this says, or "
+        "leave the part out (DEFENDER_LEAVE_OUT). The sensor tries again, at least once an hour."
+    )
 
 
 def _age(listed: list[Blob], path: str, now: datetime) -> timedelta:

@@ -6,12 +6,17 @@ from typing import Any
 
 SAMPLES = 10
 """Examples listed in a result."""
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """The result of one check of one day. `facts` are JSON values; text in them may come from an attacker."""
+    """The result of one check of one day. `facts` are JSON values; text in them may come from an attacker.
+
+    `warning`: a failure that does not stop the run, even if the check blocks.
+    """
 
     passed: bool
     summary: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    warning: bool = False

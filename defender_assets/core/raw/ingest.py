@@ -9,8 +9,9 @@ from itertools import chain
 
 import polars as pl
 
-from defender_assets.core.errors import ExportError
-from defender_assets.core.export.blobs import Blob, Export, generation
+from defender_assets.core.errors import ExportError, UnreadableError
+from defender_assets.core.export.blobs import Blob, Export, UnreadablePart, generation
+from defender_assets.core.export.listing import DayListing, list_table_day
 from defender_assets.core.lake.compaction import compact_if_fragmented
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import data_files, files_of_day
@@ -18,9 +19,10 @@ from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.cursors import read_cursors
+from defender_assets.core.raw.given_up import GivenUp
 from defender_assets.core.raw.hours import Generation, LostRange, find_damage_in_hour, read_hour
 from defender_assets.core.raw.numbering import add_empty_batch, parsed_batch
-from defender_assets.core.raw.range_reader import SLICE, Chunk, RangeReader, UnreadRange
+from defender_assets.core.raw.range_reader import GIVE_UP_AFTER, SLICE, Chunk, RangeReader, UnreadRange
 from defender_assets.core.raw.tails import remember_tails, tail_name
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import RAW_SCHEMA, TABLES, Table
@@ -30,7 +32,6 @@ from defender_assets.core.timings import StageTimings
 logger = logging.getLogger(__name__)
 
 COMMIT_BYTES = 64 * MEBIBYTE
-CHANGED_ROUNDS = 5
 RESUMED_ABOVE = SLICE
 """Shorter unread parts are read from their start: a look into the log would cost as much."""
 
@@ -39,6 +40,7 @@ RESUMED_ABOVE = SLICE
 class RawReport:
     """What a run did for a day of a raw table. Sizes in bytes; `listed` and `pending` are from its last listing.
 
+    `unreadable` are the parts of the export that were not read, or not completely: the day stays behind for them.
     `kept` is False for a day past retention, for which nothing was read. The stages are list, read, commit and
     compact; `refresh` counts the replacement of an hour as commit. `lost` are bytes of damaged files that the account
     no longer has.
@@ -53,6 +55,7 @@ class RawReport:
     timings: StageTimings = field(default_factory=StageTimings, repr=False)
     listed: list[Blob] = field(default_factory=list, repr=False)
     pending: dict[str, int] = field(default_factory=dict, repr=False)
+    unreadable: list[UnreadablePart] = field(default_factory=list, repr=False)
 
     @property
     def pending_bytes(self) -> int:
@@ -76,29 +79,27 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
     Each commit has about `commit_bytes` and ends at a line end; after a killed run, the next one continues behind the
     last commit.
 
+    A blob, tenant or container that cannot be read is in the report; everything else is stored.
+
     Raises:
-        ExportError: when a blob could not be read; what could be read has been committed.
+        ExportError: when the account does not answer at all; what could be read has been committed.
         DamagedFilesError: when a file of raw that has to be opened is damaged; it names the file and the remedy.
     """
     report = RawReport(kept=lake.is_retained(day))
     if not report.kept:
         return report
     share_arenas()
-    parsed = parsed_batch(lake, table, day)
-    changed_rounds = 0
+    parsed, given_up = parsed_batch(lake, table, day), GivenUp(table.container)
     while True:
         with naming_damage(lake, {table.raw: (day, day)}):
-            reader = retry_on_conflict(_one_commit, lake, export, table, day, commit_bytes, report, parsed)
-        if reader.failures:
-            raise reader.failures[0]
-        changed_rounds += bool(reader.changed)
-        if changed_rounds > CHANGED_ROUNDS:
-            raise ExportError(
-                f"{table.container}/{reader.changed[0]} changes each time it is read; nothing is lost, the next run "
-                "lists it again"
+            listing, reader = retry_on_conflict(
+                _one_commit, lake, export, table, day, commit_bytes, report, parsed, given_up
             )
-        if not reader.changed and not reader.cut_short:
+        if reader.gave_up:
+            raise reader.gave_up
+        if not given_up.wants_another_pass(reader) and not reader.cut_short:
             report.pending = reader.pending
+            report.unreadable = sorted({*listing.unreadable, *given_up.parts.values()})
             retry_on_conflict(remember_tails, lake, table, day, reader.tails)
             if report.batch < parsed:
                 retry_on_conflict(add_empty_batch, lake, table, day, parsed + 1)
@@ -107,15 +108,25 @@ def ingest(lake: Lake, export: Export, table: Table, day: date, *, commit_bytes:
 
 
 def _one_commit(
-    lake: Lake, export: Export, table: Table, day: date, commit_bytes: int, report: RawReport, parsed: int
-) -> RangeReader:
+    lake: Lake,
+    export: Export,
+    table: Table,
+    day: date,
+    commit_bytes: int,
+    report: RawReport,
+    parsed: int,
+    given_up: GivenUp,
+) -> tuple[DayListing, RangeReader]:
     timings = report.timings
     with timings.stage("list"):
         target = lake.fenced(table.raw, day)
-        blobs = export.blobs_of_day(table.container, day)
+        listing = list_table_day(export, table, day)
+        blobs = listing.blobs
         cursors = read_cursors(target.table, [day])[day]
     parts = [
-        _resumed(table, target, part) for part in unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+        _resumed(table, target, part)
+        for part in unread_parts(blobs, cursors, fixed_creation=export.fixed_creation)
+        if part.blob.path not in given_up.parts
     ]
     unread = sum(part.blob.size - part.start for part in parts)
     reader = RangeReader(export, table.container)
@@ -136,7 +147,7 @@ def _one_commit(
         logger.info("%s %s: batch %d, %s; %s to go", table.raw, day, report.batch, size, format_bytes(remaining))
         with timings.stage("compact"):
             compact_if_fragmented(lake, target.table, table.raw, day)
-    return reader
+    return listing, reader
 
 
 def _resumed(table: Table, target: FencedTable, part: UnreadRange) -> UnreadRange:
@@ -161,26 +172,49 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     """Read a day's blobs again and replace their chunks, then ingest what is new.
 
     One commit replaces an hour of a tenant, as a batch with the next number: the chunks of the current generations with
-    those just read. Chunks of vanished blobs and of older generations stay. A damaged file is left out by the log, and
-    what the account no longer has of it is reported as `lost`.
+    those just read. Chunks of vanished blobs and of older generations stay, and those of blobs that cannot be read. A
+    damaged file is left out by the log, and what the account no longer has of it is reported as `lost`.
+
+    Raises:
+        ExportError: when the account does not answer at all.
     """
     replaced = RawReport(kept=lake.is_retained(day))
     if not replaced.kept:
         return replaced
     parsed = parsed_batch(lake, table, day)
     blobs: dict[tuple[str, int], list[Blob]] = defaultdict(list)
-    for listed in export.blobs_of_day(table.container, day):
+    for listed in list_table_day(export, table, day).blobs:
         blobs[listed.tenant_id, listed.hour].append(listed)
     hours = files_of_day(lake.open(table.raw), day).select("tenant_id", "hour").unique().sort("tenant_id", "hour")
+    unanswered = 0
     for hour in hours.iter_rows():
-        retry_on_conflict(_replace_hour, lake, export, table, day, hour, blobs[hour], replaced, parsed)
+        while True:
+            try:
+                retry_on_conflict(_replace_hour, lake, export, table, day, hour, blobs[hour], replaced, parsed)
+                unanswered = 0
+                break
+            except _UnreadBlobError as unread:
+                unanswered = 0 if isinstance(unread.error, UnreadableError) else unanswered + 1
+                if unanswered == GIVE_UP_AFTER:
+                    raise unread.error from None
+                replaced.unreadable.append(UnreadablePart(table.container, unread.blob.path, str(unread.error)))
+                blobs[hour].remove(unread.blob)
     report = ingest(lake, export, table, day)
+    report.unreadable = sorted({part.path: part for part in (*replaced.unreadable, *report.unreadable)}.values())
     report.new_bytes += replaced.new_bytes
     report.chunks += replaced.chunks
     report.replaced_blobs = replaced.replaced_blobs
     report.lost = replaced.lost
     report.timings.add(replaced.timings)
     return report
+
+
+class _UnreadBlobError(Exception):
+    """A blob of the hour cannot be read again; nothing was committed."""
+
+    def __init__(self, blob: Blob, error: ExportError) -> None:
+        super().__init__(str(error))
+        self.blob, self.error = blob, error
 
 
 def _replace_hour(
@@ -210,7 +244,10 @@ def _replace_hour(
         yield from held.kept(parts)
         for part, cursor in parts.values():
             reader = RangeReader(export, table.container)
-            yield from _whole(_rows(reader.chunks([part]), batch, counted), reader, part.blob, cursor)
+            try:
+                yield from _whole(_rows(reader.chunks([part]), batch, counted), reader, part.blob, cursor)
+            except ExportError as error:
+                raise _UnreadBlobError(part.blob, error) from error
 
     # a predicate on partitions alone: delta-rs opens none of the files that it removes
     predicate = f"tenant_id = '{tenant_id}' AND hour = {hour}"
@@ -232,10 +269,10 @@ def _whole(rows: Iterator[pl.DataFrame], reader: RangeReader, blob: Blob, cursor
     for row in rows:
         reached = row["byte_end"][0]
         yield row
-    if reader.failures:
-        raise reader.failures[0]
+    for error in reader.failures.values():
+        raise error
     if reader.changed or reached < cursor:
-        raise ExportError(f"{blob.path} changed while it was read again; its bytes in raw are unchanged, try again")
+        raise UnreadableError(f"{blob.path} changed while it was read again; its bytes in raw are unchanged, try again")
 
 
 def _rows(chunks: Iterator[Chunk], batch: int, counted: RawReport) -> Iterator[pl.DataFrame]:

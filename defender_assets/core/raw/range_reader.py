@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from defender_assets.core.errors import DefenderAssetsError, ExportError
+from defender_assets.core.errors import DefenderAssetsError, ExportError, UnreadableError
 from defender_assets.core.export.blobs import Blob, BlobChangedError, Export
 from defender_assets.core.text import MEBIBYTE
 
@@ -52,15 +52,17 @@ class Chunk:
 class RangeReader:
     """One pass over the unread parts.
 
-    Afterwards, `changed` has the paths of blobs that are no longer the listed ones, `failures` the errors of blobs that
-    could not be read. `cut_short` says whether `limit` ended the pass. `pending` maps blob paths to the bytes of their
+    Afterwards, `changed` has the paths of blobs that are no longer the listed ones, `failures` maps the paths of blobs
+    that could not be read to their errors. `gave_up` is the error of an account that does not answer at all: the rest
+    was not read. `cut_short` says whether `limit` ended the pass. `pending` maps blob paths to the bytes of their
     unterminated tails, `tails` are the parts that contain no newline.
     """
 
     export: Export
     container: str
     changed: list[str] = field(default_factory=list)
-    failures: list[ExportError] = field(default_factory=list)
+    failures: dict[str, ExportError] = field(default_factory=dict)
+    gave_up: ExportError | None = None
     pending: dict[str, int] = field(default_factory=dict)
     tails: list[UnreadRange] = field(default_factory=list)
     cut_short: bool = False
@@ -78,25 +80,38 @@ class RangeReader:
     def chunks(self, parts: list[UnreadRange], slice_bytes: int = SLICE) -> Iterator[Chunk]:
         """Yield the chunks of all parts, blob by blob, in byte order, without unterminated tails.
 
-        A blob that is deleted, recreated or fails ends early; the others continue, unless three in a row have failed.
+        A blob that is deleted, recreated or fails ends early; the others continue. Only if three in a row are not
+        answered, and the account does not list its tenants either, the pass ends.
 
         Raises:
             TornLineError: when that happens within a line above 16 MiB.
         """
-        failing = 0
+        unanswered = 0
         with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="range-read") as pool:
             for part, slices in self._fetched(pool, parts, slice_bytes):
                 try:
                     yield from self._cut(part, slices, slice_bytes)
-                    failing = 0
+                    unanswered = 0
                 except BlobChangedError:
                     self.changed.append(part.blob.path)
+                    unanswered = 0
                 except ExportError as error:
-                    self.failures.append(error)
-                    failing += 1
-                    if failing == GIVE_UP_AFTER:
-                        pool.shutdown(wait=False, cancel_futures=True)
-                        return
+                    self.failures[part.blob.path] = error
+                    unanswered = 0 if isinstance(error, UnreadableError) else unanswered + 1
+                    if unanswered == GIVE_UP_AFTER:
+                        unanswered = 0
+                        self.gave_up = self._silence()
+                        if self.gave_up:
+                            pool.shutdown(wait=False, cancel_futures=True)
+                            return
+
+    def _silence(self) -> ExportError | None:
+        """Return the error of an account that does not answer a listing either; None if it does."""
+        try:
+            self.export.tenants(self.container)
+        except ExportError as error:
+            return error
+        return None
 
     def _fetched(
         self, pool: ThreadPoolExecutor, parts: list[UnreadRange], slice_bytes: int

@@ -1,6 +1,7 @@
 """Errors of an export that cannot be read: one line, with the fix, without secrets."""
 
 import base64
+import re
 import socket
 import ssl
 import threading
@@ -32,7 +33,7 @@ from defender_assets_tests.support.exports import DAY, blob_path, records
 
 VARIABLE = "AZURE_STORAGE_CONNECTION_STRING"
 CONTAINER = ALERT_INFO.container
-REQUESTS = 5
+REQUESTS = 7
 WRONG_KEY = base64.b64encode(b"a wrong key of sixty-four bytes, as long as a real one would be.").decode()
 
 
@@ -58,8 +59,9 @@ def refused(export: AzureExport, *secrets: str) -> str:
     requests = (
         export.containers,
         lambda: export.tenants(CONTAINER),
-        lambda: export.blobs_of_day(CONTAINER, DAY),
-        lambda: list(export.all_blobs(CONTAINER)),
+        lambda: list(export.blobs_of_tenant(CONTAINER, "t", DAY)),
+        lambda: list(export.all_entries(CONTAINER)),
+        lambda: list(export.outside(CONTAINER)),
         lambda: export.read(CONTAINER, blob, 0, 10),
     )
     advice = set()
@@ -87,7 +89,7 @@ def test_a_sas_without_list_gets_advice_on_what_to_grant(account: Emulator, azur
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     reader = account_storage(account, azure.service, "r").export
     with pytest.raises(ExportError, match=r"permission denied .*the SAS lacks list: make a SAS with rl") as error:
-        reader.blobs_of_day(CONTAINER, DAY)
+        reader.tenants(CONTAINER)
     assert_one_line_without(error.value, *reader.account.secrets)
 
 
@@ -95,9 +97,10 @@ def test_a_sas_without_list_gets_advice_on_what_to_grant(account: Emulator, azur
 def test_a_sas_without_read_gets_advice_on_what_to_grant(account: Emulator, azure: Account, lake: Lake) -> None:
     azure.append(CONTAINER, blob_path(), records(ALERT_INFO, 0, 2))
     reader = account_storage(account, azure.service, "l").export
-    with pytest.raises(ExportError, match=r"permission denied .*make a SAS with rl") as error:
-        ingest(lake, reader, ALERT_INFO, DAY)
-    assert_one_line_without(error.value, *reader.account.secrets)
+    (part,) = ingest(lake, reader, ALERT_INFO, DAY).unreadable
+    assert part.path == blob_path()
+    assert re.search(rf"cannot read {CONTAINER}/{blob_path()} .*permission denied .*make a SAS with rl", part.reason)
+    assert_one_line_without(ExportError(part.reason), *reader.account.secrets)
 
 
 @pytest.mark.azure
@@ -221,7 +224,7 @@ def test_a_response_from_another_server_gets_its_own_error(status: int, body: by
         address = f"http://127.0.0.1:{server.server_address[1]}/acc"
         export = AzureExport(from_connection_string(VARIABLE, f"BlobEndpoint={address};AccountKey=a2V5"))
         try:
-            for request in (export.tenants, lambda container: list(export.all_blobs(container))):
+            for request in (export.tenants, lambda container: list(export.all_entries(container))):
                 with pytest.raises(ExportError, match="the server there is not a blob service"):
                     request(CONTAINER)
         finally:
@@ -260,17 +263,6 @@ def test_an_account_shows_neither_key_nor_signature() -> None:
 
 def test_an_unreadable_directory_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / CONTAINER).write_text("a file where a folder should be")
-    with pytest.raises(ExportError, match=rf"{CONTAINER} cannot be read .*give this user read permission") as error:
-        DirectoryExport(tmp_path).blobs_of_day(CONTAINER, DAY)
+    with pytest.raises(ExportError, match=rf"{CONTAINER} cannot be read \(Not a directory\): repair it") as error:
+        DirectoryExport(tmp_path).tenants(CONTAINER)
     assert_one_line_without(error.value)
-
-
-def test_a_file_without_readable_metadata_is_named_in_the_error(tmp_path: Path) -> None:
-    file = tmp_path / CONTAINER / blob_path()
-    file.parent.mkdir(parents=True)
-    file.symlink_to(file.name)  # to itself
-    export = DirectoryExport(tmp_path)
-    with pytest.raises(ExportError, match=f"{file.name} cannot be read"):
-        export.blobs_of_day(CONTAINER, DAY)
-    with pytest.raises(ExportError, match=f"{file.name} cannot be read"):
-        list(export.all_blobs(CONTAINER))

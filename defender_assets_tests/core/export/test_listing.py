@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from defender_assets.core.export import Blob
+from defender_assets.core.export.listing import list_day
 from defender_assets.core.schemas import ALERT_INFO, TABLES
 from defender_assets_tests.support.export_accounts import ExportStorage
 from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, blob_path, records
@@ -9,11 +11,15 @@ from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, blo
 CONTAINER = ALERT_INFO.container
 
 
+def all_blobs(storage: ExportStorage) -> list[Blob]:
+    return [entry for entry in storage.export.all_entries(CONTAINER) if isinstance(entry, Blob)]
+
+
 def test_a_missing_container_is_empty(storage: ExportStorage) -> None:
     assert storage.export.containers() == []
     assert storage.export.tenants(CONTAINER) == []
-    assert storage.export.blobs_of_day(CONTAINER, DAY) == []
-    assert list(storage.export.all_blobs(CONTAINER)) == []
+    assert list_day(storage.export, CONTAINER, DAY).blobs == []
+    assert list(storage.export.all_entries(CONTAINER)) == []
 
 
 def test_containers_are_listed_once_they_contain_a_tenant(storage: ExportStorage) -> None:
@@ -26,7 +32,7 @@ def test_a_day_is_listed_for_all_tenants_with_size_hour_and_creation_time(storag
     content = records(ALERT_INFO, 0, 2)
     for tenant, hour in ((OTHER_TENANT, 3), (TENANT, 23), (TENANT, 0)):
         storage.append(CONTAINER, blob_path(hour=hour, tenant=tenant), content)
-    listed = storage.export.blobs_of_day(CONTAINER, DAY)
+    listed = list_day(storage.export, CONTAINER, DAY).blobs
     assert storage.export.tenants(CONTAINER) == [TENANT, OTHER_TENANT]
     assert [(blob.tenant_id, blob.hour) for blob in listed] == [(TENANT, 0), (TENANT, 23), (OTHER_TENANT, 3)]
     assert {(blob.day, blob.size) for blob in listed} == {(DAY, len(content))}
@@ -37,8 +43,8 @@ def test_other_days_are_not_listed(storage: ExportStorage) -> None:
     days = [DAY + timedelta(days=back) for back in (-1, 0, 1, 27)]
     for day in days:
         storage.append(CONTAINER, blob_path(day=day), records(ALERT_INFO, 0, 1))
-    assert [blob.path for blob in storage.export.blobs_of_day(CONTAINER, DAY)] == [blob_path()]
-    assert sorted(blob.day for blob in storage.export.all_blobs(CONTAINER)) == days
+    assert [blob.path for blob in list_day(storage.export, CONTAINER, DAY).blobs] == [blob_path()]
+    assert sorted(blob.day for blob in all_blobs(storage)) == days
 
 
 def test_foreign_paths_are_ignored(storage: ExportStorage) -> None:
@@ -50,19 +56,23 @@ def test_foreign_paths_are_ignored(storage: ExportStorage) -> None:
         f"tenantId={TENANT}/y=2026/m=11/d=03/h=08/m=00/PT1H.json.part",
         f"tenantId={TENANT}/y=2026/m=02/d=30/h=08/m=00/PT1H.json",
         "tenant=x/y=2026/m=11/d=03/h=08/m=00/PT1H.json",
+        # temporary files of AzCopy, and what macOS writes to a share
+        f"tenantId={TENANT}/y=2026/m=11/d=03/h=08/m=00/.azDownload-0-PT1H.json",
+        f"tenantId={TENANT}/y=2026/m=11/d=03/h=08/m=00/._PT1H.json",
+        f"tenantId={TENANT}/y=2026/m=11/d=03/h=08/m=00/.json",
         # the sweep would always report this day as stale, and no run would find the blob
         f"tenantId={TENANT}/y=2026/m=11/d=3/h=08/m=00/PT1H.json",
     ]
     for path in (good, *foreign):
         storage.append(CONTAINER, path, b"{}\r\n")
-    assert [blob.path for blob in storage.export.blobs_of_day(CONTAINER, DAY)] == [good]
-    assert [blob.path for blob in storage.export.all_blobs(CONTAINER)] == [good]
+    assert [blob.path for blob in list_day(storage.export, CONTAINER, DAY).blobs] == [good]
+    assert [blob.path for blob in all_blobs(storage)] == [good]
 
 
 def test_a_tenants_folder_may_be_upper_case_and_its_blobs_have_the_lower_case_tenant(storage: ExportStorage) -> None:
     path = blob_path(tenant="ABCDEF00-2222-4333-8444-555555555555")
     storage.append(CONTAINER, path, b"{}\r\n")
-    (blob,) = storage.export.blobs_of_day(CONTAINER, DAY)
+    (blob,) = list_day(storage.export, CONTAINER, DAY).blobs
     assert (blob.path, blob.tenant_id) == (path, "abcdef00-2222-4333-8444-555555555555")
     assert storage.export.read(CONTAINER, blob, 0, 4) == b"{}\r\n"
 
@@ -72,5 +82,5 @@ def test_more_blobs_than_one_page_are_all_listed(storage: ExportStorage) -> None
     for tenant in tenants:
         for hour in range(4):
             storage.create(CONTAINER, blob_path(hour=hour, tenant=tenant))
-    assert len(storage.export.blobs_of_day(CONTAINER, DAY)) == 48
+    assert len(list_day(storage.export, CONTAINER, DAY).blobs) == 48
     assert storage.export.tenants(CONTAINER) == tenants

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from defender_assets.core.export import Blob, BlobChangedError
+from defender_assets.core.export.listing import list_day
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.raw.range_reader import SLICE
@@ -21,7 +22,7 @@ PATH = blob_path()
 
 
 def listed(storage: ExportStorage) -> Blob:
-    (blob,) = storage.export.blobs_of_day(CONTAINER, DAY)
+    (blob,) = list_day(storage.export, CONTAINER, DAY).blobs
     return blob
 
 
@@ -186,3 +187,18 @@ def test_bytes_of_every_append_arrive_once_with_reads_in_between(storage: Export
     assert generations(lake) == [content]
     batches = lake.read(ALERT_INFO.raw).select(pl.col("batch").unique().sort()).collect()["batch"].to_list()
     assert batches == list(range(1, len(batches) + 1))
+
+
+@pytest.mark.azure
+def test_archived_blobs_of_an_account_stop_no_other_blob(azure: Account, lake: Lake) -> None:
+    container = azure.service.create_container(ALERT_INFO.container)
+    for hour in range(4):
+        blob = container.upload_blob(blob_path(hour=hour), records(ALERT_INFO, hour, 1))
+        if hour in (1, 2):
+            blob.set_standard_blob_tier("Archive")
+    report = ingest(lake, azure.export, ALERT_INFO, DAY)
+    assert sorted(lake.read(ALERT_INFO.raw).collect()["hour"].to_list()) == [0, 3]
+    assert [part.path for part in report.unreadable] == [blob_path(hour=hour) for hour in (1, 2)]
+    advice = "BlobArchived: it is archived; rehydrate it (change its access tier to Hot or Cool)"
+    assert report.unreadable[0].reason.startswith(f"cannot read {ALERT_INFO.container}/{blob_path(hour=1)} at http://")
+    assert report.unreadable[0].reason.endswith(advice)

@@ -8,6 +8,7 @@ import pytest
 
 from defender_assets.catalog import LEADS
 from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export.listing import list_day
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality import drift as drift_module
 from defender_assets.core.quality.byte_balance import byte_balance
@@ -79,7 +80,7 @@ def test_a_tail_that_waits_for_over_a_day_is_listed(small_lake: SmallLake) -> No
 def test_a_blob_that_raw_lacks_breaks_the_balance(small_lake: SmallLake) -> None:
     report = small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
     small_lake.folder.append(ALERT_INFO, blob_path(hour=9), records(ALERT_INFO, 5, 1))
-    report.listed = small_lake.export.blobs_of_day(ALERT_INFO.container, DAY)
+    report.listed = list_day(small_lake.export, ALERT_INFO.container, DAY).blobs
     outcome = small_lake.balance(report)
     assert not outcome.passed
     assert outcome.facts["blobs_off_balance"] == [blob_path(hour=9)]

@@ -5,8 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from defender_assets.core.errors import ExportError
-from defender_assets.core.export import Blob, DirectoryExport
+from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw import range_reader
 from defender_assets.core.raw.ingest import ingest, refresh
@@ -121,28 +120,6 @@ def test_a_line_above_16_mib_is_stored_in_parts(
     folder.append(ALERT_INFO, blob_path(), b"\n")
     ingest(lake, export, ALERT_INFO, DAY)
     assert stored(lake) == {blob_path(): good + long + good + b"z" * 3000 + b"\n"}
-
-
-def test_a_failing_blob_does_not_stop_the_others(
-    lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths = [blob_path(hour=hour) for hour in range(3)]
-    for path in paths:
-        folder.append(ALERT_INFO, path, records(ALERT_INFO, 0, 2))
-    read = DirectoryExport.read
-
-    def broken(self: DirectoryExport, container: str, blob: Blob, start: int, end: int) -> bytes:
-        if blob.hour == 1:
-            raise ExportError("cannot read it")
-        return read(self, container, blob, start, end)
-
-    monkeypatch.setattr(DirectoryExport, "read", broken)
-    with pytest.raises(ExportError, match="cannot read it"):
-        ingest(lake, export, ALERT_INFO, DAY)
-    assert set(stored(lake)) == {paths[0], paths[2]}
-    monkeypatch.undo()
-    ingest(lake, export, ALERT_INFO, DAY)
-    assert set(stored(lake)) == set(paths)
 
 
 def test_a_full_refresh_replaces_existing_blobs_and_keeps_vanished_ones(

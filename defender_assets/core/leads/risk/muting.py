@@ -11,7 +11,7 @@ import polars as pl
 
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.leads.risk.toml import read_toml
+from defender_assets.core.toml_files import read_toml
 from defender_assets.core.words import comparable, word_key, word_keys
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from defender_assets.core.attack import category_key
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.leads.risk.toml import read_toml
+from defender_assets.core.toml_files import read_toml
 from defender_assets.core.words import word_key
 
 VARIABLE = "DEFENDER_RISK_WEIGHTS"

@@ -1,4 +1,4 @@
-"""Reading a team's TOML file, with one-line errors. Its content is validated by `weights` and `muting`."""
+"""Reading a team's TOML file, with one-line errors. The readers of each file validate its content."""
 
 import tomllib
 from pathlib import Path

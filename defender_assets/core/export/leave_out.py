@@ -1,0 +1,134 @@
+"""Blobs that a team leaves out: not read, not behind, named by `check`. For blobs that can never be read, for instance.
+
+What raw already holds of them stays.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+from defender_assets.core.errors import SettingsError
+from defender_assets.core.export.blobs import Blob, Entry, Export, IgnoredFile, UnreadablePart, day_prefix
+from defender_assets.core.toml_files import read_toml
+
+VARIABLE = "DEFENDER_LEAVE_OUT"
+_EXAMPLE = "[[leave_out]] with path = 'tenantId=…/y=2026/m=11/*', reason, and until = 2026-12-31 if it is for a time"
+_KEYS = ("path", "reason", "until")
+_UNLIKE_EACH_OTHER = (
+    "tenantid=00000000-0000-4000-8000-000000000000/y=1970/m=02/d=03/h=04/m=00/pt1h.json",
+    "tenantid=ffffffff-ffff-4fff-bfff-ffffffffffff/y=2999/m=12/d=31/h=23/m=00/pt1h.json",
+)
+"""Paths with nothing in common but the layout: a pattern that matches both matches every blob."""
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+
+@dataclass(frozen=True)
+class LeaveOutRule:
+    """A pattern of paths, in which `*` is any text, why they are left out, and the last day on which they are.
+
+    The pattern is compared, in any case, with the path in the container and with `CONTAINER/PATH`.
+    """
+
+    path: str
+    reason: str
+    until: date | None = None
+
+    def holds(self, container: str, path: str, today: date) -> bool:
+        """Return whether the rule leaves out a path of a container."""
+        if self.until is not None and self.until < today:
+            return False
+        pattern, lowered = self.path.lower(), path.lower()
+        return fnmatchcase(lowered, pattern) or fnmatchcase(f"{container}/{lowered}", pattern)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True)
+class SelectedExport:
+    """An export without the blobs, and without the unreadable parts, that the rules leave out."""
+
+    export: Export
+    rules: tuple[LeaveOutRule, ...]
+    today: Callable[[], date] = _today
+
+    @property
+    def fixed_creation(self) -> bool:
+        return self.export.fixed_creation
+
+    def describe(self) -> str:
+        return self.export.describe()
+
+    def containers(self) -> list[str]:
+        return self.export.containers()
+
+    def tenants(self, container: str) -> list[str]:
+        return [] if self._leaves_out(container, "") else self.export.tenants(container)
+
+    def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
+        # not even listed, because listing may be what fails
+        if self._leaves_out(container, day_prefix(tenant, day)):
+            return iter(())
+        return self._selected(container, self.export.blobs_of_tenant(container, tenant, day))
+
+    def all_entries(self, container: str) -> Iterator[Entry]:
+        if self._leaves_out(container, ""):
+            return iter(())
+        return self._selected(container, self.export.all_entries(container))
+
+    def outside(self, container: str) -> Iterator[IgnoredFile]:
+        return self.export.outside(container)
+
+    def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
+        return self.export.read(container, blob, start, end)
+
+    def _leaves_out(self, container: str, prefix: str) -> bool:
+        return any(rule.holds(container, prefix, self.today()) for rule in self.rules)
+
+    def _selected(self, container: str, entries: Iterator[AnyEntry]) -> Iterator[AnyEntry]:
+        today = self.today()
+        return (entry for entry in entries if rule_for(self.rules, container, entry, today) is None)
+
+
+def rule_for(rules: tuple[LeaveOutRule, ...], container: str, entry: Entry, today: date) -> LeaveOutRule | None:
+    """Return the first rule that leaves out an entry of a container; None if it is read."""
+    if isinstance(entry, IgnoredFile):
+        return None
+    return next((rule for rule in rules if rule.holds(container, entry.path, today)), None)
+
+
+def load_leave_out(path: Path) -> tuple[LeaveOutRule, ...]:
+    """Return the rules of a team's file.
+
+    Raises:
+        SettingsError: one line that names the file, the rule at fault and what is right.
+    """
+    content = read_toml(VARIABLE, path)
+    rules = content.pop("leave_out", [])
+    if content or not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        stray = f"'{next(iter(content))}'" if content else "a 'leave_out' that is no list of tables"
+        raise SettingsError(f"{VARIABLE}: {path} has {stray}: expected {_EXAMPLE}")
+    return tuple(_rule(f"{VARIABLE}: rule {number} of {path}", rule) for number, rule in enumerate(rules, 1))
+
+
+def _rule(where: str, rule: Mapping[str, object]) -> LeaveOutRule:
+    for key in ("path", "reason"):
+        if not isinstance(rule.get(key), str) or not str(rule[key]).strip():
+            raise SettingsError(f"{where} has no {key}: expected {_EXAMPLE}")
+    stray = next((key for key in rule if key not in _KEYS), None)
+    if stray is not None:
+        raise SettingsError(f"{where} has '{stray}': expected {', '.join(_KEYS)}")
+    until = rule.get("until")
+    if until is not None and (not isinstance(until, date) or isinstance(until, datetime)):
+        raise SettingsError(f"{where} has 'until = {until}': expected a day without quotes, such as 2026-12-31")
+    pattern = str(rule["path"]).strip().lstrip("/")
+    # a folder stands for all that is in it
+    pattern += "*" if pattern.endswith("/") else ""
+    if all(fnmatchcase(path, pattern.lower()) for path in _UNLIKE_EACH_OTHER):
+        raise SettingsError(f"{where} has 'path = {pattern}', which leaves out every blob: expected {_EXAMPLE}")
+    return LeaveOutRule(pattern, " ".join(str(rule["reason"]).split()), until)
