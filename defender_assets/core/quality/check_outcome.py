@@ -10,8 +10,12 @@ SAMPLES = 10
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """The result of one check of one day. `facts` are JSON values; text in them may come from an attacker."""
+    """The result of one check of one day. `facts` are JSON values; text in them may come from an attacker.
+
+    `warning`: a failure that does not stop the run, even if the check blocks.
+    """
 
     passed: bool
     summary: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    warning: bool = False
