@@ -8,12 +8,13 @@ import pytest
 
 from defender_assets.catalog import BRIEFS
 from defender_assets.core.export import DirectoryExport
+from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.outputs.notifications import SENT_NOTICES
 from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.day_runs import run_day
-from defender_assets_tests.support.days import today
+from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.waiting import HANG_SECONDS
@@ -229,6 +230,31 @@ def test_a_secret_in_the_wrong_variable_is_never_shown(
     assert "T0SECRET" not in result.output
     if variable != SLACK_WEBHOOK or secret != HOOK:
         assert result.exit_code == 2
+
+
+def test_a_container_that_the_export_no_longer_shows_needs_attention(run: Run, folder: Folder) -> None:
+    for table in (ALERT_INFO, DEVICE_INFO):
+        folder.append(table, blob_path(today(), 0), records(table, 0, 1))
+        ingest(local_lake(folder.root.parent / "lake"), DirectoryExport(folder.root), table, today())
+    assert checked(run, 0)["lake"]["not_shown"] == []
+    shutil.rmtree(folder.root / DEVICE_INFO.container)
+
+    (attention,) = checked(run, 1)["attention"]
+
+    assert f"The export no longer shows container {DEVICE_INFO.container}" in attention
+    assert "Streaming API" in attention
+
+
+def test_a_tenant_that_is_silent_for_longer_than_usual_is_named(run: Run, folder: Folder) -> None:
+    for hour in range(24):
+        folder.append(DEVICE_INFO, blob_path(day_before(2), hour), records(DEVICE_INFO, hour, 1))
+    ingest(local_lake(folder.root.parent / "lake"), DirectoryExport(folder.root), DEVICE_INFO, day_before(2))
+
+    found = checked(run, 0)
+
+    # a directory may be an old copy, so that this is a note
+    assert any(f"{TENANT} sent no heartbeat for" in note for note in found["notes"])
+    assert len(found["lake"]["silent"]) == 1
 
 
 def test_a_start_date_in_the_future_needs_attention(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

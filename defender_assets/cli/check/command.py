@@ -60,7 +60,7 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
 
     export = settings.export()
     facts, listing = inspect_export(export, settings.start_date, now)
-    lake = inspect_lake(settings, None if facts.error else export, listing, now.date())
+    lake = inspect_lake(settings, None if facts.error else export, listing, facts.shown, now)
     report = Report(list(settings_shown(settings)), facts, lake)
     diagnosis.diagnose_settings(report, settings, now.date())
     if not facts.error:
@@ -68,4 +68,5 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
         diagnosis.diagnose_credentials(report, settings, now)
     if not facts.error and not lake.error:
         diagnosis.diagnose_lake(report)
+        diagnosis.diagnose_silence(report, settings)
     return report

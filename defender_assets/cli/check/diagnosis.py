@@ -107,6 +107,13 @@ def diagnose_lake(report: Report) -> None:
         )
 
 
+def diagnose_silence(report: Report, settings: Settings) -> None:
+    """Report tenants that are silent for longer than usual, and what the lake knows and the export does not show."""
+    report.attention += report.lake.not_shown
+    # a directory may be an old copy
+    (report.notes if settings.export_account is None else report.attention).extend(report.lake.silent)
+
+
 def _diagnose_container(report: Report, container: ContainerFacts, settings: Settings) -> None:
     if container.days_before_start:
         days = pluralize(container.days_before_start, "day")

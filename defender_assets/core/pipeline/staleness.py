@@ -106,8 +106,11 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
     """Return the retained days from `first` to `last` that have neither blobs nor raw bytes.
 
     Days before the first blob of the listing are left out: the export may have started later, or the account may have
-    deleted their blobs.
+    deleted their blobs. So are days from its last blob on: the account shows no sign of life since, so the export may
+    have stopped.
     """
+    shown = (day for day in listing if day <= last + timedelta(days=1))
+    last = min(last, max(shown, default=date.min))
     versions = _versions(lake, {table.raw: lake.open(table.raw) for table in TABLES})
     start = max(first, lake.first_day(), min(listing, default=date.max))
     days = (start + timedelta(days=number) for number in range((last - start).days + 1))

@@ -18,6 +18,8 @@ SHOWN_FOR = timedelta(days=7)
 """A warning makes its check fail for so long after its subject was evaluated; it stays listed."""
 
 LISTED_FOR = timedelta(days=30)
+MAX_CLOCK_SKEW = timedelta(minutes=10)
+"""By how much the clocks of two hosts may differ."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,13 @@ class SubjectResult:
     run_id: str = ""
     warning: bool = False
 
-    @property
-    def order(self) -> tuple[datetime, bool, str, str]:
-        """Return what decides which of two results is newer; of two at the same moment, the failed one counts."""
-        return self.evaluated_at, not self.passed, self.run_id, self.summary
+    def order(self, now: datetime) -> tuple[bool, datetime, bool, str, str]:
+        """Return what decides which of two results is newer; of two at the same moment, the failed one counts.
+
+        A result from a clock that was ahead is older than every other one, or it would hide them until its time comes.
+        """
+        trusted = self.evaluated_at - now < MAX_CLOCK_SKEW
+        return trusted, self.evaluated_at, not self.passed, self.run_id, self.summary
 
 
 Results = Mapping[str, SubjectResult]
@@ -57,12 +62,12 @@ def results_of(outcomes: Mapping[str, CheckOutcome], evaluated_at: datetime, run
     }
 
 
-def newest(history: Iterable[Results]) -> Results:
+def newest(history: Iterable[Results], now: datetime) -> Results:
     """Return the newest result of each subject, whatever the order of the history."""
     found: dict[str, SubjectResult] = {}
     for results in history:
         for subject, result in results.items():
-            if subject not in found or found[subject].order < result.order:
+            if subject not in found or found[subject].order(now) < result.order(now):
                 found[subject] = result
     return found
 
@@ -78,7 +83,7 @@ def carried_on(history: Sequence[Results], own: Results, now: datetime) -> Resul
     failed = {subject for results in all_results for subject, result in results.items() if not result.passed}
     kept = {
         subject: result
-        for subject, result in newest(all_results).items()
+        for subject, result in newest(all_results, now).items()
         if subject in own or (subject in failed and _is_listed(result, now))
     }
     return _shortened(kept)
