@@ -165,7 +165,8 @@ def _attempt(lake: Lake, subject: str, outcomes: Callable[[], Outcomes]) -> Outc
         with user_facing_errors(lake):
             return outcomes()
     except dg.Failure as failure:
-        return {subject: CheckOutcome(passed=False, summary=f"It could not be evaluated: {failure.description}")}
+        why = f"It could not be evaluated: {failure.description}"
+        return {subject: CheckOutcome(passed=False, summary=why, warning=True)}
 
 
 def _byte_balance(look: Look, table: Table, day: date) -> CheckOutcome | None:
