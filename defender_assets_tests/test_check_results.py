@@ -11,6 +11,7 @@ from defender_assets.assets import raw, runs, tables
 from defender_assets.check_results import current_failures
 from defender_assets.checks import BYTE_BALANCE, CHECKS, DRIFT, LINE_BALANCE, QUIET_OR_BROKEN, STALE_DAYS, Check
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.quality.byte_balance import byte_balance
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, Table
@@ -78,10 +79,9 @@ def test_a_warning_of_yesterday_stays_when_today_passes_and_ends_when_it_is_mend
 def test_a_broken_guarantee_of_yesterday_stays_red_and_stops_only_the_run_of_its_day(
     project: DagsterProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    balanced = raw.byte_balance
 
     def broken_yesterday(lake: Lake, table: Table, day: date, *rest: object) -> CheckOutcome:
-        return replace(balanced(lake, table, day, *rest), passed=day != yesterday())  # type: ignore[arg-type]
+        return replace(byte_balance(lake, table, day, *rest), passed=day != yesterday())  # type: ignore[arg-type]
 
     for day in (yesterday(), today()):
         project.put(day, tables=(ALERT_INFO,))
