@@ -1,21 +1,19 @@
 """The asset checks: what each guarantees, and what to do when it fails. The results are computed in `core.quality`.
 
 A failed blocking check means a broken guarantee, so nothing downstream is built in that run. The other checks warn.
-Each asset emits its own checks for the days of its run.
+Runs evaluate the checks of their days, and the job `check_days` those of recent days (`hourly_checks`). A result
+carries the failures of all days: see `check_results`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from defender_assets.catalog import LEADS
 from defender_assets.core.errors import is_panic, redact
-from defender_assets.core.pipeline.staleness import find_stale_days
-from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
-from defender_assets.core.text import pluralize
-from defender_assets.jobs import PARTITION_TAG, STALE_DAYS
-from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
+from defender_assets.core.quality.check_outcome import CheckOutcome
+from defender_assets.core.schemas import DEVICE_INFO, TABLES
 
 LONGEST_REASON = 500
 
@@ -32,26 +30,6 @@ class Check:
         """Return the specification of this check for an asset."""
         return dg.AssetCheckSpec(self.name, asset=asset, blocking=self.blocking, description=self.description)
 
-    def result(self, asset: str, outcomes: Mapping[date, CheckOutcome]) -> dg.AssetCheckResult:
-        """Return one result for all days of a run."""
-        failed = {day: outcome for day, outcome in outcomes.items() if not outcome.passed}
-        stops = self.blocking and not (failed and all(outcome.warning for outcome in failed.values()))
-        shown = list((failed or outcomes).items())[:SAMPLES]
-        if len(outcomes) == 1:
-            # one value per key, so that Dagster plots numbers over time
-            (outcome,) = outcomes.values()
-            facts = {name: _metadata_value(value) for name, value in outcome.facts.items()}
-        else:
-            facts = {str(day): dg.MetadataValue.json(dict(outcome.facts)) for day, outcome in outcomes.items()}
-        return dg.AssetCheckResult(
-            check_name=self.name,
-            asset_key=asset,
-            passed=not failed,
-            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
-            description=" ".join(f"{day}: {outcome.summary}" for day, outcome in shown),
-            metadata=facts,
-        )
-
 
 def outcome_of(check: Check, evaluate: Callable[[], CheckOutcome], secrets: tuple[str, ...] = ()) -> CheckOutcome:
     """Return the outcome of a check. An error in a check that only warns is a failed outcome, and fails no table."""
@@ -63,10 +41,6 @@ def outcome_of(check: Check, evaluate: Callable[[], CheckOutcome], secrets: tupl
         reason = redact(str(error), secrets)[:LONGEST_REASON]
         summary = f"The check could not be evaluated ({type(error).__name__}): {reason}."
         return CheckOutcome(passed=False, summary=summary)
-
-
-def _metadata_value(value: object) -> dg.MetadataValue:
-    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.json(value)  # type: ignore[arg-type]
 
 
 BYTE_BALANCE = Check(
@@ -94,8 +68,8 @@ FRESHNESS = Check(
     blocking=False,
     description=(
         "How far the newest record of each tenant is behind the end of the day, or behind now if the day is not over. "
-        "Heartbeats may be three hours behind; alerts have no limit. If it fails: check whether the sensor's runs "
-        "fail, then whether the containers hold newer blobs (`defender-assets check`)."
+        "Heartbeats may be as far behind as the tenant is usually silent; alerts have no limit. If it fails: check "
+        "whether the sensor's runs fail, then whether the containers hold newer blobs (`defender-assets check`)."
     ),
 )
 DRIFT = Check(
@@ -111,9 +85,10 @@ QUIET_OR_BROKEN = Check(
     "quiet_or_broken",
     blocking=False,
     description=(
-        "A day without alerts is normal; a day without heartbeats is not. Every tenant with a record in the last week "
-        "must have sent a heartbeat within three hours of the end of the day, or of now if the day is not over. If it "
-        "fails: check the Streaming API in the Defender portal, and the account's firewall and keys."
+        "Whether the export is silent for longer than usual. Where a tenant sent heartbeats in the same hours on each "
+        "of the last seven days, two hours without any are a fault. Otherwise a fault is 1.5 times its longest gap of "
+        "the last 14 days, and at least two hours. The export must be readable and show each container and tenant that "
+        "raw knows. If it fails: check the Streaming API in the Defender portal, and the account's firewall and keys."
     ),
 )
 COMPLETENESS = Check(
@@ -127,38 +102,26 @@ COMPLETENESS = Check(
 )
 
 
-def stale_days_check(start: date, lookback_days: int) -> dg.AssetChecksDefinition:
-    """Return the check that no ended day of the look-back is behind."""
+STALE_DAYS = Check(
+    "stale_days",
+    blocking=False,
+    description=(
+        "Ended days of the look-back that are behind (raw lacks bytes, or a table is older than its upstream), each "
+        "with the status of its last run. If it fails: open the day's last run and fix what its error says. The sensor "
+        "then requests the day again, or materialize the day yourself."
+    ),
+)
 
-    @dg.asset_check(
-        name=STALE_DAYS.name,
-        asset=STALE_DAYS.asset_key,
-        description=(
-            "Lists ended days of the look-back that are behind (raw lacks bytes, or a table is older than its "
-            "upstream), each with the status of its last run. If it fails: open the day's last run and fix what its "
-            "error says. The sensor then requests the day again, or materialize the day yourself."
-        ),
-    )
-    def stale_days(
-        context: dg.AssetCheckExecutionContext, export: ExportResource, lake: LakeResource
-    ) -> dg.AssetCheckResult:
-        today = datetime.now(UTC).date()
-        days = [day for day in (today - timedelta(days=back) for back in range(1, lookback_days + 1)) if day >= start]
-        with user_facing_errors(lake):
-            behind = find_stale_days(lake, export, days)
-        checked = pluralize(len(days), "day")
-        return dg.AssetCheckResult(
-            passed=not behind,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(behind)} of {checked} behind." if behind else f"{checked} up to date.",
-            metadata={str(day.day): f"{day.describe()}; {_last_run(context.instance, day.day)}" for day in behind},
-        )
-
-    return stale_days
+CHECKS: tuple[tuple[str, Check], ...] = (
+    *((table.raw, BYTE_BALANCE) for table in TABLES),
+    *((table.name, check) for table in TABLES for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
+    (DEVICE_INFO.name, QUIET_OR_BROKEN),
+    (LEADS.name, COMPLETENESS),
+    (LEADS.name, STALE_DAYS),
+)
+"""Each asset with each of its checks."""
 
 
-def _last_run(instance: dg.DagsterInstance, day: date) -> str:
-    records = instance.get_run_records(dg.RunsFilter(tags={PARTITION_TAG: day.isoformat()}), limit=1)
-    if not records:
-        return "never built"
-    return f"last run {records[0].dagster_run.status.value.lower()} ({records[0].dagster_run.run_id[:8]})"
+def checks_of(asset: str) -> list[Check]:
+    """Return the checks of an asset."""
+    return [check for name, check in CHECKS if name == asset]

@@ -6,7 +6,7 @@ from functools import cache
 import dagster as dg
 
 from defender_assets.assets import all_assets
-from defender_assets.checks import stale_days_check
+from defender_assets.hourly_checks import hourly_checks
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
 from defender_assets.schedules import all_schedules, maintenance_job
 from defender_assets.sensors.new_blobs import new_blobs_sensor
@@ -31,7 +31,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     return dg.Definitions(
         assets=all_assets(settings.start_date, lake, settings.scoring),
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
-        asset_checks=[stale_days_check(settings.start_date, settings.lookback_days)],
+        asset_checks=[hourly_checks(settings.start_date, settings.lookback_days)],
         sensors=sensors,
         schedules=all_schedules(sweep, maintenance),
         resources=resources,

@@ -2,15 +2,12 @@
 
 import dagster as dg
 
-from defender_assets.catalog import LEADS
-
 PARTITION_TAG = "dagster/partition"
 FULL_REFRESH_TAG = "full_refresh"
 MAINTENANCE_JOB = "maintain_lake"
-STALE_DAYS = dg.AssetCheckKey(dg.AssetKey(LEADS.name), "stale_days")
 
-# without the check of recent days, which is not part of one day's run
-_DAY = dg.AssetSelection.all() - dg.AssetSelection.checks(STALE_DAYS)
+# the assets evaluate the checks of their days; the step that evaluates recent days is not part of one day's run
+_DAY = dg.AssetSelection.all().without_checks()
 
 INGEST_DAY = dg.define_asset_job(
     "ingest_day",
@@ -35,7 +32,7 @@ REFRESH_DAY = dg.define_asset_job(
 
 REBUILD_DAY = dg.define_asset_job(
     "rebuild_day",
-    selection=dg.AssetSelection.groups("tables", "leads") - dg.AssetSelection.checks(STALE_DAYS),
+    selection=dg.AssetSelection.groups("tables", "leads").without_checks(),
     executor_def=dg.in_process_executor,
     tags={FULL_REFRESH_TAG: "true"},
     description=(
@@ -46,9 +43,12 @@ REBUILD_DAY = dg.define_asset_job(
 
 CHECK_DAYS = dg.define_asset_job(
     "check_days",
-    selection=dg.AssetSelection.checks(STALE_DAYS),
+    selection=dg.AssetSelection.all_asset_checks(),
     executor_def=dg.in_process_executor,
-    description="Checks whether recent days are behind. The schedule runs it every hour.",
+    description=(
+        "Evaluates the checks of recent days from the lake and the export, and whether the export is silent. No run of "
+        "the days is needed. The schedule runs it every hour."
+    ),
 )
 
 DAY_JOBS = (INGEST_DAY, REFRESH_DAY, REBUILD_DAY)

@@ -25,7 +25,12 @@ def all_schedules(sweep: dg.JobDefinition, maintenance: dg.JobDefinition) -> lis
         )
         for name, job, cron, description in (
             ("daily_sweep", sweep, "17 3 * * *", "Checks all older days, daily at 03:17 UTC."),
-            ("hourly_check", CHECK_DAYS, "47 * * * *", "Checks recent days, at minute 47 of every hour."),
+            (
+                "hourly_check",
+                CHECK_DAYS,
+                "47 * * * *",
+                "Checks recent days and the export, at minute 47 of every hour.",
+            ),
             ("hourly_maintenance", maintenance, "31 * * * *", "Maintains the lake, at minute 31 of every hour."),
         )
     ]

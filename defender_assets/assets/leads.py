@@ -1,18 +1,20 @@
 """The assets derived from the typed tables: leads, stories, OCSF events and daily briefs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 
 import dagster as dg
 import polars as pl
 
-from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_refresh
+from defender_assets.assets.runs import AssetEvent, RunConfig, daily_asset, days_of, wants_refresh
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
+from defender_assets.check_results import by_day, evaluations
 from defender_assets.checks import COMPLETENESS, outcome_of
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
+from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.queue import queue_order, story_order
 from defender_assets.metadata.reports import (
@@ -94,7 +96,6 @@ PRESENTATIONS = {
 
 def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
     """Return the asset of a derived table."""
-    checks = [COMPLETENESS] if derived.name == LEADS.name else []
     shown = PRESENTATIONS[derived.name]
 
     @daily_asset(
@@ -109,18 +110,19 @@ def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, 
             for upstream in derived.upstreams
         ],
         partitions_def=days,
-        check_specs=[check.spec(derived.name) for check in checks],
         description=shown.description,
     )
-    def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
-        outcomes = {}
+    def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> Iterator[AssetEvent]:
+        outcomes: dict[date, CheckOutcome] = {}
         for day in days_of(context):
             with user_facing_errors(lake):
                 report = build_partition(lake, derived, day, force=wants_refresh(context, config))
-            if checks:
+            if derived.name == LEADS.name:
                 outcomes[day] = outcome_of(COMPLETENESS, partial(completeness, report.rows))
             metadata = derived_metadata(report, shown.ordered(report.rows), shown.run_metadata(report, day))
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
-        return dg.MaterializeResult(check_results=[check.result(derived.name, outcomes) for check in checks])
+        yield dg.MaterializeResult()
+        by_check = {COMPLETENESS: by_day(outcomes)} if outcomes else {}
+        yield from evaluations(context.instance, derived.name, by_check, context.run.run_id, datetime.now(UTC))
 
     return derived_asset

@@ -16,6 +16,10 @@ from defender_assets.metadata.specs import spec_metadata, spec_tags
 RETRIES = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+AssetEvent = dg.MaterializeResult[None] | dg.AssetCheckEvaluation
+"""What an asset with checks yields: its materialization, then the results of its checks."""
+
+
 class RunConfig(dg.Config):
     """The configuration of an asset in a run."""
 

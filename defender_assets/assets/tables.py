@@ -1,21 +1,23 @@
 """The assets of the typed tables and of their quarantined lines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from functools import partial
 
 import dagster as dg
 import polars as pl
 
-from defender_assets.assets.runs import RunConfig, daily_asset, days_of, wants_refresh
+from defender_assets.assets.runs import AssetEvent, RunConfig, daily_asset, days_of, wants_refresh
+from defender_assets.check_results import by_day, evaluations
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN, Check, outcome_of
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.drift import drift
-from defender_assets.core.quality.freshness import freshness, quiet_or_broken
+from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.quality.line_balance import line_balance
+from defender_assets.core.quality.silence import quiet_or_broken, read_signs
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
 from defender_assets.core.tables.build import TypedReport, build_table_day
 from defender_assets.core.tables.daily_summary import summarize_day
@@ -35,7 +37,6 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
         kinds={"polars", "deltalake"},
         deps=[table.raw],
         partitions_def=days,
-        check_specs=[check.spec(table.name) for check in _checks(table)],
         description=(
             f"Records of the advanced hunting table {table.hunting_name} that arrived on the day, with Microsoft's "
             "column names. Each record is stored once, however often Azure delivered it, with its blob and byte "
@@ -44,33 +45,36 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
             "all raw bytes."
         ),
     )
-    def typed_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster compares the annotation itself
-        outcomes: dict[Check, dict[date, CheckOutcome]] = {check: {} for check in _checks(table)}
+    def typed_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> Iterator[AssetEvent]:
+        outcomes: dict[Check, dict[date, CheckOutcome]] = {}
         for day in days_of(context):
             with user_facing_errors(lake):
                 report = build_table_day(lake, table, day, rebuild=wants_refresh(context, config))
                 snapshot = lake.open(table.name)
                 with naming_damage(lake, {table.name: (day, day)}):
                     rows, summary = row_count(snapshot, day), summarize_day(snapshot, table, day)
-                for check, evaluate in _checks(table).items():
-                    outcomes[check][day] = outcome_of(
-                        check, partial(evaluate, lake, table, day, report), lake.account.secrets if lake.account else ()
-                    )
+                for check, outcome in _outcomes(lake, table, day, report).items():
+                    outcomes.setdefault(check, {})[day] = outcome
             context.add_asset_metadata(typed_metadata(table, report, rows, summary), partition_key=day.isoformat())
-        return dg.MaterializeResult(check_results=[check.result(table.name, each) for check, each in outcomes.items()])
+        yield dg.MaterializeResult()
+        by_check = {check: by_day(of_days) for check, of_days in outcomes.items()}
+        yield from evaluations(context.instance, table.name, by_check, context.run.run_id, datetime.now(UTC))
 
     return typed_asset
 
 
-def _checks(table: Table) -> dict[Check, Callable[[Lake, Table, date, TypedReport], CheckOutcome]]:
-    checks: dict[Check, Callable[[Lake, Table, date, TypedReport], CheckOutcome]] = {
-        LINE_BALANCE: lambda _lake, _table, _day, report: line_balance(report),
-        FRESHNESS: lambda lake, table, day, _: freshness(lake, table, day, datetime.now(UTC)),
-        DRIFT: lambda lake, table, day, _: drift(lake, table, day),
+def _outcomes(lake: Lake, table: Table, day: date, report: TypedReport) -> dict[Check, CheckOutcome]:
+    now = datetime.now(UTC)
+    checks: dict[Check, Callable[[], CheckOutcome]] = {
+        LINE_BALANCE: partial(line_balance, report),
+        FRESHNESS: partial(freshness, lake, table, day, now),
+        DRIFT: partial(drift, lake, table, day),
     }
-    if table is DEVICE_INFO:
-        checks[QUIET_OR_BROKEN] = lambda lake, _, day, __: quiet_or_broken(lake, day, datetime.now(UTC))
-    return checks
+    # whether the export is silent now is not visible from here: the hourly check looks at the export
+    if table is DEVICE_INFO and day < now.date():
+        checks[QUIET_OR_BROKEN] = lambda: quiet_or_broken(read_signs(lake, now), day)
+    secrets = lake.account.secrets if lake.account else ()
+    return {check: outcome_of(check, evaluate, secrets) for check, evaluate in checks.items()}
 
 
 def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:

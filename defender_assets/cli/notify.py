@@ -77,4 +77,4 @@ def _incidents(settings: "Settings") -> "Incidents":
     from defender_assets.sensors.notifications import find_incidents
 
     with dg.DagsterInstance.get() as instance:
-        return find_incidents(instance, datetime.now(UTC).date(), settings.lookback_days)
+        return find_incidents(instance, datetime.now(UTC), settings.lookback_days)

@@ -3,11 +3,12 @@
 Sent notifications are recorded in the lake, so losing the Dagster database neither repeats nor loses any.
 """
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
+from defender_assets.check_results import current_failures
+from defender_assets.checks import CHECKS
 from defender_assets.core.errors import redact
 from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB, PARTITION_TAG
 from defender_assets.outputs.notifications import NotificationConfig
@@ -22,9 +23,12 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 LONGEST_SUMMARY = 400
 
 
-def find_incidents(instance: dg.DagsterInstance, today: date, lookback_days: int) -> Incidents:
-    """Return the incidents of the newest ended run of each day of the look-back and of each job without a day."""
-    days = [(today - timedelta(days=back)).isoformat() for back in range(lookback_days + 1)]
+def find_incidents(instance: dg.DagsterInstance, now: datetime, lookback_days: int) -> Incidents:
+    """Return the newest ended runs that failed, of each day of the look-back and of each job, and the failed checks.
+
+    A check fails for a day of the look-back or for a part of the export; failures of older days are only shown.
+    """
+    days = [(now.date() - timedelta(days=back)).isoformat() for back in range(lookback_days + 1)]
     subjects = [(day, dg.RunsFilter(tags={PARTITION_TAG: day}, statuses=ENDED)) for day in days]
     subjects += [(job, dg.RunsFilter(job_name=job, statuses=ENDED)) for job in WATCHED_JOBS]
     failing: list[Incident] = []
@@ -36,9 +40,16 @@ def find_incidents(instance: dg.DagsterInstance, today: date, lookback_days: int
             if run.status == dg.DagsterRunStatus.FAILURE:
                 title = f"The run of {subject} failed"
                 failing.append(Incident(RUN_FAILED, subject, title, _why(instance, run.run_id), run.run_id))
-            checked = list(_checks(instance, subject, run.run_id))
-            examined.update((CHECK_FAILED, name) for name, _ in checked)
-            failing.extend(incident for _, incident in checked if incident)
+    for asset, check in CHECKS:
+        results, red = current_failures(instance, asset, check, now)
+        for subject, result in results.items():
+            if _is_day(subject) and subject not in days:
+                continue
+            name = f"{check.name} of {asset}"
+            examined.add((CHECK_FAILED, f"{subject} {name}"))
+            if subject in red:
+                title, summary = f"Check {name} failed ({subject})", redact(result.summary)[:LONGEST_SUMMARY]
+                failing.append(Incident(CHECK_FAILED, f"{subject} {name}", title, summary, result.run_id))
     return Incidents(tuple(failing), frozenset(examined))
 
 
@@ -58,7 +69,7 @@ def notify_sensor(config: NotificationConfig, lookback_days: int) -> dg.SensorDe
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason:
         notifier = Notifier(lake, config)
         with user_facing_errors(lake):
-            reports = notifier.deliver(find_incidents(context.instance, notifier.clock().date(), lookback_days))
+            reports = notifier.deliver(find_incidents(context.instance, notifier.clock(), lookback_days))
         for report in reports:
             (context.log.warning if report.problem else context.log.info)(report.describe())
         return dg.SkipReason("; ".join(report.describe() for report in reports))
@@ -79,14 +90,9 @@ def _why(instance: dg.DagsterInstance, run_id: str) -> str:
     return ""
 
 
-def _checks(instance: dg.DagsterInstance, subject: str, run_id: str) -> Iterator[tuple[str, Incident | None]]:
-    """Yield the name of each check that a run evaluated, and its incident if it failed."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
-        event = entry.dagster_event
-        if event is None:
-            continue
-        result = event.asset_check_evaluation_data
-        check = f"{result.check_name} of {result.asset_key.to_user_string()}"
-        name, title = f"{subject} {check}", f"Check {check} failed ({subject})"
-        failed = Incident(CHECK_FAILED, name, title, redact(result.description or "")[:LONGEST_SUMMARY], run_id)
-        yield name, None if result.passed else failed
+def _is_day(subject: str) -> bool:
+    try:
+        date.fromisoformat(subject)
+    except ValueError:
+        return False
+    return True

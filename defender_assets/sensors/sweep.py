@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from defender_assets.catalog import DAILY
+from defender_assets.check_results import evaluations
 from defender_assets.core.pipeline.staleness import days_without_blobs, find_stale_days, list_all
 from defender_assets.core.text import pluralize
 from defender_assets.metadata.reports import empty_metadata
@@ -85,10 +86,16 @@ def _mark_empty(context: dg.OpExecutionContext, empty: Sequence[date]) -> int:
     """Report empty materializations of all assets, where Dagster has none; return how many days were new."""
     keys = [day.isoformat() for day in empty]
     marked = set()
-    for asset in map(dg.AssetKey, DAILY):
-        for key in sorted(set(keys) - context.instance.get_materialized_partitions(asset)):
+    for name in DAILY:
+        asset = dg.AssetKey(name)
+        new = sorted(set(keys) - context.instance.get_materialized_partitions(asset))
+        for key in new:
             context.log_event(dg.AssetMaterialization(asset, partition=key, metadata=empty_metadata()))
-            marked.add(key)
+        if new:
+            # Dagster shows no result of a check that is older than the newest materialization
+            for evaluation in evaluations(context.instance, name, {}, context.run_id, datetime.now(UTC)):
+                context.log_event(evaluation)  # type: ignore[arg-type]  # it takes evaluations, its annotation does not
+        marked.update(new)
     return len(marked)
 
 

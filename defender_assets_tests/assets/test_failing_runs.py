@@ -200,6 +200,11 @@ def test_dagster_stores_no_key_of_a_failing_run(
         assert guarded.endpoint in said or "az://lake/tables" in said
         with pytest.raises(dg.Failure, match=r"the key is refused|403 Forbidden"):
             broken.tick()
+        checked = broken.check()
+        assert checked.success == (resource == "export")
+        if resource == "export":
+            failed = [each for each in checked.get_asset_check_evaluations() if not each.passed]
+            assert any("The export cannot be listed" in str(each.description) for each in failed)
     kept = [file for file in home.rglob("*") if file.is_file()]
     assert any(file.suffix == ".db" for file in kept)
     for file in kept:

@@ -239,6 +239,31 @@ def test_a_secret_in_the_wrong_variable_is_never_shown(
         assert result.exit_code == 2
 
 
+def test_a_container_that_the_export_no_longer_shows_needs_attention(run: Run, folder: Folder) -> None:
+    for table in (ALERT_INFO, DEVICE_INFO):
+        folder.append(table, blob_path(today(), 0), records(table, 0, 1))
+        ingest(local_lake(folder.root.parent / "lake"), DirectoryExport(folder.root), table, today())
+    assert checked(run, 0)["lake"]["not_shown"] == []
+    shutil.rmtree(folder.root / DEVICE_INFO.container)
+
+    (attention,) = checked(run, 1)["attention"]
+
+    assert f"The export no longer shows container {DEVICE_INFO.container}" in attention
+    assert "Streaming API" in attention
+
+
+def test_a_tenant_that_is_silent_for_longer_than_usual_is_named(run: Run, folder: Folder) -> None:
+    for hour in range(24):
+        folder.append(DEVICE_INFO, blob_path(day_before(2), hour), records(DEVICE_INFO, hour, 1))
+    ingest(local_lake(folder.root.parent / "lake"), DirectoryExport(folder.root), DEVICE_INFO, day_before(2))
+
+    found = checked(run, 0)
+
+    # a directory may be an old copy, so that this is a note
+    assert any(f"{TENANT} sent no heartbeat for" in note for note in found["notes"])
+    assert len(found["lake"]["silent"]) == 1
+
+
 def test_a_start_date_in_the_future_needs_attention(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEFENDER_START_DATE", "2999-01-01")
 

@@ -12,7 +12,7 @@ import pytest
 from polars.exceptions import PanicException, PolarsError
 
 from defender_assets.catalog import DERIVED, LAKE_TABLES
-from defender_assets.checks import QUIET_OR_BROKEN, outcome_of
+from defender_assets.checks import FRESHNESS, outcome_of
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
@@ -26,7 +26,7 @@ from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.quality.byte_balance import byte_balance
-from defender_assets.core.quality.freshness import quiet_or_broken
+from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.raw.batches import RawBatches
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
@@ -230,7 +230,7 @@ def test_a_file_that_cannot_be_read_at_present_is_not_damaged(
 def test_a_damaged_table_fails_no_other_table_through_a_check_that_only_warns(operator: Operator) -> None:
     for kind in KINDS:
         spoil_data(operator.lake, ALERT_INFO.name, DAY, kind)
-        outcome = outcome_of(QUIET_OR_BROKEN, lambda: quiet_or_broken(operator.lake, DAY, NOW))
+        outcome = outcome_of(FRESHNESS, lambda: freshness(operator.lake, ALERT_INFO, DAY, NOW))
         assert not outcome.passed
         assert "The check could not be evaluated" in outcome.summary
         if kind == "missing":

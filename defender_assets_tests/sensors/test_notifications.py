@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
@@ -15,7 +16,7 @@ from defender_assets.outputs.notifications import NotificationConfig, Webhook
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED
 from defender_assets.sensors.notifications import find_incidents
 from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, DagsterProject
-from defender_assets_tests.support.days import today, yesterday
+from defender_assets_tests.support.days import yesterday
 from defender_assets_tests.support.failing_export import FailingExport
 from defender_assets_tests.support.webhook_receiver import Receiver, receiving
 
@@ -73,7 +74,7 @@ def test_failed_runs_and_checks_are_incidents_until_they_recover(
     notifying.put(yesterday())
     broken = notifying.with_resources(export=FailingExport(notifying.settings.export_dir))
     assert not broken.run(yesterday()).success
-    incidents = find_incidents(notifying.instance, today(), LOOKBACK_DAYS)
+    incidents = find_incidents(notifying.instance, datetime.now(UTC), LOOKBACK_DAYS)
     (failed,) = incidents.failing
     assert failed.key == (RUN_FAILED, yesterday().isoformat())
     assert "out of order" in failed.summary
@@ -83,14 +84,14 @@ def test_failed_runs_and_checks_are_incidents_until_they_recover(
     assert message["blocks"][0]["text"]["text"] == f"Data health: The run of {yesterday()} failed"
     assert "out of order" in str(message["blocks"])
     assert any(table.raw in str(message["blocks"]) for table in TABLES)
-    notifying.definitions().resolve_job_def("check_days").execute_in_process(instance=notifying.instance)
-    _, stale = find_incidents(notifying.instance, today(), LOOKBACK_DAYS).failing
+    assert notifying.check().success
+    _, stale = find_incidents(notifying.instance, datetime.now(UTC), LOOKBACK_DAYS).failing
     assert stale.kind == CHECK_FAILED
-    assert stale.title == f"Check stale_days of {LEADS.name} failed (check_days)"
-    assert stale.summary == f"1 of {LOOKBACK_DAYS} days behind."
+    assert stale.title == f"Check stale_days of {LEADS.name} failed ({yesterday()})"
+    assert "new bytes in 3 blobs; last run failure" in stale.summary
     assert notifying.run(yesterday()).success
-    notifying.definitions().resolve_job_def("check_days").execute_in_process(instance=notifying.instance)
-    incidents = find_incidents(notifying.instance, today(), LOOKBACK_DAYS)
+    assert notifying.check().success
+    incidents = find_incidents(notifying.instance, datetime.now(UTC), LOOKBACK_DAYS)
     assert {failed.key, stale.key} <= incidents.examined
     assert not {failed.key, stale.key} & {incident.key for incident in incidents.failing}
     # the day's own checks are examined as well

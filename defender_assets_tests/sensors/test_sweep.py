@@ -126,14 +126,33 @@ def test_days_without_blobs_become_green_and_others_do_not(project: DagsterProje
 def test_days_before_the_first_blob_stay_grey(project: DagsterProject) -> None:
     project.sweep()
     assert reports(project) == 0
-    project.put(old(), tables=(ALERT_INFO,))
+    for day in (old(), today()):
+        project.put(day, tables=(ALERT_INFO,))
     project.sweep()
     assert green(project, ALERT_INFO.raw) == {day for day in ended() if day > old().isoformat()}
 
 
-def test_an_empty_day_whose_blobs_arrive_late_is_run_like_any_other(project: DagsterProject) -> None:
+def test_days_since_the_last_blob_stay_grey(project: DagsterProject) -> None:
+    project.put(start())
+    project.put(old(), tables=(ALERT_INFO,))
+    # a folder of a day that has not come yet is no sign of life
+    project.put(today() + timedelta(days=9))
+    project.sweep()
+    assert green(project, ALERT_INFO.raw) == {day for day in ended() if start().isoformat() < day < old().isoformat()}
+
+
+def test_without_an_export_no_day_becomes_green(project: DagsterProject) -> None:
     project.put(start())
     project.fill(start())
+    shutil.rmtree(project.settings.export_dir)
+    project.sweep()
+    assert reports(project) == 0
+
+
+def test_an_empty_day_whose_blobs_arrive_late_is_run_like_any_other(project: DagsterProject) -> None:
+    for day in (start(), today()):
+        project.put(day)
+        project.fill(day)
     project.sweep()
     assert old().isoformat() in green(project, ALERT_INFO.raw)
     project.put(old())
@@ -148,7 +167,7 @@ def test_an_empty_day_whose_blobs_arrive_late_is_run_like_any_other(project: Dag
 
 
 def test_a_day_whose_blobs_were_deleted_after_reading_is_not_empty(project: DagsterProject) -> None:
-    for day in (start(), old()):
+    for day in (start(), old(), today()):
         project.put(day)
     project.fill(old())
     for folder in project.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
@@ -179,7 +198,8 @@ def test_a_table_of_a_newer_version_is_built_also_where_the_account_has_deleted_
 
 def test_days_past_retention_are_not_marked_empty(project: DagsterProject) -> None:
     kept = replace(project, settings=replace(project.settings, retention_days=2))
-    kept.put(old())
+    for day in (old(), today()):
+        kept.put(day)
     kept.sweep()
     assert green(kept, ALERT_INFO.raw) == {day.isoformat() for day in (yesterday(), day_before(2))}
 

@@ -3,7 +3,7 @@
 Days are relative to today, because the sensor checks the current day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -90,6 +90,31 @@ class DagsterProject:
                 instance=self.instance,
                 raise_on_error=False,
             )
+        )
+
+    def check(self, *checks: tuple[str, str]) -> dg.ExecuteInProcessResult:
+        """Run `check_days`, as its schedule does every hour; or only some checks, each an asset and a name."""
+        job = self.definitions().resolve_job_def("check_days")
+        if checks:
+            keys = {dg.AssetCheckKey(dg.AssetKey(asset), name) for asset, name in checks}
+            job = job.get_subset(asset_check_selection=keys)
+        return job.execute_in_process(instance=self.instance, raise_on_error=False)
+
+    def run_assets(self, *assets: str, days: Iterable[date]) -> dg.ExecuteInProcessResult:
+        """Run some assets of `ingest_day` for one day, or for a range of days as one run."""
+        keys = sorted(day.isoformat() for day in days)
+        # without an explicit selection of checks, Dagster adds the step of the hourly checks
+        job = (
+            self.definitions()
+            .resolve_job_def("ingest_day")
+            .get_subset(asset_selection=set(map(dg.AssetKey, assets)), asset_check_selection=set())
+        )
+        span = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+        return job.execute_in_process(
+            partition_key=keys[0] if len(keys) == 1 else None,
+            tags=span if len(keys) > 1 else None,
+            instance=self.instance,
+            raise_on_error=False,
         )
 
     def sweep(self) -> dg.ExecuteInProcessResult:

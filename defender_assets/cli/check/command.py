@@ -70,7 +70,7 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
 
     export = settings.whole_export()
     facts, listing = inspect_export(export, settings.left_out, settings.start_date, now)
-    lake = inspect_lake(settings, None if facts.error else export, listing, now.date())
+    lake = inspect_lake(settings, None if facts.error else export, listing, facts.shown, now)
     report = Report(list(settings_shown(settings)), facts, lake)
     diagnosis.diagnose_settings(report, settings, now.date())
     if not facts.error:
@@ -78,4 +78,5 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
         diagnosis.diagnose_credentials(report, settings, now)
     if not facts.error and not lake.error:
         diagnosis.diagnose_lake(report, settings)
+        diagnosis.diagnose_silence(report, settings)
     return report

@@ -146,6 +146,13 @@ def diagnose_lake(report: Report, settings: Settings) -> None:
         )
 
 
+def diagnose_silence(report: Report, settings: Settings) -> None:
+    """Report tenants that are silent for longer than usual, and what the lake knows and the export does not show."""
+    report.attention += report.lake.not_shown
+    # a directory may be an old copy
+    (report.notes if settings.export_account is None else report.attention).extend(report.lake.silent)
+
+
 def _diagnose_parts(report: Report, container: ContainerFacts, settings: Settings) -> None:
     """Report what cannot be read, what the team leaves out, and what is not read because of its name."""
     report.attention.extend(part.reason for part in container.unreadable[:NAMED])

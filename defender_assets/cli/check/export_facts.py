@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from defender_assets.core.errors import ExportError, UnreadableError
 from defender_assets.core.export import AzureExport, Blob, BlobChangedError, Export, IgnoredFile, UnreadablePart
 from defender_assets.core.export.leave_out import LeaveOutRule, rule_for
+from defender_assets.core.quality.silence import Shown
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.core.tables.parsing.typed_rows import parse_chunk
@@ -77,6 +78,18 @@ class ExportFacts:
     def tenants(self) -> list[str]:
         """Return the tenants of all containers, lower case."""
         return sorted({tenant.lower() for container in self.containers for tenant in container.tenants})
+
+    @property
+    def shown(self) -> Shown:
+        """Return the containers, unless the credentials do not show them, and the tenants of each readable one."""
+        names = frozenset(container.container for container in self.containers if container.exists)
+        known = all(container.exists is not None for container in self.containers)
+        tenants = {
+            container.container: frozenset(tenant.lower() for tenant in container.tenants)
+            for container in self.containers
+            if all(part.path for part in container.unreadable)
+        }
+        return Shown(names if known else None, tenants)
 
 
 def inspect_export(

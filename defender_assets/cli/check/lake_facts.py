@@ -4,7 +4,7 @@ import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
+from defender_assets.core.quality.silence import Shown, missing_parts, read_signs, tenant_silences
 from defender_assets.core.raw.ingest import tenants_in_raw
 from defender_assets.core.schemas import Column
 
@@ -41,7 +42,8 @@ _TRIAL = (Column("export_date", pl.Date(), "Day of the trial"), Column("number",
 class LakeFacts:
     """The lake. `error` says why it cannot be used; the other fields are then incomplete.
 
-    `clock_doubt`: why maintenance deletes nothing by age.
+    `clock_doubt` says why maintenance deletes nothing by age, `silent` which tenants are silent for longer than usual,
+    and `not_shown` what the export no longer shows.
     """
 
     where: str
@@ -51,11 +53,15 @@ class LakeFacts:
     behind: list[StaleDay] = field(default_factory=list)
     looked_at: list[date] = field(default_factory=list)
     clock_doubt: str | None = None
+    silent: list[str] = field(default_factory=list)
+    not_shown: list[str] = field(default_factory=list)
 
 
-def inspect_lake(settings: "Settings", export: "Export | None", listing: "Listing", today: date) -> LakeFacts:
-    """Return the facts; days that are behind only if there is an export to compare with."""
-    lake = settings.lake()
+def inspect_lake(
+    settings: "Settings", export: "Export | None", listing: "Listing", shown: Shown, now: datetime
+) -> LakeFacts:
+    """Return the facts; days that are behind, and silence, only if there is an export to compare with."""
+    lake, today = settings.lake(), now.date()
     facts = LakeFacts(lake.describe())
     try:
         if lake.account:
@@ -69,6 +75,9 @@ def inspect_lake(settings: "Settings", export: "Export | None", listing: "Listin
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
             # with `existing` no missing table is created: `check` must not change the lake
             facts.behind = find_stale_days(lake, export, facts.looked_at, listing, existing=facts.tables)
+            signs = read_signs(lake, now, listing)
+            facts.silent = [found.summary for found in tenant_silences(signs, now).values() if not found.passed]
+            facts.not_shown = [found.summary for found in missing_parts(signs, shown, now).values() if not found.passed]
     except LakeError as error:
         facts.error = str(error)
     except AzureError as error:

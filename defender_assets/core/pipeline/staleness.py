@@ -180,8 +180,11 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
     """Return the retained days from `first` to `last` that have neither blobs nor raw bytes.
 
     Days before the first blob of the listing are left out: the export may have started later, or the account may have
-    deleted their blobs.
+    deleted their blobs. So are days from its last blob on: the account shows no sign of life since, so the export may
+    have stopped.
     """
+    seen = (day for day, entries in listing.items() if any(isinstance(entry, Blob) for _, entry in entries))
+    last = min(last, max((day for day in seen if day <= last + timedelta(days=1)), default=date.min))
     names = [*(name for table in TABLES for name in (table.raw, table.name)), QUARANTINE]
     opened = _OpenedLake({name: lake.versions(lake.open(name)) for name in names})
     start = max(first, lake.first_day(), min(listing, default=date.max))

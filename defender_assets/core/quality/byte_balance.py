@@ -5,17 +5,24 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from defender_assets.core.export import Blob, UnreadablePart
+from defender_assets.core.errors import ExportError
+from defender_assets.core.export import Blob, BlobChangedError, Export, UnreadablePart
+from defender_assets.core.export.blobs import generation
 from defender_assets.core.lake.damage import damaged_files, describe_damage
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
-from defender_assets.core.raw.cursors import read_ranges
+from defender_assets.core.raw.cursors import read_cursors, read_ranges
 from defender_assets.core.schemas import Table
-from defender_assets.core.text import pluralize
+from defender_assets.core.text import MEBIBYTE, pluralize
 
 OLD_TAIL = timedelta(days=1)
 NAMED = 3
 """Unreadable parts that the summary names."""
+
+MOST_TAILS = 20
+"""Blobs whose unread bytes are read to see whether they are a tail without a newline."""
+
+TAIL_BYTES = MEBIBYTE
 
 
 def byte_balance(
@@ -106,6 +113,46 @@ def _not_read(unreadable: Sequence[UnreadablePart]) -> str:
         f"{count} of the export cannot be read; the rest of the day went on. {named}{more}. Do what this says, or "
         "leave the part out (DEFENDER_LEAVE_OUT). The sensor tries again, at least once an hour."
     )
+
+
+def byte_balance_without_run(
+    lake: Lake, export: Export, table: Table, day: date, listed: Sequence[Blob | UnreadablePart], now: datetime
+) -> CheckOutcome | None:
+    """Return the balance of a day by the state of raw and the export alone.
+
+    None while the export has whole lines that raw lacks, or blobs that cannot be read: the next run of the day says
+    whether they are kept, and until then its last result counts. Gaps and overlaps in raw fail at any time.
+
+    Args:
+        lake: the lake as it is now.
+        export: to read unread bytes from, at most TAIL_BYTES of each blob.
+        table: the table whose raw table is checked.
+        day: the arrival day.
+        listed: the blobs of the day, and what cannot be listed of it, listed before the lake is opened.
+        now: the time against which the age of a tail is measured.
+    """
+    cursors = read_cursors(lake.open(table.raw), [day])[day]
+    unread = []
+    blobs = [entry for entry in listed if isinstance(entry, Blob)]
+    unreadable = [entry for entry in listed if isinstance(entry, UnreadablePart)]
+    for blob in blobs:
+        _, cursor = generation(blob, cursors.get(blob.path, {}), fixed_creation=export.fixed_creation)
+        if blob.size > cursor:
+            unread.append((blob, cursor))
+    pending = {blob.path: blob.size - cursor for blob, cursor in unread}
+    outcome = byte_balance(lake, table, day, blobs, pending, now, unreadable)
+    if not outcome.passed:
+        return outcome
+    if len(unread) > MOST_TAILS or not all(_is_tail(export, table, blob, cursor) for blob, cursor in unread):
+        return None
+    return outcome
+
+
+def _is_tail(export: Export, table: Table, blob: Blob, cursor: int) -> bool:
+    try:
+        return b"\n" not in export.read(table.container, blob, cursor, min(blob.size, cursor + TAIL_BYTES))
+    except (BlobChangedError, ExportError):
+        return False
 
 
 def _age(listed: list[Blob], path: str, now: datetime) -> timedelta:

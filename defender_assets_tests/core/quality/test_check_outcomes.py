@@ -8,20 +8,19 @@ import pytest
 
 from defender_assets.catalog import LEADS
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.export.listing import list_day
+from defender_assets.core.export.listing import list_day, list_table_day
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality import drift as drift_module
-from defender_assets.core.quality.byte_balance import byte_balance
+from defender_assets.core.quality.byte_balance import byte_balance, byte_balance_without_run
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.quality.drift import drift
-from defender_assets.core.quality.freshness import freshness, quiet_or_broken
+from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.raw.ingest import RawReport, ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.support.exports import (
     DAY,
-    OTHER_TENANT,
     TENANT,
     Folder,
     blob_path,
@@ -127,46 +126,57 @@ def test_many_incomplete_leads_fail_with_samples(bad: tuple[str, bool, int, str]
     assert fact.replace("_", " ") in outcome.summary
 
 
-def test_no_alerts_is_quiet(small_lake: SmallLake) -> None:
-    small_lake.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
-    assert quiet_or_broken(small_lake.lake, DAY, NOON).passed
-
-
-def test_no_heartbeat_for_hours_is_broken(small_lake: SmallLake) -> None:
-    small_lake.arrive(DEVICE_INFO, at("2026-11-03T08:00:00Z"))
-    outcome = quiet_or_broken(small_lake.lake, DAY, NOON)
-    assert not outcome.passed
-    assert outcome.facts["silent_minutes"] == {TENANT: 240}
-
-
-def test_a_tenant_with_alerts_and_never_a_heartbeat_is_broken(small_lake: SmallLake) -> None:
-    small_lake.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
-    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1, tenant=OTHER_TENANT), tenant=OTHER_TENANT)
-    outcome = quiet_or_broken(small_lake.lake, DAY, NOON)
-    assert outcome.facts["silent_minutes"] == {OTHER_TENANT: None}
-
-
-def test_a_tenant_that_fell_silent_yesterday_is_broken_today(small_lake: SmallLake) -> None:
-    small_lake.arrive(
-        DEVICE_INFO, at("2026-11-02T08:00:00Z", OTHER_TENANT), day=DAY - timedelta(days=1), tenant=OTHER_TENANT
-    )
-    small_lake.arrive(DEVICE_INFO, at("2026-11-03T11:00:00Z"))
-    assert list(quiet_or_broken(small_lake.lake, DAY, NOON).facts["silent_minutes"]) == [OTHER_TENANT]
-
-
-def test_a_past_day_is_measured_at_its_end(small_lake: SmallLake) -> None:
-    small_lake.arrive(DEVICE_INFO, at("2026-11-03T23:00:00Z"))
-    assert quiet_or_broken(small_lake.lake, DAY, NOON + timedelta(days=9)).passed
-
-
 def test_freshness_has_a_limit_for_heartbeats_only(small_lake: SmallLake) -> None:
+    for hour in range(8):
+        small_lake.folder.append(DEVICE_INFO, blob_path(hour=hour), at(f"2026-11-03T{hour:02}:00:00Z"))
     small_lake.arrive(DEVICE_INFO, at("2026-11-03T08:00:00Z"))
     small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 1))
     late = freshness(small_lake.lake, DEVICE_INFO, DAY, NOON)
     assert not late.passed
     assert late.facts["minutes_behind"] == {TENANT: 240}
-    assert freshness(small_lake.lake, DEVICE_INFO, DAY, NOON - timedelta(hours=2)).passed
+    assert "The newest heartbeat of 1 tenant is further behind than usual" in late.summary
+    assert freshness(small_lake.lake, DEVICE_INFO, DAY, NOON - timedelta(hours=2, minutes=1)).passed
     assert freshness(small_lake.lake, ALERT_INFO, DAY, NOON + timedelta(hours=5)).passed
+    assert freshness(small_lake.lake, DEVICE_INFO, DAY + timedelta(days=1), NOON).passed
+
+
+def test_heartbeats_of_a_tenant_with_pauses_may_be_as_late_as_usual(small_lake: SmallLake) -> None:
+    for day in (DAY - timedelta(days=1), DAY):
+        small_lake.arrive(DEVICE_INFO, at(f"{day}T08:00:00Z", ReportId=str(day)), day=day)
+    assert freshness(small_lake.lake, DEVICE_INFO, DAY, NOON + timedelta(hours=12)).passed
+
+
+@pytest.mark.parametrize(("tail", "balanced"), [(b"", True), (b"tail", True), (b"line\n", None), (b"\n", None)])
+def test_without_a_run_a_tail_is_pending_and_a_line_is_undecided(
+    small_lake: SmallLake, tail: bytes, balanced: bool | None
+) -> None:
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
+    small_lake.folder.append(ALERT_INFO, blob_path(), tail)
+    listed = list_table_day(small_lake.export, ALERT_INFO, DAY).blobs
+    outcome = byte_balance_without_run(small_lake.lake, small_lake.export, ALERT_INFO, DAY, listed, NOON)
+    assert (outcome.passed if outcome else None) == balanced
+    small_lake.lake.open(ALERT_INFO.raw).delete("true")
+    outcome = byte_balance_without_run(small_lake.lake, small_lake.export, ALERT_INFO, DAY, listed, NOON)
+    assert outcome is None
+
+
+def test_without_a_run_blobs_that_cannot_be_read_are_undecided(small_lake: SmallLake) -> None:
+    small_lake.arrive(ALERT_INFO, records(ALERT_INFO, 0, 2))
+    small_lake.folder.append(ALERT_INFO, blob_path(), b"tail")
+    listed = list_table_day(small_lake.export, ALERT_INFO, DAY).blobs
+    (small_lake.folder.root / ALERT_INFO.container / blob_path()).unlink()
+    assert byte_balance_without_run(small_lake.lake, small_lake.export, ALERT_INFO, DAY, listed, NOON) is None
+
+
+def test_without_a_run_a_hole_in_raw_fails(small_lake: SmallLake) -> None:
+    for first in (0, 2):
+        small_lake.arrive(ALERT_INFO, records(ALERT_INFO, first, 2))
+    small_lake.lake.open(ALERT_INFO.raw).delete("byte_start = 0")
+    small_lake.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 4, 1))
+    listed = list_table_day(small_lake.export, ALERT_INFO, DAY).blobs
+    outcome = byte_balance_without_run(small_lake.lake, small_lake.export, ALERT_INFO, DAY, listed, NOON)
+    assert outcome is not None
+    assert not outcome.passed
 
 
 def test_a_known_record_is_no_drift(small_lake: SmallLake) -> None:

@@ -1,6 +1,6 @@
 """The pages of Dagster's UI for small tenants, from one web server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +13,7 @@ from defender_assets.catalog import BRIEFS, LEADS
 from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
 from defender_assets.cli.demo.run import materialize_days
 from defender_assets.core.leads.schema import LEAD_COLUMNS
-from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets.jobs import INGEST_DAY
 from defender_assets.settings import Settings
 from defender_assets_tests.assets.test_specs import EXPECTED
@@ -28,21 +28,27 @@ pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 GROUPS = ("export", "tables", "leads")
 # curves between assets; icons are drawn without commas
+WARNING = "[aria-label='warning_outline']"
 EDGES = "svg path[d*=','][d*='C']"
 
 
 @dataclass(frozen=True)
 class Site:
-    """A web server for the days of the small lake; the first day was materialized through Dagster."""
+    """A web server for the days of the small lake; the first day was materialized through Dagster.
+
+    `materialize` does the same with another day.
+    """
 
     address: str
     day: date
+    next_day: date
+    materialize: Callable[[date], None]
 
 
 @pytest.fixture(scope="module")
 def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The running web server. The lake is up to date, so that the run changes nothing in it."""
-    day = small_lake.days[0]
+    """The running web server. The lake is up to date, so that the runs change nothing in it."""
+    day, next_day = small_lake.days
     settings = Settings(export_dir=small_lake.export_dir, lake_uri=str(small_lake.lake_dir), start_date=day)
     variables = {
         "DEFENDER_EXPORT_DIR": str(small_lake.export_dir),
@@ -52,16 +58,19 @@ def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Ite
     installation = Installation(tmp_path_factory.mktemp("ui"), variables)
     installation.prepare()
 
-    def materialize() -> tuple[str, ...]:
+    def problems_of(which: date) -> tuple[str, ...]:
         with dg.DagsterInstance.from_config(str(installation.home)) as instance:
-            (run,) = materialize_days(settings, [day], instance)
+            (run,) = materialize_days(settings, [which], instance)
         return run.problems
 
-    # Playwright's event loop runs in this thread, and Dagster starts another one
-    with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(materialize).result() == ()
+    def materialize(which: date) -> None:
+        # Playwright's event loop runs in this thread, and Dagster starts another one
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(problems_of, which).result() == ()
+
+    materialize(day)
     with web_server(installation) as server:
-        yield Site(server.address, day)
+        yield Site(server.address, day, next_day, materialize)
 
 
 @pytest.fixture
@@ -164,3 +173,22 @@ def test_a_check_shows_its_result_and_what_to_do_if_it_fails(watched: Watched, s
         *(check.name for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
     ):
         page.get_by_text(text).first.wait_for()
+
+
+def test_a_check_that_failed_for_one_day_is_red_after_the_next_day_passed(watched: Watched, site: Site) -> None:
+    """The hostile alert of the first day drifts; the second day has none. It comes last, because it adds a run."""
+    page = watched.page
+    site.materialize(site.next_day)
+
+    # the Checks tab
+    page.goto(f"{site.address}/assets/{ALERT_INFO.name}?view=checks")
+    page.get_by_text(DRIFT.name, exact=True).first.click()
+    page.get_by_text(f"{site.day}: ").first.wait_for()
+    page.get_by_text("Failed", exact=True).first.wait_for()
+    # the page of the asset in the catalog
+    page.goto(f"{site.address}/assets/{ALERT_INFO.name}")
+    page.locator(WARNING).first.wait_for()
+    # the graph
+    page.goto(f"{site.address}/assets/{ALERT_INFO.name}?view=lineage")
+    page.get_by_text("2 / 3 Passed").first.wait_for()
+    page.locator(WARNING).first.wait_for()
