@@ -139,9 +139,7 @@ def test_a_damaged_table_of_alerts_does_not_stop_the_devices(project: DagsterPro
     project.put(yesterday(), tables=(DEVICE_INFO,))
     result = project.run(yesterday())
     assert metadata_of(result, DEVICE_INFO.name)["new_rows"] == 2
-    assert checks_of(result, "quiet_or_broken") == {DEVICE_INFO.name: (False, WARN)}
-    said = said_by(result, "quiet_or_broken", DEVICE_INFO.name)
-    assert said.startswith(f"{yesterday()}: The check could not be evaluated")
+    assert checks_of(result, "quiet_or_broken") == {DEVICE_INFO.name: (True, WARN)}
 
 
 def test_a_lake_that_cannot_be_written_fails_with_one_line(project: DagsterProject, tmp_path: Path) -> None:

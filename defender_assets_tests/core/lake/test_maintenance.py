@@ -17,7 +17,7 @@ from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS, QUEUE
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
-from defender_assets.core.lake import compaction, maintenance
+from defender_assets.core.lake import compaction, table_spec
 from defender_assets.core.lake.compaction import compact, compact_day, in_order
 from defender_assets.core.lake.data_files import fragmented_days
 from defender_assets.core.lake.fences import version_of
@@ -283,7 +283,7 @@ def test_dead_files_that_the_log_has_dropped_are_deleted_too(
     lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forgetful = {**PROPERTIES, "delta.deletedFileRetentionDuration": "interval 0 hours"}
-    monkeypatch.setattr(maintenance, "PROPERTIES", forgetful)
+    monkeypatch.setattr(table_spec, "PROPERTIES", forgetful)
     ticks(lake, export, 3)
     folder = Path(lake.table_uri(ALERT_INFO.name))
     maintain(lake, ALERT_INFO.name)
