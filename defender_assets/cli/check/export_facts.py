@@ -81,15 +81,15 @@ class ExportFacts:
 
     @property
     def shown(self) -> Shown:
-        """Return the containers, unless the credentials do not show them, and the tenants of each readable one."""
+        """Return the containers, unless the credentials do not show them, and the tenants of each."""
         names = frozenset(container.container for container in self.containers if container.exists)
         known = all(container.exists is not None for container in self.containers)
         tenants = {
             container.container: frozenset(tenant.lower() for tenant in container.tenants)
             for container in self.containers
-            if all(part.path for part in container.unreadable)
         }
-        return Shown(names if known else None, tenants)
+        unreadable = (part.container for container in self.containers for part in container.unreadable if not part.path)
+        return Shown(names if known else None, tenants, frozenset(unreadable))
 
 
 def inspect_export(

@@ -190,10 +190,14 @@ def quiet_or_broken(known: KnownSigns, day: date) -> CheckOutcome:
 
 @dataclass(frozen=True)
 class Shown:
-    """What an export shows: its containers (None: the credentials do not say), and the tenants of each readable one."""
+    """What an export shows: its containers (None: the credentials do not say), and the tenants of each.
+
+    What `unreadable` containers hold is unknown.
+    """
 
     containers: frozenset[str] | None
     tenants: Mapping[str, frozenset[str]]
+    unreadable: frozenset[str] = frozenset()
 
 
 def look_at(export: Export) -> Shown:
@@ -211,12 +215,13 @@ def look_at(export: Export) -> Shown:
             failure = error
     if failure is not None and not tenants:
         raise failure
+    unreadable = frozenset(table.container for table in TABLES) - tenants.keys()
     try:
         containers = frozenset(export.containers())
     except ExportError:
         # listing the containers needs a permission that listing the blobs does not
-        return Shown(None, tenants)
-    return Shown(containers, tenants)
+        return Shown(None, tenants, unreadable)
+    return Shown(containers, tenants, unreadable)
 
 
 def missing_parts(known: KnownSigns, shown: Shown, at: datetime) -> dict[str, CheckOutcome]:
@@ -236,9 +241,9 @@ def missing_parts(known: KnownSigns, shown: Shown, at: datetime) -> dict[str, Ch
     outcomes = {}
     for container, moments in newest.items():
         last = max(moments.values())
-        if container not in shown.tenants or (any_recent and at - last >= REMEMBERED):
+        if container in shown.unreadable or (any_recent and at - last >= REMEMBERED):
             continue
-        shown_tenants = shown.tenants[container]
+        shown_tenants = shown.tenants.get(container, frozenset())
         exists = bool(shown_tenants) or (shown.containers is not None and container in shown.containers)
         # without a list of the containers, an empty one may have been emptied by a lifecycle rule
         gone = not exists and (shown.containers is not None or at - last < RECENT_FOLDER)

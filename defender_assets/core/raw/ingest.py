@@ -191,7 +191,8 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
         while True:
             try:
                 retry_on_conflict(_replace_hour, lake, export, table, day, hour, blobs[hour], replaced, parsed)
-                unanswered = 0
+                # an hour without blobs asks the account for nothing
+                unanswered = 0 if blobs[hour] else unanswered
                 break
             except _UnreadBlobError as unread:
                 unanswered = 0 if isinstance(unread.error, UnreadableError) else unanswered + 1

@@ -200,17 +200,17 @@ EXPECTED: Row = {
     "risk_reasons": [
         {"reason": reason, "points": points}
         for reason, points in (
-            ("Microsoft rates the alert High", 40),
+            ("Microsoft rates the alert High", 50),
             ("The activity is Impact", 15),
             ("A telling technique of ATT&CK: T1486", 8),
             ("Worst verdict on the evidence: Malicious", 10),
-            ("State of the threat: Active", 5),
-            ("The organisation values the device High", 12),
-            ("The device can be reached from the internet", 8),
-            ("The device is tagged VIP", 6),
+            ("State of the threat: Active", 2),
+            ("The organisation values the device High", 8),
+            ("The device can be reached from the internet", 5),
+            ("The device is tagged VIP", 4),
             ("The alert names 2 devices", 6),
-            ("The alert rests on 13 pieces of evidence", 3),
-            ("More than 100 points count as 100", -13),
+            ("The alert rests on 13 pieces of evidence", 1),
+            ("More than 100 points count as 100", -9),
         )
     ],
     "muted_by": "Drill: red team of November",
