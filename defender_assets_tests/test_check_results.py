@@ -39,8 +39,10 @@ def parse(project: DagsterProject, *days: date) -> dg.ExecuteInProcessResult:
 
 
 def undrift(project: DagsterProject, day: date) -> None:
-    """Remove the typed rows of a day, as a rebuild with a column for the new field would."""
-    project.lake.open(ALERT_INFO.name).delete(f"export_date = '{day}'")
+    """Empty `unmapped` of a day's typed rows, as a rebuild with a column for the new field would."""
+    project.lake.open(ALERT_INFO.name).update(
+        predicate=f"export_date = '{day}'", updates={"unmapped": "CAST(NULL AS STRING)"}
+    )
 
 
 def read(project: DagsterProject, day: date) -> dg.ExecuteInProcessResult:

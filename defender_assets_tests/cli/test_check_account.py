@@ -9,8 +9,9 @@ from azure.core.pipeline.transport import HttpTransport
 from defender_assets.core.export import AzureExport
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.support.days import today
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, blob_path, records
+from defender_assets_tests.support.exports import OTHER_TENANT, TENANT, blob_path, records
 
 pytestmark = pytest.mark.azure
 
@@ -22,7 +23,7 @@ def filled(account: Emulator) -> Emulator:
     """The account with an export of one container, an append blob as Microsoft writes it."""
     with account.service() as service:
         container = service.create_container(ALERT_INFO.container)
-        blob = container.get_blob_client(blob_path())
+        blob = container.get_blob_client(blob_path(day=today()))
         blob.create_append_blob()
         blob.append_block(records(ALERT_INFO, 0, 5))
     return account
@@ -122,9 +123,9 @@ def test_a_wrong_clock_is_reported(filled: Emulator, run: Run, monkeypatch: pyte
 def test_a_start_long_before_the_first_blob_is_reported(
     filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for start, noted in ((DAY - timedelta(days=31), True), (DAY - timedelta(days=30), False)):
+    for start, noted in ((today() - timedelta(days=31), True), (today() - timedelta(days=30), False)):
         use(monkeypatch, filled.connection_string, DEFENDER_START_DATE=start.isoformat())
-        assert any(f"DEFENDER_START_DATE={DAY} hides them" in note for note in checked(run, 0)["notes"]) == noted
+        assert any(f"DEFENDER_START_DATE={today()} hides them" in note for note in checked(run, 0)["notes"]) == noted
 
 
 def test_an_account_that_receives_nothing_any_more_needs_attention(
@@ -132,7 +133,7 @@ def test_an_account_that_receives_nothing_any_more_needs_attention(
 ) -> None:
     with filled.service() as service:
         service.create_container(DEVICE_INFO.container)
-        blob = service.get_blob_client(DEVICE_INFO.container, blob_path())
+        blob = service.get_blob_client(DEVICE_INFO.container, blob_path(today()))
         blob.create_append_blob()
         blob.append_block(records(DEVICE_INFO, 0, 1))
     use(monkeypatch, filled.connection_string)
@@ -142,7 +143,7 @@ def test_an_account_that_receives_nothing_any_more_needs_attention(
 
 def test_two_tenants_are_named(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with filled.service() as service:
-        blob = service.get_blob_client(ALERT_INFO.container, blob_path(tenant=OTHER_TENANT))
+        blob = service.get_blob_client(ALERT_INFO.container, blob_path(today(), tenant=OTHER_TENANT))
         blob.create_append_blob()
         blob.append_block(records(ALERT_INFO, 0, 1, tenant=OTHER_TENANT))
     use(monkeypatch, filled.connection_string)

@@ -43,8 +43,8 @@ TAIL_SIZE = Mutation(
     "the size of a tail",
     staleness,
     "find_stale_days",
-    "versions(table.raw, tail_name(table, blob, created_at, cursor), day) != blob.size",
-    "not versions(table.raw, tail_name(table, blob, created_at, cursor), day)",
+    "state.version(table.raw, tail_name(table, blob, created_at, cursor), day) != blob.size",
+    "not state.version(table.raw, tail_name(table, blob, created_at, cursor), day)",
 )
 TAIL_CURSOR = Mutation("the cursor of a tail", tails, "tail_name", "blob.created_at, cursor))", "blob.created_at))")
 NEW_GENERATION = Mutation(
@@ -52,7 +52,7 @@ NEW_GENERATION = Mutation(
 )
 LENGTH = Mutation("the length of an answer", DirectoryExport, "read", "len(content) != end - start", "False")
 MISSING_FILE = Mutation(
-    "a missing file has changed", DirectoryExport, "read", "BlobChangedError(blob.path) from None", "ExportError"
+    "a missing file has changed", DirectoryExport, "read", "except FileNotFoundError", "except KeyError"
 )
 OTHER_BLOBS = Mutation("other blobs go on", RangeReader, "chunks", "self.failures[part.blob.path] = error", "raise")
 ACCOUNT_ANSWERS = Mutation("an account that answers", RangeReader, "_silence", "return None", "return ExportError()")

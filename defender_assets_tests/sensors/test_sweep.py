@@ -8,7 +8,7 @@ import dagster as dg
 
 from defender_assets.catalog import DAILY, QUEUE
 from defender_assets.core.retries import FIRST_PAUSE
-from defender_assets.core.schemas import ALERT_INFO
+from defender_assets.core.schemas import ALERT_INFO, TABLES
 from defender_assets.metadata.reports import NO_BLOBS
 from defender_assets.sensors.new_blobs import first_sweep
 from defender_assets.sensors.sweep import SweepFound, days_of_last_sweep
@@ -85,18 +85,19 @@ def test_future_days_are_not_listed(project: DagsterProject) -> None:
 def test_a_failed_sweep_does_not_hide_the_one_before(project: DagsterProject) -> None:
     project.put(old())
     project.sweep()
-    container = project.settings.export_dir / ALERT_INFO.container
-    container.rename(container.with_name("aside"))
-    container.touch()
+    for table in TABLES:
+        container = project.settings.export_dir / table.container
+        container.rename(container.with_name(f"aside {table.name}"))
+        container.touch()
     failed = project.definitions().resolve_job_def("sweep_older_days")
     assert not failed.execute_in_process(instance=project.instance, raise_on_error=False).success
     assert days_of_last_sweep(project.instance).days == (old(),)
 
 
 def test_a_failed_first_sweep_is_requested_again_after_a_pause(project: DagsterProject) -> None:
-    blocked = project.settings.export_dir / ALERT_INFO.container
-    blocked.parent.mkdir(parents=True, exist_ok=True)
-    blocked.touch()
+    project.settings.export_dir.mkdir(parents=True, exist_ok=True)
+    for table in TABLES:
+        (project.settings.export_dir / table.container).touch()
     failed = project.definitions().resolve_job_def("sweep_older_days")
     assert not failed.execute_in_process(instance=project.instance, raise_on_error=False).success
     now = datetime.now(UTC)
