@@ -105,7 +105,7 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
     rank = severity_ranks(pl.col("severity"))
     severity = pl.col("severity").sort_by(rank, "severity", nulls_last=True).drop_nulls().first()
     first = pl.col("lead_id").sort_by("first_day", "alert_time", "lead_id").first()
-    strongest = pl.col("title").sort_by("risk_score", descending=True, maintain_order=True).first()
+    strongest = pl.col("title").sort_by("risk_score", descending=True, nulls_last=True, maintain_order=True).first()
     stories = members.group_by("tenant_id", "group", maintain_order=True).agg(
         pl.col("lead_id").alias("lead_ids"),
         lead_count=pl.len().cast(pl.Int64),

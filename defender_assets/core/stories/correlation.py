@@ -15,9 +15,9 @@ from defender_assets.core.stories.occurrences import (
     ENTITY_KEY,
     FEW,
     RANKS,
-    SESSION,
     SEVERITIES,
     SPECIFIC_KINDS,
+    USER_ON_PLACE,
     count_by_rank,
     count_of_rank,
 )
@@ -31,10 +31,10 @@ NEIGHBOURS = 8
 USUAL_DENSITY = 2
 """More different detections than this on one user or device within DENSE make chance less likely."""
 
-_PRINCIPALS = {"user": "user", "device": "device", "resource": "device", SESSION: SESSION}
+_PRINCIPALS = {"user": "user", "device": "device", "resource": "device", USER_ON_PLACE: USER_ON_PLACE}
 """Who and where, also in the cloud. Nearly every lead has both, and they occur together, so only the rarer one counts.
 What an intruder brings (files, addresses, mails …) counts in addition."""
-_PARTS = ("user", "device", SESSION, "what")
+_PARTS = ("user", "device", USER_ON_PLACE, "what")
 
 SMOOTHING = 3
 """Additive smoothing: a pseudo-count per detection, so that two alerts in a quiet tenant are not noise."""
@@ -118,7 +118,7 @@ def expected_of_pairs(pairs: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
     """
     ordinary = ordinariness(leads)
     shared = _by_part(pairs.with_columns(expected=_in_time("rate")), ["tenant_id", "lead_id", "earlier"], "repeated")
-    who = pl.min_horizontal("user", "device", SESSION)
+    who = pl.min_horizontal("user", "device", USER_ON_PLACE)
     repeated = pl.col("repeated")
     return (
         shared.join(ordinary, on=LEAD_KEY)
@@ -201,7 +201,7 @@ def expected_of_joins(
     # one lead shares both, only the rarer counts: it can be the user's own device.
     who = (
         pl.when("own_device")
-        .then(pl.min_horizontal("user", "device", SESSION))
+        .then(pl.min_horizontal("user", "device", USER_ON_PLACE))
         .otherwise(pl.col("user") * pl.col("device"))
     )
     return (

@@ -38,12 +38,13 @@ PLACES = ("device", "resource")
 LEAST_KNOWN_DAYS = 3
 """In the first days of a lake, what is ordinary counts as known for so long: otherwise nothing would be linked."""
 
-SESSION = "session"
-"""The kind of one user on one device: rarer than an administrator, and rarer than a server, each for itself."""
+USER_ON_PLACE = "user on device"
+"""The kind of one user on one device: rarer than an administrator, and rarer than a server, each for itself. No entity
+has this kind."""
 
 # Prior number of leads with an entity that the look-back shows nowhere else: any user or device can have a next alert,
 # while a file that was never seen hardly ever comes twice.
-_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5, SESSION: 0.2}
+_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5, USER_ON_PLACE: 0.2}
 _PRIOR_OTHERWISE = 0.015
 
 SEVERITIES = ("informational", "low", "medium", "high")
@@ -66,7 +67,7 @@ def occurrences(leads: pl.DataFrame, day: date) -> pl.DataFrame:
         `known_days`: for how many days the tenant's leads show what is ordinary.
     """
     rows = lead_entities(leads)
-    rows = pl.concat([rows, _sessions(rows)])
+    rows = pl.concat([rows, _users_on_places(rows)])
     unseen = pl.col("kind").replace_strict(_PRIOR, default=_PRIOR_OTHERWISE, return_dtype=pl.Float64)
     specific = pl.col("kind").is_in(SPECIFIC_KINDS) & (pl.col("elsewhere") <= FEW)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
@@ -120,15 +121,17 @@ def with_detection(leads: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sessions(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return rows of SESSION: each user of a lead on each of its places, if it names only one of them."""
+def _users_on_places(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of USER_ON_PLACE: each user of a lead on its place, if it names exactly one place."""
     lead = ["tenant_id", "lead_id"]
     places = rows.filter(pl.col("kind").is_in(PLACES))
     places = places.filter(pl.col("value").n_unique().over(lead) == 1)
     users = rows.filter(pl.col("kind") == "user").select(*lead, user="identity").unique()
     return (
         places.join(users, on=lead)
-        .with_columns(kind=pl.lit(SESSION), value=pl.concat_str("user", "value", separator=" on "), identity="user")
+        .with_columns(
+            kind=pl.lit(USER_ON_PLACE), value=pl.concat_str("user", "value", separator=" on "), identity="user"
+        )
         .select(rows.columns)
     )
 
@@ -224,8 +227,12 @@ def _densities(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _strangers(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return ENTITY_KEY, `lead_id` and `strangers`: the users that make a device a shared one, else 0."""
+    """Return ENTITY_KEY, `lead_id` and `strangers`: the users that make a device a shared one, else 0.
+
+    Only leads of a single user count: one that names many accounts, as a dump of credentials does, is no crowd.
+    """
     who = rows.filter(pl.col("kind") == "user").select(*LEAD_KEY, user="identity").unique()
+    who = who.filter(pl.len().over(LEAD_KEY) == 1)
     places = rows.filter(pl.col("kind").is_in(PLACES)).join(who, on=LEAD_KEY)
     users = _distinct_within(places, ENTITY_KEY, "user", NEAR, "users")
     leads = _distinct_within(places, ENTITY_KEY, "lead_id", NEAR, "leads")

@@ -114,6 +114,11 @@ def test_a_score_is_cut_at_100_with_a_reason() -> None:
     assert reasons(*rows)[-1][1] < 0
 
 
+def test_a_lead_without_a_risk_is_not_the_strongest() -> None:
+    rows = [lead_row("1", FILE, risk_score=None), lead_row("2", FILE, risk_score=80)]
+    assert ("Its strongest alert: Title of 2", 40) in reasons(*rows)
+
+
 def test_equal_alerts_add_nothing() -> None:
     assert reasons(lead_row("1", FILE, title="t"), lead_row("2", FILE, title="t")) == [
         ("One detection, which only this story has", 20),

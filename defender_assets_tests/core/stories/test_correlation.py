@@ -125,6 +125,24 @@ def test_a_busy_hour_is_not_tied_to_a_lead_of_many_hours_before_or_after(entity:
     assert groups(*busy, bystander) == [[f"b{n:02}" for n in range(14)]]
 
 
+@pytest.mark.parametrize("accounts", [1, 2, 3, 4, 20])
+@pytest.mark.parametrize("hours", [-20, 2])
+def test_a_lead_that_names_many_accounts_is_no_crowd(accounts: int, hours: int) -> None:
+    device = ("device", "d")
+    pair = [
+        lead_row("1", device, ("user", "u"), severity="High"),
+        lead_row("2", device, ("user", "v"), severity="High", when=at(minutes=10)),
+    ]
+    many = lead_row("many", device, *(("user", f"x{n}") for n in range(accounts)), when=at(hours), severity="Low")
+    assert any({"1", "2"} <= set(group) for group in groups(*pair, many))
+
+
+@pytest.mark.parametrize("kind", ["session", "app", "host", "sender", "file"])
+def test_what_an_intruder_brings_counts_in_addition_whatever_its_kind(kind: str) -> None:
+    shared = (("user", "u"), (kind, "x"))
+    assert groups(lead_row("1", *shared, when=at(-20)), lead_row("2", *shared)) == [["1", "2"]]
+
+
 def test_two_busy_hours_of_one_user_are_one_story() -> None:
     rows = [lead_row(f"{hours}-{n}", ("user", "u"), when=at(hours, minutes=n)) for hours in (-20, 0) for n in range(8)]
     assert len(groups(*rows)) == 1
