@@ -8,8 +8,8 @@ from threading import Lock
 from typing import Literal
 
 from defender_assets.core.errors import ExportError
-from defender_assets.core.export import Blob, BlobChangedError, Export, IgnoredFile, UnreadablePart
-from defender_assets.core.export.blobs import Entry
+from defender_assets.core.export import Blob, BlobChangedError, Export, UnreadablePart
+from defender_assets.core.export.forwarding import ForwardingExport
 
 Call = Literal["before_list", "after_list", "before_read", "after_read"]
 CALLS: tuple[Call, ...] = ("before_list", "after_list", "before_read", "after_read")
@@ -34,7 +34,7 @@ def in_another_thread(event: Event) -> None:
 
 
 @dataclass
-class FaultyExport:
+class FaultyExport(ForwardingExport):
     """An export in which `event` happens at the `number`-th listing of a tenant's day, or range read, counted from 1.
 
     With `lasting`, it also happens at each later call.
@@ -50,19 +50,6 @@ class FaultyExport:
     hits: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    @property
-    def fixed_creation(self) -> bool:
-        return self.export.fixed_creation
-
-    def describe(self) -> str:
-        return self.export.describe()
-
-    def containers(self) -> list[str]:
-        return self.export.containers()
-
-    def tenants(self, container: str) -> list[str]:
-        return self.export.tenants(container)
-
     def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
         with self._lock:
             self.lists += 1
@@ -71,12 +58,6 @@ class FaultyExport:
         listed = list(self.export.blobs_of_tenant(container, tenant, day))
         self._trigger("after_list", number)
         return iter(listed)
-
-    def all_entries(self, container: str) -> Iterator[Entry]:
-        return self.export.all_entries(container)
-
-    def outside(self, container: str) -> Iterator[IgnoredFile]:
-        return self.export.outside(container)
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         with self._lock:

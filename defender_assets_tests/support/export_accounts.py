@@ -3,10 +3,9 @@
 `Meanwhile` is an export in which something happens between the listing and the reading.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +13,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export, IgnoredFile, UnreadablePart
-from defender_assets.core.export.blobs import Entry
+from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export
+from defender_assets.core.export.forwarding import ForwardingExport
 from defender_assets_tests.support.emulator import Emulator
 
 
@@ -103,34 +102,12 @@ def account_storage(emulator: Emulator, service: BlobServiceClient, permissions:
 
 
 @dataclass
-class Meanwhile:
+class Meanwhile(ForwardingExport):
     """An export in which `event` happens once, between the listing and the first reading."""
 
     export: Export
     event: Callable[[], object]
     happened: bool = False
-
-    @property
-    def fixed_creation(self) -> bool:
-        return self.export.fixed_creation
-
-    def describe(self) -> str:
-        return self.export.describe()
-
-    def containers(self) -> list[str]:
-        return self.export.containers()
-
-    def tenants(self, container: str) -> list[str]:
-        return self.export.tenants(container)
-
-    def blobs_of_tenant(self, container: str, tenant: str, day: date) -> Iterator[Blob | UnreadablePart]:
-        return self.export.blobs_of_tenant(container, tenant, day)
-
-    def all_entries(self, container: str) -> Iterator[Entry]:
-        return self.export.all_entries(container)
-
-    def outside(self, container: str) -> Iterator[IgnoredFile]:
-        return self.export.outside(container)
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         if not self.happened:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from defender_assets.core.errors import ExportError, UnreadableError
-from defender_assets.core.export import Blob, Export, IgnoredFile, UnreadablePart
+from defender_assets.core.export import Blob, Export, UnreadablePart
 from defender_assets.core.export.blobs import Entry
+from defender_assets.core.export.forwarding import ForwardingExport
 
 Problem = Callable[[str, str], Exception | None]
 """(container, path or prefix) -> what is raised; None for nothing."""
@@ -23,7 +24,7 @@ def no_answer(path: str) -> ExportError:
 
 
 @dataclass
-class RefusingExport:
+class RefusingExport(ForwardingExport):
     """A real export with problems of reads, of listings of a tenant's day, and of listings of a container's tenants.
 
     `reads` has the paths of all reads, in order.
@@ -34,16 +35,6 @@ class RefusingExport:
     of_listing: Problem = lambda _container, _tenant: None
     of_container: Callable[[str], Exception | None] = lambda _container: None
     reads: list[str] = field(default_factory=list)
-
-    @property
-    def fixed_creation(self) -> bool:
-        return self.export.fixed_creation
-
-    def describe(self) -> str:
-        return self.export.describe()
-
-    def containers(self) -> list[str]:
-        return self.export.containers()
 
     def tenants(self, container: str) -> list[str]:
         _raise(self.of_container(container))
@@ -56,9 +47,6 @@ class RefusingExport:
     def all_entries(self, container: str) -> Iterator[Entry]:
         _raise(self.of_container(container))
         return self.export.all_entries(container)
-
-    def outside(self, container: str) -> Iterator[IgnoredFile]:
-        return self.export.outside(container)
 
     def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
         self.reads.append(blob.path)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.export.blobs import Blob, Entry, Export, IgnoredFile, UnreadablePart, day_prefix
+from defender_assets.core.export.forwarding import ForwardingExport
 from defender_assets.core.toml_files import read_toml
 
 VARIABLE = "DEFENDER_LEAVE_OUT"
@@ -50,22 +51,12 @@ def _today() -> date:
 
 
 @dataclass(frozen=True)
-class SelectedExport:
+class SelectedExport(ForwardingExport):
     """An export without the blobs, and without the unreadable parts, that the rules leave out."""
 
     export: Export
     rules: tuple[LeaveOutRule, ...]
     today: Callable[[], date] = _today
-
-    @property
-    def fixed_creation(self) -> bool:
-        return self.export.fixed_creation
-
-    def describe(self) -> str:
-        return self.export.describe()
-
-    def containers(self) -> list[str]:
-        return self.export.containers()
 
     def tenants(self, container: str) -> list[str]:
         return [] if self._leaves_out(container, "") else self.export.tenants(container)
@@ -80,12 +71,6 @@ class SelectedExport:
         if self._leaves_out(container, ""):
             return iter(())
         return self._selected(container, self.export.all_entries(container))
-
-    def outside(self, container: str) -> Iterator[IgnoredFile]:
-        return self.export.outside(container)
-
-    def read(self, container: str, blob: Blob, start: int, end: int) -> bytes:
-        return self.export.read(container, blob, start, end)
 
     def _leaves_out(self, container: str, prefix: str) -> bool:
         return any(rule.holds(container, prefix, self.today()) for rule in self.rules)
