@@ -1,6 +1,8 @@
-"""Reading a team's TOML file, with one-line errors. The readers of each file validate its content."""
+"""Reading a team's TOML file, with one-line errors. The readers of each file validate what only it has."""
 
 import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,3 +25,40 @@ def read_toml(variable: str, path: Path) -> dict[str, Any]:
         raise SettingsError(f"{variable} names {path}, which is not UTF-8 text: expected a TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{variable} names {path}, which is not TOML: {error}") from None
+
+
+def read_rules(variable: str, path: Path, name: str, example: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tables `[[name]]` of the file that a setting names, each with where it stands, for errors.
+
+    Raises:
+        SettingsError: one line; the file cannot be read, or holds something else, and `example` shows what is right.
+    """
+    content = read_toml(variable, path)
+    rules = content.pop(name, [])
+    if content or not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        stray = f"'{next(iter(content))}'" if content else f"a '{name}' that is no list of tables"
+        raise SettingsError(f"{variable}: {path} has {stray}: expected {example}")
+    return [(f"{variable}: rule {number} of {path}", rule) for number, rule in enumerate(rules, 1)]
+
+
+def check_texts(where: str, rule: Mapping[str, object], keys: Iterable[str], example: str) -> None:
+    """Check that the keys of a rule have texts that are not blank.
+
+    Raises:
+        SettingsError: one line with the first key that has none.
+    """
+    for key in keys:
+        if not isinstance(rule.get(key), str) or not str(rule[key]).strip():
+            raise SettingsError(f"{where} has no {key}: expected {example}")
+
+
+def last_day(where: str, rule: Mapping[str, object]) -> date | None:
+    """Return `until`, the last day on which a rule counts; None if it has no end.
+
+    Raises:
+        SettingsError: one line; it is something else than a day.
+    """
+    until = rule.get("until")
+    if until is None or (isinstance(until, date) and not isinstance(until, datetime)):
+        return until
+    raise SettingsError(f"{where} has 'until = {until}': expected a day without quotes, such as 2026-12-31")

@@ -13,7 +13,7 @@ from typing import TypeVar
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.export.blobs import Blob, Entry, Export, IgnoredFile, UnreadablePart, day_prefix
 from defender_assets.core.export.forwarding import ForwardingExport
-from defender_assets.core.toml_files import read_toml
+from defender_assets.core.toml_files import check_texts, last_day, read_rules
 
 VARIABLE = "DEFENDER_LEAVE_OUT"
 _EXAMPLE = "[[leave_out]] with path = 'tenantId=…/y=2026/m=11/*', reason, and until = 2026-12-31 if it is for a time"
@@ -93,26 +93,17 @@ def load_leave_out(path: Path) -> tuple[LeaveOutRule, ...]:
     Raises:
         SettingsError: one line that names the file, the rule at fault and what is right.
     """
-    content = read_toml(VARIABLE, path)
-    rules = content.pop("leave_out", [])
-    if content or not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        stray = f"'{next(iter(content))}'" if content else "a 'leave_out' that is no list of tables"
-        raise SettingsError(f"{VARIABLE}: {path} has {stray}: expected {_EXAMPLE}")
-    return tuple(_rule(f"{VARIABLE}: rule {number} of {path}", rule) for number, rule in enumerate(rules, 1))
+    return tuple(_rule(*found) for found in read_rules(VARIABLE, path, "leave_out", _EXAMPLE))
 
 
 def _rule(where: str, rule: Mapping[str, object]) -> LeaveOutRule:
-    for key in ("path", "reason"):
-        if not isinstance(rule.get(key), str) or not str(rule[key]).strip():
-            raise SettingsError(f"{where} has no {key}: expected {_EXAMPLE}")
+    check_texts(where, rule, ("path", "reason"), _EXAMPLE)
     stray = next((key for key in rule if key not in _KEYS), None)
     if stray is not None:
         raise SettingsError(f"{where} has '{stray}': expected {', '.join(_KEYS)}")
-    until = rule.get("until")
-    if until is not None and (not isinstance(until, date) or isinstance(until, datetime)):
-        raise SettingsError(f"{where} has 'until = {until}': expected a day without quotes, such as 2026-12-31")
+    until = last_day(where, rule)
     pattern = str(rule["path"]).strip().lstrip("/")
-    # a folder stands for all that is in it
+    # a path that ends with a slash means everything in that folder
     pattern += "*" if pattern.endswith("/") else ""
     if all(fnmatchcase(path, pattern.lower()) for path in _UNLIKE_EACH_OTHER):
         raise SettingsError(f"{where} has 'path = {pattern}', which leaves out every blob: expected {_EXAMPLE}")

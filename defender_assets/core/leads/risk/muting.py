@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.toml_files import read_toml
+from defender_assets.core.toml_files import check_texts, last_day, read_rules
 from defender_assets.core.words import comparable, word_key, word_keys
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
@@ -106,21 +106,12 @@ def load_mutes(path: Path) -> tuple[Mute, ...]:
     Raises:
         SettingsError: one line that names the file, the rule at fault and what is right.
     """
-    content = read_toml(VARIABLE, path)
-    rules = content.pop("mute", [])
-    if content or not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        stray = f"'{next(iter(content))}'" if content else "a 'mute' that is no list of tables"
-        raise SettingsError(f"{VARIABLE}: {path} has {stray}: expected {_EXAMPLE}")
-    return tuple(_rule(f"{VARIABLE}: rule {number} of {path}", rule) for number, rule in enumerate(rules, 1))
+    return tuple(_rule(*found) for found in read_rules(VARIABLE, path, "mute", _EXAMPLE))
 
 
 def _rule(where: str, rule: Mapping[str, object]) -> Mute:
-    for key in ("name", "reason"):
-        if not isinstance(rule.get(key), str) or not str(rule[key]).strip():
-            raise SettingsError(f"{where} has no {key}: expected {_EXAMPLE}")
-    until = rule.get("until")
-    if until is not None and (not isinstance(until, date) or isinstance(until, datetime)):
-        raise SettingsError(f"{where} has 'until = {until}': expected a day without quotes, such as 2026-12-31")
+    check_texts(where, rule, ("name", "reason"), _EXAMPLE)
+    until = last_day(where, rule)
     conditions = tuple((key, _patterns(where, key, value)) for key, value in rule.items() if key not in _ABOUT)
     if not conditions:
         raise SettingsError(f"{where} has no condition, and would mute everything: add one of {', '.join(CONDITIONS)}")
