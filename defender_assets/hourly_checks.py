@@ -6,6 +6,7 @@ No run of an asset is needed, so an export that falls silent is noticed although
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 
 import dagster as dg
 
@@ -33,6 +34,7 @@ from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.quality.silence import (
     EXPORT,
+    KnownSigns,
     Shown,
     look_at,
     quiet_or_broken,
@@ -99,6 +101,11 @@ class Look:
     now: datetime
     seen: Seen | ExportError
 
+    @cached_property
+    def signs(self) -> KnownSigns:
+        """Return the signs of life that the lake shows, without those of the export."""
+        return read_signs(self.lake, self.now)
+
     @property
     def ended(self) -> list[date]:
         """Return the days that are over."""
@@ -129,7 +136,7 @@ def evaluate(look: Look, asset: str, check: Check, instance: dg.DagsterInstance)
     if table is not None:
         by_name: dict[str, Callable[[date], CheckOutcome | None]] = {
             BYTE_BALANCE.name: lambda day: _byte_balance(look, table, day),
-            FRESHNESS.name: lambda day: freshness(lake, table, day, look.now),
+            FRESHNESS.name: lambda day: freshness(lake, table, day, look.now, lambda: look.signs),
             DRIFT.name: lambda day: drift(lake, table, day),
         }
         if check.name in by_name:

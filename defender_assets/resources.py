@@ -28,5 +28,5 @@ def user_facing_errors(lake: Lake) -> Iterator[None]:
     except BaseException as error:
         if not (isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)):
             raise
-        secrets = lake.account.secrets if lake.account else ()
+        secrets = lake.secrets
         raise dg.Failure(f"{type(error).__name__}: {redact(str(error), secrets)[:1000]}") from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cache, partial
 
 import dagster as dg
 import polars as pl
@@ -65,16 +65,16 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
 
 def _outcomes(lake: Lake, table: Table, day: date, report: TypedReport) -> dict[Check, CheckOutcome]:
     now = datetime.now(UTC)
+    signs = cache(partial(read_signs, lake, now))
     checks: dict[Check, Callable[[], CheckOutcome]] = {
         LINE_BALANCE: partial(line_balance, report),
-        FRESHNESS: partial(freshness, lake, table, day, now),
+        FRESHNESS: partial(freshness, lake, table, day, now, signs),
         DRIFT: partial(drift, lake, table, day),
     }
     # whether the export is silent now is not visible from here: the hourly check looks at the export
     if table is DEVICE_INFO and day < now.date():
-        checks[QUIET_OR_BROKEN] = lambda: quiet_or_broken(read_signs(lake, now), day)
-    secrets = lake.account.secrets if lake.account else ()
-    return {check: outcome_of(check, evaluate, secrets) for check, evaluate in checks.items()}
+        checks[QUIET_OR_BROKEN] = lambda: quiet_or_broken(signs(), day)
+    return {check: outcome_of(check, evaluate, lake.secrets) for check, evaluate in checks.items()}
 
 
 def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:

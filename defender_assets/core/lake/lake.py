@@ -101,6 +101,11 @@ class Lake:
     account: AzureAccount | None = None
     keep_days: int | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what no text may show: the secrets of the lake's account, if it has one."""
+        return self.account.secrets if self.account else ()
+
     def describe(self) -> str:
         return f"{self.uri} ({self.account.auth_method})" if self.account else self.uri
 
@@ -145,7 +150,7 @@ class Lake:
                 logger.warning(
                     "%s: an older version wrote it, and what is new could not be added, so it is null: %s",
                     name,
-                    redact(str(error), self.account.secrets if self.account else ())[:200],
+                    redact(str(error), self.secrets)[:200],
                 )
             return table
 
@@ -331,6 +336,6 @@ class Lake:
                 message = describe_error_text(self.account, f"{what} in {self.uri}", str(error), WRITE)
                 if message:
                     raise LakeError(message) from None
-            reason = redact(str(error), self.account.secrets if self.account else ())[:400]
+            reason = redact(str(error), self.secrets)[:400]
             advice = "check DEFENDER_LAKE_URI, free space and write permission"
             raise LakeError(f"cannot {what} in {self.describe()}: {reason}; {advice}") from None

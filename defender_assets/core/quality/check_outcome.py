@@ -6,7 +6,6 @@ from typing import Any
 
 SAMPLES = 10
 """Examples listed in a result."""
-_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)

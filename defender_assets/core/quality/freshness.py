@@ -1,5 +1,6 @@
 """Freshness of the lake: how far its newest records are behind. Whether the export is silent is in `silence`."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
@@ -13,18 +14,21 @@ from defender_assets.core.schemas import DEVICE_INFO, Table
 from defender_assets.core.text import pluralize
 
 
-def freshness(lake: Lake, table: Table, day: date, now: datetime) -> CheckOutcome:
+def freshness(
+    lake: Lake, table: Table, day: date, now: datetime, signs: Callable[[], KnownSigns] | None = None
+) -> CheckOutcome:
     """Return how far the newest record of each tenant is behind the end of the day, or behind now.
 
-    Only heartbeats have a limit, the tenant's pulse: a tenant may have no alert for days.
+    Only heartbeats have a limit, the tenant's pulse: a tenant may have no alert for days. `signs` gives the signs of
+    life up to now for it, by default `read_signs`.
     """
     end = min(now, datetime.combine(day + timedelta(days=1), time.min, UTC))
     newest = _newest_by_tenant(lake, table, day)
     minutes = {tenant: round((end - moment).total_seconds() / 60) for tenant, moment in newest.items()}
     late = 0
     if table is DEVICE_INFO:
-        signs = read_signs(lake, now)
-        late = sum(end >= silent_from(_hours(signs, tenant), moment) for tenant, moment in newest.items())
+        known = signs() if signs else read_signs(lake, now)
+        late = sum(end >= silent_from(_hours(known, tenant), moment) for tenant, moment in newest.items())
     if late:
         summary = (
             f"The newest heartbeat of {pluralize(late, 'tenant')} is further behind than usual. "

@@ -67,14 +67,15 @@ def occurrences(leads: pl.DataFrame, day: date) -> pl.DataFrame:
         `known_days`: for how many days the tenant's leads show what is ordinary.
     """
     rows = lead_entities(leads)
-    rows = pl.concat([rows, _users_on_places(rows)])
+    who = rows.filter(pl.col("kind") == "user").select(*LEAD_KEY, user="identity").unique()
+    rows = pl.concat([rows, _users_on_places(rows, who)])
     unseen = pl.col("kind").replace_strict(_PRIOR, default=_PRIOR_OTHERWISE, return_dtype=pl.Float64)
     specific = pl.col("kind").is_in(SPECIFIC_KINDS) & (pl.col("elsewhere") <= FEW)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
     return (
         _with_elsewhere(rows)
-        .join(_densities(rows), on=[*ENTITY_KEY, "lead_id"], how="left")
-        .join(_strangers(rows), on=[*ENTITY_KEY, "lead_id"], how="left")
+        .join(_densities(rows, who), on=[*ENTITY_KEY, "lead_id"], how="left")
+        .join(_strangers(rows, who), on=[*ENTITY_KEY, "lead_id"], how="left")
         .with_columns(
             # An outbreak is one new file on many devices: its repeats do not make the file common.
             crowd=pl.when(specific).then(0).otherwise(repeats) + pl.col("strangers").fill_null(0),
@@ -121,14 +122,12 @@ def with_detection(leads: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _users_on_places(rows: pl.DataFrame) -> pl.DataFrame:
+def _users_on_places(rows: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
     """Return rows of USER_ON_PLACE: each user of a lead on its place, if it names exactly one place."""
-    lead = ["tenant_id", "lead_id"]
     places = rows.filter(pl.col("kind").is_in(PLACES))
-    places = places.filter(pl.col("value").n_unique().over(lead) == 1)
-    users = rows.filter(pl.col("kind") == "user").select(*lead, user="identity").unique()
+    places = places.filter(pl.col("value").n_unique().over(LEAD_KEY) == 1)
     return (
-        places.join(users, on=lead)
+        places.join(who, on=LEAD_KEY)
         .with_columns(
             kind=pl.lit(USER_ON_PLACE), value=pl.concat_str("user", "value", separator=" on "), identity="user"
         )
@@ -195,14 +194,13 @@ def _with_near(rows: pl.DataFrame, events: pl.DataFrame, by: list[str], name: st
     return edges.with_columns(count.cast(pl.Int64).alias(name)).drop("_from", "_to", "_upto", "_before")
 
 
-def _densities(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return ENTITY_KEY, `lead_id` and `density` for the leads of each user and device.
+def _densities(rows: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
+    """Return ENTITY_KEY, `lead_id` and `density` for the leads of each user and device; `who` has each lead's users.
 
     On a device only the detections of one user count together, with those of no user: strangers on a shared server set
     off different detections too.
     """
     users = rows.filter(pl.col("kind") == "user")
-    who = users.select(*LEAD_KEY, user="identity").unique()
     places = rows.filter(pl.col("kind").is_in(PLACES)).join(who, on=LEAD_KEY, how="left")
     nobody = pl.col("user").is_null()
     anonymous = _distinct_within(places.filter(nobody), ENTITY_KEY, "detection", DENSE, "_anonymous")
@@ -226,14 +224,13 @@ def _densities(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([of_user, of_place])
 
 
-def _strangers(rows: pl.DataFrame) -> pl.DataFrame:
+def _strangers(rows: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
     """Return ENTITY_KEY, `lead_id` and `strangers`: the users that make a device a shared one, else 0.
 
     Only leads of a single user count: one that names many accounts, as a dump of credentials does, is no crowd.
     """
-    who = rows.filter(pl.col("kind") == "user").select(*LEAD_KEY, user="identity").unique()
-    who = who.filter(pl.len().over(LEAD_KEY) == 1)
-    places = rows.filter(pl.col("kind").is_in(PLACES)).join(who, on=LEAD_KEY)
+    alone = who.filter(pl.len().over(LEAD_KEY) == 1)
+    places = rows.filter(pl.col("kind").is_in(PLACES)).join(alone, on=LEAD_KEY)
     users = _distinct_within(places, ENTITY_KEY, "user", NEAR, "users")
     leads = _distinct_within(places, ENTITY_KEY, "lead_id", NEAR, "leads")
     shared = (pl.col("users") > MOST_STRANGERS) & (pl.col("users") * 2 > pl.col("leads"))

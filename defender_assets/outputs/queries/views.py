@@ -119,7 +119,7 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
     except BaseException as error:
         if not (isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)):
             raise
-        secrets = lake.account.secrets if lake.account else ()
+        secrets = lake.secrets
         reason = redact(str(error), secrets)[:400]
         advice = "run the job maintain_lake, which names damaged files and what to do"
         raise LakeError(f"cannot read {lake.describe()}: {reason}; {advice}") from None
