@@ -10,6 +10,7 @@ and a planned result hides the newest real one, for ever if the run fails or if 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -107,8 +108,8 @@ def _facts(own: Outcomes) -> dict[str, dg.MetadataValue]:
     return {subject: dg.MetadataValue.json(dict(facts)) for subject, facts in with_facts[:SAMPLES]}
 
 
-def _metadata_value(value: object) -> dg.MetadataValue:
-    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.json(value)  # type: ignore[arg-type]
+def _metadata_value(value: Any) -> dg.MetadataValue:
+    return dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.json(value)
 
 
 _COLUMNS = ("subject", "result", "evaluated_at", "summary", "run_id")

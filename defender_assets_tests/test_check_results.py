@@ -83,7 +83,7 @@ def test_a_broken_guarantee_of_yesterday_stays_red_and_stops_only_the_run_of_its
 ) -> None:
 
     def broken_yesterday(lake: Lake, table: Table, day: date, *rest: object) -> CheckOutcome:
-        return replace(byte_balance(lake, table, day, *rest), passed=day != yesterday())  # type: ignore[arg-type]
+        return replace(byte_balance(lake, table, day, *rest), passed=day != yesterday())  # type: ignore[arg-type]  # as called
 
     for day in (yesterday(), today()):
         project.put(day, tables=(ALERT_INFO,))

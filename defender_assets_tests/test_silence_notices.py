@@ -1,4 +1,4 @@
-"""An export that falls silent is told by a notice, without a run of any day and with everything else green."""
+"""A silent export causes a notice, although no run takes place and every check passed."""
 
 import shutil
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ def test_a_tenant_of_mail_only_is_quiet_over_a_weekend_and_told_of_after_it(watc
     watch.fill(*range(10))
     for later in (1, 6, 12, 24, 40, 64):
         assert watch.hourly(last + later * HOUR) == [], later
-    # the days that ended meanwhile are told of as well
+    # each day that ended meanwhile has a notice too
     assert notice(f"tenant {TENANT}") in watch.hourly(last + timedelta(days=11))
 
 

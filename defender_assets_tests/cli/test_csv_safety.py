@@ -43,7 +43,7 @@ def test_bytes_that_are_not_text_are_escaped() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\xa0=1", "\u200b=1", "＝1", HOSTILE_TITLE],  # noqa: RUF001
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\xa0=1", "\u200b=1", "＝1", HOSTILE_TITLE],  # noqa: RUF001 (full-width on purpose)
 )
 def test_a_formula_gets_an_apostrophe(text: str) -> None:
     cell = spreadsheet_cell(text)
@@ -53,7 +53,7 @@ def test_a_formula_gets_an_apostrophe(text: str) -> None:
 
 
 @pytest.mark.parametrize("separator", [";", ",", "|", "\t", "; ", ';"', ",\u3000", '";" "'])
-@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"])  # noqa: RUF001
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"])  # noqa: RUF001 (full-width on purpose)
 def test_a_formula_behind_a_separator_of_another_locale_gets_an_apostrophe(separator: str, formula: str) -> None:
     cell = spreadsheet_cell(f"report{separator}{formula}")
 

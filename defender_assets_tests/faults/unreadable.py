@@ -27,7 +27,7 @@ def without_tenant(export: Export, tenant: str) -> RefusingExport:
 
 
 class UnreadableParts(RuleBasedStateMachine):
-    """The rules of a machine with this truth, lake and export."""
+    """The rules of a machine with this truth, lake and export. The machine says how to feed and do work."""
 
     lake: Lake
     export: Export

@@ -154,7 +154,7 @@ class RangeReader:
                 if not end:
                     continue
                 if start - line_start <= LONGEST_LINE:
-                    # a tail that an earlier run has looked through
+                    # a tail that an earlier run has looked through is part of this slice, hence the noqa
                     content = self.export.read(self.container, part.blob, line_start, start) + content  # noqa: PLW2901
                     skipping = False
             if skipping:

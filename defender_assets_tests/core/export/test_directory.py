@@ -18,7 +18,7 @@ from defender_assets_tests.support.exports import DAY, OTHER_TENANT, TENANT, Fol
 from defender_assets_tests.support.unprivileged import unprivileged_folder
 
 CONTAINER = ALERT_INFO.container
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (a mount, no temporary file)
 SECRET = b"AccountKey=c2VjcmV0\n"
 
 

@@ -76,9 +76,9 @@ def test_a_failure_is_not_raised_from_the_dead_by_a_run_that_missed_its_end() ->
 def test_a_result_from_a_clock_that_was_ahead_gives_way_to_the_next_one() -> None:
     ahead = carried_on([], results(NOON + timedelta(days=90), {D: False}), NOON)
     assert red([ahead]) == [D]
-    mended = carried_on([ahead], results(NOON, {D: True}), NOON)
-    assert red([mended]) == []
-    assert red([carried_on([mended, ahead], {}, NOON + timedelta(hours=1))]) == []
+    recovered = carried_on([ahead], results(NOON, {D: True}), NOON)
+    assert red([recovered]) == []
+    assert red([carried_on([recovered, ahead], {}, NOON + timedelta(hours=1))]) == []
 
 
 def test_a_warning_is_red_for_a_week_and_listed_for_a_month_but_a_broken_guarantee_stays() -> None:

@@ -78,7 +78,7 @@ def test_a_tail_that_was_looked_through_gives_the_same_lines(
     looked_at = data.draw(st.integers(2, 2 + len(tail.replace(b"\n", b""))))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(range_reader, "LONGEST_LINE", LONGEST)
-        reader = RangeReader(Memory(root=None, contents=(content,)), "container")  # type: ignore[arg-type]
+        reader = RangeReader(Memory(root=None, contents=(content,)), "container")  # type: ignore[arg-type]  # it opens no directory
         part = replace(unread(0, content, 2), looked_at=looked_at)
         found = list(reader.chunks([part], slice_bytes))
     assert b"".join(chunk.content for chunk in found) == content[2 : content.rfind(b"\n") + 1]
