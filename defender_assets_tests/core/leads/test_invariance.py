@@ -5,8 +5,6 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from defender_assets.core.stories import build_stories
@@ -20,13 +18,15 @@ from defender_assets_tests.support.alert_rows import (
     beat,
     evidence,
     info,
-    leads_of,
+    leads_of_each,
 )
 
 PROVENANCE = ("sources", "first_seen_at", "last_updated_at")
 
+World = tuple[list[Row], list[Row], list[Row]]
 
-def a_small_world(seed: int) -> tuple[list[Row], list[Row], list[Row]]:
+
+def a_small_world(seed: int) -> World:
     """Return records of a few alerts with many ties: equal moments, shared entities, partial heartbeats, merges."""
     seeded_rng = random.Random(seed)
     infos, evidences, beats = [], [], []
@@ -81,67 +81,77 @@ def a_small_world(seed: int) -> tuple[list[Row], list[Row], list[Row]]:
     return infos, evidences, beats
 
 
+def shuffled(world: World, seeded_rng: random.Random) -> World:
+    infos, evidences, beats = (seeded_rng.sample(rows, len(rows)) for rows in world)
+    return infos, evidences, beats
+
+
+def delivered_again(world: World, seeded_rng: random.Random) -> World:
+    infos, evidences, beats = (
+        [
+            row | {"exported_at": at(seeded_rng.random()), "blob": "z", "byte_offset": seeded_rng.randint(0, 9)}
+            for row in rows
+        ]
+        for rows in world
+    )
+    return infos, evidences, beats
+
+
 def same(one: pl.DataFrame, other: pl.DataFrame) -> None:
     assert_frame_equal(one.drop(PROVENANCE), other.drop(PROVENANCE))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_order_of_the_records_changes_nothing(seed: int) -> None:
-    infos, evidences, beats = a_small_world(seed)
-    leads = leads_of(infos, evidences, beats)
-    seeded_rng = random.Random(seed)
-    for rows in (infos, evidences, beats):
-        seeded_rng.shuffle(rows)
-    assert_frame_equal(leads, leads_of(infos, evidences, beats))
-    assert not leads.is_empty()
-    stories = build_stories(DAY, leads.lazy())
-    assert not stories.is_empty()
-    assert_frame_equal(stories, build_stories(DAY, leads.sample(fraction=1, shuffle=True, seed=seed).lazy()))
+def test_the_order_of_the_records_changes_nothing(subtests: pytest.Subtests) -> None:
+    worlds = [a_small_world(seed) for seed in range(4)]
+    again = [shuffled(world, random.Random(seed)) for seed, world in enumerate(worlds)]
+    for seed, (leads, others) in enumerate(zip(leads_of_each(worlds), leads_of_each(again), strict=True)):
+        with subtests.test(seed=seed):
+            assert_frame_equal(leads, others)
+            assert not leads.is_empty()
+            stories = build_stories(DAY, leads.lazy())
+            assert not stories.is_empty()
+            assert_frame_equal(stories, build_stories(DAY, leads.sample(fraction=1, shuffle=True, seed=seed).lazy()))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_choice_of_copies_changes_only_provenance(seed: int) -> None:
-    infos, evidences, beats = a_small_world(seed)
-    seeded_rng = random.Random(seed)
-
-    def delivered_again(rows: list[Row]) -> list[Row]:
-        return [
-            row | {"exported_at": at(seeded_rng.random()), "blob": "z", "byte_offset": seeded_rng.randint(0, 9)}
-            for row in rows
-        ]
-
-    same(
-        leads_of(infos, evidences, beats),
-        leads_of(delivered_again(infos), delivered_again(evidences), delivered_again(beats)),
-    )
-    same(
-        leads_of(infos, evidences, beats),
-        leads_of(
-            infos + delivered_again(infos), delivered_again(evidences) + evidences, beats + delivered_again(beats)
-        ),
-    )
+def test_the_choice_of_copies_changes_only_provenance(subtests: pytest.Subtests) -> None:
+    worlds = [a_small_world(seed) for seed in range(4)]
+    copies, more = ([delivered_again(world, random.Random(n)) for n, world in enumerate(worlds)] for _ in range(2))
+    both = [
+        (infos + copied_infos, copied_evidences + evidences, beats + copied_beats)
+        for (infos, evidences, beats), (copied_infos, copied_evidences, copied_beats) in zip(worlds, more, strict=True)
+    ]
+    built = zip(leads_of_each(worlds), leads_of_each(copies), leads_of_each(both), strict=True)
+    for seed, (leads, of_copies, of_both) in enumerate(built):
+        with subtests.test("copies alone", seed=seed):
+            same(leads, of_copies)
+        with subtests.test("copies beside the records", seed=seed):
+            same(leads, of_both)
 
 
-@settings(max_examples=12)
-@given(st.sets(st.integers(0, 5)), st.integers(0, 3))
-def test_copies_on_later_days_issue_nothing(copied: set[int], seed: int) -> None:
+def test_copies_on_later_days_issue_nothing(subtests: pytest.Subtests) -> None:
     later = DAY + timedelta(days=1)
-    infos, evidences, beats = a_small_world(seed)
-    known = [row | {"export_date": EVE} for row in beats]
-    again = [row | {"export_date": later} for n, row in enumerate(evidences) if n in copied]
-    late = leads_of(infos, evidences + again, known, day=later)
-    assert late.is_empty()
+    choices = [(0, set()), (1, set(range(6)))]
+    choices += [(seed % 4, set(random.Random(seed).sample(range(6), seed % 5 + 1))) for seed in range(10)]
+    cases = []
+    for seed, copied in choices:
+        infos, evidences, beats = a_small_world(seed)
+        again = [row | {"export_date": later} for number, row in enumerate(evidences) if number in copied]
+        cases.append((infos, evidences + again, [row | {"export_date": EVE} for row in beats]))
+    for (seed, copied), leads in zip(choices, leads_of_each(cases, day=later), strict=True):
+        with subtests.test(seed=seed, copied=copied):
+            assert leads.is_empty()
 
 
-@settings(max_examples=12)
-@given(st.integers(0, 1000))
-def test_the_reasons_of_every_lead_and_story_add_up(seed: int) -> None:
-    leads = leads_of(*a_small_world(seed))
-    stories = build_stories(DAY, leads.lazy())
-    for frame, score, reasons in ((leads, "risk_score", "risk_reasons"), (stories, "score", "score_reasons")):
-        for row in frame.select(score, reasons).iter_rows(named=True):
-            assert sum(reason["points"] for reason in row[reasons]) == row[score]
+def test_the_reasons_of_every_lead_and_story_add_up(subtests: pytest.Subtests) -> None:
+    for seed, leads in enumerate(leads_of_each(a_small_world(seed) for seed in range(12))):
+        stories = build_stories(DAY, leads.lazy())
+        for frame, score, reasons in ((leads, "risk_score", "risk_reasons"), (stories, "score", "score_reasons")):
+            with subtests.test(seed=seed, score=score):
+                assert not frame.is_empty()
+                for row in frame.select(score, reasons).iter_rows(named=True):
+                    assert sum(reason["points"] for reason in row[reasons]) == row[score]
 
 
 def test_the_worlds_of_these_tests_differ() -> None:
-    assert not leads_of(*a_small_world(0)).equals(leads_of(*a_small_world(1)))
+    one, other = leads_of_each([a_small_world(0), a_small_world(1)])
+    assert not one.equals(other)
