@@ -1,5 +1,7 @@
 from datetime import date, timedelta
 
+import pytest
+
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS
 from defender_assets_tests.support.alert_rows import (
     ALERT,
@@ -7,14 +9,16 @@ from defender_assets_tests.support.alert_rows import (
     EVE,
     OTHER_TENANT,
     PC,
-    Row,
+    Records,
     at,
     beat,
     evidence,
     info,
     lead_of,
     leads_of,
+    leads_of_each,
     machine,
+    only,
 )
 
 
@@ -22,44 +26,68 @@ def ago(days: int) -> date:
     return DAY - timedelta(days=days)
 
 
-def changes(infos: list[Row], evidences: list[Row], beats: list[Row] | None = None) -> dict[str, str]:
-    leads = leads_of(infos, evidences, beats or [])
-    return dict(leads.select("alert_id", "change").iter_rows())
+LATE = beat(when=at(-20), OSVersion="11")
+
+CASES: dict[str, tuple[Records, dict[str, str]]] = {
+    "an alert of the day is new": (Records([info()], [machine()]), {ALERT: "new"}),
+    "info without evidence and evidence without info are leads": (
+        Records([info("da1_1")], [machine(alert="da2_1")]),
+        {"da1_1": "new", "da2_1": "new"},
+    ),
+    "evidence of an earlier day makes it updated": (Records([info()], [machine(day=ago(30))]), {ALERT: "updated"}),
+    "info of an earlier day makes it updated": (Records([info(day=ago(3))], [machine()]), {ALERT: "updated"}),
+    "an alert without a record on the day gets no row": (Records([info(day=EVE)], [machine(day=ago(2))]), {}),
+    "a re-delivery alone issues nothing": (
+        Records([info(day=EVE), info(day=DAY)], [machine(day=ago(20)), machine(day=DAY)]),
+        {},
+    ),
+    "a device that becomes known a day later updates the lead": (
+        Records([info(day=EVE)], [machine(day=EVE)], [LATE]),
+        {ALERT: "updated"},
+    ),
+    "a device known before updates nothing": (
+        Records([info(day=EVE)], [machine(day=EVE)], [beat(when=at(-40), day=EVE), beat(when=at(-20))]),
+        {},
+    ),
+    "a device that stays unknown updates nothing": (Records([info(day=EVE)], [machine(day=EVE)], [beat("other")]), {}),
+    "the wait for a device is one day": (
+        Records([info(day=ago(2))], [machine(day=ago(2))], [beat(when=at(-60))]),
+        {},
+    ),
+    "an alert whose record came again on the day before still waits": (
+        Records([info(day=ago(2))], [machine(day=ago(2)), machine(day=EVE)], [beat(when=at(-60))]),
+        {ALERT: "updated"},
+    ),
+}
 
 
-def test_an_alert_of_the_day_is_new() -> None:
-    assert changes([info()], [machine()]) == {ALERT: "new"}
+def test_an_alert_gets_a_row_if_it_is_new_or_changed(subtests: pytest.Subtests) -> None:
+    records = [records for records, _ in CASES.values()]
+    for (name, (_, expected)), leads in zip(CASES.items(), leads_of_each(records), strict=True):
+        with subtests.test(name):
+            assert dict(leads.select("alert_id", "change").iter_rows()) == expected
 
 
-def test_info_without_evidence_and_evidence_without_info_are_leads() -> None:
-    assert changes([info("da1_1")], [machine(alert="da2_1")]) == {"da1_1": "new", "da2_1": "new"}
-    assert lead_of([info()])["has_alert_info"] is True
-    assert lead_of([], [machine()])["has_alert_info"] is False
+def test_a_lead_says_whether_its_alert_info_is_there() -> None:
+    with_info, without = leads_of_each([Records([info()]), Records([], [machine()])])
+    assert (only(with_info)["has_alert_info"], only(without)["has_alert_info"]) == (True, False)
 
 
-def test_a_record_of_an_earlier_day_in_either_table_makes_it_updated() -> None:
-    assert changes([info()], [machine(day=ago(30))]) == {ALERT: "updated"}
-    assert changes([info(day=ago(3))], [machine()]) == {ALERT: "updated"}
-
-
-def test_a_record_before_the_look_back_is_not_read() -> None:
+def test_a_record_outside_the_look_back_is_not_read(subtests: pytest.Subtests) -> None:
     assert ALERT_LOOKBACK_DAYS == 30
-    lead = lead_of([info(day=ago(31), Timestamp=at(days=-31))], [machine()])
-    assert (lead["change"], lead["has_alert_info"], lead["alert_time"]) == ("new", False, at())
-
-
-def test_records_of_later_days_are_not_read() -> None:
-    lead = lead_of([info()], [machine(day=DAY + timedelta(days=1))], [beat(day=DAY + timedelta(days=1))])
-    assert (lead["evidence_count"], lead["device_match"]) == (0, "no_device")
-
-
-def test_an_alert_without_a_record_on_the_day_gets_no_row() -> None:
-    assert changes([info(day=EVE)], [machine(day=ago(2))]) == {}
-
-
-def test_a_re_delivery_alone_issues_nothing() -> None:
-    copies = [info(day=EVE), info(day=DAY)]
-    assert changes(copies, [machine(day=ago(20)), machine(day=DAY)]) == {}
+    tomorrow = DAY + timedelta(days=1)
+    before, after = leads_of_each(
+        [
+            Records([info(day=ago(31), Timestamp=at(days=-31))], [machine()]),
+            Records([info()], [machine(day=tomorrow)], [beat(day=tomorrow)]),
+        ]
+    )
+    with subtests.test("before it"):
+        lead = only(before)
+        assert (lead["change"], lead["has_alert_info"], lead["alert_time"]) == ("new", False, at())
+    with subtests.test("of a later day"):
+        lead = only(after)
+        assert (lead["evidence_count"], lead["device_match"]) == (0, "no_device")
 
 
 def test_a_re_delivery_with_a_new_record_counts_once() -> None:
@@ -76,49 +104,33 @@ def test_the_same_alert_id_in_two_tenants_is_two_leads() -> None:
     assert leads["lead_id"].n_unique() == 2
 
 
-def test_a_device_that_becomes_known_a_day_later_updates_the_lead() -> None:
-    late = beat(when=at(-20), OSVersion="11")
-    assert changes([info(day=EVE)], [machine(day=EVE)], [late]) == {ALERT: "updated"}
-    assert lead_of([info(day=EVE)], [machine(day=EVE)], [late])["os_version"] == "11"
-
-
-def test_a_device_named_by_a_host_can_become_known_late_too() -> None:
-    row = evidence("File", day=EVE, fields={"Host": {"MachineId": PC}, "LastVerdict": "Malicious"})
-    lead = lead_of([], [row], [beat(when=at(-20))])
-    assert (lead["device_match"], lead["verdict"]) == ("as_of", "Malicious")
-
-
-def test_a_late_device_rebuilds_the_whole_alert() -> None:
-    row = machine(day=EVE, fields={"LastVerdict": "Malicious"})
-    lead = lead_of([info(day=EVE)], [row], [beat(when=at(-20))])
-    assert (lead["verdict"], lead["title"], lead["evidence_count"]) == ("Malicious", "Suspicious activity", 1)
-
-
-def test_a_device_can_become_known_through_a_merge() -> None:
-    beats = [beat("new", at(-30), day=EVE), beat("new", at(5), MergedDeviceIds=["old"])]
-    lead = lead_of([info(day=EVE)], [machine("old", day=EVE)], beats)
-    assert (lead["device_id"], lead["device_match"]) == ("new", "as_of")
-
-
-def test_a_device_known_before_updates_nothing() -> None:
-    beats = [beat(when=at(-40), day=EVE), beat(when=at(-20))]
-    assert changes([info(day=EVE)], [machine(day=EVE)], beats) == {}
-
-
-def test_a_device_that_stays_unknown_updates_nothing() -> None:
-    assert changes([info(day=EVE)], [machine(day=EVE)], [beat("other")]) == {}
-
-
-def test_the_wait_for_a_device_is_one_day() -> None:
-    assert changes([info(day=ago(2))], [machine(day=ago(2))], [beat(when=at(-60))]) == {}
-
-
-def test_an_alert_whose_record_came_again_on_the_day_before_still_waits() -> None:
-    copies = [machine(day=ago(2)), machine(day=EVE)]
-    assert changes([info(day=ago(2))], copies, [beat(when=at(-60))]) == {ALERT: "updated"}
+def test_a_device_can_become_known_late(subtests: pytest.Subtests) -> None:
+    host = {"Host": {"MachineId": PC}, "LastVerdict": "Malicious"}
+    merged = [beat("new", at(-30), day=EVE), beat("new", at(5), MergedDeviceIds=["old"])]
+    known, named_by_host, whole, through_merge = leads_of_each(
+        [
+            Records([info(day=EVE)], [machine(day=EVE)], [LATE]),
+            Records([], [evidence("File", day=EVE, fields=host)], [LATE]),
+            Records([info(day=EVE)], [machine(day=EVE, fields={"LastVerdict": "Malicious"})], [LATE]),
+            Records([info(day=EVE)], [machine("old", day=EVE)], merged),
+        ]
+    )
+    with subtests.test("the lead has its state"):
+        assert only(known)["os_version"] == "11"
+    with subtests.test("a device named by a host"):
+        lead = only(named_by_host)
+        assert (lead["device_match"], lead["verdict"]) == ("as_of", "Malicious")
+    with subtests.test("the whole alert is rebuilt"):
+        lead = only(whole)
+        assert (lead["verdict"], lead["title"], lead["evidence_count"]) == ("Malicious", "Suspicious activity", 1)
+    with subtests.test("through a merge"):
+        lead = only(through_merge)
+        assert (lead["device_id"], lead["device_match"]) == ("new", "as_of")
 
 
 def test_devices_are_looked_for_in_their_own_look_back() -> None:
     assert DEVICE_LOOKBACK_DAYS == 7
-    for days, match in ((7, "as_of"), (8, "unknown")):
-        assert lead_of([info()], [machine()], [beat(when=at(days=-days), day=ago(days))])["device_match"] == match
+    inside, outside = leads_of_each(
+        Records([info()], [machine()], [beat(when=at(days=-days), day=ago(days))]) for days in (7, 8)
+    )
+    assert (only(inside)["device_match"], only(outside)["device_match"]) == ("as_of", "unknown")

@@ -5,77 +5,92 @@ from defender_assets_tests.support.alert_rows import (
     ALERT,
     EVE,
     TENANT,
+    Records,
     Row,
     at,
     evidence,
     info,
     lead_of,
     leads_of,
+    leads_of_each,
     machine,
+    only,
 )
 
-
-def test_the_newest_alert_info_gives_the_values() -> None:
-    rows = [
-        info(Timestamp=at(1), Title="new", Severity="High"),
-        info(Title="old"),
-        info(Timestamp=at(-1), Title="older"),
-    ]
-    lead = lead_of(rows)
-    assert (lead["title"], lead["severity"], lead["alert_time"]) == ("new", "High", at(-1))
-
-
-def test_at_equal_times_the_higher_record_id_wins() -> None:
-    rows = [info(Title=name, ours={"record_id": name}) for name in ("b", "c", "a")]
-    assert lead_of(rows)["title"] == "c"
-
-
-def test_the_newest_evidence_fills_nulls_of_alert_info() -> None:
-    lead = lead_of(
-        [info(Title=None, Category=None, Severity=None, DetectionSource=None)],
-        [
-            machine(Timestamp=at(-1), Title="old", Severity="Low"),
-            machine(Title="new", Categories=["Malware", "Execution"], DetectionSource="Antivirus"),
-        ],
-    )
-    assert (lead["title"], lead["severity"]) == ("new", "Low")
-    assert (lead["category"], lead["detection_source"]) == ("Malware", "Antivirus")
-
-
-def test_evidence_alone_makes_a_whole_lead() -> None:
-    row = machine(Title="t", Severity="High", ServiceSource="Microsoft Defender for Identity", Categories=["Discovery"])
-    lead = lead_of([], [row])
-    assert (lead["title"], lead["severity"], lead["product"], lead["category"]) == (
-        "t",
-        "High",
-        "identity",
-        "Discovery",
-    )
-
-
-@pytest.mark.parametrize(
-    ("items", "expected"),
-    [
-        (["PowerShell (T1059.001)"], ["T1059.001"]),
-        (["Portable (PE) Injection (T1055.002)", "Name(t1003)"], ["T1003", "T1055.002"]),
-        (["Odd (T1001) name (T1002)"], ["T1002"]),
-        (["T1078"], ["T1078"]),
-        (["A (T1055)", "B (T1055)"], ["T1055"]),
-        (["Nothing here", "Not a technique (beta)", "", None], []),
-        ([], []),
-        (None, []),
-    ],
-)
-def test_techniques_are_the_ids_in_the_last_parentheses(items: list[str] | None, expected: list[str]) -> None:
-    assert lead_of([info(AttackTechniques=items)])["attack_techniques"] == expected
+CASES: dict[str, tuple[Records, Row]] = {
+    "the newest AlertInfo gives the values": (
+        Records(
+            [
+                info(Timestamp=at(1), Title="new", Severity="High"),
+                info(Title="old"),
+                info(Timestamp=at(-1), Title="older"),
+            ]
+        ),
+        {"title": "new", "severity": "High", "alert_time": at(-1)},
+    ),
+    "at equal times the higher record_id wins": (
+        Records([info(Title=name, ours={"record_id": name}) for name in ("b", "c", "a")]),
+        {"title": "c"},
+    ),
+    "the newest evidence fills nulls of AlertInfo": (
+        Records(
+            [info(Title=None, Category=None, Severity=None, DetectionSource=None)],
+            [
+                machine(Timestamp=at(-1), Title="old", Severity="Low"),
+                machine(Title="new", Categories=["Malware", "Execution"], DetectionSource="Antivirus"),
+            ],
+        ),
+        {"title": "new", "severity": "Low", "category": "Malware", "detection_source": "Antivirus"},
+    ),
+    "evidence alone makes a whole lead": (
+        Records(
+            [],
+            [
+                machine(
+                    Title="t",
+                    Severity="High",
+                    ServiceSource="Microsoft Defender for Identity",
+                    Categories=["Discovery"],
+                )
+            ],
+        ),
+        {"title": "t", "severity": "High", "product": "identity", "category": "Discovery"},
+    ),
+    "techniques of all records are merged": (
+        Records(
+            [info(AttackTechniques=["A (T2)", "A (T1002)"]), info(Timestamp=at(1))],
+            [machine(AttackTechniques=["B (T1001)"])],
+        ),
+        {"attack_techniques": ["T1001", "T1002"]},
+    ),
+}
 
 
-def test_techniques_of_all_records_are_merged() -> None:
-    lead = lead_of(
-        [info(AttackTechniques=["A (T2)", "A (T1002)"]), info(Timestamp=at(1))],
-        [machine(AttackTechniques=["B (T1001)"])],
-    )
-    assert lead["attack_techniques"] == ["T1001", "T1002"]
+def test_the_values_of_a_lead_come_from_its_records(subtests: pytest.Subtests) -> None:
+    records = [records for records, _ in CASES.values()]
+    for (name, (_, expected)), leads in zip(CASES.items(), leads_of_each(records), strict=True):
+        with subtests.test(name):
+            lead = only(leads)
+            assert {column: lead[column] for column in expected} == expected
+
+
+TECHNIQUES: list[tuple[list[str | None] | None, list[str]]] = [
+    (["PowerShell (T1059.001)"], ["T1059.001"]),
+    (["Portable (PE) Injection (T1055.002)", "Name(t1003)"], ["T1003", "T1055.002"]),
+    (["Odd (T1001) name (T1002)"], ["T1002"]),
+    (["T1078"], ["T1078"]),
+    (["A (T1055)", "B (T1055)"], ["T1055"]),
+    (["Nothing here", "Not a technique (beta)", "", None], []),
+    ([], []),
+    (None, []),
+]
+
+
+def test_techniques_are_the_ids_in_the_last_parentheses(subtests: pytest.Subtests) -> None:
+    found = leads_of_each(Records([info(AttackTechniques=items)]) for items, _ in TECHNIQUES)
+    for (items, expected), leads in zip(TECHNIQUES, found, strict=True):
+        with subtests.test(items=items):
+            assert only(leads)["attack_techniques"] == expected
 
 
 def test_times_of_writing_and_sources_are_kept() -> None:
