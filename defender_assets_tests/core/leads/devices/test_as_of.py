@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 
 from defender_assets_tests.support.alert_rows import (
@@ -7,187 +5,239 @@ from defender_assets_tests.support.alert_rows import (
     OTHER_TENANT,
     PC,
     SERVER,
+    Records,
     Row,
     at,
     beat,
     evidence,
     info,
-    lead_of,
+    leads_of_each,
     machine,
+    only,
 )
-
-
-def lead(*beats: Row, device: str = PC) -> Row:
-    return lead_of([info()], [machine(device)], beats)
-
-
-def test_the_latest_heartbeat_at_or_before_the_alert_counts() -> None:
-    result = lead(beat(when=at(-2), OSVersion="old"), beat(when=at(-1), OSVersion="now"), beat(when=at(1)))
-    assert (result["device_match"], result["os_version"]) == ("as_of", "now")
-    assert (result["device_seen_at"], result["device_age_seconds"]) == (at(-1), 3600)
-
-
-def test_a_heartbeat_at_the_time_of_the_alert_counts() -> None:
-    result = lead(beat(when=NOON, OSVersion="now"), beat(when=at(-1), OSVersion="old"))
-    assert (result["os_version"], result["device_age_seconds"]) == ("now", 0)
-
-
-def test_a_partial_heartbeat_is_filled_from_the_newest_earlier_one_column_by_column() -> None:
-    result = lead(
-        beat(when=at(-3), OSVersion="1", ExposureLevel="Low", IsInternetFacing=True),
-        beat(when=at(-2), OSVersion="2"),
-        beat(when=at(-1), AssetValue="High"),
-        beat(when=at(1), DeviceType="Server"),
-    )
-    assert (result["os_version"], result["exposure_level"], result["asset_value"]) == ("2", "Low", "High")
-    assert (result["is_internet_facing"], result["device_type"]) == (True, None)
-    assert result["device_seen_at"] == at(-1)
-
-
-def test_logged_on_users_are_never_carried_forward() -> None:
-    users = [{"UserName": "jane", "DomainName": "CONTOSO", "Sid": "S-1-5-21-1"}]
-    assert lead(beat(when=at(-2), LoggedOnUsers=users), beat(when=at(-1)))["logged_on_users"] is None
-    assert lead(beat(when=at(-2)), beat(when=at(-1), LoggedOnUsers=users))["logged_on_users"] == users
-
-
-def test_at_equal_times_the_higher_report_id_wins_then_the_higher_record_id() -> None:
-    high = beat(when=at(-1), ReportId=2**60, OSVersion="high")
-    low = beat(when=at(-1), ReportId=5, OSVersion="low", Model="m", DeviceType="carried")
-    assert lead(low, high)["os_version"] == lead(high, low)["os_version"] == "high"
-    assert lead(high, low)["device_type"] == "carried"
-    ends = [beat(when=at(-1), OSVersion=name, ours={"record_id": name}) for name in ("e", "f")]
-    assert lead(*ends)["os_version"] == lead(*reversed(ends))["os_version"] == "f"
-
-
-def test_without_an_earlier_heartbeat_the_earliest_later_one_is_taken_unchanged() -> None:
-    result = lead(beat(when=at(2), OSVersion="2"), beat(when=at(1), DeviceType="Server"))
-    assert (result["device_match"], result["device_age_seconds"]) == ("after", -3600)
-    assert (result["device_type"], result["os_version"]) == ("Server", None)
-
-
-def test_an_unknown_device_keeps_the_values_of_the_evidence() -> None:
-    fields = {"Host": {"MachineId": PC, "HostName": "pc1", "OSFamily": "Linux"}}
-    result = lead_of([info()], [evidence("Process", fields=fields)], [beat(SERVER)])
-    assert (result["device_match"], result["device_id"], result["original_device_id"]) == ("unknown", PC, PC)
-    assert (result["device_name"], result["os_platform"]) == ("pc1", "Linux")
-    assert (result["device_seen_at"], result["device_age_seconds"], result["device_tags"]) == (None, None, None)
-
-
-def test_the_evidence_does_not_overrule_a_heartbeat() -> None:
-    result = lead_of([info()], [machine(DeviceName="evidence")], [beat(when=at(-1), DeviceName="heartbeat")])
-    assert result["device_name"] == "heartbeat"
-
-
-def test_an_alert_without_a_device_is_marked() -> None:
-    result = lead_of([info()], [evidence("User", AccountName="jane")], [beat()])
-    assert (result["device_match"], result["device_id"], result["devices"]) == ("no_device", None, None)
-
-
-def test_another_tenants_device_of_the_same_id_is_another_device() -> None:
-    assert lead(beat(tenant=OTHER_TENANT))["device_match"] == "unknown"
-
-
-def test_the_alert_time_is_the_earliest_of_its_records() -> None:
-    result = lead_of(
-        [info(Timestamp=at(5))],
-        [machine(Timestamp=at(-2)), machine(Timestamp=at(5))],
-        [beat(when=at(-3), OSVersion="then"), beat(when=at(1), OSVersion="now")],
-    )
-    assert (result["alert_time"], result["os_version"]) == (at(-2), "then")
-
-
-MERGED = beat("old", at(3), MergedToDeviceId="new")
-
-
-@pytest.mark.parametrize(
-    ("beats", "match", "version"),
-    [
-        ([beat("new", at(-1), OSVersion="new"), beat("old", at(-0.5), OSVersion="old")], "as_of", "old"),
-        ([beat("new", at(-0.5), OSVersion="new"), beat("old", at(-1), OSVersion="old")], "as_of", "new"),
-        ([beat("new", at(1), OSVersion="new"), beat("old", at(-5), OSVersion="old")], "as_of", "old"),
-        ([beat("new", at(4), OSVersion="new"), beat("old", at(1), OSVersion="old")], "after", "old"),
-        ([beat("new", at(1), OSVersion="new"), beat("old", at(2), OSVersion="old")], "after", "new"),
-        ([beat("old", at(1), OSVersion="old")], "after", "old"),
-    ],
-)
-def test_the_ids_of_a_merged_device_are_one_timeline(beats: list[Row], match: str, version: str) -> None:
-    result = lead(MERGED, *beats, device="old")
-    assert (result["device_id"], result["original_device_id"]) == ("new", "old")
-    assert (result["device_match"], result["os_version"]) == (match, version)
-
-
-def test_in_a_long_path_the_newest_heartbeat_of_any_id_counts() -> None:
-    merges = [beat(old, at(9), MergedToDeviceId=new) for old, new in ("ab", "bc", "cd")]
-    before = [beat(name, at(-hours), OSVersion=name) for name, hours in zip("bcad", (3, 1, 2, 4), strict=True)]
-    assert lead(*merges, *before, device="a")["os_version"] == "c"
-
-
-def test_the_ids_before_the_evidence_are_no_part_of_the_path() -> None:
-    beats = [beat("old", at(-1), OSVersion="old"), beat("new", at(-2), OSVersion="new")]
-    assert lead(MERGED, *beats, device="new")["os_version"] == "new"
-
-
-def test_the_heartbeats_of_a_sibling_do_not_count() -> None:
-    sibling = [beat("other", at(-1), OSVersion="other"), beat("other", at(9), MergedToDeviceId="new")]
-    assert lead(MERGED, *sibling, beat("old", at(-2), OSVersion="old"), device="old")["os_version"] == "old"
-
-
-def test_values_are_carried_forward_along_the_whole_path() -> None:
-    beats = [beat("old", at(-3), OSVersion="old", ExposureLevel="Low"), beat("new", at(-2), ExposureLevel="High")]
-    result = lead(MERGED, *beats, beat("old", at(-1), DeviceType="Server"), device="old")
-    assert (result["os_version"], result["exposure_level"], result["device_type"]) == ("old", "High", "Server")
-
 
 ZERO = "00000000-0000-0000-0000-000000000000"
+MERGED = beat("old", at(3), MergedToDeviceId="new")
+USERS = [{"UserName": "jane", "DomainName": "CONTOSO", "Sid": "S-1-5-21-1"}]
+NOBODY = {"UserName": "-", "DomainName": "", "Sid": None}
 
 
-@pytest.mark.parametrize(
-    ("column", "microsoft", "value", "nothing"),
-    [
-        ("public_ip", "PublicIP", "198.51.100.7", "-"),
-        ("device_name", "DeviceName", "pc1.corp.example", " "),
-        ("machine_group", "MachineGroup", "Tier0", ""),
-        ("asset_value", "AssetValue", "High", " - "),
-        ("os_version", "OSVersion", "22H2", "\u00a0"),
-        ("aad_device_id", "AadDeviceId", "11111111-0000-4000-8000-000000000001", ZERO),
-    ],
-)
-def test_a_text_that_fills_nothing_hides_no_known_one(column: str, microsoft: str, value: str, nothing: str) -> None:
-    known, unfilled = ({microsoft: text} for text in (f" {value} ", nothing))
-    beats = [beat(PC, at(-2)) | known, beat(PC, at(-1)) | unfilled]
-    result = lead(*beats)
-    assert (result[column], result["device_seen_at"], result["device_changes"]) == (value, at(-1), [])
+def of(*beats: Row, device: str = PC) -> Records:
+    """Return the records of an alert of a device with these heartbeats."""
+    return Records([info()], [machine(device)], beats)
 
 
-def test_a_tag_that_fills_nothing_hides_no_known_one() -> None:
-    known = beat(when=at(-2), DeviceManualTags=["VIP", "-"], RegistryDeviceTag="r")
-    nothing = beat(when=at(-1), DeviceManualTags=["-", ""], RegistryDeviceTag="-")
-    assert lead(known, nothing)["device_tags"] == ["VIP", "r"]
-    assert lead(known, beat(when=at(-1), DeviceManualTags=[]))["device_tags"] == ["r"]
+def known_and_nothing(known: Row, nothing: Row) -> Records:
+    return of(beat(when=at(-2), **known), beat(when=at(-1), **nothing))
 
 
-def test_users_that_are_nobody_are_not_logged_on() -> None:
-    users = [
-        {"UserName": "-", "DomainName": "", "Sid": None},
-        {"UserName": " jane ", "DomainName": "-", "Sid": "S-1-5-21-1"},
-    ]
-    expected = [{"UserName": "jane", "DomainName": None, "Sid": "S-1-5-21-1"}]
-    assert lead(beat(when=at(-1), LoggedOnUsers=users))["logged_on_users"] == expected
-    assert lead(beat(when=at(-1), LoggedOnUsers=users[:1]))["logged_on_users"] == []
+HIGH = beat(when=at(-1), ReportId=2**60, OSVersion="high")
+LOW = beat(when=at(-1), ReportId=5, OSVersion="low", Model="m", DeviceType="carried")
+ENDS = [beat(when=at(-1), OSVersion=name, ours={"record_id": name}) for name in ("e", "f")]
+
+CASES: dict[str, tuple[Records, Row]] = {
+    "the latest heartbeat at or before the alert counts": (
+        of(beat(when=at(-2), OSVersion="old"), beat(when=at(-1), OSVersion="now"), beat(when=at(1))),
+        {"device_match": "as_of", "os_version": "now", "device_seen_at": at(-1), "device_age_seconds": 3600},
+    ),
+    "a heartbeat at the time of the alert counts": (
+        of(beat(when=NOON, OSVersion="now"), beat(when=at(-1), OSVersion="old")),
+        {"os_version": "now", "device_age_seconds": 0},
+    ),
+    "a partial heartbeat is filled from the newest earlier one column by column": (
+        of(
+            beat(when=at(-3), OSVersion="1", ExposureLevel="Low", IsInternetFacing=True),
+            beat(when=at(-2), OSVersion="2"),
+            beat(when=at(-1), AssetValue="High"),
+            beat(when=at(1), DeviceType="Server"),
+        ),
+        {
+            "os_version": "2",
+            "exposure_level": "Low",
+            "asset_value": "High",
+            "is_internet_facing": True,
+            "device_type": None,
+            "device_seen_at": at(-1),
+        },
+    ),
+    "logged-on users are never carried forward": (
+        of(beat(when=at(-2), LoggedOnUsers=USERS), beat(when=at(-1))),
+        {"logged_on_users": None},
+    ),
+    "logged-on users of the newest heartbeat": (
+        of(beat(when=at(-2)), beat(when=at(-1), LoggedOnUsers=USERS)),
+        {"logged_on_users": USERS},
+    ),
+    "at equal times the higher report id wins": (of(LOW, HIGH), {"os_version": "high"}),
+    "at equal times the higher report id wins in any order, and the lower fills": (
+        of(HIGH, LOW),
+        {"os_version": "high", "device_type": "carried"},
+    ),
+    "at equal report ids the higher record id wins": (of(*ENDS), {"os_version": "f"}),
+    "at equal report ids the higher record id wins in any order": (of(*reversed(ENDS)), {"os_version": "f"}),
+    "without an earlier heartbeat the earliest later one is taken unchanged": (
+        of(beat(when=at(2), OSVersion="2"), beat(when=at(1), DeviceType="Server")),
+        {"device_match": "after", "device_age_seconds": -3600, "device_type": "Server", "os_version": None},
+    ),
+    "an unknown device keeps the values of the evidence": (
+        Records(
+            [info()],
+            [evidence("Process", fields={"Host": {"MachineId": PC, "HostName": "pc1", "OSFamily": "Linux"}})],
+            [beat(SERVER)],
+        ),
+        {
+            "device_match": "unknown",
+            "device_id": PC,
+            "original_device_id": PC,
+            "device_name": "pc1",
+            "os_platform": "Linux",
+            "device_seen_at": None,
+            "device_age_seconds": None,
+            "device_tags": None,
+        },
+    ),
+    "the evidence does not overrule a heartbeat": (
+        Records([info()], [machine(DeviceName="evidence")], [beat(when=at(-1), DeviceName="heartbeat")]),
+        {"device_name": "heartbeat"},
+    ),
+    "an alert without a device is marked": (
+        Records([info()], [evidence("User", AccountName="jane")], [beat()]),
+        {"device_match": "no_device", "device_id": None, "devices": None},
+    ),
+    "another tenant's device of the same id is another device": (
+        of(beat(tenant=OTHER_TENANT)),
+        {"device_match": "unknown"},
+    ),
+    "the alert time is the earliest of its records": (
+        Records(
+            [info(Timestamp=at(5))],
+            [machine(Timestamp=at(-2)), machine(Timestamp=at(5))],
+            [beat(when=at(-3), OSVersion="then"), beat(when=at(1), OSVersion="now")],
+        ),
+        {"alert_time": at(-2), "os_version": "then"},
+    ),
+    "in a long path the newest heartbeat of any id counts": (
+        of(
+            *(beat(old, at(9), MergedToDeviceId=new) for old, new in ("ab", "bc", "cd")),
+            *(beat(name, at(-hours), OSVersion=name) for name, hours in zip("bcad", (3, 1, 2, 4), strict=True)),
+            device="a",
+        ),
+        {"os_version": "c"},
+    ),
+    "the ids before the evidence are no part of the path": (
+        of(MERGED, beat("old", at(-1), OSVersion="old"), beat("new", at(-2), OSVersion="new"), device="new"),
+        {"os_version": "new"},
+    ),
+    "the heartbeats of a sibling do not count": (
+        of(
+            MERGED,
+            beat("other", at(-1), OSVersion="other"),
+            beat("other", at(9), MergedToDeviceId="new"),
+            beat("old", at(-2), OSVersion="old"),
+            device="old",
+        ),
+        {"os_version": "old"},
+    ),
+    "values are carried forward along the whole path": (
+        of(
+            MERGED,
+            beat("old", at(-3), OSVersion="old", ExposureLevel="Low"),
+            beat("new", at(-2), ExposureLevel="High"),
+            beat("old", at(-1), DeviceType="Server"),
+            device="old",
+        ),
+        {"os_version": "old", "exposure_level": "High", "device_type": "Server"},
+    ),
+    "a tag that fills nothing hides no known one": (
+        known_and_nothing(
+            {"DeviceManualTags": ["VIP", "-"], "RegistryDeviceTag": "r"},
+            {"DeviceManualTags": ["-", ""], "RegistryDeviceTag": "-"},
+        ),
+        {"device_tags": ["VIP", "r"]},
+    ),
+    "an empty list of tags says that there are none": (
+        known_and_nothing({"DeviceManualTags": ["VIP", "-"], "RegistryDeviceTag": "r"}, {"DeviceManualTags": []}),
+        {"device_tags": ["r"]},
+    ),
+    "a user that is nobody is not logged on": (
+        of(
+            beat(
+                when=at(-1),
+                LoggedOnUsers=[NOBODY, {"UserName": " jane ", "DomainName": "-", "Sid": "S-1-5-21-1"}],
+            )
+        ),
+        {"logged_on_users": [{"UserName": "jane", "DomainName": None, "Sid": "S-1-5-21-1"}]},
+    ),
+    "where everybody is nobody, no user is logged on": (
+        of(beat(when=at(-1), LoggedOnUsers=[NOBODY])),
+        {"logged_on_users": []},
+    ),
+    "tags of all kinds are one sorted list": (
+        of(beat(when=at(-1), DeviceManualTags=["b", "a"], DeviceDynamicTags=["a"], RegistryDeviceTag="c")),
+        {"device_tags": ["a", "b", "c"]},
+    ),
+    "a device without tags has an empty list": (of(beat(when=at(-1))), {"device_tags": []}),
+    "the machine group is the device's": (
+        Records([info(MachineGroup="alert")], [machine()], [beat(when=at(-1), MachineGroup="device")]),
+        {"machine_group": "device"},
+    ),
+    "the machine group is the alert's if the device has none": (
+        Records([info(MachineGroup="alert")], [machine()], [beat(when=at(-1))]),
+        {"machine_group": "alert"},
+    ),
+    **{
+        f"an id that fills nothing names no device: {nothing!r}": (
+            of(beat(nothing), device=nothing),
+            {"device_match": "no_device"},
+        )
+        for nothing in ("-", " ", ZERO)
+    },
+}
 
 
-@pytest.mark.parametrize("nothing", ["-", " ", ZERO])
-def test_an_id_that_fills_nothing_names_no_device(nothing: str) -> None:
-    assert lead(beat(nothing), device=nothing)["device_match"] == "no_device"
+def test_a_lead_has_its_device_as_it_was_at_the_time_of_the_alert(subtests: pytest.Subtests) -> None:
+    records = [records for records, _ in CASES.values()]
+    for (name, (_, expected)), leads in zip(CASES.items(), leads_of_each(records), strict=True):
+        with subtests.test(name):
+            lead = only(leads)
+            assert {column: lead[column] for column in expected} == expected
 
 
-def test_tags_of_all_kinds_are_one_sorted_list() -> None:
-    columns: dict[str, Any] = {"DeviceManualTags": ["b", "a"], "DeviceDynamicTags": ["a"], "RegistryDeviceTag": "c"}
-    assert lead(beat(when=at(-1), **columns))["device_tags"] == ["a", "b", "c"]
-    assert lead(beat(when=at(-1)))["device_tags"] == []
+TIMELINES: list[tuple[list[Row], str, str]] = [
+    ([beat("new", at(-1), OSVersion="new"), beat("old", at(-0.5), OSVersion="old")], "as_of", "old"),
+    ([beat("new", at(-0.5), OSVersion="new"), beat("old", at(-1), OSVersion="old")], "as_of", "new"),
+    ([beat("new", at(1), OSVersion="new"), beat("old", at(-5), OSVersion="old")], "as_of", "old"),
+    ([beat("new", at(4), OSVersion="new"), beat("old", at(1), OSVersion="old")], "after", "old"),
+    ([beat("new", at(1), OSVersion="new"), beat("old", at(2), OSVersion="old")], "after", "new"),
+    ([beat("old", at(1), OSVersion="old")], "after", "old"),
+]
 
 
-def test_the_machine_group_is_the_devices_else_the_alerts() -> None:
-    alert, device = info(MachineGroup="alert"), beat(when=at(-1), MachineGroup="device")
-    assert lead_of([alert], [machine()], [device])["machine_group"] == "device"
-    assert lead_of([alert], [machine()], [beat(when=at(-1))])["machine_group"] == "alert"
+def test_the_ids_of_a_merged_device_are_one_timeline(subtests: pytest.Subtests) -> None:
+    found = leads_of_each(of(MERGED, *beats, device="old") for beats, _, _ in TIMELINES)
+    for (beats, match, version), leads in zip(TIMELINES, found, strict=True):
+        with subtests.test(" then ".join(f"{row['DeviceId']} {row['Timestamp']:%H:%M}" for row in beats)):
+            lead = only(leads)
+            assert (lead["device_id"], lead["original_device_id"]) == ("new", "old")
+            assert (lead["device_match"], lead["os_version"]) == (match, version)
+
+
+FILLS_NOTHING = [
+    ("public_ip", "PublicIP", "198.51.100.7", "-"),
+    ("device_name", "DeviceName", "pc1.corp.example", " "),
+    ("machine_group", "MachineGroup", "Tier0", ""),
+    ("asset_value", "AssetValue", "High", " - "),
+    ("os_version", "OSVersion", "22H2", "\u00a0"),
+    ("aad_device_id", "AadDeviceId", "11111111-0000-4000-8000-000000000001", ZERO),
+]
+
+
+def test_a_text_that_fills_nothing_hides_no_known_one(subtests: pytest.Subtests) -> None:
+    found = leads_of_each(
+        of(beat(PC, at(-2)) | {microsoft: f" {value} "}, beat(PC, at(-1)) | {microsoft: nothing})
+        for _, microsoft, value, nothing in FILLS_NOTHING
+    )
+    for (column, _, value, nothing), leads in zip(FILLS_NOTHING, found, strict=True):
+        with subtests.test(column, nothing=nothing):
+            lead = only(leads)
+            assert (lead[column], lead["device_seen_at"], lead["device_changes"]) == (value, at(-1), [])

@@ -1,4 +1,4 @@
-"""Machines that evidence names without an id. All cases are built at once, each in a tenant of its own."""
+"""Machines that evidence names without an id."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +12,7 @@ from defender_assets_tests.support.alert_rows import (
     OTHER_TENANT,
     PC,
     TENANT,
+    Records,
     Row,
     at,
     beat,
@@ -19,8 +20,9 @@ from defender_assets_tests.support.alert_rows import (
     evidence,
     info,
     lead_of,
-    leads_of,
+    leads_of_each,
     machine,
+    only,
 )
 
 FULL = "dc01.corp.example"
@@ -159,52 +161,40 @@ CASES = {
 }  # fmt: skip
 
 
-def tenant_of(name: str) -> str:
-    return f"cccccccc-0000-4000-8000-{list(CASES).index(name):012}"
-
-
-@pytest.fixture(scope="module")
-def leads() -> dict[str, Row]:
-    def of(name: str, rows: list[Row]) -> list[Row]:
-        return [row | {"tenant_id": tenant_of(name)} for row in rows]
-
-    built = leads_of(
-        [],
-        [row for name, case in CASES.items() for row in of(name, case.evidence)],
-        [row for name, case in CASES.items() for row in of(name, case.beats)],
-    )
-    return {lead["tenant_id"]: lead for lead in built.iter_rows(named=True)}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_a_name_finds_the_one_device_that_bears_it(name: str, leads: dict[str, Row]) -> None:
-    lead, case = leads[tenant_of(name)], CASES[name]
-    assert (lead["device_id"], lead["device_match"], lead["device_matched_by"]) == case.found
-    assert {column: lead[column] for column in case.columns} == case.columns
+def test_a_name_finds_the_one_device_that_bears_it(subtests: pytest.Subtests) -> None:
+    built = leads_of_each(Records([], case.evidence, case.beats) for case in CASES.values())
+    for (name, case), leads in zip(CASES.items(), built, strict=True):
+        with subtests.test(name):
+            lead = only(leads)
+            assert (lead["device_id"], lead["device_match"], lead["device_matched_by"]) == case.found
+            assert {column: lead[column] for column in case.columns} == case.columns
 
 
 def test_the_name_of_another_tenants_device_finds_nothing() -> None:
     rows = [named(tenant=tenant) for tenant in (TENANT, OTHER_TENANT)]
-    leads = leads_of([], rows, [bearer("d1", FULL), bearer("d2", FULL, tenant=OTHER_TENANT)])
-    assert dict(leads.select("tenant_id", "device_id").iter_rows()) == {TENANT: "d1", OTHER_TENANT: "d2"}
-    assert lead_of([], rows[:1], [bearer("d2", FULL, tenant=OTHER_TENANT)])["device_match"] == "unknown"
+    others = bearer("d2", FULL, tenant=OTHER_TENANT)
+    both, without = leads_of_each([Records([], rows, [bearer("d1", FULL), others]), Records([], rows[:1], [others])])
+    assert dict(both.select("tenant_id", "device_id").iter_rows()) == {TENANT: "d1", OTHER_TENANT: "d2"}
+    assert only(without)["device_match"] == "unknown"
+
+
+LINKED: dict[str, set[tuple[str, str]]] = {
+    "DC01.corp.example.": {("device", "name:dc01.corp.example")},
+    "dc01": set(),
+    "10.0.0.5": set(),
+    "localhost.localdomain": set(),
+}
+
+
+def test_a_name_without_device_links_if_it_is_fully_qualified(subtests: pytest.Subtests) -> None:
+    built = leads_of_each(Records([], [named(name)]) for name in LINKED)
+    for (name, linked), leads in zip(LINKED.items(), built, strict=True):
+        with subtests.test(name):
+            assert entities_of(only(leads)) == linked
 
 
 def test_a_device_found_by_name_links_by_its_id_only() -> None:
     assert entities_of(lead_of([], [named()], DC)) == {("device", "d1")}
-
-
-@pytest.mark.parametrize(
-    ("name", "linked"),
-    [
-        ("DC01.corp.example.", {("device", "name:dc01.corp.example")}),
-        ("dc01", set()),
-        ("10.0.0.5", set()),
-        ("localhost.localdomain", set()),
-    ],
-)
-def test_a_name_without_device_links_if_it_is_fully_qualified(name: str, linked: set[tuple[str, str]]) -> None:
-    assert entities_of(lead_of([], [named(name)])) == linked
 
 
 def test_an_id_that_looks_like_a_name_is_an_id() -> None:
@@ -234,16 +224,25 @@ def test_a_name_keeps_its_role_where_it_is_a_device_with_an_id() -> None:
     assert (lead["device_id"], [device["role"] for device in lead["devices"]]) == ("d1", ["Impacted", "Related"])
 
 
-def test_a_late_heartbeat_finds_the_device_the_day_after() -> None:
-    late = [info(day=EVE)], [named(day=EVE)], [bearer("d1", FULL, -30)]
-    assert lead_of(*late)["device_matched_by"] == "name"
-    assert leads_of(late[0], late[1], [bearer("d1", FULL, -30, day=EVE)]).is_empty()
-
-
-def test_a_name_in_additional_fields_is_looked_up_late_too() -> None:
-    rows = [machine("d2", day=EVE), named(None, day=EVE, fields=FIELDS, Timestamp=at(-1))]
-    lead = lead_of([], rows, [bearer("d1", FULL, -30), bearer("d2", "pc2", -30, day=EVE)])
-    assert (lead["device_id"], lead["change"]) == ("d1", "updated")
+def test_a_late_heartbeat_finds_the_device_the_day_after(subtests: pytest.Subtests) -> None:
+    late, of_eve, by_fields = leads_of_each(
+        [
+            Records([info(day=EVE)], [named(day=EVE)], [bearer("d1", FULL, -30)]),
+            Records([info(day=EVE)], [named(day=EVE)], [bearer("d1", FULL, -30, day=EVE)]),
+            Records(
+                [],
+                [machine("d2", day=EVE), named(None, day=EVE, fields=FIELDS, Timestamp=at(-1))],
+                [bearer("d1", FULL, -30), bearer("d2", "pc2", -30, day=EVE)],
+            ),
+        ]
+    )
+    with subtests.test("by its name"):
+        assert only(late)["device_matched_by"] == "name"
+    with subtests.test("a heartbeat of the day before is not late"):
+        assert of_eve.is_empty()
+    with subtests.test("by its name in AdditionalFields"):
+        lead = only(by_fields)
+        assert (lead["device_id"], lead["change"]) == ("d1", "updated")
 
 
 def test_a_name_that_becomes_ambiguous_issues_nothing_and_is_unknown_in_later_leads() -> None:
@@ -251,9 +250,12 @@ def test_a_name_that_becomes_ambiguous_issues_nothing_and_is_unknown_in_later_le
     second = [bearer("d2", FULL, hours) for hours in (-60, -29)]
     old = named(day=EVE, Timestamp=at(-24))
     assert lead_of([], [old], first, day=EVE)["device_id"] == "d1"
-    assert leads_of([], [old], first + second).is_empty()
-    updated = lead_of([], [old, named(Timestamp=at(-23))], first + second)
-    assert (updated["device_match"], updated["device_name"]) == ("unknown", FULL)
+    ambiguous, updated = leads_of_each(
+        Records([], rows, first + second) for rows in ([old], [old, named(Timestamp=at(-23))])
+    )
+    assert ambiguous.is_empty()
+    lead = only(updated)
+    assert (lead["device_match"], lead["device_name"]) == ("unknown", FULL)
 
 
 def test_a_merge_that_arrives_late_makes_two_devices_one() -> None:
@@ -264,12 +266,15 @@ def test_a_merge_that_arrives_late_makes_two_devices_one() -> None:
 
 
 def test_only_heartbeats_of_the_look_back_have_names() -> None:
-    for days, found in ((7, "d1"), (8, None)):
-        row = beat("d1", at(days=-days), day=DAY - timedelta(days=days), DeviceName=FULL)
-        assert lead_of([], [named()], [row])["device_id"] == found
+    inside, outside = leads_of_each(
+        Records([], [named()], [beat("d1", at(days=-days), day=DAY - timedelta(days=days), DeviceName=FULL)])
+        for days in (7, 8)
+    )
+    assert (only(inside)["device_id"], only(outside)["device_id"]) == ("d1", None)
 
 
 def test_a_name_that_very_many_devices_have_borne_identifies_none() -> None:
     many = [bearer(f"d{number}", "iphone", OnboardingStatus=None if number else "Onboarded") for number in range(1001)]
-    assert lead_of([], [named("iPhone")], many[:1000])["device_id"] == "d0"
-    assert lead_of([], [named("iPhone")], many)["device_match"] == "unknown"
+    enough, too_many = leads_of_each(Records([], [named("iPhone")], beats) for beats in (many[:1000], many))
+    assert only(enough)["device_id"] == "d0"
+    assert only(too_many)["device_match"] == "unknown"
