@@ -1,95 +1,93 @@
 from typing import Any
 
-import polars as pl
 import pytest
 
-from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.correlation_keys import link_entities
 from defender_assets_tests.support.alert_rows import (
     OTHER_TENANT,
     PC,
     TENANT,
+    Records,
     Row,
     at,
     beat,
+    described,
     entities_of,
-    entity_rows_of,
     evidence,
     lead_of,
     leads_of,
+    leads_of_each,
+    links_of_each,
     machine,
+    only,
 )
 
-NO_EGRESS = pl.DataFrame(schema={"tenant_id": pl.String, "address": pl.String})
+NORMAL: list[tuple[Row, set[tuple[str, str]]]] = [
+    (evidence("File", SHA256="C" * 64, SHA1="d" * 40), {("file", "c" * 64)}),
+    (evidence("File", SHA1="D" * 40), {("file", "d" * 40)}),
+    (evidence("Process", FileName="evil.exe", SHA256="c" * 64), {("file", "c" * 64)}),
+    (
+        evidence("Process", fields={"ImageFile": {"FileHashes": [{"Algorithm": "SHA256", "Value": "CC"}]}}),
+        {("file", "cc")},
+    ),
+    (
+        evidence("File", fields={"FileHashes": [{"Algorithm": "MD5", "Value": "AB"}]}),
+        {("file", "ab")},
+    ),
+    (evidence("CloudLogonSession", fields={"SessionId": "S-1"}), {("session", "s-1")}),
+    (evidence("CloudLogonRequest", fields={"RequestId": "R-1"}), {("session", "r-1")}),
+    (evidence("AzureResource", ResourceID="/Subscriptions/S/VM/"), {("resource", "/subscriptions/s/vm")}),
+    (evidence("AzureResource", fields={"ResourceId": "/s/vm"}), {("resource", "/s/vm")}),
+    (evidence("OAuthApplication", fields={"OAuthAppId": "AB"}), {("app", "ab")}),
+    (evidence("MailMessage", fields={"SenderIP": "203.0.113.7"}), {("address", "203.0.113.7")}),
+    (evidence("Url", RemoteUrl="https://B\u00dcCHER.example/x"), {("host", "xn--bcher-kva.example")}),
+    (evidence("Url", RemoteUrl="https://xn--bcher-kva.example/"), {("host", "xn--bcher-kva.example")}),
+    (evidence("Ip", RemoteIP="::ffff:203.0.113.7"), {("address", "203.0.113.7")}),
+    (evidence("Url", RemoteUrl="https://EVIL.example/x"), {("host", "evil.example")}),
+    (evidence("Url", RemoteUrl="http://203.0.113.7/x"), {("address", "203.0.113.7")}),
+    (evidence("OAuthApplication", OAuthApplicationId="ABC"), {("app", "abc")}),
+    (
+        evidence("MailMessage", NetworkMessageId="M", fields={"Sender": "A@x", "Recipient": "B@y"}),
+        {("mail", "m"), ("sender", "a@x"), ("user", "b@y")},
+    ),
+    (
+        evidence("MailMessage", fields={"Sender": "a@x", "Recipient": "b@y", "AntispamDirection": "Outbound"}),
+        {("sender", "a@x"), ("user", "a@x")},
+    ),
+    (evidence("Mailbox", fields={"MailboxPrimaryAddress": "Jane@contoso.com"}), {("user", "jane@contoso.com")}),
+]
 
 
-def links(*rows: Row) -> set[tuple[str, str]]:
-    read, persons = entity_rows_of(*rows)
-    devices, egress = read.select(*ALERT_KEY, device_id=pl.lit(None, dtype=pl.String)), NO_EGRESS
-    found = link_entities(read, persons, devices, egress)
-    return entities_of(found.row(0, named=True)) if found.height else set()
+def test_every_kind_of_entity_has_one_normal_form(subtests: pytest.Subtests) -> None:
+    for (row, expected), links in zip(NORMAL, links_of_each([row] for row, _ in NORMAL), strict=True):
+        with subtests.test(described(row)):
+            assert links == expected
 
 
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        (evidence("File", SHA256="C" * 64, SHA1="d" * 40), {("file", "c" * 64)}),
-        (evidence("File", SHA1="D" * 40), {("file", "d" * 40)}),
-        (evidence("Process", FileName="evil.exe", SHA256="c" * 64), {("file", "c" * 64)}),
-        (
-            evidence("Process", fields={"ImageFile": {"FileHashes": [{"Algorithm": "SHA256", "Value": "CC"}]}}),
-            {("file", "cc")},
-        ),
-        (
-            evidence("File", fields={"FileHashes": [{"Algorithm": "MD5", "Value": "AB"}]}),
-            {("file", "ab")},
-        ),
-        (evidence("CloudLogonSession", fields={"SessionId": "S-1"}), {("session", "s-1")}),
-        (evidence("CloudLogonRequest", fields={"RequestId": "R-1"}), {("session", "r-1")}),
-        (evidence("AzureResource", ResourceID="/Subscriptions/S/VM/"), {("resource", "/subscriptions/s/vm")}),
-        (evidence("AzureResource", fields={"ResourceId": "/s/vm"}), {("resource", "/s/vm")}),
-        (evidence("OAuthApplication", fields={"OAuthAppId": "AB"}), {("app", "ab")}),
-        (evidence("MailMessage", fields={"SenderIP": "203.0.113.7"}), {("address", "203.0.113.7")}),
-        (evidence("Url", RemoteUrl="https://B\u00dcCHER.example/x"), {("host", "xn--bcher-kva.example")}),
-        (evidence("Url", RemoteUrl="https://xn--bcher-kva.example/"), {("host", "xn--bcher-kva.example")}),
-        (evidence("Ip", RemoteIP="::ffff:203.0.113.7"), {("address", "203.0.113.7")}),
-        (evidence("Url", RemoteUrl="https://EVIL.example/x"), {("host", "evil.example")}),
-        (evidence("Url", RemoteUrl="http://203.0.113.7/x"), {("address", "203.0.113.7")}),
-        (evidence("OAuthApplication", OAuthApplicationId="ABC"), {("app", "abc")}),
-        (
-            evidence("MailMessage", NetworkMessageId="M", fields={"Sender": "A@x", "Recipient": "B@y"}),
-            {("mail", "m"), ("sender", "a@x"), ("user", "b@y")},
-        ),
-        (
-            evidence("MailMessage", fields={"Sender": "a@x", "Recipient": "b@y", "AntispamDirection": "Outbound"}),
-            {("sender", "a@x"), ("user", "a@x")},
-        ),
-        (evidence("Mailbox", fields={"MailboxPrimaryAddress": "Jane@contoso.com"}), {("user", "jane@contoso.com")}),
-    ],
-)
-def test_every_kind_of_entity_has_one_normal_form(row: Row, expected: set[tuple[str, str]]) -> None:
-    assert links(row) == expected
+COMMON: list[dict[str, Any]] = [
+    {"RemoteIP": "127.0.0.1"},
+    {"RemoteIP": "10.0.0.1"},
+    {"RemoteIP": "::ffff:192.168.0.1"},
+    {"RemoteIP": "-"},
+    {"RemoteUrl": "-"},
+    {"RemoteUrl": "https://login.microsoftonline.com/common/oauth2"},
+    {"RemoteUrl": "http://10.0.0.1/"},
+    {"SHA256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    {"SHA256": "c" * 64, "FileName": "PowerShell.exe", "FolderPath": "C:\\Windows\\System32\\WindowsPowerShell"},
+    {"ApplicationId": 20893},
+    {"ApplicationId": 4711},
+    {"NetworkMessageId": "-"},
+]
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"RemoteIP": "127.0.0.1"},
-        {"RemoteIP": "10.0.0.1"},
-        {"RemoteIP": "::ffff:192.168.0.1"},
-        {"RemoteIP": "-"},
-        {"RemoteUrl": "-"},
-        {"RemoteUrl": "https://login.microsoftonline.com/common/oauth2"},
-        {"RemoteUrl": "http://10.0.0.1/"},
-        {"SHA256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {"SHA256": "c" * 64, "FileName": "PowerShell.exe", "FolderPath": "C:\\Windows\\System32\\WindowsPowerShell"},
-        {"ApplicationId": 20893},
-        {"ApplicationId": 4711},
-        {"NetworkMessageId": "-"},
-    ],
-)
-def test_common_values_are_no_links(columns: dict[str, Any]) -> None:
-    assert links(evidence("Process", **columns)) == set()
+def test_common_values_are_no_links(subtests: pytest.Subtests) -> None:
+    found = links_of_each([evidence("Process", **columns)] for columns in COMMON)
+    for columns, links in zip(COMMON, found, strict=True):
+        with subtests.test(columns=columns):
+            assert links == set()
+
+
+def links(row: Row) -> set[tuple[str, str]]:
+    return links_of_each([[row]])[0]
 
 
 def test_a_windows_tool_outside_its_folder_is_a_link() -> None:
@@ -110,9 +108,13 @@ def test_the_organisations_own_egress_address_is_no_link_in_its_tenant_only() ->
 
 
 def test_a_merged_device_links_by_its_resolved_id() -> None:
-    assert entities_of(lead_of([], [machine(PC.upper())])) == {("device", PC)}
-    lead = lead_of([], [machine("old")], [beat("old", at(5), MergedToDeviceId="new")])
-    assert entities_of(lead) == {("device", "new")}
+    upper, merged = leads_of_each(
+        [
+            Records([], [machine(PC.upper())]),
+            Records([], [machine("old")], [beat("old", at(5), MergedToDeviceId="new")]),
+        ]
+    )
+    assert (entities_of(only(upper)), entities_of(only(merged))) == ({("device", PC)}, {("device", "new")})
 
 
 def test_urls_inside_a_mail_link_too() -> None:

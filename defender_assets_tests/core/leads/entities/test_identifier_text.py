@@ -3,8 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defender_assets.core.leads.entities.identifier_text import identifier, normal_text
-from defender_assets_tests.core.leads.entities.test_untied import ties
-from defender_assets_tests.support.alert_rows import Row, evidence
+from defender_assets_tests.support.alert_rows import described, evidence, links_of_each
 
 
 @pytest.mark.parametrize(
@@ -26,18 +25,21 @@ def test_the_normal_text_is_stable(text: str) -> None:
     assert normal_text(normal_text(text)) == normal_text(text)
 
 
-@pytest.mark.parametrize(
-    ("hidden", "plain"),
-    [
-        (evidence("User", AccountUpn="ja\u200bne@corp.example"), evidence("User", AccountUpn="jane@corp.example")),
-        (evidence("User", AccountDomain="CORP\u00a0", AccountName="jane"),
-         evidence("User", AccountDomain="corp", AccountName="JANE")),
-        (evidence("Url", RemoteUrl="https://ev\u200bil.example"), evidence("Url", RemoteUrl="https://evil.example")),
-        (evidence("MailMessage", NetworkMessageId="M-1\u200b"), evidence("MailMessage", NetworkMessageId="m-1")),
-        (evidence("MailMessage", fields={"Sender": "\u200fa@b.example"}),
-         evidence("MailMessage", fields={"Sender": "a@b.example"})),
-        (evidence("File", SHA256="AB\u200b"), evidence("File", SHA256="ab")),
-    ],
-)  # fmt: skip
-def test_texts_that_look_the_same_are_one_entity(hidden: Row, plain: Row) -> None:
-    assert ties(hidden) == ties(plain) != set()
+ALIKE = [
+    (evidence("User", AccountUpn="ja\u200bne@corp.example"), evidence("User", AccountUpn="jane@corp.example")),
+    (evidence("User", AccountDomain="CORP\u00a0", AccountName="jane"),
+     evidence("User", AccountDomain="corp", AccountName="JANE")),
+    (evidence("Url", RemoteUrl="https://ev\u200bil.example"), evidence("Url", RemoteUrl="https://evil.example")),
+    (evidence("MailMessage", NetworkMessageId="M-1\u200b"), evidence("MailMessage", NetworkMessageId="m-1")),
+    (evidence("MailMessage", fields={"Sender": "\u200fa@b.example"}),
+     evidence("MailMessage", fields={"Sender": "a@b.example"})),
+    (evidence("File", SHA256="AB\u200b"), evidence("File", SHA256="ab")),
+]  # fmt: skip
+
+
+def test_texts_that_look_the_same_are_one_entity(subtests: pytest.Subtests) -> None:
+    of_hidden = links_of_each([hidden] for hidden, _ in ALIKE)
+    of_plain = links_of_each([plain] for _, plain in ALIKE)
+    for (_, plain), one, other in zip(ALIKE, of_hidden, of_plain, strict=True):
+        with subtests.test(described(plain)):
+            assert one == other != set()

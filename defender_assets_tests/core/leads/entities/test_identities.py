@@ -1,22 +1,18 @@
 from typing import Any
 
-import polars as pl
 import pytest
 
-from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.correlation_keys import link_entities
 from defender_assets.core.leads.entities.identities import MOST_IDENTIFIERS, known_persons, object_id_of_sid
 from defender_assets.core.schemas import ALERT_EVIDENCE
 from defender_assets_tests.support.alert_rows import (
     EVE,
     OTHER_TENANT,
     Row,
-    entities_of,
-    entity_rows_of,
     evidence,
     frame,
     info,
     lead_of,
+    links_of_each,
 )
 
 OBJECT_ID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
@@ -31,11 +27,7 @@ def user(alert: str = "da1_1", **columns: Any) -> Row:
 
 def users(*rows: Row) -> set[tuple[str, str]]:
     """Return the user entities of alert da1_1; the other alerts' rows are of the look-back."""
-    read, persons = entity_rows_of(*rows)
-    devices = read.select(*ALERT_KEY, device_id=pl.lit(None, dtype=pl.String))
-    egress = pl.DataFrame(schema={"tenant_id": pl.String, "address": pl.String})
-    found = link_entities(read, persons, devices, egress).filter(pl.col("AlertId") == "da1_1")
-    return entities_of(found.row(0, named=True)) if found.height else set()
+    return links_of_each([rows], "da1_1")[0]
 
 
 def test_an_entra_sid_encodes_the_object_id() -> None:
@@ -66,7 +58,8 @@ def test_all_identifiers_of_one_row_are_the_users_in_lower_case() -> None:
 
 def test_a_name_in_two_unicode_forms_is_one() -> None:
     composed, decomposed = "z\u00f6e@contoso.com", "ZO\u0308E@contoso.com"
-    assert users(user(AccountUpn=composed)) == users(user(AccountUpn=decomposed)) == {("user", composed)}
+    found = links_of_each(([user(AccountUpn=name)] for name in (composed, decomposed)), "da1_1")
+    assert found == [{("user", composed)}] * 2
 
 
 def test_identifiers_are_joined_through_other_rows_of_the_look_back() -> None:
@@ -89,24 +82,26 @@ def test_another_tenants_rows_join_nothing() -> None:
     assert users(user(AccountSid=SID), bridge) == {("user", SID.lower())}
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"AccountSid": "S-1-5-18"},
-        {"AccountSid": "S-1-5-19", "AccountUpn": "x@contoso.com"},
-        {"AccountSid": "S-1-5-20"},
-        {"AccountSid": "S-1-5-90-0-1", "AccountDomain": "Window Manager", "AccountName": "DWM-1"},
-        {"AccountDomain": "NT AUTHORITY", "AccountName": "SYSTEM"},
-        {"AccountDomain": "CONTOSO", "AccountName": "PC1$", "AccountSid": SID},
-        {"AccountUpn": "pc1$@contoso.com"},
-        {"AccountName": "jane"},
-        {"AccountName": "jane", "AccountDomain": "WORKGROUP"},
-        {"AccountObjectId": "00000000-0000-0000-0000-000000000000"},
-        {"AccountUpn": "-", "AccountSid": "-"},
-    ],
-)
-def test_system_and_machine_accounts_and_bare_names_are_no_users(columns: dict[str, str]) -> None:
-    assert users(user(**columns)) == set()
+NOBODY = [
+    {"AccountSid": "S-1-5-18"},
+    {"AccountSid": "S-1-5-19", "AccountUpn": "x@contoso.com"},
+    {"AccountSid": "S-1-5-20"},
+    {"AccountSid": "S-1-5-90-0-1", "AccountDomain": "Window Manager", "AccountName": "DWM-1"},
+    {"AccountDomain": "NT AUTHORITY", "AccountName": "SYSTEM"},
+    {"AccountDomain": "CONTOSO", "AccountName": "PC1$", "AccountSid": SID},
+    {"AccountUpn": "pc1$@contoso.com"},
+    {"AccountName": "jane"},
+    {"AccountName": "jane", "AccountDomain": "WORKGROUP"},
+    {"AccountObjectId": "00000000-0000-0000-0000-000000000000"},
+    {"AccountUpn": "-", "AccountSid": "-"},
+]
+
+
+def test_system_and_machine_accounts_and_bare_names_are_no_users(subtests: pytest.Subtests) -> None:
+    found = links_of_each(([user(**columns)] for columns in NOBODY), "da1_1")
+    for columns, entities in zip(NOBODY, found, strict=True):
+        with subtests.test(columns=columns):
+            assert entities == set()
 
 
 def test_a_upn_in_the_place_of_the_name_is_a_upn() -> None:

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import polars as pl
 import pytest
 
-from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.correlation_keys import link_entities
 from defender_assets.core.leads.entities.untied import PREVALENT_FROM
-from defender_assets_tests.support.alert_rows import PC, Row, entities_of, entity_rows_of, evidence
+from defender_assets_tests.support.alert_rows import PC, Row, described, evidence, links_of_each
 
 FILE = "c" * 64
 NULL_ID = "00000000-0000-0000-0000-000000000000"
@@ -16,10 +13,7 @@ SUBSCRIPTION = "/subscriptions/5"
 
 
 def ties(*rows: Row) -> set[tuple[str, str]]:
-    read, persons = entity_rows_of(*rows)
-    devices = read.select(*ALERT_KEY, device_id=pl.lit(None, dtype=pl.String))
-    found = link_entities(read, persons, devices, pl.DataFrame(schema={"tenant_id": pl.String, "address": pl.String}))
-    return entities_of(found.row(0, named=True)) if found.height else set()
+    return links_of_each([rows])[0]
 
 
 def session(**fields: Any) -> Row:
@@ -30,70 +24,71 @@ STARTED = "2026-03-10T09:00:00Z"
 IMAGE = {"Name": "a.exe", "FileHashes": [{"Algorithm": "SHA256", "Value": FILE}]}
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        session(SessionId="0x3e7", StartTimeUtc=STARTED, Host={"MachineId": PC}),
-        session(SessionId="996", StartTimeUtc=STARTED, Host={"MachineId": PC}),
-        session(SessionId="0x000003E5", StartTimeUtc=STARTED, Host={"MachineId": PC}),
-        session(SessionId="0x1a2b", StartTimeUtc=STARTED),
-        session(SessionId="0x1a2b", Host={"MachineId": PC}),
-        evidence("Ip", RemoteIP="168.63.129.16"),
-        evidence("Ip", RemoteIP="::ffff:168.63.129.16"),
-        evidence("Url", RemoteUrl="http://168.63.129.16/machine"),
-        evidence("Ip", RemoteIP="169.254.169.254"),
-        evidence("Ip", RemoteIP="8.8.8.8"),
-        evidence("Ip", RemoteIP="2606:4700:4700:0::1111"),
-        evidence("Url", RemoteUrl="http://metadata.google.internal/x"),
-        evidence("Url", RemoteUrl="https://bit.ly/x"),
-        evidence("Process", fields={"ImageFile": IMAGE | {"KnownPrevalence": PREVALENT_FROM}}),
-        evidence("File", fields=IMAGE | {"GlobalPrevalence": "151790"}),
-        evidence("File", SHA256=FILE, fields={"IsPrevalent": True}),
-        evidence("File", SHA1="DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"),
-        evidence("CloudApplication", ApplicationId=11114, fields={"SaasId": 11114, "AppId": 11114}),
-        evidence("OAuthApplication", OAuthApplicationId="00000003-0000-0000-C000-000000000000"),
-        evidence("ServicePrincipal", fields={"AppId": "04b07795-8ddb-461a-bbee-02f9e1bf7b46"}),
-        evidence(
-            "ServicePrincipal", fields={"AppId": "ab-1", "AppOwnerTenantId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a"}
-        ),
-        evidence("AzureResource", fields={"ResourceId": SUBSCRIPTION}),
-        evidence("AzureResource", fields={"ResourceId": f"{SUBSCRIPTION}/resourceGroups/rg"}),
-        evidence("AmazonResource", fields={"AmazonResourceId": "arn:aws:iam::123456789012:root"}),
-        evidence("ContainerImage", fields={"ImageId": "docker.example/base:1"}),
-        evidence("RegistryValue", RegistryKey="HKLM\\Run", RegistryValueName="x"),
-        evidence("SecurityGroup", fields={"DistinguishedName": "CN=x", "Sid": "S-1-5-21-1-2-3-1105"}),
-        evidence("QuantumWidget", fields={"Name": "qw-7", "Address": "203.0.113.7", "IpAddress": "203.0.113.8"}),
-        evidence("MailMessage", NetworkMessageId=NULL_ID, fields={"Sender": "unknown", "Recipient": "N/A"}),
-        evidence("User", AccountObjectId=NULL_ID, AccountUpn="N/A", AccountSid="S-1-0-0"),
-    ],
-)
-def test_what_everybody_has_ties_nothing(row: Row) -> None:
-    assert ties(row) == set()
+EVERYBODYS = [
+    session(SessionId="0x3e7", StartTimeUtc=STARTED, Host={"MachineId": PC}),
+    session(SessionId="996", StartTimeUtc=STARTED, Host={"MachineId": PC}),
+    session(SessionId="0x000003E5", StartTimeUtc=STARTED, Host={"MachineId": PC}),
+    session(SessionId="0x1a2b", StartTimeUtc=STARTED),
+    session(SessionId="0x1a2b", Host={"MachineId": PC}),
+    evidence("Ip", RemoteIP="168.63.129.16"),
+    evidence("Ip", RemoteIP="::ffff:168.63.129.16"),
+    evidence("Url", RemoteUrl="http://168.63.129.16/machine"),
+    evidence("Ip", RemoteIP="169.254.169.254"),
+    evidence("Ip", RemoteIP="8.8.8.8"),
+    evidence("Ip", RemoteIP="2606:4700:4700:0::1111"),
+    evidence("Url", RemoteUrl="http://metadata.google.internal/x"),
+    evidence("Url", RemoteUrl="https://bit.ly/x"),
+    evidence("Process", fields={"ImageFile": IMAGE | {"KnownPrevalence": PREVALENT_FROM}}),
+    evidence("File", fields=IMAGE | {"GlobalPrevalence": "151790"}),
+    evidence("File", SHA256=FILE, fields={"IsPrevalent": True}),
+    evidence("File", SHA1="DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"),
+    evidence("CloudApplication", ApplicationId=11114, fields={"SaasId": 11114, "AppId": 11114}),
+    evidence("OAuthApplication", OAuthApplicationId="00000003-0000-0000-C000-000000000000"),
+    evidence("ServicePrincipal", fields={"AppId": "04b07795-8ddb-461a-bbee-02f9e1bf7b46"}),
+    evidence("ServicePrincipal", fields={"AppId": "ab-1", "AppOwnerTenantId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a"}),
+    evidence("AzureResource", fields={"ResourceId": SUBSCRIPTION}),
+    evidence("AzureResource", fields={"ResourceId": f"{SUBSCRIPTION}/resourceGroups/rg"}),
+    evidence("AmazonResource", fields={"AmazonResourceId": "arn:aws:iam::123456789012:root"}),
+    evidence("ContainerImage", fields={"ImageId": "docker.example/base:1"}),
+    evidence("RegistryValue", RegistryKey="HKLM\\Run", RegistryValueName="x"),
+    evidence("SecurityGroup", fields={"DistinguishedName": "CN=x", "Sid": "S-1-5-21-1-2-3-1105"}),
+    evidence("QuantumWidget", fields={"Name": "qw-7", "Address": "203.0.113.7", "IpAddress": "203.0.113.8"}),
+    evidence("MailMessage", NetworkMessageId=NULL_ID, fields={"Sender": "unknown", "Recipient": "N/A"}),
+    evidence("User", AccountObjectId=NULL_ID, AccountUpn="N/A", AccountSid="S-1-0-0"),
+]
 
 
-@pytest.mark.parametrize(
-    ("domain", "name"),
-    [
-        ("NT-AUTORIT\u00c4T", "SYSTEM"),
-        ("NT-Autorita\u0308t", "LOKALER DIENST"),
-        ("AUTORITE NT", "Syst\u00e8me"),
-        ("AUTORIDADE NT", "SERVI\u00c7O DE REDE"),
-        ("ZARZ\u0104DZANIE NT", "US\u0141UGA LOKALNA"),
-        ("NT INSTANS", "N\u00c4TVERKSTJ\u00c4NST"),
-        ("PC1", "\u0421\u0418\u0421\u0422\u0415\u041c\u0410"),
-        ("PC1", "J\u00c4RJESTELM\u00c4"),
-        ("PC1", "H\u00c1L\u00d3ZATI SZOLG\u00c1LTAT\u00c1S"),
-        ("PC1", "S\u00cd\u0164OV\u00c1 SLU\u017dBA"),
-        ("PC1", "SERVIZIO DI RETE"),
-        ("PC1", "Servicio de red"),
-        ("VORDEFINIERT", "Administratoren"),
-        ("Window Manager", "DWM-3"),
-        ("PC1", "UMFD-0"),
-        ("NT\u00a0AUTHORITY", "SYS\u200bTEM"),
-    ],
-)
-def test_the_system_is_nobody_in_any_language(domain: str, name: str) -> None:
-    assert ties(evidence("User", AccountDomain=domain, AccountName=name)) == set()
+def test_what_everybody_has_ties_nothing(subtests: pytest.Subtests) -> None:
+    for row, ties in zip(EVERYBODYS, links_of_each([row] for row in EVERYBODYS), strict=True):
+        with subtests.test(described(row)):
+            assert ties == set()
+
+
+SYSTEM_ACCOUNTS = [
+    ("NT-AUTORIT\u00c4T", "SYSTEM"),
+    ("NT-Autorita\u0308t", "LOKALER DIENST"),
+    ("AUTORITE NT", "Syst\u00e8me"),
+    ("AUTORIDADE NT", "SERVI\u00c7O DE REDE"),
+    ("ZARZ\u0104DZANIE NT", "US\u0141UGA LOKALNA"),
+    ("NT INSTANS", "N\u00c4TVERKSTJ\u00c4NST"),
+    ("PC1", "\u0421\u0418\u0421\u0422\u0415\u041c\u0410"),
+    ("PC1", "J\u00c4RJESTELM\u00c4"),
+    ("PC1", "H\u00c1L\u00d3ZATI SZOLG\u00c1LTAT\u00c1S"),
+    ("PC1", "S\u00cd\u0164OV\u00c1 SLU\u017dBA"),
+    ("PC1", "SERVIZIO DI RETE"),
+    ("PC1", "Servicio de red"),
+    ("VORDEFINIERT", "Administratoren"),
+    ("Window Manager", "DWM-3"),
+    ("PC1", "UMFD-0"),
+    ("NT\u00a0AUTHORITY", "SYS\u200bTEM"),
+]
+
+
+def test_the_system_is_nobody_in_any_language(subtests: pytest.Subtests) -> None:
+    rows = [evidence("User", AccountDomain=domain, AccountName=name) for domain, name in SYSTEM_ACCOUNTS]
+    for (domain, name), ties in zip(SYSTEM_ACCOUNTS, links_of_each([row] for row in rows), strict=True):
+        with subtests.test(domain=domain, name=name):
+            assert ties == set()
 
 
 def test_built_in_groups_and_machines_are_nobody() -> None:
@@ -105,32 +100,33 @@ def test_built_in_groups_and_machines_are_nobody() -> None:
     assert ties(*rows) == set()
 
 
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        (
-            session(SessionId="0x1A2B", StartTimeUtc=STARTED, Host={"MachineId": PC}),
-            ("session", f"{PC}|6699|{STARTED}"),
-        ),
-        (
-            session(SessionId="6699", StartTimeUtc=STARTED, Host={"HostName": "PC1", "DnsDomain": "corp.example"}),
-            ("session", f"pc1.corp.example|6699|{STARTED}"),
-        ),
-        (evidence("File", SHA256=FILE, fields={"KnownPrevalence": 12}), ("file", FILE)),
-        (evidence("ServicePrincipal", fields={"AppId": "AB-1"}), ("app", "ab-1")),
-        (
-            evidence("User", AccountDomain="CORP", AccountName="system", AccountUpn="system@corp.example"),
-            ("user", "system@corp.example"),
-        ),
-        (evidence("User", AccountDomain="NT-PROD", AccountName="jane"), ("user", "nt-prod\\jane")),
-        (
-            evidence("AzureResource", fields={"ResourceId": f"{SUBSCRIPTION}/resourceGroups/rg/providers/x/vm"}),
-            ("resource", f"{SUBSCRIPTION}/resourcegroups/rg/providers/x/vm"),
-        ),
-    ],
-)
-def test_what_is_specific_ties(row: Row, expected: tuple[str, str]) -> None:
-    assert expected in ties(row)
+SPECIFIC: list[tuple[Row, tuple[str, str]]] = [
+    (
+        session(SessionId="0x1A2B", StartTimeUtc=STARTED, Host={"MachineId": PC}),
+        ("session", f"{PC}|6699|{STARTED}"),
+    ),
+    (
+        session(SessionId="6699", StartTimeUtc=STARTED, Host={"HostName": "PC1", "DnsDomain": "corp.example"}),
+        ("session", f"pc1.corp.example|6699|{STARTED}"),
+    ),
+    (evidence("File", SHA256=FILE, fields={"KnownPrevalence": 12}), ("file", FILE)),
+    (evidence("ServicePrincipal", fields={"AppId": "AB-1"}), ("app", "ab-1")),
+    (
+        evidence("User", AccountDomain="CORP", AccountName="system", AccountUpn="system@corp.example"),
+        ("user", "system@corp.example"),
+    ),
+    (evidence("User", AccountDomain="NT-PROD", AccountName="jane"), ("user", "nt-prod\\jane")),
+    (
+        evidence("AzureResource", fields={"ResourceId": f"{SUBSCRIPTION}/resourceGroups/rg/providers/x/vm"}),
+        ("resource", f"{SUBSCRIPTION}/resourcegroups/rg/providers/x/vm"),
+    ),
+]
+
+
+def test_what_is_specific_ties(subtests: pytest.Subtests) -> None:
+    for (row, expected), ties in zip(SPECIFIC, links_of_each([row] for row, _ in SPECIFIC), strict=True):
+        with subtests.test(described(row)):
+            assert expected in ties
 
 
 def test_one_record_that_calls_a_file_prevalent_counts_for_all_of_the_alert() -> None:
@@ -141,21 +137,20 @@ def test_one_record_that_calls_a_file_prevalent_counts_for_all_of_the_alert() ->
     assert ties(*rows) == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "folder", "tied"),
-    [
-        ("bash", "/usr/bin", False),
-        ("sh", "/bin", False),
-        ("cron", "/usr/sbin/", False),
-        ("PowerShell.exe", "C:\\Windows\\System32", False),
-        ("bash", "/opt/cache", True),
-        ("bash", "/home/someone/bin", True),
-        ("invoice", "/usr/bin", True),
-        ("bash", None, True),
-    ],
-)
-def test_a_tool_of_the_operating_system_ties_nothing_in_its_usual_folder(
-    name: str, folder: str | None, tied: bool
-) -> None:
-    row = evidence("Process", SHA256=FILE, FileName=name, FolderPath=folder)
-    assert (("file", FILE) in ties(row)) is tied
+TOOLS = [
+    ("bash", "/usr/bin", False),
+    ("sh", "/bin", False),
+    ("cron", "/usr/sbin/", False),
+    ("PowerShell.exe", "C:\\Windows\\System32", False),
+    ("bash", "/opt/cache", True),
+    ("bash", "/home/someone/bin", True),
+    ("invoice", "/usr/bin", True),
+    ("bash", None, True),
+]
+
+
+def test_a_tool_of_the_operating_system_ties_nothing_in_its_usual_folder(subtests: pytest.Subtests) -> None:
+    rows = [evidence("Process", SHA256=FILE, FileName=name, FolderPath=folder) for name, folder, _ in TOOLS]
+    for (name, folder, tied), ties in zip(TOOLS, links_of_each([row] for row in rows), strict=True):
+        with subtests.test(name=name, folder=folder):
+            assert (("file", FILE) in ties) is tied
