@@ -1,39 +1,43 @@
 """Which leads a team's rules mute, and the errors for a wrong file."""
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.leads.risk import ScoringConfig
-from defender_assets.core.leads.risk.muting import CONDITIONS, load_mutes
+from defender_assets.core.leads.risk.muting import CONDITIONS, Mute, load_mutes, with_muted
 from defender_assets_tests.support.alert_rows import (
     DAY,
     OTHER_TENANT,
     PC,
     TENANT,
-    Row,
     beat,
     evidence,
     info,
     lead_of,
+    leads_of,
+    only,
 )
 
 RULE = '[[mute]]\nname = "Scanner"\nreason = "ours, see CHG-17"\n'
 SHA1 = "a" * 40
 
 
-def lead(rules: str, folder: Path, **microsoft: str) -> Row:
-    """A lead that has something of everything, judged by rules."""
-    (folder / "muted.toml").write_text(rules)
-    values: Row = {
-        "Title": "Network scan (internal)",
-        "Severity": "Medium",
-        "Category": "Discovery",
-        "AttackTechniques": ["Scan (T1046)"],
-        "DetectionSource": "Custom detection",
-    }
+@cache
+def built(
+    mutes: tuple[Mute, ...] = (), title: str = "Network scan (internal)", category: str = "Discovery"
+) -> pl.DataFrame:
+    """A lead that has something of everything."""
+    alert = info(
+        Title=title,
+        Category=category,
+        AttackTechniques=["Scan (T1046)"],
+        DetectionSource="Custom detection",
+    )
     rows = [
         evidence("Machine", DeviceId=PC),
         evidence("User", AccountUpn="svc-scan@contoso.com", AccountSid="S-1-5-21-1-2-3-1100"),
@@ -41,14 +45,24 @@ def lead(rules: str, folder: Path, **microsoft: str) -> Row:
         evidence("Ip", RemoteIP="203.0.113.9"),
     ]
     heartbeat = beat(DeviceName="scan01.contoso.com", DeviceManualTags=["Scanner"])
-    scoring = ScoringConfig(mutes=load_mutes(folder / "muted.toml"))
-    return lead_of([info(**(values | microsoft))], rows, [heartbeat], scoring=scoring)
+    return leads_of([alert], rows, [heartbeat], scoring=ScoringConfig(mutes=mutes))
+
+
+def mutes_of(rules: str, folder: Path) -> tuple[Mute, ...]:
+    (folder / "muted.toml").write_text(rules)
+    return load_mutes(folder / "muted.toml")
+
+
+def muted_by(rules: str, folder: Path, **values: str) -> str | None:
+    """By which rule the lead is muted."""
+    found: str | None = with_muted(built(**values), mutes_of(rules, folder))["muted_by"].item()
+    return found
 
 
 def test_a_rule_can_have_thousands_of_hashes(tmp_path: Path) -> None:
     others = [f"{number:064x}" for number in range(6000)]
-    assert lead(f"{RULE}file = {[*others, SHA1]}", tmp_path)["muted_by"] == "Scanner: ours, see CHG-17"
-    assert lead(f"{RULE}file = {others}", tmp_path)["muted_by"] is None
+    assert muted_by(f"{RULE}file = {[*others, SHA1]}", tmp_path) == "Scanner: ours, see CHG-17"
+    assert muted_by(f"{RULE}file = {others}", tmp_path) is None
 
 
 HITS = {
@@ -70,10 +84,9 @@ HITS = {
 
 @pytest.mark.parametrize("condition", HITS)
 def test_a_rule_mutes_by_each_condition(condition: str, tmp_path: Path) -> None:
-    hit = lead(f'{RULE}{condition} = "{HITS[condition]}"', tmp_path)
     other = "identity" if condition == "product" else "another"
-    miss = lead(f'{RULE}{condition} = "{other}"', tmp_path)
-    assert (hit["muted_by"], miss["muted_by"]) == ("Scanner: ours, see CHG-17", None)
+    assert muted_by(f'{RULE}{condition} = "{HITS[condition]}"', tmp_path) == "Scanner: ours, see CHG-17"
+    assert muted_by(f'{RULE}{condition} = "{other}"', tmp_path) is None
 
 
 def test_every_condition_is_tried() -> None:
@@ -92,29 +105,30 @@ def test_every_condition_is_tried() -> None:
     ],
 )
 def test_all_conditions_must_match_by_one_pattern_each(lines: str, muted: bool, tmp_path: Path) -> None:
-    assert (lead(RULE + lines, tmp_path)["muted_by"] is not None) == muted
+    assert (muted_by(RULE + lines, tmp_path) is not None) == muted
 
 
 @pytest.mark.parametrize(("days", "muted"), [(0, True), (1, True), (-1, False)])
 def test_a_rule_ends_after_its_last_day(days: int, muted: bool, tmp_path: Path) -> None:
     rule = f'{RULE}until = {DAY + timedelta(days=days)}\ntitle = "*"\nproduct = "endpoint"'.replace('"*"', '"N*"')
-    assert (lead(rule, tmp_path)["muted_by"] is not None) == muted
+    assert (muted_by(rule, tmp_path) is not None) == muted
 
 
 def test_the_first_matching_rule_is_named(tmp_path: Path) -> None:
     rules = f'{RULE}title = "nothing"\n[[mute]]\nname = "b"\nreason = "r"\nseverity = "Medium"\n'
-    assert lead(rules + RULE + 'severity = "Medium"', tmp_path)["muted_by"] == "b: r"
+    assert muted_by(rules + RULE + 'severity = "Medium"', tmp_path) == "b: r"
 
 
 def test_a_muted_lead_keeps_its_score_and_reasons(tmp_path: Path) -> None:
-    muted, unmuted = lead(f'{RULE}severity = "Medium"', tmp_path), lead("", tmp_path)
+    muted, unmuted = only(built(mutes_of(f'{RULE}severity = "Medium"', tmp_path))), only(built())
+    assert (muted["muted_by"], unmuted["muted_by"]) == ("Scanner: ours, see CHG-17", None)
     assert muted["risk_score"] > 0
-    assert muted["risk_reasons"] == unmuted["risk_reasons"]
+    assert (muted["risk_score"], muted["risk_reasons"]) == (unmuted["risk_score"], unmuted["risk_reasons"])
 
 
 def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
-    (tmp_path / "muted.toml").write_text(f'{RULE}device = "x"\naccount = "x"\ntechnique = "T1"\ndevice_tag = "x"')
-    scoring = ScoringConfig(mutes=load_mutes(tmp_path / "muted.toml"))
+    rule = f'{RULE}device = "x"\naccount = "x"\ntechnique = "T1"\ndevice_tag = "x"'
+    scoring = ScoringConfig(mutes=mutes_of(rule, tmp_path))
     assert lead_of([info(tenant=OTHER_TENANT)], scoring=scoring)["muted_by"] is None
 
 
@@ -157,15 +171,14 @@ def test_a_wrong_file_is_a_one_line_error_with_the_fault(content: str, expected:
 )
 @pytest.mark.parametrize("rule", ["Network scan (internal)", "network SCAN*", "*(internal)"])
 def test_a_rule_mutes_a_title_as_anybody_types_it(title: str, rule: str, tmp_path: Path) -> None:
-    found = lead(f'{RULE}title = "{rule}"', tmp_path, Title=title)
-    assert found["muted_by"] is not None
-    assert found["title"] == title
+    assert muted_by(f'{RULE}title = "{rule}"', tmp_path, title=title) is not None
+    assert only(built(title=title))["title"] == title
 
 
 def test_a_rule_that_was_copied_with_hidden_characters_mutes(tmp_path: Path) -> None:
-    assert lead(f'{RULE}title = "Network\u00a0scan (internal)\u200b"', tmp_path)["muted_by"] is not None
+    assert muted_by(f'{RULE}title = "Network\u00a0scan (internal)\u200b"', tmp_path) is not None
     with pytest.raises(SettingsError, match=r"more than '\*'"):
-        lead(f'{RULE}title = "\u200b*"', tmp_path)
+        mutes_of(f'{RULE}title = "\u200b*"', tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -179,4 +192,4 @@ def test_a_rule_that_was_copied_with_hidden_characters_mutes(tmp_path: Path) -> 
     ],
 )
 def test_words_match_in_any_spelling(rule: str, tmp_path: Path) -> None:
-    assert lead(RULE + rule, tmp_path, Category="Lateral Movement")["muted_by"] is not None
+    assert muted_by(RULE + rule, tmp_path, category="Lateral Movement") is not None

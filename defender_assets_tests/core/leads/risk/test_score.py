@@ -1,5 +1,6 @@
 """Which values earn points, that points add up, and that more urgent values never count less."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -48,71 +49,76 @@ def account(**fields: str) -> list[dict[str, str | None]]:
     return [dict.fromkeys(("name", "domain", "upn", "sid", "object_id", "role"), None) | fields]
 
 
-def added(**columns: Any) -> int:
-    return int(scored(**columns)["risk_score"]) - int(scored()["risk_score"])
+def added_by_each(cases: Iterable[Lead], **columns: Any) -> list[int]:
+    """Return the points that the columns of each case add to a lead."""
+    plain, *found = scores(columns, *(columns | case for case in cases))
+    return [int(lead["risk_score"]) - int(plain["risk_score"]) for lead in found]
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"severity": "High"},
-        {"category": "Ransomware"},
-        {"category": "Credential Access"},
-        {"attack_techniques": ["T1566", "T1003"]},
-        {"attack_techniques": ["T1003.001"]},
-        {"verdict": "Malicious"},
-        {"remediation_state": "Active"},
-        {"asset_value": "High"},
-        {"exposure_level": "High"},
-        {"is_internet_facing": True},
-        {"sensor_health_state": "Inactive"},
-        {"device_tags": ["lab", "Tier 0"]},
-        {"device_count": 2},
-        {"evidence_count": 10},
-        {"accounts": account(name="Administrator")},
-        {"accounts": account(upn="adm.jane@contoso.com")},
-        {"accounts": account(name="x", sid="S-1-5-21-1-2-3-500")},
-        {"detection_alerts": 0},
-        {"rarest_alerts": 0, "rarest": "file f"},
-    ],
-)
-def test_urgent_values_add_points(columns: Lead) -> None:
-    assert added(**columns) > 0
+URGENT: list[Lead] = [
+    {"severity": "High"},
+    {"category": "Ransomware"},
+    {"category": "Credential Access"},
+    {"attack_techniques": ["T1566", "T1003"]},
+    {"attack_techniques": ["T1003.001"]},
+    {"verdict": "Malicious"},
+    {"remediation_state": "Active"},
+    {"asset_value": "High"},
+    {"exposure_level": "High"},
+    {"is_internet_facing": True},
+    {"sensor_health_state": "Inactive"},
+    {"device_tags": ["lab", "Tier 0"]},
+    {"device_count": 2},
+    {"evidence_count": 10},
+    {"accounts": account(name="Administrator")},
+    {"accounts": account(upn="adm.jane@contoso.com")},
+    {"accounts": account(name="x", sid="S-1-5-21-1-2-3-500")},
+    {"detection_alerts": 0},
+    {"rarest_alerts": 0, "rarest": "file f"},
+]
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"remediation_state": "Prevented"},
-        {"remediation_state": "Remediated"},
-        {"verdict": "NoThreatsFound"},
-        {"asset_value": "Low"},
-        {"detection_alerts": 20},
-        {"rarest_alerts": 20},
-    ],
-)
-def test_less_urgent_values_subtract_points(columns: Lead) -> None:
-    assert scored(severity="High", **columns)["risk_score"] < scored(severity="High")["risk_score"]
+def test_urgent_values_add_points(subtests: pytest.Subtests) -> None:
+    for columns, added in zip(URGENT, added_by_each(URGENT), strict=True):
+        with subtests.test(columns=columns):
+            assert added > 0
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"category": "NeverSeenBefore"},
-        {"attack_techniques": ["T1566.001"]},
-        {"asset_value": "Normal"},
-        {"is_internet_facing": False},
-        {"sensor_health_state": "Active"},
-        {"device_tags": ["lab"]},
-        {"device_tags": []},
-        {"device_count": 1},
-        {"accounts": account(name="jane", sid="S-1-5-21-1-2-3-1500")},
-        {"detection_alerts": 19},
-        {"rarest_alerts": 1},
-    ],
-)
-def test_ordinary_values_add_nothing(columns: Lead) -> None:
-    assert added(**columns) == 0
+LESS_URGENT: list[Lead] = [
+    {"remediation_state": "Prevented"},
+    {"remediation_state": "Remediated"},
+    {"verdict": "NoThreatsFound"},
+    {"asset_value": "Low"},
+    {"detection_alerts": 20},
+    {"rarest_alerts": 20},
+]
+
+
+def test_less_urgent_values_subtract_points(subtests: pytest.Subtests) -> None:
+    for columns, added in zip(LESS_URGENT, added_by_each(LESS_URGENT, severity="High"), strict=True):
+        with subtests.test(columns=columns):
+            assert added < 0
+
+
+ORDINARY: list[Lead] = [
+    {"category": "NeverSeenBefore"},
+    {"attack_techniques": ["T1566.001"]},
+    {"asset_value": "Normal"},
+    {"is_internet_facing": False},
+    {"sensor_health_state": "Active"},
+    {"device_tags": ["lab"]},
+    {"device_tags": []},
+    {"device_count": 1},
+    {"accounts": account(name="jane", sid="S-1-5-21-1-2-3-1500")},
+    {"detection_alerts": 19},
+    {"rarest_alerts": 1},
+]
+
+
+def test_ordinary_values_add_nothing(subtests: pytest.Subtests) -> None:
+    for columns, added in zip(ORDINARY, added_by_each(ORDINARY), strict=True):
+        with subtests.test(columns=columns):
+            assert added == 0
 
 
 def test_an_unknown_severity_still_counts() -> None:
@@ -219,51 +225,46 @@ def test_the_reasons_always_add_up(leads: list[Lead]) -> None:
         assert all(entry["points"] and entry["reason"] for entry in result["risk_reasons"])
 
 
-def _worse(column: str, lead: Lead) -> list[Lead]:
-    """The lead at every step of one column, from the least to the most urgent."""
-    steps: dict[str, list[Any]] = {
-        **{name: list(RISING[section]) for name, section in _SECTIONS.items() if section in RISING},
-        "is_internet_facing": [None, False, True],
-        "attack_techniques": [[], ["T1566"], ["T1566", "T1055"], ["T1566", "T1055", "T1486"]],
-        "device_tags": [None, [], ["lab"], ["lab", "VIP"], ["lab", "VIP", "Tier 0"]],
-        "accounts": [[], account(name="jane"), account(name="jane") + account(name="admin")],
-        "device_count": [0, 1, 2, 4, 5, 50],
-        "evidence_count": [0, 9, 10, 49, 50, 500],
-        "detection_alerts": [500, 100, 99, 20, 19, 1, 0],
-        "rarest_alerts": [500, 100, 99, 20, 19, 1, 0],
-    }
-    return [lead | {column: step} for step in steps[column]]
+_STEPS: dict[str, list[Any]] = {
+    **{name: list(RISING[section]) for name, section in _SECTIONS.items() if section in RISING},
+    "is_internet_facing": [None, False, True],
+    "attack_techniques": [[], ["T1566"], ["T1566", "T1055"], ["T1566", "T1055", "T1486"]],
+    "device_tags": [None, [], ["lab"], ["lab", "VIP"], ["lab", "VIP", "Tier 0"]],
+    "accounts": [[], account(name="jane"), account(name="jane") + account(name="admin")],
+    "device_count": [0, 1, 2, 4, 5, 50],
+    "evidence_count": [0, 9, 10, 49, 50, 500],
+    "detection_alerts": [500, 100, 99, 20, 19, 1, 0],
+    "rarest_alerts": [500, 100, 99, 20, 19, 1, 0],
+}
+"""The values of a column, from the least to the most urgent."""
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        *(name for name, section in _SECTIONS.items() if section in RISING),
-        *("is_internet_facing", "attack_techniques", "device_tags", "accounts"),
-        *("device_count", "evidence_count", "detection_alerts", "rarest_alerts"),
-    ],
-)
-@settings(max_examples=8)
+@settings(max_examples=20)
 @given(lead=_LEADS)
-def test_more_urgent_values_never_count_less(column: str, lead: Lead) -> None:
-    found = [result["risk_score"] for result in scores(*_worse(column, lead))]
-    assert found == sorted(found)
+def test_more_urgent_values_never_count_less(lead: Lead) -> None:
+    cases = [(column, lead | {column: step}) for column, steps in _STEPS.items() for step in steps]
+    found: dict[str, list[int]] = {column: [] for column in _STEPS}
+    for (column, _), result in zip(cases, scores(*(case for _, case in cases)), strict=True):
+        found[column].append(result["risk_score"])
+    assert {column: points for column, points in found.items() if points != sorted(points)} == {}
 
 
-@pytest.mark.parametrize(
-    ("newer", "older"),
-    [
-        ({"category": "DefenseImpairment"}, {"category": "DefenseEvasion"}),
-        ({"category": "Stealth"}, {"category": "Defence evasion"}),
-        ({"category": "defense-impairment"}, {"category": "Defense Evasion"}),
-        ({"attack_techniques": ["T1685.001"]}, {"attack_techniques": ["T1562.002"]}),
-        ({"attack_techniques": ["T1685"]}, {"attack_techniques": ["T1562"]}),
-        ({"attack_techniques": ["T1686.003"]}, {"attack_techniques": ["T1562.004"]}),
-        ({"attack_techniques": ["T1685.005"]}, {"attack_techniques": ["T1070.001"]}),
-    ],
-)
-def test_words_of_attack_19_count_as_those_of_18(newer: Lead, older: Lead) -> None:
-    assert added(**newer) == added(**older)
+WORDS: list[tuple[Lead, Lead]] = [
+    ({"category": "DefenseImpairment"}, {"category": "DefenseEvasion"}),
+    ({"category": "Stealth"}, {"category": "Defence evasion"}),
+    ({"category": "defense-impairment"}, {"category": "Defense Evasion"}),
+    ({"attack_techniques": ["T1685.001"]}, {"attack_techniques": ["T1562.002"]}),
+    ({"attack_techniques": ["T1685"]}, {"attack_techniques": ["T1562"]}),
+    ({"attack_techniques": ["T1686.003"]}, {"attack_techniques": ["T1562.004"]}),
+    ({"attack_techniques": ["T1685.005"]}, {"attack_techniques": ["T1070.001"]}),
+]
+
+
+def test_words_of_attack_19_count_as_those_of_18(subtests: pytest.Subtests) -> None:
+    of_newer, of_older = (added_by_each(cases) for cases in zip(*WORDS, strict=True))
+    for (newer, _), one, other in zip(WORDS, of_newer, of_older, strict=True):
+        with subtests.test(newer=newer):
+            assert one == other
 
 
 def test_a_line_for_the_newer_word_counts_before_that_of_the_older_one() -> None:
