@@ -89,10 +89,10 @@ def test_another_title_severity_category_or_technique_changes_it(subtests: pytes
         {"AttackTechniques": None},
     ]
     _, evidences = alert()
-    changed = versions(*(([info(**INFO | other)], evidences) for other in others))
+    same, *changed = versions(alert(), *(([info(**INFO | other)], evidences) for other in others))
     for other, version in zip(others, changed, strict=True):
         with subtests.test(other=other):
-            assert version != SAME
+            assert version != same
 
 
 MORE: list[tuple[str, Row]] = [
@@ -118,10 +118,13 @@ MORE: list[tuple[str, Row]] = [
 
 def test_a_further_piece_of_evidence_changes_it(subtests: pytest.Subtests) -> None:
     infos, evidences = alert()
+    without = [evidences] + [[*evidences, evidence(kind)] for kind, _ in MORE]
+    same, *of_kinds = versions(*((infos, rows) for rows in without))
     changed = versions(*((infos, [*evidences, evidence(kind, **columns)]) for kind, columns in MORE))
-    for (kind, columns), version in zip(MORE, changed, strict=True):
+    for (kind, columns), of_kind, version in zip(MORE, of_kinds, changed, strict=True):
         with subtests.test(" ".join([kind, *columns])):
-            assert version != SAME
+            assert version != same
+            assert (version != of_kind) is bool(columns)
 
 
 def test_values_never_run_into_one_another() -> None:
@@ -131,5 +134,6 @@ def test_values_never_run_into_one_another() -> None:
 
 
 def test_evidence_without_alert_info_has_a_version() -> None:
-    _, evidences = alert()
-    assert versions(([], evidences))[0] not in ("", "None", SAME)
+    infos, evidences = alert()
+    same, without_info = versions((infos, evidences), ([], evidences))
+    assert without_info not in ("", "None", same)
