@@ -15,11 +15,13 @@ from defender_assets_tests.support.alert_rows import (
     OTHER_TENANT,
     PC,
     TENANT,
+    Records,
     beat,
     evidence,
     info,
     lead_of,
     leads_of,
+    leads_of_each,
     only,
 )
 
@@ -27,11 +29,8 @@ RULE = '[[mute]]\nname = "Scanner"\nreason = "ours, see CHG-17"\n'
 SHA1 = "a" * 40
 
 
-@cache
-def built(
-    mutes: tuple[Mute, ...] = (), title: str = "Network scan (internal)", category: str = "Discovery"
-) -> pl.DataFrame:
-    """A lead that has something of everything."""
+def records(title: str = "Network scan (internal)", category: str = "Discovery") -> Records:
+    """An alert that has something of everything."""
     alert = info(
         Title=title,
         Category=category,
@@ -44,8 +43,12 @@ def built(
         evidence("File", FileName="nmap.exe", SHA1=SHA1),
         evidence("Ip", RemoteIP="203.0.113.9"),
     ]
-    heartbeat = beat(DeviceName="scan01.contoso.com", DeviceManualTags=["Scanner"])
-    return leads_of([alert], rows, [heartbeat], scoring=ScoringConfig(mutes=mutes))
+    return Records([alert], rows, [beat(DeviceName="scan01.contoso.com", DeviceManualTags=["Scanner"])])
+
+
+@cache
+def unmuted(category: str = "Discovery") -> pl.DataFrame:
+    return leads_of(*records(category=category))
 
 
 def mutes_of(rules: str, folder: Path) -> tuple[Mute, ...]:
@@ -53,9 +56,9 @@ def mutes_of(rules: str, folder: Path) -> tuple[Mute, ...]:
     return load_mutes(folder / "muted.toml")
 
 
-def muted_by(rules: str, folder: Path, **values: str) -> str | None:
-    """By which rule the lead is muted."""
-    found: str | None = with_muted(built(**values), mutes_of(rules, folder))["muted_by"].item()
+def muted_by(rules: str, folder: Path, lead: pl.DataFrame | None = None) -> str | None:
+    """By which rule a lead is muted."""
+    found: str | None = with_muted(unmuted() if lead is None else lead, mutes_of(rules, folder))["muted_by"].item()
     return found
 
 
@@ -120,10 +123,11 @@ def test_the_first_matching_rule_is_named(tmp_path: Path) -> None:
 
 
 def test_a_muted_lead_keeps_its_score_and_reasons(tmp_path: Path) -> None:
-    muted, unmuted = only(built(mutes_of(f'{RULE}severity = "Medium"', tmp_path))), only(built())
-    assert (muted["muted_by"], unmuted["muted_by"]) == ("Scanner: ours, see CHG-17", None)
+    scoring = ScoringConfig(mutes=mutes_of(f'{RULE}severity = "Medium"', tmp_path))
+    muted, before = lead_of(*records(), scoring=scoring), only(unmuted())
+    assert (muted["muted_by"], before["muted_by"]) == ("Scanner: ours, see CHG-17", None)
     assert muted["risk_score"] > 0
-    assert (muted["risk_score"], muted["risk_reasons"]) == (unmuted["risk_score"], unmuted["risk_reasons"])
+    assert (muted["risk_score"], muted["risk_reasons"]) == (before["risk_score"], before["risk_reasons"])
 
 
 def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
@@ -159,20 +163,21 @@ def test_a_wrong_file_is_a_one_line_error_with_the_fault(content: str, expected:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        "Network scan (internal)\u200b",
-        "Network\u00a0scan (internal)",
-        "\u202aNetwork scan (internal)\u202c",
-        "Net\u00adwork  scan\t(internal)",
-        "\uff2eETWORK scan (internal)",
-    ],
-)
-@pytest.mark.parametrize("rule", ["Network scan (internal)", "network SCAN*", "*(internal)"])
-def test_a_rule_mutes_a_title_as_anybody_types_it(title: str, rule: str, tmp_path: Path) -> None:
-    assert muted_by(f'{RULE}title = "{rule}"', tmp_path, title=title) is not None
-    assert only(built(title=title))["title"] == title
+TITLES = [
+    "Network scan (internal)\u200b",
+    "Network\u00a0scan (internal)",
+    "\u202aNetwork scan (internal)\u202c",
+    "Net\u00adwork  scan\t(internal)",
+    "\uff2eETWORK scan (internal)",
+]
+
+
+def test_a_rule_mutes_a_title_as_anybody_types_it(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for title, lead in zip(TITLES, leads_of_each(records(title) for title in TITLES), strict=True):
+        for rule in ("Network scan (internal)", "network SCAN*", "*(internal)"):
+            with subtests.test(title=title, rule=rule):
+                assert muted_by(f'{RULE}title = "{rule}"', tmp_path, lead) is not None
+                assert only(lead)["title"] == title
 
 
 def test_a_rule_that_was_copied_with_hidden_characters_mutes(tmp_path: Path) -> None:
@@ -192,4 +197,4 @@ def test_a_rule_that_was_copied_with_hidden_characters_mutes(tmp_path: Path) -> 
     ],
 )
 def test_words_match_in_any_spelling(rule: str, tmp_path: Path) -> None:
-    assert muted_by(RULE + rule, tmp_path, category="Lateral Movement") is not None
+    assert muted_by(RULE + rule, tmp_path, unmuted("Lateral Movement")) is not None

@@ -239,7 +239,7 @@ _STEPS: dict[str, list[Any]] = {
 """The values of a column, from the least to the most urgent."""
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(lead=_LEADS)
 def test_more_urgent_values_never_count_less(lead: Lead) -> None:
     cases = [(column, lead | {column: step}) for column, steps in _STEPS.items() for step in steps]
