@@ -1,10 +1,23 @@
+from collections.abc import Iterable
 from datetime import timedelta
+from itertools import product
 
 import polars as pl
 import pytest
 
 from defender_assets.core.stories import STORY_LOOKBACK_DAYS, build_stories
-from defender_assets_tests.support.alert_rows import DAY, EVE, NOON, OTHER_TENANT, Row, at, lead_frame, lead_row
+from defender_assets_tests.support.alert_rows import (
+    DAY,
+    EVE,
+    NOON,
+    OTHER_TENANT,
+    Row,
+    apart,
+    at,
+    lead_frame,
+    lead_row,
+    of_each,
+)
 
 FILE = ("file", "f")
 
@@ -13,8 +26,18 @@ def stories(*rows: Row) -> pl.DataFrame:
     return build_stories(DAY, lead_frame(rows))
 
 
-def groups(*rows: Row) -> list[list[str]]:
-    return sorted(sorted(ids) for ids in stories(*rows)["lead_ids"].to_list())
+Groups = list[list[str]]
+
+
+def groups(*rows: Row) -> Groups:
+    return groups_of_each([rows])[0]
+
+
+def groups_of_each(cases: Iterable[Iterable[Row]]) -> list[Groups]:
+    """Return for each case which leads are a story, from one build of all."""
+    cases = list(cases)
+    found = of_each(stories(*apart(cases)), len(cases))
+    return [sorted(sorted(ids) for ids in stories["lead_ids"].to_list()) for stories in found]
 
 
 def test_leads_that_share_an_entity_are_a_story() -> None:
@@ -36,10 +59,10 @@ def test_the_same_lead_id_in_two_tenants_is_two_leads() -> None:
     assert result["story_id"].n_unique() == 2
 
 
-@pytest.mark.parametrize(("apart", "linked"), [(timedelta(hours=72), True), (timedelta(hours=72, seconds=1), False)])
-def test_leads_are_linked_within_72_hours(apart: timedelta, linked: bool) -> None:
-    rows = [lead_row("1", FILE, when=NOON - apart), lead_row("2", FILE)]
-    assert groups(*rows) == ([["1", "2"]] if linked else [])
+def test_leads_are_linked_within_72_hours() -> None:
+    spans = (timedelta(hours=72), timedelta(hours=72, seconds=1))
+    found = groups_of_each([lead_row("1", FILE, when=NOON - span), lead_row("2", FILE)] for span in spans)
+    assert found == [[["1", "2"]], []]
 
 
 def test_leads_further_apart_are_linked_through_those_between() -> None:
@@ -57,12 +80,19 @@ def test_different_entities_chain_leads_together() -> None:
     assert groups(*rows) == [["1", "2", "3"]]
 
 
-@pytest.mark.parametrize("kind", ["address", "user", "device", "file"])
-def test_an_entity_common_on_other_days_links_nothing(kind: str) -> None:
-    everyday = [lead_row(f"{n:03}", (kind, "everybody"), when=at(days=-5, hours=n / 10), day=EVE) for n in range(40)]
-    late = [lead_row("x", (kind, "everybody")), lead_row("y", (kind, "everybody"))]
-    assert ["x", "y"] in groups(*late)
-    assert groups(*everyday, *late) == []
+def test_an_entity_common_on_other_days_links_nothing(subtests: pytest.Subtests) -> None:
+    kinds = ("address", "user", "device", "file")
+    late = [[lead_row(name, (kind, "everybody")) for name in "xy"] for kind in kinds]
+    everyday = [
+        [lead_row(f"{n:03}", (kind, "everybody"), when=at(days=-5, hours=n / 10), day=EVE) for n in range(40)]
+        for kind in kinds
+    ]
+    alone = groups_of_each(late)
+    beside = groups_of_each(rows + pair for rows, pair in zip(everyday, late, strict=True))
+    for kind, of_late, of_both in zip(kinds, alone, beside, strict=True):
+        with subtests.test(kind):
+            assert ["x", "y"] in of_late
+            assert of_both == []
 
 
 def test_an_address_of_many_leads_of_one_detection_at_once_links_nothing() -> None:
@@ -105,42 +135,64 @@ def of_other_days(*entities: tuple[str, str]) -> list[Row]:
     ]
 
 
-@pytest.mark.parametrize("place", [("device", "server"), ("device", "kiosk"), ("resource", "vault")])
-@pytest.mark.parametrize("user", ["admin", "s-1-5-21-1-500", "operator@c"])
-def test_one_user_on_one_device_is_rarer_than_each_of_them(user: str, place: tuple[str, str]) -> None:
-    who, elsewhere = ("user", user), (place[0], "another")
-    ordinary = of_other_days(who, place, elsewhere)
-    together = [lead_row("x", who, place, when=at(minutes=-15)), lead_row("y", who, place)]
-    apart = [lead_row("x", who, place, when=at(minutes=-15)), lead_row("y", who, elsewhere)]
-    strangers = [lead_row("x", who, place, when=at(minutes=-15)), lead_row("y", ("user", "other"), place)]
-    assert groups(*ordinary, *together) == [["x", "y"]]
-    assert groups(*ordinary, *apart) == groups(*ordinary, *strangers) == []
+def test_one_user_on_one_device_is_rarer_than_each_of_them(subtests: pytest.Subtests) -> None:
+    users = ("admin", "s-1-5-21-1-500", "operator@c")
+    places = (("device", "server"), ("device", "kiosk"), ("resource", "vault"))
+    cases: dict[tuple[str, str, str], tuple[list[Row], Groups]] = {}
+    for user, place in product(users, places):
+        who, elsewhere = ("user", user), (place[0], "another")
+        ordinary = [*of_other_days(who, place, elsewhere), lead_row("x", who, place, when=at(minutes=-15))]
+        cases[user, place[1], "together"] = [*ordinary, lead_row("y", who, place)], [["x", "y"]]
+        cases[user, place[1], "apart"] = [*ordinary, lead_row("y", who, elsewhere)], []
+        cases[user, place[1], "strangers"] = [*ordinary, lead_row("y", ("user", "other"), place)], []
+    found = groups_of_each(rows for rows, _ in cases.values())
+    for (name, (_, expected)), linked in zip(cases.items(), found, strict=True):
+        with subtests.test(" ".join(name)):
+            assert linked == expected
 
 
-@pytest.mark.parametrize("entity", [("device", "d"), ("resource", "r"), ("user", "u")])
-@pytest.mark.parametrize("hours", [-30, -10, 10, 30])
-def test_a_busy_hour_is_not_tied_to_a_lead_of_many_hours_before_or_after(entity: tuple[str, str], hours: int) -> None:
-    busy = [lead_row(f"b{n:02}", entity, ("file", "own"), when=at(minutes=n)) for n in range(14)]
-    bystander = lead_row("bystander", entity, when=at(hours))
-    assert groups(*busy, bystander) == [[f"b{n:02}" for n in range(14)]]
+def test_a_busy_hour_is_not_tied_to_a_lead_of_many_hours_before_or_after(subtests: pytest.Subtests) -> None:
+    cases = list(product((("device", "d"), ("resource", "r"), ("user", "u")), (-30, -10, 10, 30)))
+    found = groups_of_each(
+        [
+            *(lead_row(f"b{n:02}", entity, ("file", "own"), when=at(minutes=n)) for n in range(14)),
+            lead_row("bystander", entity, when=at(hours)),
+        ]
+        for entity, hours in cases
+    )
+    for (entity, hours), linked in zip(cases, found, strict=True):
+        with subtests.test(entity[0], hours=hours):
+            assert linked == [[f"b{n:02}" for n in range(14)]]
 
 
-@pytest.mark.parametrize("accounts", [1, 2, 3, 4, 20])
-@pytest.mark.parametrize("hours", [-20, 2])
-def test_a_lead_that_names_many_accounts_is_no_crowd(accounts: int, hours: int) -> None:
+def test_a_lead_that_names_many_accounts_is_no_crowd(subtests: pytest.Subtests) -> None:
     device = ("device", "d")
     pair = [
         lead_row("1", device, ("user", "u"), severity="High"),
         lead_row("2", device, ("user", "v"), severity="High", when=at(minutes=10)),
     ]
-    many = lead_row("many", device, *(("user", f"x{n}") for n in range(accounts)), when=at(hours), severity="Low")
-    assert any({"1", "2"} <= set(group) for group in groups(*pair, many))
+    cases = list(product((1, 2, 3, 4, 20), (-20, 2)))
+    found = groups_of_each(
+        [
+            *pair,
+            lead_row("many", device, *(("user", f"x{n}") for n in range(accounts)), when=at(hours), severity="Low"),
+        ]
+        for accounts, hours in cases
+    )
+    for (accounts, hours), linked in zip(cases, found, strict=True):
+        with subtests.test(accounts=accounts, hours=hours):
+            assert any({"1", "2"} <= set(group) for group in linked)
 
 
-@pytest.mark.parametrize("kind", ["session", "app", "host", "sender", "file"])
-def test_what_an_intruder_brings_counts_in_addition_whatever_its_kind(kind: str) -> None:
-    shared = (("user", "u"), (kind, "x"))
-    assert groups(lead_row("1", *shared, when=at(-20)), lead_row("2", *shared)) == [["1", "2"]]
+def test_what_an_intruder_brings_counts_in_addition_whatever_its_kind(subtests: pytest.Subtests) -> None:
+    kinds = ("session", "app", "host", "sender", "file")
+    found = groups_of_each(
+        [lead_row("1", ("user", "u"), (kind, "x"), when=at(-20)), lead_row("2", ("user", "u"), (kind, "x"))]
+        for kind in kinds
+    )
+    for kind, linked in zip(kinds, found, strict=True):
+        with subtests.test(kind):
+            assert linked == [["1", "2"]]
 
 
 def test_two_busy_hours_of_one_user_are_one_story() -> None:
@@ -148,13 +200,15 @@ def test_two_busy_hours_of_one_user_are_one_story() -> None:
     assert len(groups(*rows)) == 1
 
 
-@pytest.mark.parametrize("entity", [("device", "d"), ("resource", "r"), ("user", "u")])
-def test_in_the_first_days_of_a_tenant_a_link_needs_more(entity: tuple[str, str]) -> None:
-    pair = [lead_row("x", entity, when=at(-3)), lead_row("y", entity)]
+def test_in_the_first_days_of_a_tenant_a_link_needs_more(subtests: pytest.Subtests) -> None:
+    entities = (("device", "d"), ("resource", "r"), ("user", "u"))
+    pairs = [[lead_row("x", entity, when=at(-3)), lead_row("y", entity)] for entity in entities]
     earlier = lead_row("1", FILE, when=at(days=-6), day=at(days=-6).date())
     of_another = {**earlier, "tenant_id": OTHER_TENANT}
-    assert groups(*pair) == groups(*pair, of_another) == []
-    assert groups(*pair, earlier) == [["x", "y"]]
+    first, others, later = (groups_of_each([*pair, *more] for pair in pairs) for more in ([], [of_another], [earlier]))
+    for (kind, _), *linked in zip(entities, first, others, later, strict=True):
+        with subtests.test(kind):
+            assert linked == [[], [], [["x", "y"]]]
 
 
 def test_a_lead_joins_its_strongest_tie() -> None:
