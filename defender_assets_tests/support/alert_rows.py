@@ -152,7 +152,7 @@ def of_each(frame: pl.DataFrame, count: int) -> list[pl.DataFrame]:
 def leads_of_each(
     cases: Iterable[AnyRecords], day: date = DAY, scoring: ScoringConfig | None = None
 ) -> list[pl.DataFrame]:
-    """Return the leads of each case as `leads_of` does, from one build, which costs as much for one alert as for many.
+    """Return the leads of each case as `leads_of` does, from one build, which takes little longer than one of them.
 
     `lead_id` and `portal_url` are put back. `lead_version` is that of the tenant that the case had in the build.
     """
