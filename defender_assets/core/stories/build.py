@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from polars.expr.list import ExprListNameSpace
 
+from defender_assets.core.attack import OLDER_CATEGORIES, category_keys
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
@@ -62,6 +62,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
         .join(shared, on="group")
         .join(timelines(members, shared), on="group")
         .join(_detection_points(members, latest), on="group", how="left")
+        .join(_device_counts(members), on="group", how="left")
         .with_columns(export_date=pl.lit(day, dtype=pl.Date))
     )
     return _with_titles(_scored(stories)).select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
@@ -120,6 +121,7 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
         _first_lead=first,
         _risk=pl.col("risk_score").max().fill_null(0),
         _strongest=strongest,
+        _tactics=category_keys(pl.col("category")).replace(OLDER_CATEGORIES).drop_nulls().n_unique(),
         _titles=pl.col("title").fill_null("untitled alert"),
         _devices=pl.coalesce("device_name", "device_id").drop_nulls(),
         _user_mentions=pl.col("_users").list.explode().drop_nulls(),
@@ -132,7 +134,7 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
     """Return for each group `_detections`, `_own` (those that no lead outside of it has), and `_points` of them all.
 
     A detection that the tenant knows anyway says little. Less severe leads of it do not count: a flood of cheap alerts
-    must not outvote severe ones.
+    must not outvote severe ones. Leads without a title are one detection, unless nothing says how severe they are.
 
     Args:
         members: the leads of the groups, with `detection` and `rank`.
@@ -142,7 +144,7 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
     points = dict(zip(RANKS, (DETECTION_POINTS[name] for name in SEVERITIES), strict=True))
     outside = count_of_rank("all") - count_of_rank("inside")
     return (
-        members.filter(pl.col("detection") != "")
+        members.filter((pl.col("detection") != "") | pl.col("severity").is_not_null())
         .group_by("group", *detection)
         .agg(pl.col("rank").max())
         .join(count_by_rank(leads, detection, "all"), on=detection)
@@ -156,10 +158,25 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
     )
 
 
+def _device_counts(members: pl.DataFrame) -> pl.DataFrame:
+    """Return `group` and `_device_count`: the devices of all leads, by identifier, and by name if no lead has one."""
+    several = members.select("group", "devices").explode("devices").drop_nulls().unnest("devices")
+    named = pl.concat([each.select("group", "device_id", "device_name") for each in (members, several)])
+    named = named.with_columns(pl.col("device_name").str.to_lowercase())
+    known = named.filter(pl.col("device_id").is_not_null())
+    unknown = named.filter(pl.col("device_id").is_null() & pl.col("device_name").is_not_null())
+    devices = [
+        known.select("group", device="device_id"),
+        unknown.join(known, on=["group", "device_name"], how="anti").select("group", device="device_name"),
+    ]
+    return pl.concat(devices).group_by("group").agg(_device_count=pl.col("device").n_unique().cast(pl.Int64))
+
+
 def _scored(stories: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and `score_reasons`: its detections, and what its strongest lead and its extent add to them."""
     detections, own = pl.col("_detections"), pl.col("_own")
-    products, tactics, devices = (pl.col(name).list for name in ("products", "tactics", "device_names"))
+    products, tactics = (pl.col(name).list for name in ("products", "tactics"))
+    devices = pl.col("_device_count").fill_null(0)
     reasons = [
         _earned(
             pl.when(detections > 1)
@@ -175,22 +192,22 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
         ),
         _earned(
             pl.format("{} products see it: {}", products.len(), products.join(", ")),
-            _further(products, PER_PRODUCT, MOST_FOR_PRODUCTS),
+            _further(products.len(), PER_PRODUCT, MOST_FOR_PRODUCTS),
         ),
         _earned(
-            pl.format("It moves through {} tactics: {}", tactics.len(), tactics.join(", ")),
-            _further(tactics, FOR_TACTICS, FOR_TACTICS),
+            pl.format("It moves through {} tactics: {}", "_tactics", tactics.join(", ")),
+            _further(pl.col("_tactics"), FOR_TACTICS, FOR_TACTICS),
         ),
-        _earned(pl.format("It spans {} devices", devices.len()), _further(devices, PER_DEVICE, MOST_FOR_DEVICES)),
+        _earned(pl.format("It spans {} devices", devices), _further(devices, PER_DEVICE, MOST_FOR_DEVICES)),
     ]
     stories = stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls())
     points = pl.col("score_reasons").list.eval(pl.element().struct.field("points")).list.sum().cast(pl.Int64)
     return clamp_score(stories.with_columns(points=points), "score", "score_reasons")
 
 
-def _further(values: ExprListNameSpace, each: int, most: int) -> pl.Expr:
-    """Return the points of a list's values after the first."""
-    return ((values.len().cast(pl.Int64) - 1) * each).clip(0, most)
+def _further(count: pl.Expr, each: int, most: int) -> pl.Expr:
+    """Return the points of what comes after the first."""
+    return ((count.cast(pl.Int64) - 1) * each).clip(0, most)
 
 
 def _earned(words: pl.Expr, points: pl.Expr) -> pl.Expr:

@@ -5,8 +5,14 @@ from datetime import date
 import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY, connected_components
-from defender_assets.core.stories.correlation import LINK_WINDOW, expected_of_joins, expected_of_pairs, neighbours
-from defender_assets.core.stories.occurrences import ENTITY_KEY, lead_entities, occurrences
+from defender_assets.core.stories.correlation import (
+    LINK_WINDOW,
+    expected_of_joins,
+    expected_of_pairs,
+    neighbours,
+    ordinariness,
+)
+from defender_assets.core.stories.occurrences import lead_entities, occurrences, with_known_days
 
 LINK_THRESHOLD = 0.025
 """Leads are linked if fewer unrelated ones than this are expected."""
@@ -30,33 +36,33 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
 
     Args:
         leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
-            `first_day`, `muted_by`.
+            `first_day`, `muted_by`; sorted by LEAD_KEY.
         day: the last day of the look-back.
     """
-    known = occurrences(leads, day)
+    leads = with_known_days(leads, day).with_row_index("lead")
+    known, ordinary = occurrences(leads), ordinariness(leads)
     pairs = neighbours(known)
-    close = expected_of_pairs(pairs, leads).filter(pl.col("expected") < LINK_THRESHOLD)
-    best = close.unique(LEAD_KEY, keep="first", maintain_order=True)
+    close = expected_of_pairs(pairs, ordinary).filter(pl.col("expected") < LINK_THRESHOLD)
+    best = close.unique("lead", keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected") < MERGE_THRESHOLD)
-    linked = pl.concat([best, sure]).select("tenant_id", "lead_id", "earlier").unique()
-    links = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in linked.iter_rows())
-    members = [(*lead, number) for number, component in enumerate(connected_components(links)) for lead in component]
-    grouped = pl.DataFrame(members, schema=GROUPED, orient="row")
+    links = ((lead, earlier) for lead, earlier in pl.concat([best, sure]).select("lead", "earlier").iter_rows())
+    members = [(lead, min(component)) for component in connected_components(links) for lead in component]
+    grouped = pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")
     for _ in range(ROUNDS):
-        joined = _joined(expected_of_joins(known, pairs, grouped, leads))
+        joined = _joined(expected_of_joins(known, pairs, grouped, leads, ordinary))
         if joined.is_empty():
             break
         grouped = pl.concat([grouped, joined])
-    return grouped
+    return grouped.join(leads.select("lead", *LEAD_KEY), on="lead").select(GROUPED.names())
 
 
 def _joined(expected: pl.DataFrame) -> pl.DataFrame:
     threshold = pl.when(pl.col("size") >= ONGOING).then(JOIN_THRESHOLD).otherwise(LINK_THRESHOLD)
     return (
         expected.filter(pl.col("expected") < threshold)
-        .sort(*LEAD_KEY, "expected", "group")
-        .unique(LEAD_KEY, keep="first", maintain_order=True)
-        .select(GROUPED.names())
+        .sort("lead", "expected", "group")
+        .unique("lead", keep="first", maintain_order=True)
+        .select("lead", "group")
     )
 
 
@@ -66,9 +72,11 @@ def shared_entities(leads: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
     The identifiers of one user that link the same leads are one entity, named by the first that it has of object id,
     UPN, SID, domain\name.
     """
-    shared = _shared_in_time(lead_entities(leads).join(grouped, on=LEAD_KEY))
+    members = leads.join(grouped, on=LEAD_KEY).with_row_index("lead")
+    named = lead_entities(members).join(members.select("lead", "lead_id", "alert_time", "group"), on="lead")
+    shared = _shared_in_time(named.filter(pl.col("alert_time").is_not_null()))
     entities = (
-        shared.join(_users(shared), on=ENTITY_KEY, how="left")
+        shared.join(_users(shared), on=["tenant_id", "kind", "value"], how="left")
         .group_by("group", "kind", "value", _who=pl.coalesce("person", "value"))
         .agg(lead_ids=pl.col("lead_id").unique().sort())
     )

@@ -1,9 +1,11 @@
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from defender_assets.core.identifiers import stable_id
+from defender_assets.core.leads.devices.primary import DEVICES
 from defender_assets.core.stories import STORY_COLUMNS, STORY_SCHEMA, build_stories
 from defender_assets_tests.support.alert_rows import DAY, EVE, TENANT, Row, at, lead_frame, lead_row
 
@@ -174,3 +176,48 @@ def test_a_merged_story_keeps_the_older_id_and_names_the_other() -> None:
     later = DAY + timedelta(days=1)
     again = build_stories(later, lead_frame([*one, *two, joins, {**joins, "export_date": later}]))
     assert again.row(0, named=True)["merged_story_ids"] == []
+
+
+def extent(*rows: Row) -> list[str]:
+    """The reasons of the score of the only story."""
+    return [reason["reason"] for reason in story(*rows)["score_reasons"]]
+
+
+def test_devices_count_by_their_identifiers(subtests: pytest.Subtests) -> None:
+    device: Row = dict.fromkeys(pl.DataFrame(schema={"devices": DEVICES}).explode("devices").unnest("devices").columns)
+    second = [device | {"device_id": "1", "device_name": "pc"}, device | {"device_id": "2", "device_name": "srv"}]
+    cases: dict[str, tuple[int, Row, Row]] = {
+        "one name, two identifiers": (
+            2,
+            {"device_id": "1", "device_name": "pc"},
+            {"device_id": "2", "device_name": "pc"},
+        ),
+        "identifiers without names": (2, {"device_id": "1"}, {"device_id": "2"}),
+        "names without identifiers": (2, {"device_name": "pc"}, {"device_name": "srv"}),
+        "a further device of one alert": (2, {"device_id": "1", "devices": second}, {"device_id": "1"}),
+        "one device, once without its identifier": (0, {"device_id": "1", "device_name": "pc"}, {"device_name": "PC"}),
+        "one device, named twice": (0, {"device_name": "pc"}, {"device_name": "PC"}),
+    }
+    for name, (count, first, then) in cases.items():
+        with subtests.test(name):
+            reasons = extent(lead_row("1", FILE, **first), lead_row("2", FILE, **then))
+            assert [text for text in reasons if "devices" in text] == ([f"It spans {count} devices"] if count else [])
+
+
+def test_one_tactic_in_several_spellings_counts_once(subtests: pytest.Subtests) -> None:
+    cases = [
+        (("CredentialAccess", "Credential access"), 1),
+        (("DefenseEvasion", "Stealth"), 1),
+        (("Defence evasion", "defense-evasion"), 1),
+        (("Execution", "Credential access"), 2),
+    ]
+    for categories, count in cases:
+        with subtests.test(categories=categories):
+            reasons = extent(*(lead_row(str(n), FILE, category=category) for n, category in enumerate(categories)))
+            assert any(f"{count} tactics" in text for text in reasons) is (count > 1)
+
+
+def test_leads_without_a_title_earn_points_by_their_severity() -> None:
+    untitled = [lead_row(str(n), FILE, title=None, severity="High", risk_score=0) for n in range(2)]
+    unknown = [lead_row(str(n), FILE, title=None, severity=None, risk_score=0) for n in range(2)]
+    assert story(*untitled)["points"] > story(*unknown)["points"]

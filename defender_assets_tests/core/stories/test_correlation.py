@@ -168,8 +168,8 @@ def test_a_busy_hour_is_not_tied_to_a_lead_of_many_hours_before_or_after(subtest
 def test_a_lead_that_names_many_accounts_is_no_crowd(subtests: pytest.Subtests) -> None:
     device = ("device", "d")
     pair = [
-        lead_row("1", device, ("user", "u"), severity="High"),
-        lead_row("2", device, ("user", "v"), severity="High", when=at(minutes=10)),
+        lead_row("1", device, severity="High"),
+        lead_row("2", device, severity="High", when=at(minutes=10)),
     ]
     cases = list(product((1, 2, 3, 4, 20), (-20, 2)))
     found = groups_of_each(
@@ -330,3 +330,36 @@ def test_a_user_known_by_different_names_on_different_days_is_one() -> None:
 def test_a_chain_of_thousands_is_one_story() -> None:
     rows = [lead_row(f"{n:05}", ("file", str(n // 2)), ("host", str((n + 1) // 2))) for n in range(4000)]
     assert len(groups(*rows)[0]) == 4000
+
+
+def test_an_entity_with_few_older_leads_of_the_same_detection_still_links(subtests: pytest.Subtests) -> None:
+    cases = list(product(("file", "mail"), (1, 2), (0, 30)))
+    found = groups_of_each(
+        [
+            *(lead_row(f"o{n}", (kind, "x"), title="t", when=at(-100 - n * step)) for n in range(older)),
+            lead_row("1", (kind, "x"), title="t"),
+            lead_row("2", (kind, "x"), title="t", when=at(1)),
+        ]
+        for kind, older, step in cases
+    )
+    for (kind, older, step), linked in zip(cases, found, strict=True):
+        with subtests.test(kind=kind, older=older, step=step):
+            assert ["1", "2"] in linked
+
+
+def test_leads_of_different_users_are_not_linked_by_their_device_alone(subtests: pytest.Subtests) -> None:
+    device, one, other = ("device", "d"), ("user", "u"), ("user", "v")
+    cases: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]], bool]] = {
+        "strangers": ([device, one], [device, other], False),
+        "one user": ([device, one], [device, one], True),
+        "an alert without a user": ([device, one], [device], True),
+        "both users": ([device, one], [device, one, other], True),
+        "strangers with one file": ([device, one, ("file", "f")], [device, other, ("file", "f")], True),
+    }
+    found = groups_of_each(
+        [lead_row("1", *first, severity="High"), lead_row("2", *second, severity="High", when=at(minutes=10))]
+        for first, second, _ in cases.values()
+    )
+    for (name, (*_, expected)), linked in zip(cases.items(), found, strict=True):
+        with subtests.test(name):
+            assert (["1", "2"] in linked) is expected

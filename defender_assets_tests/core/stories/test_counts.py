@@ -1,5 +1,7 @@
 """Counts: an attack of any size is one story, and noise of any size is none."""
 
+from datetime import timedelta
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,17 +111,66 @@ def test_a_rule_that_fires_on_many_hosts_for_nothing_is_no_story(count: int, hou
     assert stories_of(*rows) == []
 
 
-@FEW
-@given(st.integers(5, 120), st.floats(1, 20), st.booleans())
-def test_strangers_on_a_shared_server_are_no_story(count: int, hours: float, same: bool) -> None:
-    rows = [
+def strangers(count: int, hours: float, *, same: bool = False, severity: str = "Medium") -> list[Row]:
+    """Leads of different users on one server."""
+    return [
         lead_row(
             f"{n:03}",
             ("device", "server"),
             ("user", f"u{n}"),
             when=at(n * hours / count),
             title="t" if same else f"t{n}",
+            severity=severity,
         )
         for n in range(count)
     ]
-    assert stories_of(*rows) == []
+
+
+@FEW
+@given(SIZES, st.floats(0, 20), st.sampled_from(["High", "Medium", "Low"]), st.booleans())
+def test_strangers_on_a_shared_server_are_no_story(count: int, hours: float, severity: str, known: bool) -> None:
+    week = [lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))] if known else []
+    others = [lead_row(f"o{n}", ("user", f"o{n}"), when=at(-n / 3), title=f"o{n % 8}") for n in range(200 * known)]
+    assert stories_of(*strangers(count, hours, severity=severity), *week, *others) == []
+
+
+@FEW
+@given(st.integers(4, 120), st.floats(0, 20))
+def test_strangers_with_one_detection_on_a_shared_server_are_no_story(count: int, hours: float) -> None:
+    assert stories_of(*strangers(count, hours, same=True)) == []
+
+
+@FEW
+@given(SIZES, st.integers(0, 3), st.sampled_from(["file", "mail"]))
+def test_a_few_older_leads_of_a_file_do_not_untie_an_outbreak(count: int, older: int, kind: str) -> None:
+    new = [
+        lead_row(f"{n:03}", (kind, "f"), ("device", f"d{n}"), ("user", f"u{n}"), when=at(n / count), title="t")
+        for n in range(count)
+    ]
+    before = [
+        lead_row(f"o{n}", (kind, "f"), ("device", f"o{n}"), when=at(-80 - n * 10), title="t") for n in range(older)
+    ]
+    assert any(names(new) <= story for story in stories_of(*new, *before))
+
+
+@FEW
+@given(st.integers(2, 6), st.integers(10, 120))
+def test_less_severe_leads_of_the_same_detection_do_not_untie_high_ones(high: int, low: int) -> None:
+    entities = (("device", "d"), ("user", "u"))
+    attack = [
+        lead_row(f"h{n}", *entities, when=at(n * MINUTE), title=f"t{n % 2}", severity="High") for n in range(high)
+    ]
+    flood = [
+        lead_row(f"l{n:03}", *entities, when=at(-2 + n / low), title=f"t{n % 2}", severity="Low") for n in range(low)
+    ]
+    assert any(names(attack) <= story for story in stories_of(*attack, *flood))
+
+
+@FEW
+@given(st.integers(100, 3000), st.sampled_from(["user", "device", "address", "host"]), st.integers(1, 8))
+def test_a_flood_elsewhere_ties_nothing(flood: int, kind: str, hours: int) -> None:
+    pair = [lead_row(str(n), (kind, "x"), when=at(n * hours), title=f"t{n}", severity="Low") for n in range(2)]
+    alone = lead_row("e", (kind, "x"), when=at(-60), title="t0", severity="Low")
+    quiet = [lead_row(f"q{n}", ("user", f"q{n}"), when=at(-n), title=f"q{n % 10}") for n in range(90)]
+    loud = [lead_row(f"f{n}", ("user", f"f{n}"), when=at(-n / 60), title="flood") for n in range(flood)]
+    assert stories_of(*pair, alone, *quiet, *loud) == stories_of(*pair, alone, *quiet)
