@@ -26,6 +26,7 @@ from defender_assets_tests.integration.live.processes import (
     QUICKER_DEFINITIONS,
     Installation,
     WebServer,
+    code_server,
     daemon,
     wait_for,
     web_server,
@@ -116,7 +117,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         }
         installation = Installation(folder / "home", settings, definitions=QUICKER_DEFINITIONS)
         installation.prepare()
-        with web_server(installation) as server:
+        with code_server(installation), web_server(installation) as server:
             with watching(browser, server.address) as watched:
                 switch(watched.page, server.address, SENSOR, on=False)
             with daemon(installation):

@@ -18,6 +18,7 @@ from defender_assets_tests.support.waiting import HANG_SECONDS, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 
+LOCATION = "defender_assets"
 PRODUCT = "defender_assets.definitions"
 QUICKER_DEFINITIONS = "defender_assets_tests.integration.live.quicker"
 """Modules for `Installation.definitions`."""
@@ -149,6 +150,30 @@ def free_port() -> int:
 
 
 @contextmanager
+def code_server(installation: Installation) -> Iterator[None]:
+    """Run one code server for the processes that start later, as `deploy/` does; it ends with the block.
+
+    Without it, the daemon starts a new one every minute, and each imports the whole project.
+    """
+    port = free_port()
+    module = ("--module-name", installation.definitions, "--working-directory", str(installation.folder))
+    process = installation.start("code", "dagster", "api", "grpc", *module, "--host", "127.0.0.1", "--port", str(port))
+    server = {"host": "127.0.0.1", "port": port, "location_name": LOCATION}
+    (installation.folder / "workspace.yaml").write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
+    try:
+
+        def is_ready() -> bool:
+            assert process.poll() is None, installation.log_tails()
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        wait_for(is_ready, "the code server's port", installation)
+        yield
+    finally:
+        end(process)
+
+
+@contextmanager
 def web_server(installation: Installation) -> Iterator[WebServer]:
     """Run the web server of an installation; it ends with the block."""
     port = free_port()
@@ -181,6 +206,6 @@ def daemon(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def running(installation: Installation) -> Iterator[WebServer]:
-    """Run web server and daemon of an installation; all their processes end with the block."""
-    with daemon(installation), web_server(installation) as server:
+    """Run code server, web server and daemon of an installation; all their processes end with the block."""
+    with code_server(installation), daemon(installation), web_server(installation) as server:
         yield server
