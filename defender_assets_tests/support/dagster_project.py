@@ -3,14 +3,17 @@
 Days are relative to today, because the sensor checks the current day.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 
 import dagster as dg
 
+from defender_assets.catalog import DERIVED
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import DerivedTable
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
@@ -19,6 +22,8 @@ from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import Folder, blob_path, records
 
 LOOKBACK_DAYS = 3
+RAW = tuple(table.raw for table in TABLES)
+TYPED = tuple(table.name for table in TABLES)
 
 
 def start() -> date:
@@ -64,6 +69,11 @@ class DagsterProject:
         return replace(self, resources=resources)
 
     def definitions(self) -> dg.Definitions:
+        """The definitions, built once as in a process of Dagster. What a test patches in them, it patches before."""
+        return self._definitions
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
         return build_defs(self.settings, resources=self.resources)
 
     def put(self, day: date, first: int = 0, count: int = 2, tables: tuple[Table, ...] = TABLES) -> None:
@@ -71,26 +81,37 @@ class DagsterProject:
         for table in tables:
             self.folder.append(table, blob_path(day=day), records(table, first, count))
 
-    def fill(self, day: date) -> None:
-        """Bring a day into the lake without Dagster, where a test is about what comes after."""
-        run_day(self.lake, self.export, day)
+    def fill(self, day: date, derived: Sequence[DerivedTable] = DERIVED) -> None:
+        """Bring a day into the lake without Dagster, where a test is about what comes after; `derived` may be fewer."""
+        run_day(self.lake, self.export, day, derived)
 
     def run(
-        self, day: date | None = None, *, tags: Mapping[str, str] | None = None, refresh: tuple[str, ...] = ()
+        self,
+        day: date | None = None,
+        *assets: str,
+        tags: Mapping[str, str] | None = None,
+        refresh: tuple[str, ...] = (),
     ) -> dg.ExecuteInProcessResult:
-        """Run `ingest_day` for a day, or with tags only; `refresh` are the assets configured with `full_refresh`."""
+        """Run `ingest_day` for a day, or with tags only; all its assets, or those that the test is about.
+
+        `refresh` are the assets configured with `full_refresh`.
+        """
         config = {"ops": {name: {"config": {"full_refresh": True}} for name in refresh}}
-        return (
-            self.definitions()
-            .resolve_job_def("ingest_day")
-            .execute_in_process(
-                partition_key=day.isoformat() if day else None,
-                tags=dict(tags or {}),
-                run_config=config if refresh else None,
-                instance=self.instance,
-                raise_on_error=False,
-            )
+        return self._day_job(assets).execute_in_process(
+            partition_key=day.isoformat() if day else None,
+            tags=dict(tags or {}),
+            run_config=config if refresh else None,
+            instance=self.instance,
+            raise_on_error=False,
         )
+
+    def _day_job(self, assets: Sequence[str]) -> dg.JobDefinition:
+        """The job `ingest_day`, or the part of it that materializes some assets."""
+        job = self.definitions().resolve_job_def("ingest_day")
+        if not assets:
+            return job
+        # without an explicit selection of checks, Dagster adds the step of the hourly checks
+        return job.get_subset(asset_selection=set(map(dg.AssetKey, assets)), asset_check_selection=set())
 
     def check(self, *checks: tuple[str, str]) -> dg.ExecuteInProcessResult:
         """Run `check_days`, as its schedule does every hour; or only some checks, each an asset and a name."""
@@ -103,14 +124,8 @@ class DagsterProject:
     def run_assets(self, *assets: str, days: Iterable[date]) -> dg.ExecuteInProcessResult:
         """Run some assets of `ingest_day` for one day, or for a range of days as one run."""
         keys = sorted(day.isoformat() for day in days)
-        # without an explicit selection of checks, Dagster adds the step of the hourly checks
-        job = (
-            self.definitions()
-            .resolve_job_def("ingest_day")
-            .get_subset(asset_selection=set(map(dg.AssetKey, assets)), asset_check_selection=set())
-        )
         span = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
-        return job.execute_in_process(
+        return self._day_job(assets).execute_in_process(
             partition_key=keys[0] if len(keys) == 1 else None,
             tags=span if len(keys) > 1 else None,
             instance=self.instance,

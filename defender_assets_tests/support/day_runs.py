@@ -38,12 +38,12 @@ NOT_PROMISED = (
 )
 
 
-def run_day(lake: Lake, export: Export, day: date) -> None:
-    """Build all assets of a day, in the order of the data flow."""
+def run_day(lake: Lake, export: Export, day: date, tables: Iterable[DerivedTable] = DERIVED) -> None:
+    """Build all assets of a day, or only some of the derived tables, in the order of the data flow."""
     for table in TABLES:
         ingest(lake, export, table, day)
         assert build_table_day(lake, table, day).balanced
-    for derived in DERIVED:
+    for derived in tables:
         build_partition(lake, derived, day)
 
 
