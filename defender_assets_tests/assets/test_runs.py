@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from defender_assets.catalog import DERIVED, LEADS
+from defender_assets.catalog import DERIVED, LEADS, STORIES
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig
@@ -17,11 +17,10 @@ from defender_assets.core.leads.risk.muting import Mute
 from defender_assets.core.leads.risk.weights import packaged_weights
 from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.pipeline.staleness import find_stale_days
-from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES
-from defender_assets.core.tables.build import build_table_day
 from defender_assets.metadata.reports import counts_table
-from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
+from defender_assets_tests.support.dagster_project import RAW, TYPED, DagsterProject, metadata_of
+from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today, yesterday
 from defender_assets_tests.support.exports import blob_path, records
 
@@ -70,7 +69,7 @@ def test_a_run_materializes_all_assets_of_the_day(project: DagsterProject) -> No
 def test_raw_reports_new_and_pending_bytes(project: DagsterProject) -> None:
     content, tail = records(ALERT_INFO, 0, 3), b"the beginning of a line"
     project.folder.append(ALERT_INFO, blob_path(day=yesterday()), content + tail)
-    metadata = metadata_of(project.run(yesterday()), ALERT_INFO.raw)
+    metadata = metadata_of(project.run(yesterday(), ALERT_INFO.raw), ALERT_INFO.raw)
     assert metadata == timings_of(metadata, "list", "read", "commit", "compact") | {
         "day": f"{len(content):,} new bytes of {len(content) + len(tail):,}",
         "new_bytes": len(content),
@@ -89,7 +88,7 @@ def test_typed_tables_report_what_became_of_each_line_and_the_check_passes(proje
     project.put(yesterday(), 0, 3)
     project.put(yesterday(), 2, 1)
     project.folder.append(ALERT_INFO, blob_path(day=yesterday()), b"\r\nnot a record\r\n{}\r\n")
-    result = project.run(yesterday())
+    result = project.run(yesterday(), *RAW, *TYPED)
     metadata = metadata_of(result, ALERT_INFO.name)
     shown = {name: metadata.pop(name) for name in ("alerts_by_severity", "arrival_lag", "newest", "quarantine_reasons")}
     assert metadata == timings_of(metadata, "look", "parse", "commit", "compact") | {
@@ -133,7 +132,8 @@ def test_typed_tables_report_what_became_of_each_line_and_the_check_passes(proje
 def test_the_quarantine_counts_and_shows_the_rejected_lines(project: DagsterProject) -> None:
     for table in TABLES:
         project.folder.append(table, blob_path(day=yesterday()), b"<a href=//evil.example>click</a>\r\n")
-    metadata = metadata_of(project.run(yesterday()), "quarantined_records")
+    result = project.run(yesterday(), *RAW, *TYPED, "quarantined_records")
+    metadata = metadata_of(result, "quarantined_records")
     assert metadata["dagster/partition_row_count"] == 3
     assert metadata["reasons"] == counts_table("reason", "lines", {"not_json": 3})
     shown = metadata["preview"]
@@ -145,7 +145,8 @@ def test_the_quarantine_counts_and_shows_the_rejected_lines(project: DagsterProj
 
 def test_leads_and_stories_report_their_version_and_first_rows(project: DagsterProject) -> None:
     project.put(yesterday(), 0, 20)
-    result = project.run(yesterday())
+    project.fill(yesterday(), derived=())
+    result = project.run(yesterday(), LEADS.name, STORIES.name)
     metadata = metadata_of(result, "device_enriched_leads")
     assert (
         metadata["dagster/partition_row_count"],
@@ -158,16 +159,16 @@ def test_leads_and_stories_report_their_version_and_first_rows(project: DagsterP
     )
     assert isinstance(metadata["preview"], dg.TableMetadataValue)
     assert len(metadata["preview"].records) == 10
-    again = project.run(yesterday())
+    again = project.run(yesterday(), LEADS.name, STORIES.name)
     assert metadata_of(again, "device_enriched_leads")["written_by_this_run"] is False
     assert metadata_of(again, "lead_stories")["written_by_this_run"] is False
 
 
 def test_a_second_run_reads_only_what_is_new(project: DagsterProject) -> None:
     project.put(yesterday(), 0, 3)
-    project.fill(yesterday())
+    project.fill(yesterday(), derived=())
     project.put(yesterday(), 3, 1)
-    result = project.run(yesterday())
+    result = project.run(yesterday(), ALERT_INFO.raw, ALERT_INFO.name)
     assert metadata_of(result, ALERT_INFO.raw)["new_bytes"] == len(records(ALERT_INFO, 3, 1))
     assert metadata_of(result, ALERT_INFO.name)["lines"] == 1
     metadata = metadata_of(result, ALERT_INFO.name)
@@ -176,7 +177,7 @@ def test_a_second_run_reads_only_what_is_new(project: DagsterProject) -> None:
 
 def test_a_run_without_new_bytes_still_reports_the_whole_day(project: DagsterProject) -> None:
     project.put(yesterday(), 0, 3)
-    runs = [project.run(yesterday()) for _ in range(2)]
+    runs = [project.run(yesterday(), *RAW, *TYPED) for _ in range(2)]
     metadata, again = ([metadata_of(run, table.name) for table in TABLES] for run in runs)
 
     of_the_day = ("arrival_lag", "arrival_lag_median_seconds", "arrival_lag_p95_seconds", "newest")
@@ -210,11 +211,7 @@ def test_a_range_run_gives_the_same_as_one_run_per_day(project: DagsterProject, 
     assert sorted(materialized(result)) == sorted((asset, day.isoformat()) for asset in ASSETS for day in days)
     by_day = Lake(f"{tmp_path}/by-day", project.lake.tables)
     for day in days:
-        for table in TABLES:
-            ingest(by_day, project.export, table, day)
-            build_table_day(by_day, table, day)
-        for derived in DERIVED:
-            build_partition(by_day, derived, day)
+        run_day(by_day, project.export, day, [LEADS])
     for name, column in ((ALERT_INFO.name, "record_id"), ("device_enriched_leads", "lead_id")):
         assert alerts(project.lake, name, column) == alerts(by_day, name, column)
     leads = project.lake.read("device_enriched_leads").collect()
@@ -250,11 +247,11 @@ def test_a_full_refresh_reads_the_account_again_and_adds_nothing(project: Dagste
 
 def test_a_refresh_of_leads_alone_builds_them_again_as_the_next_version(project: DagsterProject) -> None:
     project.put(yesterday())
-    project.fill(yesterday())
-    version = version_of(project.lake.open("device_enriched_leads"), "device_enriched_leads", yesterday())
-    metadata = metadata_of(project.run(yesterday(), refresh=("device_enriched_leads",)), "device_enriched_leads")
+    project.fill(yesterday(), [LEADS])
+    version = version_of(project.lake.open(LEADS.name), LEADS.name, yesterday())
+    metadata = metadata_of(project.run(yesterday(), LEADS.name, refresh=(LEADS.name,)), LEADS.name)
     assert (metadata["written_by_this_run"], metadata["built_from_version"]) == (True, version + 1)
-    assert not build_partition(project.lake, DERIVED[0], yesterday()).written
+    assert not build_partition(project.lake, LEADS, yesterday()).written
 
 
 def test_a_run_scores_leads_with_the_files_of_the_team(project: DagsterProject) -> None:
@@ -262,7 +259,8 @@ def test_a_run_scores_leads_with_the_files_of_the_team(project: DagsterProject) 
     scoring = ScoringConfig({**packaged_weights(), "severity": {"medium": 50}}, (mute,))
     project = replace(project, settings=replace(project.settings, scoring=scoring))
     project.put(yesterday(), tables=(ALERT_INFO,))
-    assert project.run(yesterday()).success
+    project.fill(yesterday(), derived=())
+    assert project.run(yesterday(), LEADS.name).success
     leads = project.lake.read(LEADS.name).collect()
     assert leads["muted_by"].to_list() == ["ours: known"] * 2
     assert leads["risk_reasons"][0][0]["points"] == 50
