@@ -23,7 +23,7 @@ from defender_assets.core.tables import build
 from defender_assets.core.tables.build import TypedReport
 from defender_assets.metadata.reports import NOT_LISTED
 from defender_assets.resources import user_facing_errors
-from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
+from defender_assets_tests.support.dagster_project import RAW, TYPED, DagsterProject, metadata_of
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.exports import blob_path, local_lake, records
@@ -31,6 +31,7 @@ from defender_assets_tests.support.failing_export import FailingExport
 from defender_assets_tests.support.refusing_export import RefusingExport, archived
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+TO_LEADS = (*RAW, *TYPED, LEADS.name)
 NO_PAUSE = dg.RetryPolicy(max_retries=1, delay=0)
 
 
@@ -61,7 +62,7 @@ def test_a_failing_day_fails_alone_and_says_why_in_one_line(project: DagsterProj
     broken = with_failing_day(project, ExportError(message))
     for day in (yesterday(), day_before(2)):
         project.put(day)
-    assert broken.run(day_before(2)).success
+    assert broken.run(day_before(2), *RAW).success
     result = broken.run(yesterday())
     assert not result.success
     for table in TABLES:
@@ -69,7 +70,7 @@ def test_a_failing_day_fails_alone_and_says_why_in_one_line(project: DagsterProj
         assert error.message.strip() == f"dagster._core.definitions.events.Failure: {message}"
         assert (error.cause, error.context) == (None, None)
     assert events(result, dg.DagsterEventType.ASSET_MATERIALIZATION) == []
-    assert project.run(yesterday()).success
+    assert project.run(yesterday(), *RAW).success
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_blob_that_cannot_be_read_is_a_warning_and_the_rest_of_the_day_becomes
     project.put(yesterday())
     project.folder.append(ALERT_INFO, blob_path(day=yesterday(), hour=9), records(ALERT_INFO, 5, 3))
     refusing = RefusingExport(project.export, of_read=lambda _, path: archived(path) if "/h=09/" in path else None)
-    result = project.with_resources(export=refusing).run(yesterday())
+    result = project.with_resources(export=refusing).run(yesterday(), *TO_LEADS)
     assert result.success
     assert checks_of(result, "byte_balance") == {
         table.raw: (table is not ALERT_INFO, WARN if table is ALERT_INFO else ERROR) for table in TABLES
@@ -118,7 +119,7 @@ def test_a_container_that_cannot_be_listed_is_a_warning_and_the_others_become_le
     project.put(yesterday())
     (project.settings.export_dir / DEVICE_INFO.container).rename(project.settings.export_dir / "aside")
     (project.settings.export_dir / DEVICE_INFO.container).touch()
-    result = project.run(yesterday())
+    result = project.run(yesterday(), *TO_LEADS)
     assert result.success
     assert checks_of(result, "byte_balance")[DEVICE_INFO.raw] == (False, WARN)
     (failed,) = [
@@ -133,11 +134,11 @@ def test_a_container_that_cannot_be_listed_is_a_warning_and_the_others_become_le
 
 def test_a_damaged_table_of_alerts_does_not_stop_the_devices(project: DagsterProject) -> None:
     project.put(day_before(2))
-    project.fill(day_before(2))
+    project.fill(day_before(2), derived=())
     for file in Path(project.lake.table_uri(ALERT_INFO.name)).rglob("*.parquet"):
         file.write_bytes(file.read_bytes()[:100])
     project.put(yesterday(), tables=(DEVICE_INFO,))
-    result = project.run(yesterday())
+    result = project.run(yesterday(), *TO_LEADS)
     assert metadata_of(result, DEVICE_INFO.name)["new_rows"] == 2
     assert checks_of(result, "quiet_or_broken") == {DEVICE_INFO.name: (True, WARN)}
 
