@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from defender_assets.catalog import LEADS
+from defender_assets.catalog import DERIVED, LEADS
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
@@ -39,7 +39,7 @@ def test_it_compacts_days_of_many_files_and_makes_no_day_stale(project: DagsterP
     project.sweep()
     for first in (0, 2, 4):
         project.put(yesterday(), first)
-        project.fill(yesterday())
+        project.fill(yesterday(), DERIVED if first == 4 else ())
     before = project.lake.read(ALERT_INFO.name).collect()
     assert maintain(project).success
     assert project.lake.open(ALERT_INFO.name).get_add_actions().num_rows == 1
@@ -53,8 +53,8 @@ def test_it_compacts_days_of_many_files_and_makes_no_day_stale(project: DagsterP
 
 def test_days_past_retention_are_deleted_and_not_requested_again(project: DagsterProject) -> None:
     for first, day in ((0, day_before(7)), (2, yesterday())):
-        project.put(day, first)
-        project.fill(day)
+        project.put(day, first, tables=(ALERT_INFO, DEVICE_INFO))
+        project.fill(day, DERIVED if day == yesterday() else [LEADS])
     short = with_retention(project, 5)
     assert maintain(short).success
     for table in (ALERT_INFO.raw, ALERT_INFO.name, DEVICE_INFO.name, LEADS.name):
@@ -78,7 +78,7 @@ def test_a_manual_run_of_a_day_past_retention_does_nothing_and_says_so(
 def test_the_oldest_day_within_retention_is_kept(project: DagsterProject) -> None:
     project.put(day_before(7))
     border = with_retention(project, 7)
-    border.fill(day_before(7))
+    border.fill(day_before(7), derived=())
     assert maintain(border).success
     assert stored_days(project, ALERT_INFO.raw) == [day_before(7)]
 
@@ -89,7 +89,7 @@ def test_a_failing_table_is_named_and_does_not_stop_the_others(
     project = project.with_resources(lake=compacted_above(project.lake, 1))
     for first in (0, 2):
         project.put(yesterday(), first)
-        project.fill(yesterday())
+        project.fill(yesterday(), derived=())
     opened = Lake.open
 
     def failing(self: Lake, name: str) -> DeltaTable:
