@@ -75,7 +75,7 @@ def test_the_request_of_a_stale_day_has_day_digest_and_attempt(swept: DagsterPro
 def test_days_are_requested_oldest_first_until_they_are_up_to_date(swept: DagsterProject) -> None:
     days = [day_before(2), yesterday(), today()]
     for day in reversed(days):
-        swept.put(day)
+        swept.put(day, tables=(ALERT_INFO,))
     requests = swept.tick().requests
     assert [request.partition_key for request in requests] == [day.isoformat() for day in days]
     assert swept.follow(requests[0]).success
@@ -106,23 +106,23 @@ def test_a_day_in_flight_is_not_requested(swept: DagsterProject, status: dg.Dags
     assert "2 in flight" in swept.tick().reason
 
 
-def test_a_run_past_the_maximum_runtime_no_longer_blocks_its_day(swept: DagsterProject) -> None:
-    run_in(swept, dg.DagsterRunStatus.STARTED, yesterday())
-    run_in(swept, dg.DagsterRunStatus.QUEUED, today())
+def test_a_run_past_the_maximum_runtime_no_longer_blocks_its_day(project: DagsterProject) -> None:
+    run_in(project, dg.DagsterRunStatus.STARTED, yesterday())
+    run_in(project, dg.DagsterRunStatus.QUEUED, today())
     days, now = [yesterday(), today()], datetime.now(UTC)
-    assert days_in_flight(swept.instance, days, now) == {yesterday(), today()}
-    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3590)) == {yesterday(), today()}
-    assert days_in_flight(swept.instance, days, now + timedelta(seconds=3660)) == {today()}
+    assert days_in_flight(project.instance, days, now) == {yesterday(), today()}
+    assert days_in_flight(project.instance, days, now + timedelta(seconds=3590)) == {yesterday(), today()}
+    assert days_in_flight(project.instance, days, now + timedelta(seconds=3660)) == {today()}
 
 
-def test_ended_runs_block_no_day(swept: DagsterProject) -> None:
+def test_ended_runs_block_no_day(project: DagsterProject) -> None:
     for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
-        run_in(swept, status, yesterday())
-    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC)) == set()
+        run_in(project, status, yesterday())
+    assert days_in_flight(project.instance, [yesterday()], datetime.now(UTC)) == set()
 
 
 def test_a_past_day_with_stale_leads_is_requested(swept: DagsterProject) -> None:
-    swept.put(yesterday())
+    swept.put(yesterday(), tables=(ALERT_INFO,))
     swept.fill(yesterday())
     swept.put(day_before(2), 5, 1, (DEVICE_INFO,))
     swept.fill(day_before(2))
@@ -236,7 +236,7 @@ def test_a_day_that_cannot_be_listed_does_not_hide_the_others(swept: DagsterProj
 
 
 def test_a_blob_that_cannot_be_read_is_requested_again_after_growing_pauses(swept: DagsterProject) -> None:
-    swept.put(yesterday())
+    swept.put(yesterday(), tables=(ALERT_INFO,))
     swept.folder.append(ALERT_INFO, blob_path(day=yesterday(), hour=9), records(ALERT_INFO, 5, 1))
     refusing = RefusingExport(swept.export, of_read=lambda _, path: archived(path) if "/h=09/" in path else None)
     run_day(swept.lake, refusing, yesterday())
@@ -282,11 +282,11 @@ def test_a_day_that_no_tick_can_list_is_requested_once_after_each_sweep(
     slow.released.set()
 
 
-def test_a_day_that_is_listed_in_part_is_requested_at_most_every_four_minutes(swept: DagsterProject) -> None:
-    assert rested(swept.instance, yesterday(), datetime.now(UTC))
-    run_in(swept, dg.DagsterRunStatus.SUCCESS, yesterday())
-    assert not rested(swept.instance, yesterday(), datetime.now(UTC))
-    assert rested(swept.instance, yesterday(), datetime.now(UTC) + timedelta(minutes=4))
+def test_a_day_that_is_listed_in_part_is_requested_at_most_every_four_minutes(project: DagsterProject) -> None:
+    assert rested(project.instance, yesterday(), datetime.now(UTC))
+    run_in(project, dg.DagsterRunStatus.SUCCESS, yesterday())
+    assert not rested(project.instance, yesterday(), datetime.now(UTC))
+    assert rested(project.instance, yesterday(), datetime.now(UTC) + timedelta(minutes=4))
 
 
 def test_a_tick_makes_no_more_list_calls_for_a_million_old_blobs_than_for_none(swept: DagsterProject) -> None:
@@ -307,26 +307,26 @@ def test_a_tick_makes_no_more_list_calls_for_a_million_old_blobs_than_for_none(s
 
 @pytest.mark.parametrize("days_ahead", [90, 1, 0.05])
 def test_a_run_that_failed_while_the_clock_was_ahead_is_requested_again_at_once(
-    swept: DagsterProject, monkeypatch: pytest.MonkeyPatch, days_ahead: float
+    project: DagsterProject, monkeypatch: pytest.MonkeyPatch, days_ahead: float
 ) -> None:
     monkeypatch.setattr(runs, "RETRIES", None)
-    swept.put(yesterday())
-    (behind,) = find_stale_days(swept.lake, swept.export, [yesterday()])
-    broken = swept.with_resources(export=FailingExport(swept.settings.export_dir))
+    project.put(yesterday())
+    (behind,) = find_stale_days(project.lake, project.export, [yesterday()])
+    broken = project.with_resources(export=FailingExport(project.settings.export_dir))
     assert not broken.run(yesterday(), tags=request_for(behind, AttemptHistory(0, None), "ingest_day").tags).success
     now = datetime.now(UTC)
     before = now - timedelta(days=days_ahead)
-    earlier = earlier_runs(swept.instance, behind, before)
+    earlier = earlier_runs(project.instance, behind, before)
     assert earlier == AttemptHistory(1, None)
     assert is_due(earlier, before)
     # a clock that was slightly ahead delays the next attempt as usual
-    assert not is_due(earlier_runs(swept.instance, behind, now - timedelta(minutes=5)), now - timedelta(minutes=5))
+    assert not is_due(earlier_runs(project.instance, behind, now - timedelta(minutes=5)), now - timedelta(minutes=5))
     assert not broken.run(yesterday(), tags=request_for(behind, earlier, "ingest_day").tags).success
-    assert earlier_runs(swept.instance, behind, datetime.now(UTC)).attempts == 2
-    assert not is_due(earlier_runs(swept.instance, behind, datetime.now(UTC)), datetime.now(UTC))
+    assert earlier_runs(project.instance, behind, datetime.now(UTC)).attempts == 2
+    assert not is_due(earlier_runs(project.instance, behind, datetime.now(UTC)), datetime.now(UTC))
 
 
-def test_a_run_that_started_while_the_clock_was_ahead_does_not_block_its_day(swept: DagsterProject) -> None:
-    run_in(swept, dg.DagsterRunStatus.STARTED, yesterday())
-    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC) - timedelta(days=90)) == set()
-    assert days_in_flight(swept.instance, [yesterday()], datetime.now(UTC) - timedelta(minutes=5)) == {yesterday()}
+def test_a_run_that_started_while_the_clock_was_ahead_does_not_block_its_day(project: DagsterProject) -> None:
+    run_in(project, dg.DagsterRunStatus.STARTED, yesterday())
+    assert days_in_flight(project.instance, [yesterday()], datetime.now(UTC) - timedelta(days=90)) == set()
+    assert days_in_flight(project.instance, [yesterday()], datetime.now(UTC) - timedelta(minutes=5)) == {yesterday()}
