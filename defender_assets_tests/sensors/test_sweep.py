@@ -42,8 +42,8 @@ def test_without_a_sweep_there_is_no_result(project: DagsterProject) -> None:
 
 
 def test_the_sweep_lists_older_days_and_the_next_tick_requests_them(project: DagsterProject) -> None:
-    for day in (old(), yesterday()):
-        project.put(day)
+    project.put(old())
+    project.put(yesterday(), tables=(ALERT_INFO,))
     assert project.sweep().success
     assert days_of_last_sweep(project.instance) == SweepFound(True, (old(), yesterday()), 0)
     requests = project.tick().requests
@@ -56,7 +56,7 @@ def test_the_sweep_lists_older_days_and_the_next_tick_requests_them(project: Dag
 
 
 def test_an_old_day_that_grows_again_is_listed_by_the_next_sweep(project: DagsterProject) -> None:
-    project.put(old())
+    project.put(old(), tables=(ALERT_INFO,))
     project.sweep()
     project.fill(old())
     project.sweep()
@@ -144,7 +144,7 @@ def test_days_since_the_last_blob_stay_grey(project: DagsterProject) -> None:
 
 def test_without_an_export_no_day_becomes_green(project: DagsterProject) -> None:
     project.put(start())
-    project.fill(start())
+    project.fill(start(), derived=())
     shutil.rmtree(project.settings.export_dir)
     project.sweep()
     assert reports(project) == 0
@@ -152,11 +152,11 @@ def test_without_an_export_no_day_becomes_green(project: DagsterProject) -> None
 
 def test_an_empty_day_whose_blobs_arrive_late_is_run_like_any_other(project: DagsterProject) -> None:
     for day in (start(), today()):
-        project.put(day)
+        project.put(day, tables=(ALERT_INFO,))
         project.fill(day)
     project.sweep()
     assert old().isoformat() in green(project, ALERT_INFO.raw)
-    project.put(old())
+    project.put(old(), tables=(ALERT_INFO,))
     project.sweep()
     (request,) = project.tick().requests
     assert project.follow(request).success
@@ -170,7 +170,7 @@ def test_an_empty_day_whose_blobs_arrive_late_is_run_like_any_other(project: Dag
 def test_a_day_whose_blobs_were_deleted_after_reading_is_not_empty(project: DagsterProject) -> None:
     for day in (start(), old(), today()):
         project.put(day)
-    project.fill(old())
+    project.fill(old(), derived=())
     for folder in project.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
         shutil.rmtree(folder)
     with dg.DagsterInstance.ephemeral() as new:
@@ -183,7 +183,7 @@ def test_a_table_of_a_newer_version_is_built_also_where_the_account_has_deleted_
     project: DagsterProject,
 ) -> None:
     for first, day in ((0, start()), (2, old())):
-        project.put(day, first)
+        project.put(day, first, tables=(ALERT_INFO,))
         project.fill(day)
     shutil.rmtree(project.lake.table_uri(QUEUE.name))
     for folder in project.settings.export_dir.glob(f"*/tenantId=*/{old():y=%Y/m=%m/d=%d}"):
