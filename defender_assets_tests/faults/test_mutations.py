@@ -20,6 +20,7 @@ from defender_assets.core.raw import ingest, tails
 from defender_assets.core.raw.given_up import GivenUp
 from defender_assets.core.raw.hours import Hour
 from defender_assets.core.raw.range_reader import RangeReader
+from defender_assets.core.raw.unanswered import Unanswered
 from defender_assets.core.tables import agreement, build
 from defender_assets.core.tables.prefetch import ParsePrefetcher
 from defender_assets_tests.faults import committing, reading, restoring
@@ -55,8 +56,10 @@ MISSING_FILE = Mutation(
     "a missing file has changed", DirectoryExport, "read", "except FileNotFoundError", "except KeyError"
 )
 OTHER_BLOBS = Mutation("other blobs go on", RangeReader, "chunks", "self.failures[part.blob.path] = error", "raise")
-ACCOUNT_ANSWERS = Mutation("an account that answers", RangeReader, "_silence", "return None", "return ExportError()")
-ACCOUNT_IS_SILENT = Mutation("an account that is silent", RangeReader, "_silence", "return error", "return None")
+ACCOUNT_ANSWERS = Mutation(
+    "an account that answers", Unanswered, "failed", "self.export.tenants(self.container)", "raise error"
+)
+ACCOUNT_IS_SILENT = Mutation("an account that is silent", Unanswered, "failed", "return silent", "return None")
 OTHER_TENANTS = Mutation(
     "other tenants go on", listing, "list_tenant", "except ExportError", "except ZeroDivisionError"
 )

@@ -22,8 +22,9 @@ from defender_assets.core.raw.cursors import read_cursors
 from defender_assets.core.raw.given_up import GivenUp
 from defender_assets.core.raw.hours import Generation, LostRange, find_damage_in_hour, read_hour
 from defender_assets.core.raw.numbering import add_empty_batch, parsed_batch
-from defender_assets.core.raw.range_reader import GIVE_UP_AFTER, SLICE, Chunk, RangeReader, UnreadRange
+from defender_assets.core.raw.range_reader import SLICE, Chunk, RangeReader, UnreadRange
 from defender_assets.core.raw.tails import remember_tails, tail_name
+from defender_assets.core.raw.unanswered import Unanswered
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import RAW_SCHEMA, TABLES, Table
 from defender_assets.core.text import MEBIBYTE, format_bytes
@@ -186,18 +187,18 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     for listed in list_table_day(export, table, day).blobs:
         blobs[listed.tenant_id, listed.hour].append(listed)
     hours = files_of_day(lake.open(table.raw), day).select("tenant_id", "hour").unique().sort("tenant_id", "hour")
-    unanswered = 0
+    unanswered = Unanswered(export, table.container)
     for hour in hours.iter_rows():
         while True:
             try:
                 retry_on_conflict(_replace_hour, lake, export, table, day, hour, blobs[hour], replaced, parsed)
                 # an hour without blobs asks the account for nothing
-                unanswered = 0 if blobs[hour] else unanswered
+                if blobs[hour]:
+                    unanswered.answered()
                 break
             except _UnreadBlobError as unread:
-                unanswered = 0 if isinstance(unread.error, UnreadableError) else unanswered + 1
-                if unanswered == GIVE_UP_AFTER:
-                    raise unread.error from None
+                if silent := unanswered.failed(unread.error):
+                    raise silent from None
                 replaced.unreadable.append(UnreadablePart(table.container, unread.blob.path, str(unread.error)))
                 blobs[hour].remove(unread.blob)
     report = ingest(lake, export, table, day)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from defender_assets.core.errors import DefenderAssetsError, ExportError, UnreadableError
+from defender_assets.core.errors import DefenderAssetsError, ExportError
 from defender_assets.core.export.blobs import Blob, BlobChangedError, Export
+from defender_assets.core.raw.unanswered import Unanswered
 from defender_assets.core.text import MEBIBYTE
 
 SLICE = 8 * MEBIBYTE
 LONGEST_LINE = 16 * MEBIBYTE
 IN_FLIGHT = 4
-GIVE_UP_AFTER = 3
 
 
 class TornLineError(DefenderAssetsError):
@@ -86,32 +86,21 @@ class RangeReader:
         Raises:
             TornLineError: when that happens within a line above 16 MiB.
         """
-        unanswered = 0
+        unanswered = Unanswered(self.export, self.container)
         with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="range-read") as pool:
             for part, slices in self._fetched(pool, parts, slice_bytes):
                 try:
                     yield from self._cut(part, slices, slice_bytes)
-                    unanswered = 0
+                    unanswered.answered()
                 except BlobChangedError:
                     self.changed.append(part.blob.path)
-                    unanswered = 0
+                    unanswered.answered()
                 except ExportError as error:
                     self.failures[part.blob.path] = error
-                    unanswered = 0 if isinstance(error, UnreadableError) else unanswered + 1
-                    if unanswered == GIVE_UP_AFTER:
-                        unanswered = 0
-                        self.gave_up = self._silence()
-                        if self.gave_up:
-                            pool.shutdown(wait=False, cancel_futures=True)
-                            return
-
-    def _silence(self) -> ExportError | None:
-        """Return the error of an account that does not answer a listing either; None if it does."""
-        try:
-            self.export.tenants(self.container)
-        except ExportError as error:
-            return error
-        return None
+                    self.gave_up = unanswered.failed(error)
+                    if self.gave_up:
+                        pool.shutdown(wait=False, cancel_futures=True)
+                        return
 
     def _fetched(
         self, pool: ThreadPoolExecutor, parts: list[UnreadRange], slice_bytes: int

@@ -183,11 +183,40 @@ def test_a_full_refresh_replaces_the_blobs_that_can_be_read(
     assert set(hours(lake)) == set(HOURS)
 
 
+@pytest.mark.parametrize("failing", [(1, 2, 3), (0, 1, 2, 3, 4, 5), (2, 3, 4, 7), tuple(HOURS)])
+def test_blobs_that_never_answer_stop_no_refresh_of_an_account_that_does(
+    lake: Lake, export: DirectoryExport, filled: Folder, failing: tuple[int, ...]
+) -> None:
+    ingest(lake, export, ALERT_INFO, DAY)
+    filled.append(ALERT_INFO, blob_path(hour=7), records(ALERT_INFO, 9, 1))
+    report = refresh(lake, RefusingExport(export, of_hours(*failing, error=no_answer)), ALERT_INFO, DAY)
+    assert [part.path for part in report.unreadable] == [blob_path(hour=hour) for hour in failing]
+    assert report.replaced_blobs == len(HOURS) - len(failing)
+    assert set(hours(lake)) == set(HOURS)
+
+
+def test_silent_blobs_of_one_hour_stop_no_refresh_of_another(
+    lake: Lake, export: DirectoryExport, filled: Folder
+) -> None:
+    paths = [blob_path(hour=2).replace("PT1H", f"PT1H-{number}") for number in range(3)]
+    for path in paths:
+        filled.append(ALERT_INFO, path, records(ALERT_INFO, 9, 1))
+    ingest(lake, export, ALERT_INFO, DAY)
+    silent = RefusingExport(export, lambda _, path: no_answer(path) if "/h=02/" in path else None)
+    report = refresh(lake, silent, ALERT_INFO, DAY)
+    assert [part.path for part in report.unreadable] == sorted([*paths, blob_path(hour=2)])
+    assert report.replaced_blobs == len(HOURS) - 1
+
+
 def test_a_full_refresh_gives_up_an_account_that_does_not_answer(
     lake: Lake, export: DirectoryExport, filled: Folder
 ) -> None:
     ingest(lake, export, ALERT_INFO, DAY)
-    refusing = RefusingExport(export, of_hours(*HOURS, error=no_answer))
+
+    def silent(_: str) -> Exception | None:
+        return no_answer("anything") if refusing.reads else None
+
+    refusing = RefusingExport(export, of_hours(*HOURS, error=no_answer), of_container=silent)
     with pytest.raises(ExportError, match="the connection broke"):
         refresh(lake, refusing, ALERT_INFO, DAY)
     assert len(refusing.reads) == 3
