@@ -4,6 +4,8 @@ An attacker can influence titles, file names, accounts and quarantined bytes. Sp
 (`outputs.brief`) need further escaping.
 """
 
+from collections.abc import Sequence
+
 from defender_assets.core.invisible import is_invisible
 
 MEBIBYTE = 1024 * 1024
@@ -19,6 +21,15 @@ def pluralize(count: int, noun: str, plural: str | None = None) -> str:
     ('1 story', '1,200 leads')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def first_few(texts: Sequence[str], count: int, more: str = "and {} more") -> list[str]:
+    """Return the first texts, and one that counts the others.
+
+    >>> first_few(["a", "b", "c", "d"], 2), first_few(["a", "b"], 2)
+    (['a', 'b', 'and 2 more'], ['a', 'b'])
+    """
+    return [*texts[:count], *([more.format(f"{len(texts) - count:,}")] if len(texts) > count else [])]
 
 
 def format_duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from defender_assets.cli.demo.scenario import old_demo
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
 from defender_assets.core.export.blobs import Kind
-from defender_assets.core.text import pluralize
+from defender_assets.core.text import first_few, pluralize
 from defender_assets.settings import DEMO_ORIGIN, ENVIRONMENT, SECRETS, Settings
 
 HOUR, DAY = 3600, 86_400
@@ -155,10 +155,8 @@ def diagnose_silence(report: Report, settings: Settings) -> None:
 
 def _diagnose_parts(report: Report, container: ContainerFacts, settings: Settings) -> None:
     """Report what cannot be read, what the team leaves out, and what is not read because of its name."""
-    report.attention.extend(part.reason for part in container.unreadable[:NAMED])
-    if len(container.unreadable) > NAMED:
-        more = len(container.unreadable) - NAMED
-        report.attention.append(f"{container.container}: {pluralize(more, 'more part')} cannot be read")
+    more = f"{container.container}: {{}} more cannot be read"
+    report.attention += first_few([part.reason for part in container.unreadable], NAMED, more)
     for rule in settings.left_out:
         if count := container.left_out.get(rule.path):
             until = f" until {rule.until}" if rule.until else ""

@@ -24,7 +24,7 @@ from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.snapshots import conformed, schema_of
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.retries import retry_on_conflict
-from defender_assets.core.text import MEBIBYTE, pluralize
+from defender_assets.core.text import MEBIBYTE, first_few, pluralize
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +67,10 @@ class UnreadableFileError(Exception):
 
 def describe_damage(damaged: Collection[DamagedFile]) -> str:
     """Return one line that names damaged files and the remedy for their tables."""
-    shown = "; ".join(file.describe() for file in list(damaged)[:NAMED])
-    more = f"; and {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
+    shown = "; ".join(first_few([file.describe() for file in damaged], NAMED))
     remedies = dict.fromkeys(file.remedy for file in damaged)
     return (
-        f"{pluralize(len(damaged), 'damaged file')} in the lake: {shown}{more}. Put back intact copies from a backup, "
+        f"{pluralize(len(damaged), 'damaged file')} in the lake: {shown}. Put back intact copies from a backup, "
         f"or {'; '.join(remedies)}"
     )
 

@@ -23,7 +23,7 @@ from defender_assets.core.raw.cursors import Cursors, cursors_of, digest_bytes, 
 from defender_assets.core.raw.tails import tail_name
 from defender_assets.core.schemas import QUARANTINE, TABLES, Table
 from defender_assets.core.tables.agreement import disagreement
-from defender_assets.core.text import pluralize
+from defender_assets.core.text import first_few, pluralize
 
 Listing = Mapping[date, list[tuple[Table, Blob | UnreadablePart]]]
 """Day -> the blobs of each table, and the parts of the day that could not be listed."""
@@ -82,9 +82,7 @@ class StaleDay:
         blobs = pluralize(len(self.missing), "blob")
         parts = [f"{pluralize(self.missing_bytes, 'new byte')} in {blobs}"] if self.missing else []
         parts += [f"{stale.table} {stale.why}" for stale in self.stale]
-        parts += [f"{part.where} cannot be listed" for part in self.unreadable[:NAMED]]
-        if len(self.unreadable) > NAMED:
-            parts.append(f"{len(self.unreadable) - NAMED} more parts cannot be listed")
+        parts += first_few([f"{part.where} cannot be listed" for part in self.unreadable], NAMED)
         return f"{self.day}: " + ", ".join(parts)
 
 

@@ -13,7 +13,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.raw.cursors import read_cursors, read_ranges
 from defender_assets.core.schemas import Table
-from defender_assets.core.text import MEBIBYTE, pluralize
+from defender_assets.core.text import MEBIBYTE, first_few, pluralize
 
 OLD_TAIL = timedelta(days=1)
 NAMED = 3
@@ -86,7 +86,7 @@ def byte_balance(
         "unreadable": [{"part": part.where, "reason": part.reason} for part in unreadable[:SAMPLES]],
     }
     if broken.height and not incomplete and set(broken["blob"]).isdisjoint(blob.path for blob in listed):
-        lost = "; ".join(holes[:SAMPLES])
+        lost = "; ".join(first_few(holes, SAMPLES))
         summary = f"Bytes of a damaged file are lost, because the account no longer has their blob: {lost}."
         return CheckOutcome(passed=False, summary=summary, facts=facts)
     if incomplete or broken.height:
@@ -106,11 +106,10 @@ def byte_balance(
 
 def _not_read(unreadable: Sequence[UnreadablePart]) -> str:
     # the reasons come early, because notifications show only the beginning
-    named = "; ".join(part.reason for part in unreadable[:NAMED])
-    more = f"; and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
+    named = "; ".join(first_few([part.reason for part in unreadable], NAMED))
     count = pluralize(len(unreadable), "part")
     return (
-        f"{count} of the export cannot be read; the rest of the day went on. {named}{more}. Do what this says, or "
+        f"{count} of the export cannot be read; the rest of the day went on. {named}. Do what this says, or "
         "leave the part out (DEFENDER_LEAVE_OUT). The sensor tries again, at least once an hour."
     )
 

@@ -4,10 +4,10 @@ import shutil
 from datetime import timedelta
 
 from defender_assets.catalog import BRIEFS, DERIVED, LEADS, QUEUE, STORIES
-from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export import DirectoryExport, UnreadablePart
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
-from defender_assets.core.pipeline.staleness import find_stale_days, list_all, list_days
+from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days, list_all, list_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.core.tables.build import build_table_day
@@ -29,6 +29,13 @@ def test_a_day_with_new_bytes_is_behind_until_it_has_run(lake: Lake, export: Dir
     assert f"{behind.missing_bytes:,} new bytes in 1 blob" in behind.describe()
     run_day(lake, export, DAY)
     assert find_stale_days(lake, export, [DAY, NEXT]) == []
+
+
+def test_the_first_parts_that_cannot_be_listed_are_named_and_the_others_counted() -> None:
+    parts = tuple(UnreadablePart(ALERT_INFO.container, f"tenantId={number}", "refused") for number in range(5))
+    said = StaleDay(DAY, (), (), parts).describe()
+    assert "tenantId=2 cannot be listed, and 2 more" in said
+    assert "tenantId=3" not in said
 
 
 def test_the_digest_changes_only_with_what_is_missing(lake: Lake, export: DirectoryExport, folder: Folder) -> None:
