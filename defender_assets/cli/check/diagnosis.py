@@ -146,6 +146,11 @@ def diagnose_lake(report: Report, settings: Settings) -> None:
         )
 
 
+def diagnose_damage(report: Report) -> None:
+    """Report what is damaged in the lake, unless that is why it cannot be used."""
+    report.attention += [line for line in report.lake.damaged if line != report.lake.error]
+
+
 def diagnose_silence(report: Report, settings: Settings) -> None:
     """Report tenants that are silent for longer than usual, and what the lake knows and the export does not show."""
     report.attention += report.lake.not_shown

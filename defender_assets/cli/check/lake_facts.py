@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -21,6 +22,8 @@ from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.export import account_time
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.log_files import DamagedLogError
+from defender_assets.core.lake.maintenance import look_for_damage
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
@@ -42,8 +45,9 @@ _TRIAL = (Column("export_date", pl.Date(), "Day of the trial"), Column("number",
 class LakeFacts:
     """The lake. `error` says why it cannot be used; the other fields are then incomplete.
 
-    `clock_doubt` says why maintenance deletes nothing by age, `silent` which tenants are silent for longer than usual,
-    and `not_shown` what the export no longer shows.
+    `damaged` says which files are damaged and what to do, a line per table, `clock_doubt` why maintenance deletes
+    nothing by age, `silent` which tenants are silent for longer than usual, and `not_shown` what the export no
+    longer shows.
     """
 
     where: str
@@ -52,6 +56,7 @@ class LakeFacts:
     tenants: list[str] = field(default_factory=list)
     behind: list[StaleDay] = field(default_factory=list)
     looked_at: list[date] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     clock_doubt: str | None = None
     silent: list[str] = field(default_factory=list)
     not_shown: list[str] = field(default_factory=list)
@@ -68,6 +73,7 @@ def inspect_lake(
             _reach(lake.account, lake.uri)
         write_and_read_back(lake, today)
         facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
+        facts.damaged = list(_damage(lake, facts.tables))
         facts.tenants = sorted(tenants_in_raw(lake))
         facts.clock_doubt = read_clock(lake, account_time(export) if export else None).doubt
         if export is not None:
@@ -84,6 +90,16 @@ def inspect_lake(
         # no token for the account of the lake
         facts.error = describe_error(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
     return facts
+
+
+def _damage(lake: Lake, names: list[str]) -> Iterator[str]:
+    """Yield what is damaged in each table, as far as the hourly maintenance would see it."""
+    for name in names:
+        try:
+            if found := look_for_damage(lake, name):
+                yield found
+        except DamagedLogError as error:
+            yield str(error)
 
 
 def _reach(account: AzureAccount, uri: str) -> None:
@@ -115,7 +131,7 @@ def write_and_read_back(lake: Lake, day: date) -> None:
             trial.commit(target, Commit([row], number))
         found = scan(trial.open(spec.name)).select(pl.len()).collect().item()
     except CommitFailedError as error:
-        raise LakeError(f"cannot commit to {lake.describe()}: {redact(str(error))[:300]}") from None
+        raise LakeError(f"cannot commit to {lake.describe()}: {redact(str(error), lake.secrets)[:300]}") from None
     except LakeError as error:
         hint = " (commit 1 succeeded: an emulator must be Azurite 3.37 or newer)" if number > 1 else ""
         raise LakeError(f"{error}{hint}") from None

@@ -5,7 +5,7 @@ written, and files are deleted only when they have been dead for longer than any
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -13,12 +13,13 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.clock import Clock, read_clock
 from defender_assets.core.lake.compaction import CompactedDay, compact
-from defender_assets.core.lake.damage import NAMED, SAMPLE_FILES, DamagedFile, damaged_files, describe_damage
+from defender_assets.core.lake.damage import NAMED, SAMPLE_FILES, damaged_files, describe_damage
 from defender_assets.core.lake.data_files import data_files, held_partitions
 from defender_assets.core.lake.fences import fence_of
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.log_files import HINT, LogFiles, checkpoint_path, sync_commits
 from defender_assets.core.retries import retry_on_conflict
+from defender_assets.core.text import first_few
 
 logger = logging.getLogger(__name__)
 
@@ -32,29 +33,13 @@ class ClockError(LakeError):
 
 @dataclass(frozen=True)
 class MaintenanceReport:
-    """The compacted days of a table, its deleted files, those that a doubtful clock spared, and what is damaged in it.
-
-    `empty_commits` are the versions of commits that lost their content.
-    """
+    """The compacted days of a table, its deleted files, those that a doubtful clock spared, and what is damaged."""
 
     table: str
     compacted: list[CompactedDay]
     files_deleted: int
     files_spared: int = 0
-    damaged: list[DamagedFile] = field(default_factory=list)
-    empty_commits: list[int] = field(default_factory=list)
-
-    @property
-    def damage(self) -> str | None:
-        """Return one line that names what is damaged and the remedies; None if nothing is known to be."""
-        found = [describe_damage(self.damaged)] if self.damaged else []
-        if self.empty_commits:
-            versions = ", ".join(str(version) for version in self.empty_commits[:NAMED])
-            found.append(
-                f"commits of {self.table} that lost their content, as after a power failure: {versions}. If "
-                "byte_balance names a day, run the job refresh_day for it"
-            )
-        return "; ".join(found) or None
+    damage: str | None = None
 
     def describe(self) -> str:
         days = ", ".join(f"{day.day} ({day.files_before} files to {day.files_after})" for day in self.compacted)
@@ -134,11 +119,30 @@ def maintain(lake: Lake, name: str, clock: Clock | None = None) -> MaintenanceRe
         sure = clock.doubt is None
         dead = retry_on_conflict(lambda: lake.open(name).vacuum(DEAD_FOR_HOURS, dry_run=not sure, full=True))
         _shorten_log(lake, name)
-    table, log = lake.open(name), LogFiles.of(lake.files(name))
-    sync_commits(lake.files(name), before, table.version())
-    damaged = damaged_files(lake, table, name, opened=SAMPLE_FILES)
+    sync_commits(lake.files(name), before, lake.open(name).version())
     deleted, spared = (len(dead), 0) if sure else (0, len(dead))
-    return MaintenanceReport(name, compacted, deleted, spared, damaged, log.empty_commits() if log else [])
+    return MaintenanceReport(name, compacted, deleted, spared, look_for_damage(lake, name))
+
+
+def look_for_damage(lake: Lake, name: str) -> str | None:
+    """Return one line that names what is damaged in a table, and the remedies; None if nothing is known to be.
+
+    The size of each data file is compared with the log, and a few files are decoded. Commits that lost their content
+    are named too.
+
+    Raises:
+        DamagedLogError: when the table cannot be opened because of its log; the text has the remedy.
+        LakeError: when the lake cannot be reached.
+    """
+    damaged, log = damaged_files(lake, lake.snapshot(name), name, opened=SAMPLE_FILES), LogFiles.of(lake.files(name))
+    found = [describe_damage(damaged)] if damaged else []
+    if empty := log.empty_commits() if log else []:
+        versions = ", ".join(first_few([str(version) for version in empty], NAMED))
+        found.append(
+            f"commits of {name} that lost their content, as after a power failure: {versions}. If byte_balance names "
+            "a day, run the job refresh_day for it"
+        )
+    return "; ".join(found) or None
 
 
 def _shorten_log(lake: Lake, name: str) -> None:
