@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,11 +18,12 @@ from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.export.listing import list_table_day
 from defender_assets.core.lake import maintenance
-from defender_assets.core.lake.damage import DamagedFilesError
-from defender_assets.core.lake.data_files import files_of_day
+from defender_assets.core.lake.damage import NAMED, DamagedFilesError, naming_damage
+from defender_assets.core.lake.data_files import data_files, files_of_day
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.lake.log_files import DamagedLogError, LogFiles, checkpoint_path
+from defender_assets.core.lake.log_files import DamagedLogError, LogFiles, checkpoint_path, commit_path
 from defender_assets.core.lake.maintenance import maintain
+from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.quality.byte_balance import byte_balance
@@ -30,6 +31,7 @@ from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.raw.batches import RawBatches
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
+from defender_assets.core.schemas.column import integer
 from defender_assets.core.tables.build import build_table_day
 from defender_assets.outputs.notifications.outbox import (
     CLAIMED,
@@ -264,6 +266,43 @@ def test_damaged_notices_are_left_out_and_the_others_stay(tmp_path: Path, kind: 
     assert len([key for key in keys if read_outbox(lake, NOW).get(key).state]) == 2
 
 
+STATEMENTS = TableSpec("statements", (integer("sequence", "Number of the statement"),), partition_by=(), daily=False)
+"""A table without days that people write to, and nothing builds again."""
+
+
+def read_statements(lake: Lake) -> list[int]:
+    with naming_damage(lake, {STATEMENTS.name: (date.min, date.max)}):
+        return sorted(lake.read(STATEMENTS.name).collect()["sequence"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+def test_damaged_files_of_a_table_without_days_are_left_out_and_the_others_stay(
+    tmp_path: Path, kind: Kind, damaged: int
+) -> None:
+    lake = Lake(str(tmp_path / "lake"), (STATEMENTS,))
+    for sequence in (1, 2, 3):
+        target = lake.fenced(STATEMENTS.name, DAY, STATEMENTS.name)
+        lake.commit(target, Commit([pl.DataFrame({"sequence": [sequence]})], sequence))
+    for path in data_files(lake.open(STATEMENTS.name))["path"][:damaged]:
+        spoil(lake.files(STATEMENTS.name), path, kind)
+    named = maintain(lake, STATEMENTS.name).damage
+    assert named
+    with pytest.raises(DamagedFilesError, match="defender-assets repair statements"):
+        read_statements(lake)
+    Operator(lake, DirectoryExport(tmp_path)).follow(named)
+    assert len(read_statements(lake)) == 3 - damaged
+    assert lake.fenced(STATEMENTS.name, DAY, STATEMENTS.name).version == 3
+    assert maintain(lake, STATEMENTS.name).damage is None
+
+
+def test_every_table_of_the_catalog_is_built_again_or_can_be_repaired() -> None:
+    """The tests above damage the files of each."""
+    built = {name for names in BUILT.values() for name in names}
+    assert built == {spec.name for spec in LAKE_TABLES if spec.daily}
+    assert [spec.name for spec in LAKE_TABLES if not spec.daily] == [SENT_NOTICES]
+
+
 # the log
 
 
@@ -328,6 +367,19 @@ def test_a_cut_commit_of_raw_is_done_again(operator: Operator) -> None:
     assert operator.lake.read(ALERT_INFO.name).collect().height == 4
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE])
+def test_a_damaged_first_commit_of_a_log_without_checkpoints_is_named_with_its_remedy(
+    operator: Operator, filled: tuple[Path, Tables], name: str, kind: Kind
+) -> None:
+    spoil(operator.lake.files(name), commit_path(0), kind)
+    with pytest.raises(DamagedLogError) as caught:
+        operator.lake.open(name)
+    operator.follow(str(caught.value))
+    run_day(operator.lake, operator.export, DAY)
+    assert_whole(operator, filled[1])
+
+
 def test_maintenance_keeps_the_checkpoint_before_the_newest(operator: Operator, filled: tuple[Path, Tables]) -> None:
     lake, name = operator.lake, ALERT_INFO.name
     log = Path(lake.uri) / name / "_delta_log"
@@ -361,6 +413,16 @@ def test_maintenance_names_commits_that_lost_their_content(operator: Operator) -
     damage = maintain(operator.lake, ALERT_INFO.raw).damage
     assert damage
     assert str(max(log.commits) - 1) in damage
+
+
+def test_maintenance_counts_the_empty_commits_that_it_does_not_name(operator: Operator) -> None:
+    log = two_checkpoints(operator.lake, ALERT_INFO.raw)
+    empty = sorted(log.commits)[:-1]
+    for version in empty:
+        spoil(operator.lake.files(ALERT_INFO.raw), commit_path(version), "empty")
+    damage = maintain(operator.lake, ALERT_INFO.raw).damage
+    assert len(empty) > NAMED
+    assert f"{empty[0]}, {empty[1]}, {empty[2]}, {empty[3]}, {empty[4]}, and {len(empty) - NAMED} more" in str(damage)
 
 
 # a lake in an account

@@ -155,8 +155,10 @@ def rows_of_file(stored: TableFiles, file: Mapping[str, Any], columns: pl.Schema
         raise UnreadableFileError(f"has {height} instead of {file['num_records']} rows")
 
 
-def drop_damaged(lake: Lake, name: str, day: date, fence: str | None = None) -> list[DamagedFile]:
-    """Leave the damaged files of a day out of a table, in one commit that no file is opened for; return them.
+def drop_damaged(lake: Lake, name: str, day: date | None, fence: str | None = None) -> list[DamagedFile]:
+    """Leave the damaged files of a day out of a table, in one commit that opens none of them; return them.
+
+    `day` is None for a table without days, and needs a fence.
 
     The other rows of the day stay, and the fence keeps its version. What the caller builds next brings the rows back.
     The files themselves stay for a week, until maintenance deletes them.
@@ -166,12 +168,12 @@ def drop_damaged(lake: Lake, name: str, day: date, fence: str | None = None) -> 
     """
     dropped = retry_on_conflict(_drop, lake, name, day, fence)
     if dropped:
-        logger.warning("%s %s: left out %s", name, day, "; ".join(file.describe() for file in dropped))
+        logger.warning("%s %s: left out %s", name, day or "", "; ".join(file.describe() for file in dropped))
     return dropped
 
 
 def drop_all_damaged(lake: Lake, name: str, *, dry_run: bool = False) -> list[DamagedFile]:
-    """Leave the damaged files of all days out of a table that nothing builds again; return them.
+    """Leave all damaged files out of a table that nothing builds again, day by day if it has days; return them.
 
     Raises:
         LakeError: when the table is built from others, so that a job brings its rows back.
@@ -183,20 +185,22 @@ def drop_all_damaged(lake: Lake, name: str, *, dry_run: bool = False) -> list[Da
         )
     damaged = damaged_files(lake, lake.open(name), name)
     if not dry_run:
-        for day in sorted({file.day for file in damaged if file.day}):
-            # one fence for all days
+        for day in dict.fromkeys(file.day for file in damaged):
+            # such a table has one fence
             drop_damaged(lake, name, day, name)
     return damaged
 
 
-def _drop(lake: Lake, name: str, day: date, fence: str | None) -> list[DamagedFile]:
-    target = lake.fenced(name, day, fence)
+def _drop(lake: Lake, name: str, day: date | None, fence: str | None) -> list[DamagedFile]:
+    # the fence is given if there is no day
+    target = lake.fenced(name, day or date.min, fence)
     damaged = damaged_files(lake, target.table, name, day)
     if damaged:
-        files = files_of_day(target.table, day).filter(~pl.col("path").is_in([file.path for file in damaged]))
+        files = data_files(target.table) if day is None else files_of_day(target.table, day)
+        files = files.filter(~pl.col("path").is_in([file.path for file in damaged]))
         stored, columns = lake.files(name), schema_of(target.table)
         rows = (frame for file in files.iter_rows(named=True) for frame in rows_of_file(stored, file, columns))
-        # a predicate on the partition alone: delta-rs opens none of the files that it removes
+        # all of a partition, or of a table without days, is replaced: delta-rs opens none of the files that it removes
         lake.commit(target, Commit(rows, target.version, replaces="", schema=columns))
     return damaged
 
@@ -231,7 +235,9 @@ def _damaged_between(lake: Lake, name: str, first: date, last: date) -> list[Dam
         return []
     table = lake.snapshot(name)
     days = data_files(table)["export_date"].unique().sort()
-    return [file for day in days.filter(days.is_between(first, last)) for file in damaged_files(lake, table, name, day)]
+    # a table without days has one null
+    days = days.filter(days.is_between(first, last) | days.is_null())
+    return [file for day in days for file in damaged_files(lake, table, name, day)]
 
 
 def _size_problem(expected: int, found: int | None) -> str | None:

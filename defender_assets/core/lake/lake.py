@@ -43,7 +43,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Commit:
-    """Rows of one day and the new version of its fence; `replaces` is a predicate within the day.
+    """Rows of one day and the new version of its fence; `replaces` is a predicate within the day, "" for all of it.
+
+    In a table without `export_date`, all rows are those of the day.
 
     `schema` is the schema of the rows if it is not the spec's, such as with columns of newer versions. A derived
     partition also records what it was built from (`built`); a commit that leaves its rows as they are does not.
@@ -203,8 +205,9 @@ class Lake:
             raise ValueError(f"{target.fence}: version {commit.version} is below {target.version}")
         mode: dict[str, Any] = {"mode": "append"}
         if commit.replaces is not None:
-            day = f"export_date = '{target.day.isoformat()}'"
-            mode = {"mode": "overwrite", "predicate": f"{day} AND ({commit.replaces})" if commit.replaces else day}
+            day = [f"export_date = '{target.day.isoformat()}'"] if "export_date" in target.spec.schema else []
+            within = [f"({commit.replaces})"] if commit.replaces else []
+            mode = {"mode": "overwrite", "predicate": " AND ".join([*day, *within]) or None}
         schema, current = commit.schema or target.spec.schema, schema_of(target.table)
         grown = grown_schema(current, schema, target.spec.name)
         stored = pl.Schema({name: grown[name] for name in schema})

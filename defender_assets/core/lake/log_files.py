@@ -91,7 +91,8 @@ def mend_log(files: TableFiles) -> list[str]:
     intact = log.newest_intact_checkpoints(1)
     base = intact[0] if intact else -1
     newest = max(log.commits, default=base)
-    broken = [version for version in range(base + 1, newest + 1) if not _is_commit(files.read(commit_path(version)))]
+    after = range(base + 1, newest + 1)
+    broken = [version for version in after if not _is_commit(version, files.read(commit_path(version)))]
     if broken == [newest]:
         raise DamagedLogError(
             f"the newest commit of the table is damaged, as after a power failure: delete the file "
@@ -131,9 +132,13 @@ def _added(commit: bytes | None) -> Iterator[str]:
             yield json.loads(line)["add"]["path"]
 
 
-def _is_commit(content: bytes | None) -> bool:
+def _is_commit(version: int, content: bytes | None) -> bool:
+    # the first commit has the columns: delta-rs opens no table without its content, but takes others for commits
+    # without rows
+    if content is None or (version == 0 and not content):
+        return False
     try:
-        return content is not None and all(isinstance(json.loads(line), dict) for line in content.splitlines())
+        return all(isinstance(json.loads(line), dict) for line in content.splitlines())
     except ValueError:
         return False
 
