@@ -2,18 +2,33 @@
 
 import sys
 
-from benchmarks import backfill, clustering, increment, leads, listing, plan, stages, stories, throughput, ticks
+from benchmarks import (
+    backfill,
+    clustering,
+    garbage,
+    increment,
+    leads,
+    listing,
+    plan,
+    stages,
+    stories,
+    syncing,
+    throughput,
+    ticks,
+)
 
 BENCHMARKS = {
     "throughput": throughput.main,
     "backfill": backfill.main,
     "clustering": clustering.main,
+    "garbage": garbage.main,
     "increment": increment.main,
     "leads": leads.main,
     "listing": listing.main,
     "plan": plan.main,
     "stages": stages.main,
     "stories": stories.main,
+    "syncing": syncing.main,
     "ticks": ticks.main,
 }
 

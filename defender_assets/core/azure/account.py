@@ -3,6 +3,7 @@
 import base64
 import binascii
 import functools
+import logging
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -11,7 +12,7 @@ from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, 
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
-from defender_assets.core.errors import SettingsError
+from defender_assets.core.errors import SettingsError, redact
 
 DEFAULT_SUFFIX = "core.windows.net"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
@@ -59,6 +60,7 @@ class AzureAccount:
         Raises:
             ClientAuthenticationError: when there is no Entra identity. The SDK would retry for 30 seconds.
         """
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_signature)
         credential: AzureNamedKeyCredential | AzureSasCredential | TokenCredential
         if self.key:
             credential = AzureNamedKeyCredential(self.name, self.key)
@@ -99,6 +101,12 @@ class AzureAccount:
         else:
             options["bearer_token"] = entra_credential().get_token(STORAGE_SCOPE).token
         return options
+
+
+def _without_signature(line: logging.LogRecord) -> bool:
+    """Redact a log line of urllib3, which has the whole address of a request, its SAS included."""
+    line.msg, line.args = redact(line.getMessage()), ()
+    return True
 
 
 @functools.cache

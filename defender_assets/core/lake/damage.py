@@ -145,7 +145,8 @@ def rows_of_file(stored: TableFiles, file: Mapping[str, Any], columns: pl.Schema
         except BaseException as error:
             if isinstance(error, MemoryError) or not (isinstance(error, Exception) or is_panic(error)):
                 raise
-            raise UnreadableFileError(f"cannot be decoded ({redact(str(error))[:100]})") from None
+            reason = redact(str(error), stored.secrets)[:100]
+            raise UnreadableFileError(f"cannot be decoded ({reason})") from None
         if frame is None:
             break
         height += frame.height
@@ -226,7 +227,8 @@ def naming_damage(lake: Lake, reads: Mapping[str, tuple[date, date]]) -> Iterato
         if damaged:
             raise DamagedFilesError(damaged) from None
         if is_panic(error):
-            raise LakeError(f"reading {', '.join(reads)} failed: {redact(str(error))[:200]}; report this") from None
+            reason = redact(str(error), lake.secrets)[:200]
+            raise LakeError(f"reading {', '.join(reads)} failed: {reason}; report this") from None
         raise
 
 

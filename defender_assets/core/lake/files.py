@@ -29,6 +29,11 @@ class TableFiles:
     uri: str
     account: AzureAccount | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what no text may show: the secrets of the account, if there is one."""
+        return self.account.secrets if self.account else ()
+
     def sizes(self, folder: str = "") -> dict[str, int]:
         """Return the size in bytes of each file below a folder, by path; empty if the folder is missing."""
         with self._errors("list files"):

@@ -1,6 +1,7 @@
 """Errors of an export that cannot be read: one line, with the fix, without secrets."""
 
 import base64
+import logging
 import re
 import socket
 import ssl
@@ -266,3 +267,18 @@ def test_an_unreadable_directory_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=rf"{CONTAINER} cannot be read \(Not a directory\): repair it") as error:
         DirectoryExport(tmp_path).tenants(CONTAINER)
     assert_one_line_without(error.value)
+
+
+@pytest.mark.parametrize("secret", ["sig=abc%2Bdef%3D", "sig=abc+def="])
+def test_the_log_of_requests_shows_no_signature(secret: str, caplog: pytest.LogCaptureFixture) -> None:
+    account = from_connection_string(
+        VARIABLE,
+        "BlobEndpoint=https://contoso.blob.core.windows.net;SharedAccessSignature=sv=2024-01-01&se=2099-01-01&sp=rl&sr=c&sig=abc%2Bdef%3D",
+    )
+    with account.service(), caplog.at_level("DEBUG", "urllib3.connectionpool"):
+        # as urllib3 writes it after each request
+        logging.getLogger("urllib3.connectionpool").debug(
+            '%s://%s:%s "%s %s %s" %s %s', "https", "contoso", 443, "GET", f"/lake?{secret}&comp=list", "1.1", 200, None
+        )
+    assert "comp=list" in caplog.text
+    assert "abc" not in caplog.text
