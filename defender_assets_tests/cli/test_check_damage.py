@@ -51,7 +51,8 @@ def checked(run: Run, exit_code: int) -> dict[str, Any]:
 def remedy(run: Run, path: str) -> str:
     """What `check` says of a damaged file."""
     found = checked(run, 1)
-    (line,) = [line for line in found["attention"] if path in line]
+    line: str
+    (line,) = (line for line in found["attention"] if path in line)
     assert found["lake"]["damaged"] == [line]
     assert path in "".join(run("check").stdout.split())
     return line
