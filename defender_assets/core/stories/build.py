@@ -47,6 +47,8 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
     rows = with_detection(days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date"))
     latest = _latest(rows)
+    if latest.height <= 1 or latest["_last_day"].max() != day:
+        return STORY_SCHEMA.to_frame()
     grouped = groups(latest, day)
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")

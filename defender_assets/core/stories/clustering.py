@@ -40,8 +40,11 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
         day: the last day of the look-back.
     """
     leads = with_known_days(leads, day).with_row_index("lead")
-    known, ordinary = occurrences(leads), ordinariness(leads)
+    known = occurrences(leads)
     pairs = neighbours(known)
+    if pairs.is_empty():
+        return GROUPED.to_frame()
+    ordinary = ordinariness(leads)
     close = expected_of_pairs(pairs, ordinary).filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique("lead", keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected") < MERGE_THRESHOLD)

@@ -25,6 +25,19 @@ def test_no_leads_are_no_stories_in_the_right_schema() -> None:
         assert stories.schema == STORY_SCHEMA
 
 
+def test_leads_of_earlier_days_alone_are_no_stories() -> None:
+    earlier = [lead_row(name, FILE, export_date=EVE) for name in ("1", "2", "3")]
+    assert build_stories(DAY, lead_frame(earlier)).is_empty()
+    assert build_stories(DAY, lead_frame([*earlier, lead_row("4", ("file", "other"))])).is_empty()
+    assert story(*earlier, lead_row("4", FILE))["lead_count"] == 4
+
+
+def test_leads_that_share_nothing_are_no_stories() -> None:
+    stories = build_stories(DAY, lead_frame(lead_row(name, ("file", name)) for name in ("1", "2", "3")))
+    assert stories.is_empty()
+    assert stories.schema == STORY_SCHEMA
+
+
 def test_stories_come_in_the_order_of_their_ids_in_the_right_schema() -> None:
     stories = build_stories(DAY, lead_frame(lead_row(f"{n}{m}", ("file", str(n))) for n in range(9) for m in range(2)))
     assert stories.schema == STORY_SCHEMA
