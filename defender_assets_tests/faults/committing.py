@@ -24,6 +24,9 @@ from defender_assets_tests.faults.scenario_setup import NEXT_HOUR, SLOT, Scenari
 from defender_assets_tests.faults.small_runs import WHOLE_DAY, Sizes
 from defender_assets_tests.support.exports import DAY
 
+CHAIN = (LEADS, STORIES)
+"""Leads and one table above them."""
+
 # commits
 
 
@@ -52,13 +55,15 @@ def a_newer_run_overtakes_leads(setup: ScenarioSetup) -> None:
     def build(*read: Any) -> pl.DataFrame:
         if not setup.truth.generations[evidence]:
             setup.write("good", "good", "good", slot=evidence)
-            setup.run(WHOLE_DAY)
+            setup.run(ALERT_EVIDENCE.name)
+            for derived in CHAIN:
+                build_partition(setup.lake, derived, DAY)
         return LEADS.build(*read)
 
     build_partition(setup.lake, replace(LEADS, build=build), DAY)
     assert setup.truth.generations[evidence]
     build_partition(setup.lake, STORIES, DAY)
-    assert_same_tables(setup.lake, built_at_once(setup.lake, setup.folder / "at-once"))
+    assert_same_tables(setup.lake, built_at_once(setup.lake, setup.folder / "at-once", derivations=CHAIN), CHAIN)
 
 
 def a_commit_conflicts_without_a_reason(setup: ScenarioSetup) -> None:
