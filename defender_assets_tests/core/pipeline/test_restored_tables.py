@@ -41,9 +41,11 @@ TITLES = replace(
     columns=tuple(
         each for each in LEADS.columns if each.name in {"tenant_id", "export_date", "lead_id", "title", "built_version"}
     ),
+    upstreams=tuple(each for each in LEADS.upstreams if each.name == ALERT_INFO.name),
     build=build_titles,
 )
 CHAIN = (ALERT_INFO.raw, QUARANTINE, ALERT_INFO.name, LEADS.name)
+LAKE_OF_CHAIN = (*(spec for spec in (*RAW, QUARANTINED, *TYPED) if spec.name in CHAIN), TITLES)
 SUBSETS = [
     frozenset(name for name, back in zip(CHAIN, backs, strict=True) if back) for backs in product((0, 1), repeat=4)
 ]
@@ -72,7 +74,7 @@ class Chain:
 
     @property
     def lake(self) -> Lake:
-        return Lake(str(self.root / "lake"), (*RAW, QUARANTINED, *TYPED, TITLES))
+        return Lake(str(self.root / "lake"), LAKE_OF_CHAIN)
 
     @property
     def export(self) -> DirectoryExport:
