@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 from deltalake import DeltaTable
 
-from defender_assets.core.lake.snapshots import scan
+from defender_assets.core.lake.snapshots import Snapshot, scan
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.schemas.column import INSTANT
 from defender_assets.core.text import MEBIBYTE
@@ -48,6 +48,10 @@ def data_files(table: DeltaTable) -> pl.DataFrame:
     `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum), `batch`, `table_name`, `built_version`. A value
     missing in the log is null. `small` is true for files that compaction may merge.
     """
+    return table.once("data files", lambda: _read(table)) if isinstance(table, Snapshot) else _read(table)
+
+
+def _read(table: DeltaTable) -> pl.DataFrame:
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
     return actions.select(
         (pl.col(name).cast(dtype) if name in actions.columns else pl.lit(None, dtype)).alias(
@@ -115,7 +119,9 @@ def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date, int]]
     In raw only the files of mergeable hours count: a day of many tenants has many files, but nothing to merge.
     """
     files = data_files(table)
-    if "hour" in table.metadata().partition_columns:
+    small = files.group_by("export_date").agg(pl.col("small").sum()).filter(pl.col("small") > more_than)
+    files = files.filter(pl.col("export_date").is_in(small["export_date"].to_list()))
+    if not files.is_empty() and "hour" in table.metadata().partition_columns:
         files = files.join(mergeable_hours(files), on=_HOUR, how="semi")
     days = files.filter("small").group_by("export_date").len().filter(pl.col("len") > more_than)
     return days.sort("len", "export_date", descending=True).rows()

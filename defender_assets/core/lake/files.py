@@ -18,6 +18,9 @@ from defender_assets.core.errors import LakeError
 
 LOG = "_delta_log"
 
+FileIdentity = tuple[str | int, ...]
+"""What changes when a file is written or replaced: number, size and time on a disk, the ETag in Azure."""
+
 
 @dataclass(frozen=True)
 class TableFiles:
@@ -57,6 +60,21 @@ class TableFiles:
             with self._container(self.account) as container:
                 try:
                     return container.download_blob(f"{self._folder()}/{path}").readall()
+                except ResourceNotFoundError:
+                    return None
+
+    def identity(self, path: str) -> FileIdentity | None:
+        """Return what changes when a file is written or replaced; None if it is missing."""
+        with self._errors(f"look at {path}"):
+            if self.account is None:
+                try:
+                    found = (Path(self.uri) / path).stat()
+                except FileNotFoundError:
+                    return None
+                return found.st_ino, found.st_size, found.st_mtime_ns
+            with self._container(self.account) as container:
+                try:
+                    return (str(container.get_blob_client(f"{self._folder()}/{path}").get_blob_properties().etag),)
                 except ResourceNotFoundError:
                     return None
 

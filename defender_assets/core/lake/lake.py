@@ -130,7 +130,7 @@ class Lake:
     def table_uri(self, name: str) -> str:
         return f"{self.uri.rstrip('/')}/{name}"
 
-    def open(self, name: str) -> DeltaTable:
+    def open(self, name: str) -> Snapshot:
         """Return a new snapshot of a table; create a missing table, and add missing columns and fields.
 
         Who may not write to an older table still reads it: what it lacks is null.
@@ -140,7 +140,7 @@ class Lake:
         """
         spec = self.spec(name)
 
-        def opened() -> DeltaTable:
+        def opened() -> Snapshot:
             table = self._open_or_create(spec)
             before = table.version()
             try:
@@ -174,7 +174,7 @@ class Lake:
             return pl.LazyFrame(schema=self.spec(name).schema)
         return scan(self.snapshot(name))
 
-    def snapshot(self, name: str) -> DeltaTable:
+    def snapshot(self, name: str) -> Snapshot:
         """Return a new snapshot of an existing table to read from; needs no write access, for nothing is added.
 
         Raises:
@@ -191,7 +191,10 @@ class Lake:
 
     def versions(self, table: DeltaTable) -> Versions:
         """Return the versions of all days in exactly this snapshot of a table, from one read of its log."""
-        return versions_of(table, self._options())
+        options = self._options()
+        if isinstance(table, Snapshot):
+            return table.once("versions", lambda: versions_of(table, options))
+        return versions_of(table, options)
 
     def commit(self, target: FencedTable, commit: Commit) -> None:
         """Write the rows and the version in one Delta commit, on the opened table; on a local disk it is durable then.
@@ -267,7 +270,7 @@ class Lake:
         """Return whether an error means a missing container. Another writer may have created it since."""
         return self.account is not None and ("ContainerNotFound" in str(error) or is_missing(self.account, self.uri))
 
-    def _open_or_create(self, spec: TableSpec) -> DeltaTable:
+    def _open_or_create(self, spec: TableSpec) -> Snapshot:
         try:
             return self._opened(spec)
         except (DeltaError, OSError) as error:

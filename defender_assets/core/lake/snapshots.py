@@ -1,8 +1,8 @@
 """Reading snapshots of tables: all rows, or the rows of some days, in the columns that this version knows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
 import polars as pl
@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from polars.exceptions import ComputeError
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+Fact = TypeVar("Fact")
 
 
 class Snapshot(DeltaTable):
@@ -21,6 +22,17 @@ class Snapshot(DeltaTable):
 
     read_as: pl.Schema | None = None
     """The columns and types of this version; None reads what the table has."""
+    _facts: tuple[int, dict[str, Any]] = (-1, {})
+
+    def once(self, what: str, find: Callable[[], Fact]) -> Fact:
+        """Return what `find` reads in the log, reading it once for each version of the table."""
+        version = self.version()
+        if self._facts[0] != version:
+            self._facts = version, {}
+        facts = self._facts[1]
+        if what not in facts:
+            facts[what] = find()
+        return cast("Fact", facts[what])
 
     @property
     def table_uri(self) -> str:

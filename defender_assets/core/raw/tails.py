@@ -31,8 +31,10 @@ def remember_tails(lake: Lake, table: Table, day: date, tails: Iterable[UnreadRa
         CommitFailedError: when another commit was made since the table was opened.
         LakeError: when the lake cannot be written.
     """
-    target = lake.fenced(table.raw, day)
     sizes = {tail_name(table, part.blob, part.created_at, part.start): part.blob.size for part in tails}
+    if not sizes:
+        return
+    target = lake.fenced(table.raw, day)
     lake.record(
         target,
         {fence_of(name, day): size for name, size in sizes.items() if version_of(target.table, name, day) < size},
