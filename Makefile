@@ -57,10 +57,10 @@ ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
 
 # The tests of a file share fixtures, so one process runs the whole file. Files are distributed in order, quick ones first.
-# There is one worker more than processors, at most 4: tests of whole installations wait for other processes.
+# There are two workers more than processors, at most 5: tests of whole installations wait for other processes.
 .PHONY: test
 test: $(INSTALLED) $(EMULATOR) browser ## Run the whole test suite, emulator and browser included (PYTEST_ARGS=…)
-	@$(BIN)/python -m pytest -n $(or $(WORKERS),$$($(BIN)/python -c "import os; print(min((os.cpu_count() or 1) + 1, 4))")) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),$$($(BIN)/python -c "import os; print(min((os.cpu_count() or 1) + 2, 5))")) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # $(call from-debian,TARGET,WHAT,PACKAGES,TEST): install the PACKAGES that TARGET needs, unless the command TEST succeeds.
 define from-debian
