@@ -113,7 +113,7 @@ def _metadata_value(value: Any) -> dg.MetadataValue:
 
 
 _COLUMNS = ("subject", "result", "evaluated_at", "summary", "run_id")
-_FAILED, _WARNING, _PASSED = "failed", "warning", "passed"
+_FAILED, _WARNING, _SILENCE, _PASSED = "failed", "warning", "warning, because of a silence", "passed"
 
 
 def _shown(results: Results) -> dict[str, dg.MetadataValue]:
@@ -123,7 +123,7 @@ def _shown(results: Results) -> dict[str, dg.MetadataValue]:
         dg.TableRecord(
             {
                 "subject": subject,
-                "result": _PASSED if result.passed else _WARNING if result.warning else _FAILED,
+                "result": _word(result),
                 "evaluated_at": result.evaluated_at.isoformat(),
                 "summary": escape_control_chars(result.summary),
                 "run_id": result.run_id,
@@ -133,6 +133,14 @@ def _shown(results: Results) -> dict[str, dg.MetadataValue]:
     ]
     schema = dg.TableSchema([dg.TableColumn(name, "string") for name in _COLUMNS])
     return {RESULTS: dg.MetadataValue.table(records, schema)}
+
+
+def _word(result: SubjectResult) -> str:
+    if result.passed:
+        return _PASSED
+    if result.silence:
+        return _SILENCE
+    return _WARNING if result.warning else _FAILED
 
 
 def _stored(metadata: Mapping[str, dg.MetadataValue]) -> Results:
@@ -145,7 +153,8 @@ def _stored(metadata: Mapping[str, dg.MetadataValue]) -> Results:
             datetime.fromisoformat(str(record.data["evaluated_at"])),
             str(record.data["summary"]),
             str(record.data["run_id"]),
-            warning=record.data["result"] == _WARNING,
+            warning=record.data["result"] in {_WARNING, _SILENCE},
+            silence=record.data["result"] == _SILENCE,
         )
         for record in records
     }

@@ -103,8 +103,8 @@ class Look:
 
     @cached_property
     def signs(self) -> KnownSigns:
-        """Return the signs of life that the lake shows, without those of the export."""
-        return read_signs(self.lake, self.now)
+        """Return the signs of life that the lake shows, and the export if it can be listed."""
+        return read_signs(self.lake, self.now, self.seen.listing if isinstance(self.seen, Seen) else None)
 
     @property
     def ended(self) -> list[date]:
@@ -184,9 +184,8 @@ def _byte_balance(look: Look, table: Table, day: date) -> CheckOutcome | None:
 
 
 def _silences(look: Look, seen: Seen) -> Outcomes:
-    signs = read_signs(look.lake, look.now, seen.listing)
-    ended = by_day({day: quiet_or_broken(signs, day) for day in look.ended})
-    return {**ended, **silences(signs, seen.shown, look.now)}
+    ended = by_day({day: quiet_or_broken(look.signs, day) for day in look.ended})
+    return {**ended, **silences(look.signs, seen.shown, look.now)}
 
 
 def _stale_days(look: Look, listing: Listing, instance: dg.DagsterInstance) -> Outcomes:

@@ -27,6 +27,7 @@ class SubjectResult:
     """The newest result of a check for a subject, and the run that evaluated it.
 
     `warning`: a failure that breaks no guarantee. It does not stay for ever.
+    `silence`: a failure that follows from a silence of the export.
     """
 
     passed: bool
@@ -34,6 +35,7 @@ class SubjectResult:
     summary: str = ""
     run_id: str = ""
     warning: bool = False
+    silence: bool = False
 
     def order(self, now: datetime) -> tuple[bool, datetime, bool, str, str]:
         """Return what decides which of two results is newer; of two at the same moment, the failed one counts.
@@ -57,6 +59,7 @@ def results_of(outcomes: Mapping[str, CheckOutcome], evaluated_at: datetime, run
             outcome.summary[:LONGEST_SUMMARY],
             run_id,
             warning=not outcome.passed and (outcome.warning or not blocking),
+            silence=not outcome.passed and outcome.silence,
         )
         for subject, outcome in outcomes.items()
     }

@@ -29,6 +29,8 @@ RECENT_FOLDER = timedelta(days=7)
 EXPORT = "export"
 """The subject of a result about the whole export. Others are `tenant …`, `container …` and `folder of tenant …`."""
 
+_FOLDER = "folder of "
+
 _HOUR = timedelta(hours=1)
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 ADVICE = (
@@ -85,6 +87,12 @@ class TenantSigns:
             return self.by_table[DEVICE_INFO.name]
         hours = set().union(*(signs.hours for signs in self.by_table.values()))
         return Signs(hours, self.newest)
+
+    @property
+    def pulse_containers(self) -> list[str]:
+        """Return the containers in which the records of the pulse arrive."""
+        names = {DEVICE_INFO.name} if self.has_heartbeats else self.by_table.keys()
+        return [table.container for table in TABLES if table.name in names]
 
 
 KnownSigns = Mapping[str, TenantSigns]
@@ -185,7 +193,7 @@ def quiet_or_broken(known: KnownSigns, day: date) -> CheckOutcome:
             f"{pluralize(len(silent), 'tenant')} sent nothing at the end of the day for longer than usual: the export "
             f"was broken, not quiet. {ADVICE}"
         )
-    return CheckOutcome(not silent, summary, facts)
+    return CheckOutcome(not silent, summary, facts, silence=True)
 
 
 @dataclass(frozen=True)
@@ -250,7 +258,7 @@ def missing_parts(known: KnownSigns, shown: Shown, at: datetime) -> dict[str, Ch
         outcomes[f"container {container}"] = _shown(f"container {container}", last, gone=gone)
         for tenant, moment in sorted(moments.items()):
             if exists and at - moment < RECENT_FOLDER:
-                what = f"folder of tenant {tenant} in {container}"
+                what = f"{_FOLDER}tenant {tenant} in {container}"
                 outcomes[what] = _shown(what, moment, gone=tenant not in shown_tenants)
     return outcomes
 
@@ -267,12 +275,38 @@ def _shown(what: str, last: datetime, *, gone: bool) -> CheckOutcome:
 
 
 def silences(known: KnownSigns, shown: Shown, now: datetime) -> dict[str, CheckOutcome]:
-    """Return by subject whether each tenant is silent for too long now, and whether each known part is shown."""
+    """Return by subject whether each tenant is silent for too long now, and whether each known part is shown.
+
+    Where the containers of a tenant's pulse are gone, they are the fault: nothing is said of the tenant.
+    """
+    parts = missing_parts(known, shown, now)
+
+    def is_shown(container: str) -> bool:
+        part = parts.get(f"container {container}")
+        return part is None or part.passed
+
     return {
         EXPORT: CheckOutcome(passed=True, summary="The export can be listed."),
-        **{f"tenant {tenant}": outcome for tenant, outcome in tenant_silences(known, now).items()},
-        **missing_parts(known, shown, now),
+        **{
+            f"tenant {tenant}": outcome
+            for tenant, outcome in tenant_silences(known, now).items()
+            if any(map(is_shown, known[tenant].pulse_containers))
+        },
+        **parts,
     }
+
+
+def outage_of(subject: str) -> str:
+    """Return what a subject of a silence is a part of: a tenant, a container or the export. It has one notice.
+
+    >>> outage_of("folder of tenant t in insights-logs-advancedhunting-alertinfo")
+    'tenant t'
+    >>> outage_of("container insights-logs-advancedhunting-alertinfo")
+    'container insights-logs-advancedhunting-alertinfo'
+    """
+    if subject.startswith(_FOLDER):
+        return subject.removeprefix(_FOLDER).partition(" in ")[0]
+    return subject
 
 
 def unlistable(error: ExportError) -> CheckOutcome:

@@ -24,6 +24,7 @@ from defender_assets.outputs.notifications.outbox import (
     CLAIMED,
     PAUSE,
     READY,
+    RECOVERED,
     REFUSED,
     RELEASED,
     SENT,
@@ -50,6 +51,7 @@ ROUND_LIMIT = timedelta(seconds=15)
 DIGEST_ABOVE = 10
 # Slack accepts one message per second
 PACE_SECONDS = 1.0
+_END = "\0end"
 PAYLOADS: dict[str, Callable[[Sequence[Notification]], dict[str, Any]]] = {SLACK: slack.message, TEAMS: teams.message}
 
 
@@ -124,7 +126,7 @@ class Notifier:
             answer = post(webhook, PAYLOADS[webhook.destination](notifications), self.clock())
             now = self.clock()
             if answer.delivered:
-                entries = [replace(claim.entry, state=SENT, until=None, attempts=0, sent_at=now) for claim in group]
+                entries = [_delivered(claim, now) for claim in group]
                 if pause.state == WAITING and not report.messages:
                     entries.append(Entry(_pause_key(webhook), READY))
                 self._record(entries)
@@ -167,13 +169,20 @@ def _claims(due: Iterable[Due], destination: str, now: datetime) -> list[Claim]:
         entry = Entry(
             NotificationKey(destination, kind, tenant_id, subject_id),
             CLAIMED,
-            stable_id(tenant_id or "", f"{kind}\0{subject_id}\0{delivery.sent_count}"),
+            stable_id(
+                tenant_id or "", f"{kind}\0{subject_id}\0{delivery.sent_count}{_END if notification.is_end else ''}"
+            ),
             notification.lead_ids,
             until=now + LEASE,
             attempts=delivery.attempts,
         )
         claims.append(Claim(notification, entry))
     return claims
+
+
+def _delivered(claim: Claim, now: datetime) -> Entry:
+    state = RECOVERED if claim.notification.is_end else SENT
+    return replace(claim.entry, state=state, until=None, attempts=0, sent_at=now)
 
 
 def _messages(claims: Sequence[Claim]) -> list[list[Claim]]:

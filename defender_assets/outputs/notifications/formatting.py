@@ -10,6 +10,7 @@ _NOUNS = {
     "story": ("story", "stories"),
     "run_failed": ("failed run", "failed runs"),
     "check_failed": ("failed check", "failed checks"),
+    "silence": ("message about silence", "messages about silence"),
     "lead": ("lead", "leads"),
 }
 

@@ -39,7 +39,7 @@ class Notification:
     """One notification. `sent_notices` keeps `subject_id` and `lead_ids`.
 
     `weight` is the priority of a lead or the score of a story, `points` their sum before it is cut to 100: the highest
-    is the most urgent.
+    is the most urgent. `is_end`: it tells of the end of an incident.
     """
 
     kind: str
@@ -53,6 +53,7 @@ class Notification:
     reasons: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     lead_ids: tuple[str, ...] = ()
+    is_end: bool = False
 
 
 def lead_notification(lead: Row, ui_url: str | None) -> Notification:
@@ -122,8 +123,8 @@ def story_notification(
     )
 
 
-def incident_notification(incident: Incident, ui_url: str | None) -> Notification:
-    """Return the notification for a run or check that fails."""
+def incident_notification(incident: Incident, ui_url: str | None, *, is_end: bool = False) -> Notification:
+    """Return the notification for a run or check that fails, or for the beginning or end of a silence."""
     return Notification(
         kind=incident.kind,
         subject_id=incident.subject_id,
@@ -132,6 +133,7 @@ def incident_notification(incident: Incident, ui_url: str | None) -> Notificatio
         facts=(("Run", incident.run_id[:8]),),
         reasons=(incident.summary,) if incident.summary else (),
         links=() if ui_url is None else (Link("Run in Dagster", f"{ui_url}/runs/{incident.run_id}"),),
+        is_end=is_end,
     )
 
 

@@ -54,9 +54,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """The newest step for a key, the leads that were sent for it, and in how many notifications."""
+    """The newest step for a key, the leads that were sent for it, and in how many notifications.
+
+    `known_as` is the newest of the steps SENT and RECOVERED: what the receiver knows, whatever is on its way.
+    """
 
     state: str | None = None
+    known_as: str | None = None
     until: datetime | None = None
     attempts: int = 0
     since: date | None = None
@@ -133,6 +137,7 @@ def _outbox(entries: pl.LazyFrame, today: date) -> Outbox:
         .agg(
             pl.col("state", "until", "since", "written_at").last(),
             pl.col("attempts").last().fill_null(0),
+            known_as=pl.col("state").filter(pl.col("state").is_in([SENT, RECOVERED])).last(),
             sent_lead_ids=pl.col("lead_ids").filter(sent),
             sent_count=sent.sum(),
             sent_at=pl.col("sent_at").max(),

@@ -16,12 +16,19 @@ NOTICE_COLUMNS = (
     text("notice_id", "Hash of tenant, kind, subject_id and how often it was sent before; equal for all destinations"),
     text(
         "kind",
-        "lead, story, run_failed, check_failed; watch_priority, watch (by risk, of older versions) and pause "
+        "lead, story, run_failed, check_failed, silence; watch_priority, watch (by risk, of older versions) and pause "
         "concern the destination itself",
     ),
-    text("subject_id", "lead_id, story_id, or day and what failed; the lowest priority sent for watch_priority"),
+    text(
+        "subject_id",
+        "lead_id, story_id, day and what failed, or what is silent; the lowest priority sent for watch_priority",
+    ),
     text("destination", "teams or slack"),
-    text("state", "claimed, sent, released, refused, recovered; watching, waiting, ready for the destination itself"),
+    text(
+        "state",
+        "claimed, sent, released, refused, recovered (if it is a silence, its end was sent); watching, waiting, ready "
+        "for the destination itself",
+    ),
     texts("lead_ids", "Leads that the notification covers"),
     instant("until", "When the claim expires, or the time of the next attempt"),
     integer("attempts", "Failed attempts in a row so far"),

@@ -173,15 +173,19 @@ class Selector:
     def _incidents(self, incidents: Incidents) -> Iterator[Due]:
         for incident in incidents.failing:
             delivery = self._delivery(incident.kind, None, incident.subject_id)
-            if delivery.state != SENT and not delivery.is_blocked(self.now):
+            if delivery.known_as != SENT and not delivery.is_blocked(self.now):
                 yield incident_notification(incident, self.config.ui_url), delivery
+        for incident in incidents.ended:
+            delivery = self._delivery(incident.kind, None, incident.subject_id)
+            if delivery.known_as == SENT and not delivery.is_blocked(self.now):
+                yield incident_notification(incident, self.config.ui_url, is_end=True), delivery
 
     def _recovered(self, incidents: Incidents) -> Iterator[Entry]:
         """Yield an entry for each incident that was sent and is over, so that the next one is sent again."""
         over = incidents.examined - {incident.key for incident in incidents.failing}
         for kind in INCIDENT_KINDS:
             for key, delivery in self._of_kind(kind):
-                if delivery.state == SENT and (kind, key.subject_id) in over:
+                if delivery.known_as == SENT and (kind, key.subject_id) in over:
                     yield Entry(key, RECOVERED)
 
 

@@ -16,6 +16,8 @@ from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness
+from defender_assets.core.quality.pulse import hour_of
+from defender_assets.core.quality.silence import Signs, TenantSigns, read_signs
 from defender_assets.core.raw.ingest import RawReport, ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables.build import build_table_day
@@ -138,6 +140,29 @@ def test_freshness_has_a_limit_for_heartbeats_only(small_lake: SmallLake) -> Non
     assert freshness(small_lake.lake, DEVICE_INFO, DAY, NOON - timedelta(hours=2, minutes=1)).passed
     assert freshness(small_lake.lake, ALERT_INFO, DAY, NOON + timedelta(hours=5)).passed
     assert freshness(small_lake.lake, DEVICE_INFO, DAY + timedelta(days=1), NOON).passed
+
+
+def test_freshness_says_whether_a_silence_is_the_reason(small_lake: SmallLake) -> None:
+    for hour in range(8):
+        moment = f"2026-11-03T{hour:02}:30:00Z"
+        small_lake.folder.append(DEVICE_INFO, blob_path(hour=hour), at(moment, ReportId=f"{hour}"))
+    small_lake.arrive(DEVICE_INFO, at("2026-11-03T08:30:00Z"))
+
+    def is_silence(*hours: int) -> bool:
+        known = read_signs(small_lake.lake, NOON)[TENANT].by_table[DEVICE_INFO.name]
+        arrived = Signs(known.hours | {hour_of(NOON.replace(hour=hour)) for hour in hours})
+        signs = {TENANT: TenantSigns({DEVICE_INFO.name: arrived})}
+        outcome = freshness(small_lake.lake, DEVICE_INFO, DAY, NOON, lambda: signs)
+        assert not outcome.passed
+        return outcome.silence
+
+    assert is_silence()
+    # the newest record may have arrived in the next hour
+    assert is_silence(9)
+    # the silence has just ended
+    assert is_silence(11)
+    # what arrived two hours before has not been read
+    assert not is_silence(10, 11)
 
 
 def test_heartbeats_of_a_tenant_with_pauses_may_be_as_late_as_usual(small_lake: SmallLake) -> None:

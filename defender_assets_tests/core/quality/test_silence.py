@@ -176,6 +176,19 @@ def test_a_container_that_is_gone_is_seen_at_once(site: Site) -> None:
     assert site.silences(NOW) == [f"container {ALERT_INFO.container}"]
 
 
+def test_the_silence_of_a_tenant_follows_from_a_container_that_is_gone(site: Site) -> None:
+    alerts = {TENANT: signs(NOW - timedelta(days=9), [72], ALERT_INFO)}
+    shown = Shown(frozenset({ALERT_INFO.container}), {})
+    assert f"tenant {TENANT}" in failed(silences(alerts, shown, NOW))
+    assert failed(silences(alerts, Shown(frozenset(), {}), NOW)) == [f"container {ALERT_INFO.container}"]
+    # another container than that of the heartbeats explains nothing
+    shutil.rmtree(site.folder.root / ALERT_INFO.container)
+    subjects = site.silences(NOW + 3 * HOUR)
+    assert {f"tenant {TENANT}", f"container {ALERT_INFO.container}"} <= set(subjects)
+    shutil.rmtree(site.folder.root / DEVICE_INFO.container)
+    assert f"tenant {TENANT}" not in site.silences(NOW + 3 * HOUR)
+
+
 def test_the_folder_of_a_tenant_that_is_gone_is_seen_at_once(site: Site) -> None:
     shutil.rmtree(site.folder.root / DEVICE_INFO.container / f"tenantId={OTHER_TENANT}")
     assert site.silences(NOW) == [f"folder of tenant {OTHER_TENANT} in {DEVICE_INFO.container}"]

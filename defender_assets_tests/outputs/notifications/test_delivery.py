@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
 from deltalake.exceptions import CommitFailedError
 
@@ -16,7 +17,7 @@ from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.outputs.notifications import SENT_NOTICES, delivery, outbox, selection
 from defender_assets.outputs.notifications.delivery import LEASE, Notifier
-from defender_assets.outputs.notifications.incidents import RUN_FAILED, Incident, Incidents
+from defender_assets.outputs.notifications.incidents import RUN_FAILED, SILENCE, Incident, Incidents
 from defender_assets.outputs.notifications.outbox import WATCH, WATCHING, Entry, NotificationKey
 from defender_assets.outputs.queries.views import collected
 from defender_assets_tests.support.notified_team import NOON, TODAY, Team
@@ -255,6 +256,8 @@ def test_the_start_of_watching_survives_pauses_and_a_raised_risk(team: Team) -> 
 
 
 def test_two_concurrent_notifiers_send_once(team: Team) -> None:
+    team.notify(SILENT)
+    team.slack.accepted.clear()
     team.lead("a")
     team.story("s", "a", "b")
     team.lake.open(SENT_NOTICES)
@@ -263,15 +266,15 @@ def test_two_concurrent_notifiers_send_once(team: Team) -> None:
     def deliver() -> None:
         notifier = team.notifier
         barrier.wait()
-        reports.extend(notifier.deliver(Incidents()))
+        reports.extend(notifier.deliver(OVER))
 
     threads = [threading.Thread(target=deliver) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(team.titles()) == ["New lead: Lead a", "New story: Story s"]
-    assert sum(len(report.sent) for report in reports) == 2
+    assert sorted(team.titles()) == [ENDED, "New lead: Lead a", "New story: Story s"]
+    assert sum(len(report.sent) for report in reports) == 3
 
 
 def test_a_notifier_that_loses_the_claim_to_another_sends_nothing(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,6 +347,42 @@ def test_an_incident_is_sent_once_until_it_recovers(team: Team) -> None:
     for incidents in (recovered, recovered, bad, bad):
         team.notify(incidents)
     assert len(team.slack.accepted) == 2
+
+
+SILENT = Incidents((Incident(SILENCE, "tenant t", "Silence: tenant t", "no heartbeat", "0123456789"),))
+OVER = Incidents(ended=(Incident(SILENCE, "tenant t", "Silence is over: tenant t", "", "0123456789"),))
+BEGUN, ENDED = "Data health: Silence: tenant t", "Data health: Silence is over: tenant t"
+
+
+def test_a_silence_is_sent_once_and_its_end_once(team: Team) -> None:
+    # an end without a beginning is no news; a lost Dagster database knows neither
+    for incidents in (OVER, SILENT, SILENT, Incidents(), SILENT, OVER, OVER, Incidents(), OVER):
+        team.notify(incidents)
+    assert team.titles() == [BEGUN, ENDED]
+    for incidents in (SILENT, SILENT, OVER, OVER):
+        team.notify(incidents)
+    assert team.titles() == [BEGUN, ENDED] * 2
+    ids = team.entries().filter(pl.col("sent_at").is_not_null())["notice_id"]
+    assert ids.n_unique() == 4
+
+
+def test_the_end_of_a_silence_survives_a_receiver_that_is_down_and_a_notifier_that_died(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.slack.answers = [200, 500, 400, 200]
+    for incidents in (SILENT, OVER, OVER, SILENT, OVER):
+        team.notify(incidents)
+        team.later(minutes=5)
+    assert team.titles() == [BEGUN, ENDED]
+    monkeypatch.setattr(delivery, "post", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for incidents in (SILENT, OVER):
+        with pytest.raises(KeyboardInterrupt):
+            team.notify(incidents)
+        monkeypatch.undo()
+        team.later(minutes=9).notify(incidents)
+        team.later(minutes=2).notify(incidents)
+        monkeypatch.setattr(delivery, "post", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert team.titles() == [BEGUN, ENDED] * 2
 
 
 def test_a_round_that_is_out_of_time_leaves_the_rest_to_the_next_round(team: Team) -> None:
