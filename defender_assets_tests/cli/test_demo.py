@@ -7,8 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import defender_assets
 from defender_assets.cli.demo import scenario
 from defender_assets.cli.demo.command import campaigns_found
+from defender_assets.cli.demo.run import demo_instance
 from defender_assets.cli.demo.scenario import old_demo, prepare_export
 from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, READING_DEMO, load_settings
 from defender_assets_tests.cli.conftest import Run
@@ -42,12 +44,12 @@ def new_bytes(output: str) -> int:
 
 @pytest.mark.live
 def test_the_demo_shows_leads_and_stories(tmp_path: Path) -> None:
-    (tmp_path / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
     home = tmp_path / "home"
     home.mkdir()
 
     output = demo(tmp_path, home)
 
+    assert "telemetry" not in output
     assert new_bytes(output) > 1_000_000
     staged, found = re.findall(r"staged (\d+) attacks across products; (\d+) were found whole", output)[0]
     assert int(staged) == int(found) > 0
@@ -62,7 +64,6 @@ def test_the_demo_writes_to_its_own_directory_only_and_reads_no_byte_twice(
 ) -> None:
     monkeypatch.setattr(scenario, "DAYS", 1)
     (tmp_path / ".env").write_text("AZURE_STORAGE_ACCOUNT_URL=https://acme.blob.core.windows.net\n")
-    (tmp_path / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
@@ -83,6 +84,15 @@ def test_the_demo_writes_to_its_own_directory_only_and_reads_no_byte_twice(
     written = {path: path.read_bytes() for path in (tmp_path / DEMO_EXPORT_DIR).rglob("*.json")}
     assert new_bytes(run("demo").stdout) == 0
     assert {path: path.read_bytes() for path in written} == written
+
+
+def test_outside_of_the_repository_the_demos_instance_has_the_settings_of_the_repository(tmp_path: Path) -> None:
+    with demo_instance(tmp_path) as instance:
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
+        assert instance.run_monitoring_enabled
+    packaged = Path(defender_assets.__file__).with_name("dagster.yaml")
+    assert packaged.read_bytes() == (ROOT / "dagster.yaml").read_bytes()
 
 
 def test_a_wrong_setting_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

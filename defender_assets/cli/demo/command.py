@@ -46,15 +46,15 @@ def demo(*, dagster_home: bool) -> None:
 
     Everything is in .defender/demo/ of the working directory. A second run finds nothing new to read.
     """
-    from defender_assets.cli.demo.run import demo_instance, materialize_days
+    from defender_assets.cli.demo.run import demo_home, demo_instance, materialize_days
     from defender_assets.cli.demo.scenario import old_demo, prepare_export
     from defender_assets.core.pipeline.staleness import list_all
     from defender_assets.outputs.queries import views
-    from defender_assets.settings import DEMO_DAGSTER_HOME, DEMO_EXPORT_DIR, DEMO_LAKE, Settings, load_settings
+    from defender_assets.settings import DEMO_EXPORT_DIR, DEMO_LAKE, Settings, load_settings
 
     folder = Path.cwd()
     if dagster_home:
-        click.echo(folder / DEMO_DAGSTER_HOME if announced_settings().reads_demo else "")
+        click.echo(demo_home(folder) if announced_settings().reads_demo else "")
         return
     scenario, truth = prepare_export(folder)
     shown = load_settings().reads_demo

@@ -35,17 +35,22 @@ class DayRun:
     problems: tuple[str, ...]
 
 
-def demo_instance(folder: Path) -> "dg.DagsterInstance":
-    """Return the demo's own instance, configured by the `dagster.yaml` of the working directory if it has one."""
-    import dagster as dg
-
+def demo_home(folder: Path) -> Path:
+    """Return the DAGSTER_HOME of the demo, with the package's `dagster.yaml` in it: telemetry is off everywhere."""
+    import defender_assets
     from defender_assets.settings import DEMO_DAGSTER_HOME
 
-    home, config = folder / DEMO_DAGSTER_HOME, folder / "dagster.yaml"
+    home = folder / DEMO_DAGSTER_HOME
     home.mkdir(parents=True, exist_ok=True)
-    if config.exists():
-        shutil.copy(config, home)
-    return dg.DagsterInstance.from_config(str(home))
+    shutil.copy(Path(defender_assets.__file__).with_name("dagster.yaml"), home)
+    return home
+
+
+def demo_instance(folder: Path) -> "dg.DagsterInstance":
+    """Return the demo's own instance."""
+    import dagster as dg
+
+    return dg.DagsterInstance.from_config(str(demo_home(folder)))
 
 
 def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.DagsterInstance") -> Iterator[DayRun]:
