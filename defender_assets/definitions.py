@@ -1,5 +1,6 @@
 """The definitions that Dagster loads. Importing this module reads no environment and no network."""
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 
@@ -44,11 +45,13 @@ def defs() -> dg.Definitions:
     """Return the definitions for the settings of the environment and of `.env` in the working directory."""
     settings = load_settings()
     if settings.reads_demo:
-        _log_demo()
+        _log_once(logging.INFO, READING_DEMO)
+    for line in settings.unknown:
+        _log_once(logging.WARNING, line)
     return build_defs(settings)
 
 
 @cache
-def _log_demo() -> None:
-    """Log once in a process that the demo is read: Dagster may load the definitions several times."""
-    dg.get_dagster_logger().info(READING_DEMO)
+def _log_once(level: int, line: str) -> None:
+    """Log a line once in a process: Dagster may load the definitions several times."""
+    dg.get_dagster_logger().log(level, line)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -53,6 +54,9 @@ VARIABLES = (
     UI_URL,
 )
 
+_PREFIX = "DEFENDER_"
+_LONGEST_NAME = 40
+
 DEFAULT_EXPORT_DIR = ".defender/export"
 DEFAULT_LAKE = ".defender/lake"
 DEMO = ".defender/demo"
@@ -90,6 +94,8 @@ class Settings:
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     notifications: NotificationConfig = field(default_factory=NotificationConfig)
     origins: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    """A line for each `DEFENDER_…` variable that is no setting: see `unknown_variables`."""
 
     def export(self) -> Export:
         """Return the export to read, without the blobs that the team leaves out."""
@@ -131,7 +137,8 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         SettingsError: one line with the variable, what is wrong, and an example of a correct value.
     """
     folder = (folder or Path.cwd()).resolve()
-    values, origins = _read_values(os.environ if environ is None else environ, folder / ".env")
+    environ = os.environ if environ is None else environ
+    values, origins = _read_values(environ, folder / ".env")
     exports = [name for name in EXPORT_CHOICES if name in values]
     if len(exports) > 1:
         raise SettingsError(f"{' and '.join(exports)} are set, but there can be only one export: keep one of them")
@@ -161,7 +168,39 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         ),
         notifications=notification_config(values),
         origins=origins,
+        unknown=unknown_variables(environ, folder),
     )
+
+
+def unknown_variables(environ: Mapping[str, str], folder: Path) -> tuple[str, ...]:
+    """Return a line for each variable that begins like a setting and is none, with the nearest setting; no values.
+
+    Args:
+        environ: the environment.
+        folder: the working directory, whose `.env` is read as well.
+
+    Raises:
+        SettingsError: when the file cannot be read.
+    """
+    dotenv = folder / ".env"
+    found = dict.fromkeys(environ, ENVIRONMENT) | dict.fromkeys(_dotenv_values(dotenv), str(dotenv))
+    return tuple(
+        f"{_shown_name(name)} ({origin}) is no setting and has no effect: the nearest one is {_nearest(name)}"
+        for name, origin in sorted(found.items())
+        if name.upper().startswith(_PREFIX) and name not in VARIABLES
+    )
+
+
+def _nearest(name: str) -> str:
+    known = [variable for variable in VARIABLES if variable.startswith(_PREFIX)]
+    return get_close_matches(name.upper()[:_LONGEST_NAME], known, n=1, cutoff=0)[0]
+
+
+def _shown_name(name: str) -> str:
+    """Return the name, unless something else than a name may have been written there."""
+    if re.fullmatch(rf"[A-Za-z0-9_]{{1,{_LONGEST_NAME}}}", name):
+        return name
+    return f"a variable that begins with {_PREFIX} and whose name has {len(name)} characters"
 
 
 def is_configured(folder: Path) -> bool:
@@ -174,10 +213,7 @@ def is_configured(folder: Path) -> bool:
 
 
 def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
-    try:
-        in_file = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
+    in_file = _dotenv_values(dotenv)
     values, origins = {}, {}
     for name in VARIABLES:
         # Dagster also passes on empty values of the file, so they unset a variable of the environment
@@ -186,6 +222,13 @@ def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, st
         if value:
             values[name], origins[name] = value, origin
     return values, origins
+
+
+def _dotenv_values(dotenv: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
 
 
 def _demo(values: Mapping[str, str], folder: Path) -> dict[str, str]:

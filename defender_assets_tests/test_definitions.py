@@ -64,13 +64,17 @@ def test_the_settings_are_those_of_the_working_directory(tmp_path: Path) -> None
         build_defs(load_settings())
 
 
-def test_loading_them_says_once_that_the_demo_is_read(tmp_path: Path) -> None:
+def test_loading_them_says_once_that_the_demo_is_read_and_which_variable_is_no_setting(tmp_path: Path) -> None:
     (tmp_path / DEMO).mkdir(parents=True)
     (tmp_path / DEMO_SCENARIO).write_text('{"start": "2026-11-01"}')
     logged = "import logging; logging.basicConfig(level=logging.INFO); "
-    done = python(f"{logged}import defender_assets.definitions as d; d.defs(); d.defs()")
+    done = python(f"{logged}import defender_assets.definitions as d; d.defs(); d.defs()", DEFENDER_START_DAY="a_value")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == f"INFO:dagster.builtin:{READING_DEMO}\n"
+    demo, unknown = done.stderr.splitlines()
+    assert demo == f"INFO:dagster.builtin:{READING_DEMO}"
+    assert unknown.startswith("WARNING:dagster.builtin:DEFENDER_START_DAY (environment) is no setting")
+    assert "DEFENDER_START_DATE" in unknown
+    assert "a_value" not in done.stderr
 
 
 def test_resources_can_be_replaced(project: DagsterProject, tmp_path: Path) -> None:

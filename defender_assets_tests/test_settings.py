@@ -404,3 +404,16 @@ def test_an_export_without_what_the_team_leaves_out(tmp_path: Path) -> None:
 def test_a_missing_file_of_a_team_is_an_error(variable: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"{variable} names {tmp_path / 'nowhere.toml'}, which cannot be read"):
         load({variable: "nowhere.toml"})
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one_and_without_its_value(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"DEFENDER_SLACK_WEBHOK=https://hooks.slack.com/{KEY}\nOTHER=1\n")
+    environ = {"DEFENDER_LAKE": KEY, "DEFENDER_LOOKBACK_DAYS": "3", f"DEFENDER_{KEY}": "1", "defender_muted": "x"}
+
+    lake, webhook, misplaced, lower = load(environ).unknown
+
+    assert lake == "DEFENDER_LAKE (environment) is no setting and has no effect: the nearest one is DEFENDER_LAKE_URI"
+    assert webhook.startswith(f"DEFENDER_SLACK_WEBHOK ({tmp_path / '.env'}) is no setting")
+    assert webhook.endswith(": the nearest one is DEFENDER_SLACK_WEBHOOK")
+    assert lower.endswith("DEFENDER_MUTED")
+    assert KEY[:20] not in misplaced + lake + webhook

@@ -3,10 +3,13 @@
 Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, argument or account.
 """
 
+import functools
 import logging
+import os
 import sys
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import click
@@ -26,7 +29,19 @@ class CliError(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group of commands that fail with one line, and whose tracebacks contain no secret."""
+    """A group of commands that name unknown variables and fail with one line, and whose tracebacks have no secret."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command that first names the `DEFENDER_…` variables that are no settings."""
+        if callback := cmd.callback:
+
+            @functools.wraps(callback)
+            def told(*arguments: Any, **options: Any) -> Any:
+                _warn_of_unknown_variables()
+                return callback(*arguments, **options)
+
+            cmd.callback = told
+        super().add_command(cmd, name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the module describes how it fails."""
@@ -49,6 +64,15 @@ class Commands(click.Group):
 def print_error(text: str, secrets: tuple[str, ...]) -> None:
     """Print one line on standard error without secrets and control characters."""
     click.echo(f"error: {_one_line(text, secrets)}", err=True)
+
+
+def _warn_of_unknown_variables() -> None:
+    from defender_assets.settings import unknown_variables
+
+    # the command reports a file that cannot be read
+    with suppress(DefenderAssetsError):
+        for line in unknown_variables(os.environ, Path.cwd()):
+            click.echo(f"warning: {escape_control_chars(line)}", err=True)
 
 
 def _fail(error: BaseException) -> NoReturn:

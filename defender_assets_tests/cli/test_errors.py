@@ -102,3 +102,18 @@ def test_no_identity_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert result.exit_code == 2
     assert "no Entra identity found" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["leads"], ["simulate", "--azure"], ["check"], ["init"]])
+def test_every_command_names_a_variable_that_is_no_setting_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("DEFENDER_LAKE_URL", KEY)
+
+    result = run(*command)
+
+    assert result.stderr.splitlines()[0] == (
+        "warning: DEFENDER_LAKE_URL (environment) is no setting and has no effect: the nearest one is DEFENDER_LAKE_URI"
+    )
+    assert result.stderr.count("DEFENDER_LAKE_URL") == 1
+    assert KEY not in result.output
