@@ -17,7 +17,15 @@ from defender_assets.core.lake.maintenance import apply_retention
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.outputs.notifications import SENT_NOTICES
-from defender_assets.settings import CONNECTION_STRING, LAKE_CONNECTION_STRING, SLACK_WEBHOOK, VARIABLES, load_settings
+from defender_assets.settings import (
+    CONNECTION_STRING,
+    DEMO_EXPORT_DIR,
+    DEMO_SCENARIO,
+    LAKE_CONNECTION_STRING,
+    SLACK_WEBHOOK,
+    VARIABLES,
+    load_settings,
+)
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today
@@ -62,6 +70,51 @@ def test_an_empty_installation_is_well_and_says_what_to_do(run: Run, tmp_path: P
     ):
         assert text in result.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_does_not_exist_is_not_reachable(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not checked(run, 0)["export"]["reachable"]
+    assert "✓ Export" not in run("check").stdout
+
+    monkeypatch.setenv("DEFENDER_EXPORT_DIR", "mistyped")
+
+    found = checked(run, 1)
+    assert not found["export"]["reachable"]
+    assert found["attention"][0].startswith(f"{tmp_path / 'mistyped'} does not exist: correct DEFENDER_EXPORT_DIR")
+
+
+def test_blobs_of_the_future_need_attention(run: Run, folder: Folder) -> None:
+    for days in (-1, -2, 0):
+        folder.append(ALERT_INFO, blob_path(day_before(days), 0), records(ALERT_INFO, 0, 1))
+
+    (attention,) = checked(run, 1)["attention"]
+
+    assert "has 2 blobs of the future, such as" in attention
+    assert blob_path(day_before(-2), 0) in attention
+
+
+def test_a_lake_that_is_a_file_is_a_wrong_setting(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lake").write_text("")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", "lake")
+
+    for command in ("check", "leads"):
+        result = run(command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: DEFENDER_LAKE_URI: ")
+        assert "is a file: expected a directory" in result.stderr
+
+
+def test_a_bad_line_of_the_demo_is_said_to_be_planted(run: Run, tmp_path: Path) -> None:
+    demo = Folder(tmp_path / DEMO_EXPORT_DIR)
+    demo.append(DEVICE_INFO, blob_path(hour=1), b"not json\r\n")
+    (tmp_path / DEMO_SCENARIO).write_text('{"start": "2026-01-01"}')
+
+    (attention,) = checked(run, 1)["attention"]
+
+    assert "The demo plants such lines" in attention
+    assert "! 1 of the last lines" in run("check").stdout
 
 
 def test_a_materialized_export_is_usable_and_its_bad_lines_need_attention(
@@ -197,6 +250,7 @@ def test_a_lake_with_other_tenants_is_noted(
 
 def test_a_lake_that_cannot_be_written_is_wrong(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
+    (tmp_path / ".defender" / "export").mkdir(parents=True)
     monkeypatch.setenv("DEFENDER_LAKE_URI", "file/lake")
 
     found = checked(run, 2)

@@ -67,6 +67,9 @@ def test_an_account_without_containers_is_merely_empty(
 
     assert [each["exists"] for each in found["export"]["containers"]] == [False, False, False]
     assert sum("Streaming API" in note for note in found["notes"]) == 1
+    (advice,) = [note for note in found["notes"] if "24 hours" in note]
+    assert "Microsoft.Insights" in advice
+    assert "trusted Microsoft services" in advice
 
 
 def test_a_wrong_key_is_one_line(filled: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

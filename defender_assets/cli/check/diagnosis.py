@@ -15,7 +15,7 @@ from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
 from defender_assets.core.export.blobs import Kind
 from defender_assets.core.text import first_few, pluralize
-from defender_assets.settings import DEMO_ORIGIN, ENVIRONMENT, SECRETS, Settings
+from defender_assets.settings import DEMO_ORIGIN, ENVIRONMENT, EXPORT_DIR, SECRETS, Settings
 
 HOUR, DAY = 3600, 86_400
 CLOCK_NOTED = 60
@@ -32,6 +32,12 @@ _NOT_READ = {
 }
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 STREAMING_API = "Microsoft Defender portal → Settings → Microsoft Defender XDR → Streaming API"
+# learn.microsoft.com/defender-xdr/streaming-api-storage
+FIRST_DATA = (
+    "After the export is switched on, the first data can take up to 24 hours. If none comes: register the resource "
+    "provider Microsoft.Insights on the subscription and, where the storage account has a firewall, allow trusted "
+    "Microsoft services in its networking"
+)
 
 
 def diagnose_settings(report: Report, settings: Settings, today: date) -> None:
@@ -73,10 +79,15 @@ def diagnose_export(report: Report, settings: Settings) -> None:
     if not any(container.blobs for container in containers):
         report.notes.append("the export is empty: nothing to read yet")
         if settings.export_account is None:
-            missing = "" if settings.export_dir.is_dir() else f"{settings.export_dir} does not exist; "
             report.notes.append(
-                f"{missing}`make demo` shows a simulated one, `defender-assets init` connects your own account"
+                "`make demo` shows a simulated export, `defender-assets init` connects your own account"
             )
+    if not report.export.exists:
+        line = f"{settings.export_dir} does not exist"
+        if EXPORT_DIR in settings.origins:
+            report.attention.append(f"{line}: correct {EXPORT_DIR}, mount the directory, or copy the export into it")
+        else:
+            report.notes.append(f"{line}, which is the default of {EXPORT_DIR}")
     first_day = min(
         (container.first_day for container in containers if container.first_day), default=settings.start_date
     )
@@ -101,6 +112,8 @@ def diagnose_export(report: Report, settings: Settings) -> None:
             )
         _diagnose_container(report, container, settings)
         _diagnose_parts(report, container, settings)
+    if settings.export_account is not None and not all(container.blobs for container in containers):
+        report.notes.append(FIRST_DATA)
 
 
 def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> None:
@@ -180,6 +193,12 @@ def _diagnose_parts(report: Report, container: ContainerFacts, settings: Setting
 
 
 def _diagnose_container(report: Report, container: ContainerFacts, settings: Settings) -> None:
+    if container.future_blobs:
+        report.attention.append(
+            f"{container.container} has {pluralize(container.future_blobs, 'blob')} of the future, such as "
+            f"'{container.future_sample}', which are not read before their day: is this machine's clock right "
+            "(UTC), and is this a copy of a real export?"
+        )
     if container.days_before_start:
         days = pluralize(container.days_before_start, "day")
         report.notes.append(
@@ -187,9 +206,10 @@ def _diagnose_container(report: Report, container: ContainerFacts, settings: Set
             f"DEFENDER_START_DATE={container.first_day} includes them"
         )
     if container.sample and container.sample.quarantined:
+        planted = ". The demo plants such lines, to show them: nothing is wrong with it" if settings.reads_demo else ""
         report.attention.append(
             f"{container.sample.quarantined} of the last lines of {container.container}/{container.newest_blob} cannot "
-            f"be read ({', '.join(container.sample.reasons)}): `defender-assets quarantine` shows such lines"
+            f"be read ({', '.join(container.sample.reasons)}): `defender-assets quarantine` shows such lines{planted}"
         )
     if container.table == "mdatp_device_info" and (container.age_seconds or 0) > DAY:
         # a directory may be an old copy

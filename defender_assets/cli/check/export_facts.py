@@ -1,13 +1,22 @@
 """Facts about the export: containers, tenants, freshness, what is not read, and whether the newest lines are parsed."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from defender_assets.core.errors import ExportError, UnreadableError
-from defender_assets.core.export import AzureExport, Blob, BlobChangedError, Export, IgnoredFile, UnreadablePart
+from defender_assets.core.export import (
+    AzureExport,
+    Blob,
+    BlobChangedError,
+    DirectoryExport,
+    Export,
+    IgnoredFile,
+    UnreadablePart,
+)
 from defender_assets.core.export.leave_out import LeaveOutRule, rule_for
 from defender_assets.core.quality.silence import Shown
 from defender_assets.core.raw.batches import Source
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 _TRIED = 3
 # bytes read from the end of the newest blob; more if they contain no complete line
 _LONGEST_PATH = 120
+_CLOCK_TOLERANCE = timedelta(hours=1)
 _SAMPLES = (64 * 1024, 1024 * 1024, 16 * 1024 * 1024)
 
 
@@ -40,8 +50,9 @@ class Sample:
 class ContainerFacts:
     """One container. `exists` is None if the credentials do not show whether it is missing or empty.
 
-    `unreadable` are the parts that cannot be read, `left_out` the blobs that each rule leaves out, `ignored` the files
-    of each kind that are not read, and `ignored_sample` one path of each kind.
+    `future_blobs` counts the blobs of hours that have not begun, and `future_sample` is the path of one. `unreadable`
+    are the parts that cannot be read, `left_out` the blobs that each rule leaves out, `ignored` the files of each kind
+    that are not read, and `ignored_sample` one path of each kind.
     """
 
     container: str
@@ -53,6 +64,8 @@ class ContainerFacts:
     days: int = 0
     days_before_start: int = 0
     first_day: date | None = None
+    future_blobs: int = 0
+    future_sample: str | None = None
     newest_blob: str | None = None
     age_seconds: int | None = None
     sample: Sample | None = None
@@ -66,11 +79,13 @@ class ContainerFacts:
 class ExportFacts:
     """The export. `error` says why it cannot be read; the other fields are then incomplete.
 
+    `exists` is false for a directory that is not there (yet).
     `clock_ahead_seconds`: by how much this machine's clock is ahead of the account's.
     """
 
     where: str
     error: str | None = None
+    exists: bool = True
     clock_ahead_seconds: int | None = None
     containers: list[ContainerFacts] = field(default_factory=list)
 
@@ -96,7 +111,9 @@ def inspect_export(
     export: Export, rules: tuple[LeaveOutRule, ...], start: date, now: datetime
 ) -> tuple[ExportFacts, "Listing"]:
     """Return the facts, and every blob by day, without those that the rules leave out."""
-    facts = ExportFacts(export.describe())
+    facts = ExportFacts(
+        export.describe(), exists=not isinstance(export, DirectoryExport) or os.path.lexists(export.root)
+    )
     listing: defaultdict[date, list[tuple[Table, Blob | UnreadablePart]]] = defaultdict(list)
     try:
         for table in TABLES:
@@ -115,6 +132,7 @@ def inspect_export(
                 if entry.day:
                     listing[entry.day].append((table, entry))
             _count(container, blobs, start)
+            _note_future(container, blobs, now)
             _freshness(container, export, table, blobs, now)
         facts.error = _nothing_readable(facts.containers)
         if facts.error is None:
@@ -164,6 +182,13 @@ def _count(container: ContainerFacts, blobs: Sequence[Blob], start: date) -> Non
     container.blobs, container.bytes = len(blobs), sum(blob.size for blob in blobs)
     container.days, container.first_day = len(days), min(days, default=None)
     container.days_before_start = sum(day < start for day in days)
+
+
+def _note_future(container: ContainerFacts, blobs: Sequence[Blob], now: datetime) -> None:
+    future = [blob for blob in blobs if datetime.combine(blob.day, time(blob.hour), UTC) > now + _CLOCK_TOLERANCE]
+    container.future_blobs = len(future)
+    if future:
+        container.future_sample = escape_control_chars(max(future, key=lambda blob: (blob.day, blob.hour)).path)
 
 
 def _freshness(container: ContainerFacts, export: Export, table: Table, blobs: Sequence[Blob], now: datetime) -> None:

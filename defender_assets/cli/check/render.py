@@ -17,7 +17,10 @@ def show(report: "Report") -> None:
     out = console()
     settings: Cells = {"setting": lambda row: row.name, "value": lambda row: row.value, "from": lambda row: row.origin}
     out.print(table(report.settings, settings, "Settings"))
-    say(*_status("Export", report.export.where, "reachable", failed=report.export.error is not None))
+    if report.export.exists:
+        say(*_status("Export", report.export.where, "reachable", failed=report.export.error is not None))
+    else:
+        say(f"! Export: {report.export.where}: does not exist", "bold yellow")
     if report.export.containers:
         from defender_assets.core.export.azure import CONTAINER_PREFIX
 
@@ -44,7 +47,7 @@ def show(report: "Report") -> None:
             say(f"{mark} {line}", style)
     if not report.errors:
         no_problem = "No problems found" + ("." if report.export.tenants else ", but there is nothing to read yet.")
-        say("Something needs attention." if report.attention else no_problem, "bold")
+        say("Something needs attention: see the lines that begin with !" if report.attention else no_problem, "bold")
 
 
 def _status(what: str, where: str, usable: str, *, failed: bool) -> tuple[str, str]:

@@ -42,6 +42,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return what `--format json` prints."""
         export, lake = asdict(self.export), asdict(self.lake)
+        reachable = self.export.error is None and self.export.exists
         lake["behind"] = [
             {
                 "day": behind.day,
@@ -54,7 +55,7 @@ class Report:
         return {
             "status": STATUS[self.exit_code],
             "settings": [asdict(setting) for setting in self.settings],
-            "export": {"reachable": self.export.error is None, **export, "tenants": self.export.tenants},
+            "export": {"reachable": reachable, **export, "tenants": self.export.tenants},
             "lake": {"writable": self.lake.error is None, **lake},
             "errors": self.errors,
             "attention": self.attention,

@@ -31,8 +31,10 @@ def local_lake(path: Path) -> str:
     """Return the address of a lake in a directory.
 
     Raises:
-        SettingsError: when readers could not find Delta tables below it.
+        SettingsError: when it is a file, or readers could not find Delta tables below it.
     """
+    if path.is_file():
+        raise SettingsError(f"{LAKE_URI}: {quoted(str(path))} is a file: expected a directory, such as .defender/lake")
     if unsupported := _UNSUPPORTED.search(path.as_posix()):
         raise SettingsError(
             f"{LAKE_URI}: tables cannot be stored below {quoted(str(path))}, because of {unsupported[0]!r} in it: "
