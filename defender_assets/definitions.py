@@ -7,6 +7,7 @@ from functools import cache
 import dagster as dg
 
 from defender_assets.assets import all_assets
+from defender_assets.assets.containers import container_specs
 from defender_assets.hourly_checks import hourly_checks
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
 from defender_assets.schedules import all_schedules, maintenance_job
@@ -30,7 +31,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     if settings.notifications.webhooks:
         sensors.append(notify_sensor(settings.notifications, settings.lookback_days))
     return dg.Definitions(
-        assets=all_assets(settings.start_date, lake, settings.scoring),
+        assets=[*container_specs(settings), *all_assets(settings.start_date, lake, settings.scoring)],
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[hourly_checks(settings.start_date, settings.lookback_days)],
         sensors=sensors,

@@ -27,6 +27,7 @@ def raw_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         page="tables.md",
         group="export",
         kinds={"azure", "deltalake"},
+        deps=[table.container],
         partitions_def=days,
         description=(
             f"Every byte of the container {table.container} that arrived on the day, in chunks of whole lines.\n\n"

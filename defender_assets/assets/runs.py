@@ -10,7 +10,7 @@ from pydantic import Field
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import Column
 from defender_assets.jobs import FULL_REFRESH_TAG
-from defender_assets.metadata.specs import spec_metadata, spec_tags
+from defender_assets.metadata.specs import OWNERS, spec_metadata, spec_tags
 
 # for temporary errors: a throttled account, concurrent writers; after the last retry the sensor requests the day again
 RETRIES = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -37,7 +37,7 @@ def daily_asset(
     decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         name=name,
         group_name=group,
-        owners=["team:security-data"],
+        owners=OWNERS,
         retry_policy=RETRIES,
         metadata=spec_metadata(storage, name, columns, page),
         tags=spec_tags(group),

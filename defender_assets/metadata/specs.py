@@ -10,6 +10,8 @@ from defender_assets.core.schemas import Column
 SHOWN_ORIGINS = 3
 """Upstream columns named in a column's description; the column lineage has all of them."""
 
+OWNERS = ["team:security-data"]
+
 LAYERS = {"export": "bytes-as-written", "tables": "one-row-per-record", "leads": "for-analysts"}
 """The `layer` tag of each asset group."""
 
@@ -32,9 +34,9 @@ def spec_metadata(lake: Lake, name: str, columns: Iterable[Column], page: str) -
     return metadata
 
 
-def spec_tags(group: str) -> dict[str, str]:
-    """Return the tags by which the catalog can be filtered."""
-    return {"layer": LAYERS[group], "source": "microsoft-defender", "personal-data": "yes"}
+def spec_tags(group: str, *, layer: str = "") -> dict[str, str]:
+    """Return the tags by which the catalog can be filtered; by default the group decides the layer."""
+    return {"layer": layer or LAYERS[group], "source": "microsoft-defender", "personal-data": "yes"}
 
 
 def _schema(columns: Iterable[Column]) -> dg.TableSchema:

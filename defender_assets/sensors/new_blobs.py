@@ -17,6 +17,7 @@ from defender_assets.core.retries import MAX_CLOCK_SKEW, exponential_backoff
 from defender_assets.core.text import pluralize
 from defender_assets.jobs import INGEST_DAY, PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
+from defender_assets.sensors.observations import observe
 from defender_assets.sensors.sweep import SWEEP_JOB, SweepFound, days_of_last_sweep, never_read
 
 DIGEST_TAG = "defender/digest"
@@ -182,7 +183,8 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         description=(
             "Requests a run for each day that is behind: the containers hold bytes that raw lacks, or a table is older "
             "than its upstream. Checks today, the days of the look-back, and the older days that the last daily sweep "
-            "listed. Requests a failing day again after pauses that grow to one hour."
+            "listed. Requests a failing day again after pauses that grow to one hour. Observes the containers of the "
+            "export when their size or number of blobs changed."
         ),
     )
     def sensor(context: dg.SensorEvaluationContext, export: ExportResource, lake: LakeResource) -> dg.SensorResult:
@@ -196,6 +198,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
             free = rotated([day for day in days if day not in in_flight], tick)
             listing = list_in_time(export, free, DEADLINE_SECONDS, tick)
             stale_days = find_stale_days(lake, export, listing.days, listing.days)
+        observed = observe(context.instance, listing, window(now.date(), start, lookback_days, ()), now)
         waiting = listing.notes
         unseen = unseen_since_sweep(context.instance, swept, listing, stale_days)
         all_behind: list[DayBehind] = [*stale_days, *unseen]
@@ -209,13 +212,13 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
                 waiting.append(f"{behind.describe()} (attempt {earlier.attempts}, waiting)")
         requests.sort(key=lambda request: request.partition_key or "")
         if requests:
-            return dg.SensorResult(run_requests=requests)
+            return dg.SensorResult(run_requests=requests, asset_events=observed)
         notes = [f"{pluralize(len(listing.days), 'day')} checked, none to run", *waiting]
         if in_flight:
             notes.append(f"{len(in_flight)} in flight")
         if swept.before_start:
             notes.append(never_read(swept.before_start, start))
-        return dg.SensorResult(skip_reason="; ".join(notes))
+        return dg.SensorResult(skip_reason="; ".join(notes), asset_events=observed)
 
     return sensor
 

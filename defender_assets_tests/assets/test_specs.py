@@ -1,21 +1,29 @@
 """The asset graph as a literal, so that a change of any asset's contract is visible in review."""
 
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from defender_assets.assets.containers import container_specs
+from defender_assets.core.azure.account import from_connection_string
 from defender_assets.definitions import build_defs
 from defender_assets.settings import Settings
 
 OWNER = "team:security-data"
 DAYS = "daily from 2026-11-01 UTC, the current day included"
 
+CONTAINER = "insights-logs-advancedhunting-"
+
 # key: group, kinds, checks (blocking ones with !), and the partitions that partition D reads of each upstream
 EXPECTED = {
-    "raw_alert_info": ("export", "azure deltalake", "byte_balance!", {}),
-    "raw_alert_evidence": ("export", "azure deltalake", "byte_balance!", {}),
-    "raw_device_info": ("export", "azure deltalake", "byte_balance!", {}),
+    f"{CONTAINER}alertinfo": ("export", "json", "", {}),
+    f"{CONTAINER}alertevidence": ("export", "json", "", {}),
+    f"{CONTAINER}deviceinfo": ("export", "json", "", {}),
+    "raw_alert_info": ("export", "azure deltalake", "byte_balance!", {f"{CONTAINER}alertinfo": "D"}),
+    "raw_alert_evidence": ("export", "azure deltalake", "byte_balance!", {f"{CONTAINER}alertevidence": "D"}),
+    "raw_device_info": ("export", "azure deltalake", "byte_balance!", {f"{CONTAINER}deviceinfo": "D"}),
     "microsoft_365_defender_alert_info": (
         "tables",
         "deltalake polars",
@@ -91,6 +99,10 @@ def days_of(partitions: dg.PartitionsDefinition[str] | None) -> str:
     return f"daily from {partitions.start:%Y-%m-%d} {partitions.timezone}, the current day included"
 
 
+def external(spec: dg.AssetSpec) -> bool:
+    return spec.key.to_user_string().startswith(CONTAINER)
+
+
 def test_the_graph_matches_the_literal(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     found = {}
@@ -102,7 +114,8 @@ def test_the_graph_matches_the_literal(definitions: dg.Definitions) -> None:
             " ".join(sorted(f"{check.name}{'!' if check.blocking else ''}" for check in checks)),
             {dep.asset_key.to_user_string(): span(dep.partition_mapping) for dep in spec.deps},
         )
-        assert days_of(spec.partitions_def) == DAYS
+        # a container has no partitions
+        assert spec.partitions_def is None if external(spec) else days_of(spec.partitions_def) == DAYS
         assert list(spec.owners) == [OWNER]
         assert spec.description
         # the catalog shows the first paragraph as plain text
@@ -112,6 +125,8 @@ def test_the_graph_matches_the_literal(definitions: dg.Definitions) -> None:
 
 def test_every_table_shows_its_columns_with_meanings_and_its_location(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
+        if external(spec):
+            continue
         key = spec.key.to_user_string()
         schema = spec.metadata["dagster/column_schema"]
         assert isinstance(schema, dg.TableSchema)
@@ -154,3 +169,37 @@ def test_the_jobs_of_a_day_include_all_its_assets_but_not_the_check_of_recent_da
         layer = definitions.resolve_job_def(name).asset_layer
         assert len(layer.selected_asset_keys) == assets
         assert "stale_days" not in {key.name for key in layer.asset_graph.asset_check_keys}
+
+
+SECRETS = ("a2V5", "sig=", "c2VjcmV0")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "credential", "portal"),
+    [
+        ("core.windows.net", "AccountKey=a2V5", "https://portal.azure.com/"),
+        ("core.usgovcloudapi.net", "SharedAccessSignature=sv=2025&sig=c2VjcmV0", "https://portal.azure.us/"),
+        ("example.com", "AccountKey=a2V5", None),
+    ],
+)
+def test_a_container_shows_its_address_and_the_portal_of_its_cloud_without_a_secret(
+    suffix: str, credential: str, portal: str | None
+) -> None:
+    account = from_connection_string("X", f"AccountName=acme;EndpointSuffix={suffix};{credential}")
+    settings = Settings(export_account=account)
+
+    spec = container_specs(settings)[0]
+
+    assert spec.metadata["dagster/uri"] == f"https://acme.blob.{suffix}/{CONTAINER}alertinfo"
+    assert (spec.metadata["account"], spec.metadata["container"]) == ("acme", f"{CONTAINER}alertinfo")
+    assert spec.kinds == {"azure", "json"}
+    found = spec.metadata.get("portal")
+    assert found is None if portal is None else found is not None and found.value.startswith(portal)
+    assert not [secret for secret in SECRETS if secret in repr(spec)]
+
+
+def test_a_container_of_a_directory_shows_its_folder() -> None:
+    spec = container_specs(Settings(export_dir=Path("/export")))[2]
+
+    assert spec.metadata["dagster/uri"] == f"/export/{CONTAINER}deviceinfo"
+    assert {"account", "portal"}.isdisjoint(spec.metadata)

@@ -33,10 +33,11 @@ def start() -> date:
 
 @dataclass(frozen=True)
 class Tick:
-    """The run requests of a tick of the sensor, or the reason why there are none."""
+    """The run requests of a tick of the sensor, or the reason why there are none; and what it observed."""
 
     requests: list[dg.RunRequest]
     reason: str
+    observed: Mapping[str, Mapping[str, object]]
 
     @property
     def days(self) -> list[str | None]:
@@ -145,7 +146,11 @@ class DagsterProject:
             instance=self.instance, definitions=definitions, resources=resources, sensor_name=sensor.name
         ) as context:
             result = sensor.evaluate_tick(context)
-        return Tick(list(result.run_requests or []), result.skip_message or "")
+        observed = {}
+        for event in result.asset_events:
+            self.instance.report_runless_asset_event(event)
+            observed[event.asset_key.to_user_string()] = {name: each.value for name, each in event.metadata.items()}
+        return Tick(list(result.run_requests or []), result.skip_message or "", observed)
 
     def follow(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """Run what the sensor requested."""

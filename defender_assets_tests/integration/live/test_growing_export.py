@@ -176,11 +176,11 @@ def test_only_the_killed_run_failed(site: Site) -> None:
 def test_the_web_server_shows_assets_groups_partitions_and_materializations(site: Site) -> None:
     data = site.server.graphql(
         "{ assetNodes { assetKey { path } groupName isMaterializable partitionDefinition { type } partitionKeys "
-        "assetMaterializations(limit: 1) { partition } } }"
+        "assetMaterializations(limit: 1) { partition } assetObservations(limit: 1) { label } } }"
     )
     nodes = {"/".join(node["assetKey"]["path"]): node for node in data["assetNodes"]}
     assert {name: node["groupName"] for name, node in nodes.items()} == {
-        **{table.raw: "export" for table in TABLES},
+        **{name: "export" for table in TABLES for name in (table.container, table.raw)},
         **{table.name: "tables" for table in TABLES},
         "quarantined_records": "tables",
         "device_enriched_leads": "leads",
@@ -189,6 +189,10 @@ def test_the_web_server_shows_assets_groups_partitions_and_materializations(site
         "ocsf_detection_findings": "leads",
         "daily_briefs": "leads",
     }
+    for name in (table.container for table in TABLES):
+        container = nodes.pop(name)
+        assert not container["isMaterializable"]
+        assert container["assetObservations"]
     for node in nodes.values():
         assert node["partitionDefinition"]["type"] == "TIME_WINDOW"
         assert node["partitionKeys"][0] == site.truth.start_date.isoformat()
