@@ -22,6 +22,7 @@ from defender_assets.core.schemas import (
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.text import MEBIBYTE
+from defender_assets.core.triage import VERDICT_COLUMNS, VERDICTS_TABLE
 from defender_assets.outputs.brief import BRIEF_COLUMNS, build_briefs
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
 from defender_assets.outputs.notifications import NOTICE_COLUMNS, SENT_NOTICES
@@ -101,11 +102,19 @@ NOTICES = TableSpec(
     compaction=Compaction(("entry",), more_than=4),
     daily=False,
 )
+VERDICTS = TableSpec(
+    VERDICTS_TABLE,
+    VERDICT_COLUMNS,
+    partition_by=(),
+    # every view reads all of it, and each command adds a file
+    compaction=Compaction(("sequence",), more_than=20),
+    daily=False,
+)
 
 DERIVED = (LEADS, STORIES, QUEUE, FINDINGS, BRIEFS)
 """Tables that are derived from others, each after its upstreams."""
 
-LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES)
+LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES, VERDICTS)
 """Every table of the lake. A reader that opens them in this order sees no table ahead of its upstream."""
 
 DAILY = tuple(table.name for table in LAKE_TABLES if table.daily)

@@ -8,6 +8,7 @@ import dagster as dg
 
 from defender_assets.assets import all_assets
 from defender_assets.assets.containers import container_specs
+from defender_assets.assets.triage import triage_assets
 from defender_assets.hourly_checks import hourly_checks
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
 from defender_assets.schedules import all_schedules, maintenance_job
@@ -31,7 +32,11 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     if settings.notifications.webhooks:
         sensors.append(notify_sensor(settings.notifications, settings.lookback_days))
     return dg.Definitions(
-        assets=[*container_specs(settings), *all_assets(settings.start_date, lake, settings.scoring)],
+        assets=[
+            *container_specs(settings),
+            *all_assets(settings.start_date, lake, settings.scoring),
+            *triage_assets(lake),
+        ],
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance],
         asset_checks=[hourly_checks(settings.start_date, settings.lookback_days)],
         sensors=sensors,

@@ -21,6 +21,13 @@ PRODUCTS = (
     "other",
 )
 
+NEW, IN_PROGRESS, CLOSED = "new", "in_progress", "closed"
+STATES = (NEW, IN_PROGRESS, CLOSED)
+"""States of a lead in triage. A lead of which nobody has said anything is new."""
+
+VERDICTS = ("true_positive", "benign_positive", "false_positive", "undetermined")
+"""Verdicts of analysts. A lead gets one when it is closed."""
+
 CATEGORIES = (
     "InitialAccess",
     "Execution",

@@ -43,6 +43,10 @@ class LakeConflictError(LakeError):
     """Other writers committed first at every attempt; nothing was written, try again later."""
 
 
+class TriageError(DefenderAssetsError):
+    """A statement about a lead is not valid, or the lead is not known. Nothing was stated."""
+
+
 class ReconciliationError(DefenderAssetsError):
     """Lines or records are unaccounted for: a bug in the parser. Nothing was committed; raw has every byte."""
 

@@ -87,7 +87,7 @@ class OvertakenLake(Lake):
         """The given lake, with the event."""
         return cls(lake.uri, lake.tables, lake.account, lake.keep_days, [event])
 
-    def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
+    def fenced(self, name: str, day: date | None, fence: str | None = None) -> FencedTable:
         target = super().fenced(name, day, fence)
         if self.events:
             self.events.pop()()

@@ -36,21 +36,27 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of a day that one commit rewrites: those that match any filter, in SQL and the same in Polars."""
+    """The rows of a day that one commit rewrites: those that match any filter, in SQL and the same in Polars.
+
+    `day` is None in a table without days.
+    """
 
     table: str
     fence: str
-    day: date
+    day: date | None
     rule: Compaction
     filters: tuple[tuple[str, pl.Expr], ...] = (("", pl.lit(value=True)),)
 
 
 @dataclass(frozen=True)
 class CompactedDay:
-    """A day of a table that was rewritten: its files before and after, and its rewritten rows."""
+    """A day of a table that was rewritten: its files before and after, and its rewritten rows.
+
+    `day` is None in a table without days.
+    """
 
     table: str
-    day: date
+    day: date | None
     files_before: int
     files_after: int
     rows: int
@@ -93,8 +99,10 @@ def compact_if_fragmented(lake: Lake, table: DeltaTable, name: str, day: date) -
         logger.warning("%s %s could not be compacted, a later run tries again: %s", name, day, type(error).__name__)
 
 
-def compact_day(lake: Lake, name: str, day: date) -> CompactedDay | None:
+def compact_day(lake: Lake, name: str, day: date | None) -> CompactedDay | None:
     """Compact a day of a table, regardless of its number of files; None if there is nothing to rewrite.
+
+    `day` is None in a table without days, which is rewritten as a whole.
 
     Raises:
         LakeConflictError: when other writers committed first at every attempt.
@@ -103,7 +111,7 @@ def compact_day(lake: Lake, name: str, day: date) -> CompactedDay | None:
     """
     table = lake.open(name)
     before = files_of_day(table, day).height
-    with naming_damage(lake, {name: (day, day)}):
+    with naming_damage(lake, {name: (day or date.min, day or date.max)}):
         parts = _parts(table, lake.spec(name), day)
         rows = sum(retry_on_conflict(_rewrite, lake, part, attempts=ATTEMPTS) for part in parts)
     if not rows:
@@ -113,7 +121,7 @@ def compact_day(lake: Lake, name: str, day: date) -> CompactedDay | None:
     return done
 
 
-def _parts(table: DeltaTable, spec: TableSpec, day: date) -> list[Part]:
+def _parts(table: DeltaTable, spec: TableSpec, day: date | None) -> list[Part]:
     """Return one part per commit: the mergeable hours of raw, the rows of each fence, or all rows."""
     rule, column = spec.compaction, spec.fence_column
     if rule is None:
@@ -125,7 +133,7 @@ def _parts(table: DeltaTable, spec: TableSpec, day: date) -> list[Part]:
             for tenant, hour in hours.iter_rows()
         )
         return [Part(spec.name, spec.name, day, rule, filters)] if filters else []
-    if column is None:
+    if column is None or day is None:
         return [Part(spec.name, spec.name, day, rule)]
     fences = scan_days(table, day, day).select(pl.col(column).unique().sort()).collect().to_series()
     return [
@@ -137,7 +145,9 @@ def _rewrite(lake: Lake, part: Part) -> int:
     """Replace the rows of a part with the same rows, sorted, in one commit; return their number."""
     target = lake.fenced(part.table, part.day, fence_of(part.fence, part.day))
     schema, rule = schema_of(target.table), part.rule
-    rows = scan_stored(target.table).select(schema.names()).filter(pl.col("export_date") == part.day)
+    rows = scan_stored(target.table).select(schema.names())
+    if part.day is not None:
+        rows = rows.filter(pl.col("export_date") == part.day)
     any_filter = pl.any_horizontal(expression for _, expression in part.filters)
     expected = rows.filter(any_filter).select(pl.len()).collect().item()
     if expected <= 1:

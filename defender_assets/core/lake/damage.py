@@ -159,7 +159,7 @@ def rows_of_file(stored: TableFiles, file: Mapping[str, Any], columns: pl.Schema
 def drop_damaged(lake: Lake, name: str, day: date | None, fence: str | None = None) -> list[DamagedFile]:
     """Leave the damaged files of a day out of a table, in one commit that opens none of them; return them.
 
-    `day` is None for a table without days, and needs a fence.
+    `day` is None for a table without days.
 
     The other rows of the day stay, and the fence keeps its version. What the caller builds next brings the rows back.
     The files themselves stay for a week, until maintenance deletes them.
@@ -193,8 +193,7 @@ def drop_all_damaged(lake: Lake, name: str, *, dry_run: bool = False) -> list[Da
 
 
 def _drop(lake: Lake, name: str, day: date | None, fence: str | None) -> list[DamagedFile]:
-    # the fence is given if there is no day
-    target = lake.fenced(name, day or date.min, fence)
+    target = lake.fenced(name, day, fence)
     damaged = damaged_files(lake, target.table, name, day)
     if damaged:
         files = data_files(target.table) if day is None else files_of_day(target.table, day)

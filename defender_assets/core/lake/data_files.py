@@ -61,9 +61,9 @@ def _read(table: DeltaTable) -> pl.DataFrame:
     ).with_columns(small=pl.col("size_bytes") < SMALL_BYTES)
 
 
-def files_of_day(table: DeltaTable, day: date) -> pl.DataFrame:
-    """Return the rows of `data_files` for one day."""
-    return data_files(table).filter(pl.col("export_date") == day)
+def files_of_day(table: DeltaTable, day: date | None) -> pl.DataFrame:
+    """Return the rows of `data_files` for one day; all rows for None, in a table without days."""
+    return data_files(table).filter(pl.col("export_date").eq_missing(pl.lit(day, pl.Date())))
 
 
 def row_count(table: DeltaTable, day: date) -> int:
@@ -113,8 +113,10 @@ def held_partitions(
     return {(name, day): HeldPartition(rows, built) for name, day, rows, built in counted.iter_rows()}
 
 
-def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date, int]]:
+def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date | None, int]]:
     """Return the days with more than `more_than` small files, with their number, the most fragmented first.
+
+    A table without days has one, None.
 
     In raw only the files of mergeable hours count: a day of many tenants has many files, but nothing to merge.
     """

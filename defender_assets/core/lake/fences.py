@@ -1,10 +1,10 @@
 """What the writers of all days recorded in a snapshot of a table, from one read of its log.
 
-A fence is `table/day`, and its number is the version of the day. Derived partitions set three more numbers in the same
-commit, of which the latest counts: `/inputs` identifies what the partition was built from, `/rows` is its number of
-rows, and `/commit` is a random number of the commit that wrote it. Typed and quarantine partitions that were rebuilt
-also have `/kept`, the number of rows whose bytes raw did not hold. Delta's `restore()` keeps all of these
-while the rows go back.
+A fence is `table/day`, and its number is the version of the day; a table without days has one fence, `table`. Derived
+partitions set three more numbers in the same commit, of which the latest counts: `/inputs` identifies what the
+partition was built from, `/rows` is its number of rows, and `/commit` is a random number of the commit that wrote it.
+Typed and quarantine partitions that were rebuilt also have `/kept`, the number of rows whose bytes raw did not hold.
+Delta's `restore()` keeps all of these while the rows go back.
 
 delta-rs reads the log again for each `transaction_version`: the sixty lookups that leads and the sensor need are a
 thousand requests to a remote lake. This module reads the last checkpoint and the later commits once. If the checkpoint
@@ -72,12 +72,12 @@ def hash_inputs(inputs: Iterable[tuple[object, ...]]) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
 
 
-def fence_of(name: str, day: date) -> str:
-    """Return the `app_id` of a table's day."""
-    return f"{name}/{day.isoformat()}"
+def fence_of(name: str, day: date | None) -> str:
+    """Return the `app_id` of a table's day, or that of a table without days."""
+    return name if day is None else f"{name}/{day.isoformat()}"
 
 
-def version_of(table: DeltaTable, name: str, day: date) -> int:
+def version_of(table: DeltaTable, name: str, day: date | None) -> int:
     """Return the version of a day in this snapshot of a table; 0 if it was never written."""
     return table.transaction_version(fence_of(name, day)) or 0
 

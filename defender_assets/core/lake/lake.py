@@ -79,10 +79,10 @@ class Built:
 
 @dataclass
 class FencedTable:
-    """A table opened behind the fence of one day. Only `Lake.commit` writes to it."""
+    """A table opened behind the fence of one day, None in a table without days. Only `Lake.commit` writes to it."""
 
     spec: TableSpec
-    day: date
+    day: date | None
     fence: str
     table: DeltaTable
     version: int = field(init=False)
@@ -185,8 +185,11 @@ class Lake:
         missing_columns(table, self.spec(name))
         return table
 
-    def fenced(self, name: str, day: date, fence: str | None = None) -> FencedTable:
-        """Return a new snapshot of a table behind the day's fence (by default the table's own)."""
+    def fenced(self, name: str, day: date | None, fence: str | None = None) -> FencedTable:
+        """Return a new snapshot of a table behind the day's fence (by default the table's own).
+
+        `day` is None in a table without days.
+        """
         return FencedTable(self.spec(name), day, fence or fence_of(name, day), self.open(name))
 
     def versions(self, table: DeltaTable) -> Versions:
@@ -208,7 +211,7 @@ class Lake:
             raise ValueError(f"{target.fence}: version {commit.version} is below {target.version}")
         mode: dict[str, Any] = {"mode": "append"}
         if commit.replaces is not None:
-            day = [f"export_date = '{target.day.isoformat()}'"] if "export_date" in target.spec.schema else []
+            day = [f"export_date = '{target.day}'"] if target.spec.has_days else []
             within = [f"({commit.replaces})"] if commit.replaces else []
             mode = {"mode": "overwrite", "predicate": " AND ".join([*day, *within]) or None}
         schema, current = commit.schema or target.spec.schema, schema_of(target.table)

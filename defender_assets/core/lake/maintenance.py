@@ -18,6 +18,7 @@ from defender_assets.core.lake.data_files import data_files, held_partitions
 from defender_assets.core.lake.fences import fence_of
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.log_files import HINT, LogFiles, checkpoint_path, sync_commits
+from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.text import first_few
 
@@ -42,13 +43,17 @@ class MaintenanceReport:
     damage: str | None = None
 
     def describe(self) -> str:
-        days = ", ".join(f"{day.day} ({day.files_before} files to {day.files_after})" for day in self.compacted)
+        days = ", ".join(
+            f"{day.day or 'all rows'} ({day.files_before} files to {day.files_after})" for day in self.compacted
+        )
         spared = f", {self.files_spared} kept until the clock is right" if self.files_spared else ""
         return f"{self.table}: compacted {days or 'nothing'}; {self.files_deleted} dead files deleted{spared}"
 
 
 def apply_retention(lake: Lake, clock: Clock | None = None) -> dict[str, int]:
     """Delete the days past retention from all tables; return the number of deleted rows per table.
+
+    Tables without days are not opened.
 
     Tables are processed in the order of the data flow, up to the first one that fails, so a partly deleted day loses
     its raw rows first. If a longer retention brings the day back, its bytes are read again, and rows that remained
@@ -65,12 +70,16 @@ def apply_retention(lake: Lake, clock: Clock | None = None) -> dict[str, int]:
     first = lake.first_day(clock.now.date())
     if clock.doubt and _holds_days_before(lake, first):
         raise ClockError(clock.doubt)
-    return {spec.name: retry_on_conflict(_delete_old_days, lake, spec.name, first) for spec in lake.tables}
+    return {spec.name: retry_on_conflict(_delete_old_days, lake, spec.name, first) for spec in _with_days(lake)}
 
 
 def _holds_days_before(lake: Lake, first: date) -> bool:
-    tables = [lake.snapshot(spec.name) for spec in lake.tables if lake.exists(spec.name)]
+    tables = [lake.snapshot(spec.name) for spec in _with_days(lake) if lake.exists(spec.name)]
     return any((data_files(table)["export_date"] < first).any() for table in tables)
+
+
+def _with_days(lake: Lake) -> list[TableSpec]:
+    return [spec for spec in lake.tables if spec.has_days]
 
 
 def _delete_old_days(lake: Lake, name: str, first: date) -> int:

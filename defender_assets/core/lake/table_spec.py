@@ -66,7 +66,7 @@ class TableSpec:
     Args:
         name: of the table and of its asset.
         columns: in order.
-        partition_by: partition columns.
+        partition_by: partition columns; none in a table without days.
         large_values: a column of large values. It gets no dictionary and no statistics, because Parquet would store
             whole values as minimum and maximum in its footers.
         fence_column: if rows of several fences share a day, the column with the fences' names.
@@ -87,6 +87,11 @@ class TableSpec:
     @cached_property
     def schema(self) -> pl.Schema:
         return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @property
+    def has_days(self) -> bool:
+        """Return whether the rows belong to days. Other tables have one fence, and no retention."""
+        return "export_date" in self.schema
 
     @property
     def properties(self) -> dict[str, str]:
