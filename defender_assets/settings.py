@@ -35,6 +35,7 @@ LEAVE_OUT = leave_out_rules.VARIABLE
 RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
 TEAMS_WEBHOOK, SLACK_WEBHOOK = webhooks.TEAMS_WEBHOOK, webhooks.SLACK_WEBHOOK
 NOTIFY_RISK, UI_URL = webhooks.NOTIFY_RISK, webhooks.UI_URL
+AUTHOR = "DEFENDER_AUTHOR"
 SECRETS = (CONNECTION_STRING, LAKE_CONNECTION_STRING, TEAMS_WEBHOOK, SLACK_WEBHOOK)
 """Variables with a key, a signature or the address of a webhook."""
 EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
@@ -52,6 +53,7 @@ VARIABLES = (
     SLACK_WEBHOOK,
     NOTIFY_RISK,
     UI_URL,
+    AUTHOR,
 )
 
 _PREFIX = "DEFENDER_"
@@ -93,6 +95,7 @@ class Settings:
     muted: Path | None = None
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     notifications: NotificationConfig = field(default_factory=NotificationConfig)
+    author: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     """A line for each `DEFENDER_…` variable that is no setting: see `unknown_variables`."""
@@ -167,6 +170,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
             muting.load_mutes(files[MUTED]) if MUTED in files else (),
         ),
         notifications=notification_config(values),
+        author=_author(values),
         origins=origins,
         unknown=unknown_variables(environ, folder),
     )
@@ -286,6 +290,14 @@ def _lake(
             "use az://CONTAINER/PATH, or remove the connection string"
         )
     return local_lake(folder / _path(LAKE_URI, given)), None
+
+
+def _author(values: Mapping[str, str]) -> str | None:
+    """Return the author of statements. A text that looks like a secret is refused, because it is stored and shown."""
+    author = values.get(AUTHOR)
+    if author is not None and contains_secret(author):
+        raise SettingsError(f"{AUTHOR} contains a key, a signature or a webhook address: expected a person's name")
+    return author
 
 
 def _start_date(values: Mapping[str, str]) -> date:

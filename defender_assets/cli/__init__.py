@@ -20,6 +20,7 @@ from defender_assets.cli.replay import replay
 from defender_assets.cli.simulate import simulate
 from defender_assets.cli.stories import stories
 from defender_assets.cli.story import story
+from defender_assets.cli.triage import triage
 
 __all__ = ["main"]
 
@@ -35,5 +36,6 @@ def main() -> None:
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf):
     main.add_command(command)
+main.add_command(triage)
 for command in (quarantine, replay, repair, notify):
     main.add_command(command)

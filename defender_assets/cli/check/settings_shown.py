@@ -24,6 +24,7 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
             for name in (names.TEAMS_WEBHOOK, names.SLACK_WEBHOOK)
         },
         names.NOTIFY_RISK: str(settings.notifications.risk),
+        names.AUTHOR: settings.author or "the user of the operating system",
         names.UI_URL: settings.notifications.ui_url or "messages do not link to it",
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:

@@ -210,3 +210,7 @@ def test_two_people_and_a_rebuild_at_once_in_an_account(account: Emulator) -> No
         assert [(row["comment"], row["sequence"]) for row in own] == list(zip("012", sequences, strict=True))
     (current,) = current_states(lake.read(VERDICTS_TABLE), lake.read(LEADS.name)).collect().to_dicts()
     assert current["sequence"] == 6
+    reader = replace(lake, account=from_connection_string("TEST", account.sas_connection_string("rl")))
+    with pytest.raises(LakeError, match="the SAS lacks") as caught:
+        state(reader, A, state="new")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,65 @@
+"""Statements about leads from a CSV or JSON file, or from standard input."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from defender_assets.cli.errors import CliError
+from defender_assets.core.errors import TriageError
+
+if TYPE_CHECKING:
+    from defender_assets.outputs.triage import Request
+
+_NAMES = {"lead_id": "id", "assign": "assignee"}
+"""Other names of fields, as the options and `leads` have them."""
+
+
+def read_requests(path: Path, defaults: Mapping[str, str | None]) -> "list[Request]":
+    """Return the statements of a file; `-` is standard input. What a row leaves out is taken from `defaults`.
+
+    Raises:
+        CliError: one line that names the file, the row and what is right.
+    """
+    from defender_assets.outputs.triage import REQUEST_FIELDS, Request
+
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        with click.open_file(str(path), encoding="utf-8-sig") as file:
+            text = file.read()
+    except UnicodeDecodeError:
+        raise CliError(f"{name} is not UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise CliError(f"{name} cannot be read ({error.strerror}): name a CSV or JSON file") from None
+    requests = []
+    for number, row in enumerate(_rows(name, text), 1):
+        where = f"{name}, row {number}"
+        said = {_NAMES.get(key, key): value for key, value in row.items()}
+        if unknown := sorted({*map(str, said)} - {*REQUEST_FIELDS}):
+            raise CliError(f"{where} has '{unknown[0][:40]}': expected {', '.join(REQUEST_FIELDS)}")
+        if not all(value is None or isinstance(value, str) for value in said.values()):
+            raise CliError(f"{where} has a value that is no text: expected {', '.join(REQUEST_FIELDS)} as text")
+        given = {key: value for key, value in said.items() if value}
+        try:
+            requests.append(Request(**{"id": "", **defaults, **given}))
+        except TriageError as error:
+            raise CliError(f"{where}: {error}") from None
+    return requests
+
+
+def _rows(name: str, text: str) -> Iterator[Mapping[Any, Any]]:
+    if not text.lstrip().startswith(("[", "{")):
+        yield from csv.DictReader(io.StringIO(text), restkey="more cells than headings")
+        return
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise CliError(f"{name} is neither CSV nor JSON ({error}): expected a header, or a list of objects") from None
+    rows = found if isinstance(found, list) else [found]
+    if not all(isinstance(row, dict) for row in rows):
+        raise CliError(f"{name} has a row that is no object: expected a list of objects with an id each")
+    yield from rows
