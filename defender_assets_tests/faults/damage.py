@@ -66,15 +66,19 @@ def write(files: TableFiles, path: str, content: bytes) -> None:
 
 def spoil_data(lake: Lake, name: str, day: date, kind: Kind, which: int = 0, blob: str | None = None) -> str | None:
     """Damage a data file of a day, in raw only one with bytes of this blob; return its path, None if there is none."""
+    path = data_file(lake, name, day, which, blob)
+    if path is not None:
+        spoil(lake.files(name), path, kind)
+    return path
+
+
+def data_file(lake: Lake, name: str, day: date, which: int = 0, blob: str | None = None) -> str | None:
+    """The path of a data file of a day; None if there is none. Names are random, so sizes decide the order."""
     files = files_of_day(lake.open(name), day)
     if blob is not None:
         files = files.filter(pl.col("min.blob") == blob, pl.col("max.blob") == blob)
-    paths = files["path"].sort().to_list()
-    if not paths:
-        return None
-    path: str = paths[which % len(paths)]
-    spoil(lake.files(name), path, kind)
-    return path
+    paths = files.sort("num_records", "size_bytes", "path")["path"].to_list()
+    return paths[which % len(paths)] if paths else None
 
 
 def log_path(log: LogFiles, role: LogRole) -> str:

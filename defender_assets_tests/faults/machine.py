@@ -6,13 +6,14 @@ matches the truth and equals a lake that was built once from the same raw bytes.
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
+import polars as pl
 from deltalake import DeltaTable
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
@@ -27,9 +28,9 @@ from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest, refresh
 from defender_assets.core.raw.range_reader import TornLineError
-from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE, TABLES
+from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE, TABLES, Table
 from defender_assets.core.tables.build import build_table_day
-from defender_assets_tests.faults.damage import Kind, Operator, spoil, spoil_data
+from defender_assets_tests.faults.damage import Kind, Operator, data_file, spoil, spoil_data
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
 from defender_assets_tests.faults.lakes import (
@@ -188,9 +189,18 @@ class Interruptions(UnreadableParts):
     @rule(day=days, table=tables, kind=kinds_of_damage, which=numbers)
     def damage_a_table(self, day: date, table: Any, kind: Kind, which: int) -> None:
         name = (table.name, QUARANTINE)[which % 2]
-        if spoil_data(self.lake, name, day, kind, which):
-            # quarantine has lines of all tables
-            tables = (table,) if name == table.name else TABLES
+        # quarantine has lines of all tables
+        self.damage_and_follow(day, name, (table,) if name == table.name else TABLES, kind, which)
+
+    def damage_and_follow(self, day: date, name: str, tables: Sequence[Table], kind: Kind, which: int = 0) -> None:
+        """Damage a file of a table and do what its error says. Rows that only this file had are lost."""
+        path = data_file(self.lake, name, day, which)
+        if path is not None:
+            files = self.lake.files(name)
+            content = files.read(path)
+            assert content
+            self.truth.lose(name, pl.read_parquet(content).lazy().with_columns(export_date=day))
+            spoil(files, path, kind)
             Operator(self.lake, self.export, tables, ()).follow_damage([name])
 
     @rule(day=days, derived=st.sampled_from(DERIVED), kind=kinds_of_damage)

@@ -3,11 +3,16 @@
 A few examples here, hundreds in `make soak`.
 """
 
+import shutil
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from defender_assets.core.schemas import ALERT_INFO, QUARANTINE
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
+from defender_assets_tests.faults.small_runs import run_part
+from defender_assets_tests.faults.truth import SLOTS
 from defender_assets_tests.support.emulator import Emulator
 
 pytestmark = pytest.mark.long
@@ -21,6 +26,20 @@ BUDGET = settings(
 
 def test_any_interleaving_in_a_directory_ends_with_the_truth() -> None:
     run_state_machine_as_test(Interruptions, settings=BUDGET)
+
+
+def test_rows_that_only_a_damaged_file_had_are_not_required() -> None:
+    """Raw fell back and the blob is gone: what quarantine and the typed table keep is nowhere else."""
+    machine = Interruptions()
+    slot = SLOTS[0]
+    machine.truth.append(slot, machine.lines(slot, [("good", 1), ("not_json", 2)]))
+    run_part(ALERT_INFO.name, machine.lake, machine.export, slot.day)
+    machine.truth.vanish(slot)
+    machine.take_back(frozenset({ALERT_INFO.raw}), lambda name: shutil.rmtree(machine.lake.table_uri(name)))
+    machine.run_what_is_behind()
+    for name in (QUARANTINE, ALERT_INFO.name):
+        machine.damage_and_follow(slot.day, name, [ALERT_INFO], "garbage")
+    machine.teardown()
 
 
 @pytest.mark.azure
