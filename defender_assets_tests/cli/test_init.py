@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from defender_assets.cli import main
 from defender_assets.cli.demo.scenario import prepare_export
 from defender_assets.settings import load_settings
+from defender_assets_tests.support.terminal import Terminal
 
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
 STRING = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -156,3 +157,71 @@ def test_a_demo_of_an_older_version_is_named_and_left_alone(tmp_path: Path) -> N
     assert result.exit_code == 0, result.output
     assert "rm -r .defender/demo.json .defender/lake\n" in result.output
     assert {path.name for path in old.iterdir()} == {"demo.json", "lake"}
+
+
+def test_a_wrong_answer_is_asked_again_on_the_spot(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    places = "yes\n7\nfile\nfile/below\nexport/lake\nhttp://acme.example\nlake\n"
+
+    result = init(typed=f"3\nno\nexport\n{places}soon\n0226-01-01\n2026-10-01\n")
+
+    assert result.exit_code == 0, result.output
+    errors = [line for line in result.output.splitlines() if "Error: " in line]
+    assert ["DEFENDER_EXPORT_DIR" in line for line in errors] == [True] + [False] * 8
+    assert ["DEFENDER_LAKE_URI" in line for line in errors] == [False] + [True] * 6 + [False] * 2
+    settings = load_settings({}, tmp_path)
+    assert (settings.export_dir, settings.lake_uri) == (tmp_path / "export", str(tmp_path / "lake"))
+    assert settings.start_date == date(2026, 10, 1)
+
+
+@pytest.mark.parametrize("place", ["yes", "file"])
+def test_a_lake_option_without_sense_is_one_line(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+
+    result = init("--export", "directory", "--export-dir", "export", "--lake-uri", place)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: DEFENDER_LAKE_URI")
+    assert not (tmp_path / ".env").exists()
+
+
+def test_old_values_are_offered_when_the_file_is_replaced(tmp_path: Path) -> None:
+    first = init("--export", "entra", "--account-url", "https://acme.blob.core.windows.net", *REST)
+    assert first.exit_code == 0
+
+    result = init("--force", typed="\n\n\n\n")
+
+    assert result.exit_code == 0, result.output
+    for shown in ("Number [2]", "[https://acme.blob.core.windows.net]", "[lake]", "[2026-10-01]"):
+        assert shown in result.output
+    assert (tmp_path / ".env").read_text() == (tmp_path / ".env.old").read_text()
+
+
+def test_ctrl_c_at_a_question_ends_at_once(tmp_path: Path) -> None:
+    with Terminal("init") as terminal:
+        terminal.wait_for("Number [1]")
+
+        assert terminal.interrupt() == 1
+        assert terminal.shown.endswith("Aborted!\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_connection_string_is_kept_by_enter_and_never_shown(tmp_path: Path) -> None:
+    assert init("--export", "connection-string", *REST, typed=f"{STRING}\n").exit_code == 0
+
+    with Terminal("init", "--force") as terminal:
+        terminal.wait_for("Number [1]: ")
+        terminal.type("\n")
+        terminal.wait_for("Enter keeps the old one): ")
+        terminal.type("AccountKey=other\n")
+        # what is typed before a hidden question is discarded
+        terminal.wait_for("Enter keeps the old one): ", times=2)
+        terminal.type("\n")
+        terminal.wait_for("[lake]: ")
+        terminal.type("\n\n")
+
+        assert terminal.end() == 0
+        assert "holds neither AccountName nor BlobEndpoint" in terminal.shown
+        assert KEY not in terminal.shown
+        assert "AccountKey=other" not in terminal.shown
+    assert (tmp_path / ".env").read_text() == (tmp_path / ".env.old").read_text()
