@@ -39,6 +39,10 @@ INSTANCE := $(DAGSTER_HOME_DIR)/dagster.yaml
 # Variables that make or a login shell exports must not affect the virtual environment.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
+# A command that takes long shows that it goes on; $(1) says what it does.
+slowly = $(BIN)/python .ci/show_progress.py "$(1)"
+PIP := --disable-pip-version-check --no-input --progress-bar off
+
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -160,13 +164,13 @@ docs: $(INSTALLED) $(SITE_SCRIPTS) ## Build the documents as an offline site in 
 	@! grep -rnE '<(script|link rel="stylesheet")[^>]*"https?:' .site/html --include='*.html' || { echo "make docs: a page loads a file from the network" >&2; exit 1; }
 	@echo "Success: .site/html/index.html"
 
-# $(1): the directory of the pins; $(2): the folder. `npm ci` installs exactly what is pinned, each package by its hash, and runs no
+# $(1): the directory of the pins; $(2): the folder; $(3): what it is. `npm ci` installs exactly what is pinned, each package by its hash, and runs no
 # script of a package.
 from-npm = rm -rf $(2) && mkdir -p $(2) && cp $(1)/package.json $(1)/npm-shrinkwrap.json $(2) && \
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix $(2) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(call slowly,$(3)) npm ci --prefix $(2) --ignore-scripts --no-audit --no-fund --loglevel=error
 
 $(SITE_SCRIPTS): $(SITE_PINS)/npm-shrinkwrap.json | $(INSTALLED)
-	@$(call from-npm,$(SITE_PINS),$(@D))
+	@$(call from-npm,$(SITE_PINS),$(@D),Installing the scripts of the documents)
 	@touch $@
 
 .PHONY: clean
@@ -181,27 +185,23 @@ $(VENV)/bin/python:
 
 # When pip is killed, a package may lack files, and pip later takes it for installed. It writes INSTALLER after a package's files.
 $(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Installing the pinned packages"
 	@for each in $(VENV)/lib/python3*/site-packages/*.dist-info; do test -e "$$each/INSTALLER" || rm -rf "$$each"; done
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(call slowly,Installing the pinned packages) $(BIN)/python -m pip install $(PIP) --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(SCALE): deploy/requirements.txt $(INSTALLED)
-	@echo "Installing the additional packages of deploy/"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r deploy/requirements.txt
+	@$(call slowly,Installing the additional packages of deploy/) $(BIN)/python -m pip install $(PIP) --require-hashes -r deploy/requirements.txt
 	@touch $@
 
 $(EMULATOR): $(EMULATOR_PINS)/npm-shrinkwrap.json | $(INSTALLED)
-	@echo "Installing the Azure Storage emulator"
-	@$(call from-npm,$(EMULATOR_PINS),$(@D))
+	@$(call from-npm,$(EMULATOR_PINS),$(@D),Installing the Azure Storage emulator)
 	@touch $@
 
 # The tools to compare with, in a separate environment: the product depends on none of them.
 $(RIVALS): benchmarks/rivals.txt | $(VENV)/bin/python
-	@echo "Installing the tools that the benchmarks compare with"
 	@$(BIN)/python -m venv $(@D)
-	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r benchmarks/rivals.txt
+	@$(call slowly,Installing the tools that the benchmarks compare with) $(@D)/bin/python -m pip install $(PIP) --require-hashes -r benchmarks/rivals.txt
 	@touch $@
 
 $(INSTANCE): dagster.yaml

@@ -22,7 +22,7 @@ def show_row(row: Row, first: Iterable[str] = (), leave_out: Collection[str] = (
         console().print()
         for name, value in values.items():
             if _is_struct_list(value):
-                show_structs(_label(name), value)
+                show_structs(label(name), value)
 
 
 def show_facts(facts: Mapping[str, object]) -> None:
@@ -34,7 +34,7 @@ def show_facts(facts: Mapping[str, object]) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in facts.items():
-        grid.add_row(Text(_label(name), style="dim"), Text(_text(value)))
+        grid.add_row(Text(label(name), style="dim"), Text(cell(value)))
     console().print(grid)
 
 
@@ -46,15 +46,15 @@ def show_structs(title: str, structs: Sequence[Row]) -> None:
         return
     names = [name for name in structs[0] if any(not _is_empty(struct[name]) for struct in structs)]
     out = console()
-    cells: Cells = {_label(name): _field(name) for name in names}
+    cells: Cells = {label(name): _field(name) for name in names}
     heading = title[:1].upper() + title[1:]
-    grid = table(structs, cells, heading)
+    grid = table(structs, cells, heading, fit=False)
     if Measurement.get(out, out.options.update(max_width=10_000), grid).maximum <= out.width:
         out.print(grid)
         return
     say(heading, "italic")
     for struct in structs:
-        show_facts({f"  {_label(name)}": struct[name] for name in names if not _is_empty(struct[name])})
+        show_facts({f"  {label(name)}": struct[name] for name in names if not _is_empty(struct[name])})
         out.print()
 
 
@@ -65,12 +65,12 @@ def show_versions(versions: Sequence[Row], columns: Sequence[str]) -> None:
 
 
 def _field(name: str) -> Any:
-    return lambda struct: _text(struct[name])
+    return lambda struct: cell(struct[name])
 
 
-def _text(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value as text on one line, a time with its seconds."""
     if isinstance(value, datetime):
-        # with seconds, unlike the tables of many rows
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -85,5 +85,6 @@ def _is_empty(value: object) -> bool:
     return value is None or value == []
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """Return a column's name in words."""
     return " ".join(_ACRONYMS.get(word, word) for word in name.split("_"))

@@ -6,7 +6,6 @@ Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, 
 import functools
 import logging
 import os
-import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
+from defender_assets.cli.output import prepare_streams
 from defender_assets.core.errors import DefenderAssetsError, is_panic, redact
 from defender_assets.core.text import escape_control_chars
 
@@ -45,9 +45,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the module describes how it fails."""
-        for stream in (sys.stdout, sys.stderr):
-            if reconfigure := getattr(stream, "reconfigure", None):
-                reconfigure(errors="backslashreplace")
+        prepare_streams()
         # the SDK logs every attempt with pages of advice; the one line below says what matters
         logging.getLogger("azure").addHandler(logging.NullHandler())
         try:

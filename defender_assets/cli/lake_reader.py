@@ -47,7 +47,10 @@ class LakeReader:
 
         if output_format != "table":
             found = collected(self.lake, rows if limit is None else rows.head(limit))
-            (write_json if output_format == "json" else write_csv)(found)
+            if output_format == "json":
+                write_json(found.iter_rows(named=True))
+            else:
+                write_csv(found.columns, found.iter_rows())
             return
         shown = limit or TABLE_ROWS
         found = collected(self.lake, rows.head(shown + 1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 import click
@@ -11,9 +12,15 @@ from defender_assets.cli.options import DAY, day_option, filter_options, limit_o
 from defender_assets.cli.output import Cells, fitting
 
 
-def device(lead: Mapping[str, Any]) -> str:
-    """Return the lead's device with the number of others, and with how it was matched if that is unusual."""
+def device(lead: Mapping[str, Any], *, short: bool = False) -> str:
+    """Return the lead's device with the number of others, and with how it was matched if that is unusual.
+
+    A `short` name is without its domain.
+    """
     name = lead["device_name"] or (lead["device_id"] or "")[:12]
+    host = name.partition(".")[0]
+    # an address is no name with a domain
+    name = host if short and host and not host.isdigit() else name
     others = len(lead["devices"] or []) - 1
     notes = [f"+{others}"] if others > 0 else []
     if lead["device_match"] in {"after", "unknown"}:
@@ -38,8 +45,10 @@ CELLS: Cells = {
     "story": story,
     "id": lambda lead: lead["lead_id"][:8],
 }
-FROM_WIDTH = {"accounts": 130, "story": 110, "product": 100, "alert time (UTC)": 80, "risk": 60, "severity": 60}
+FROM_WIDTH = {"accounts": 150, "story": 130, "product": 130, "alert time (UTC)": 100, "risk": 100, "severity": 60}
 """Terminal width from which a column shows; the others always show."""
+
+NARROW_CELLS: Cells = {"device": partial(device, short=True)}
 
 VERSION: Cells = {"day": lambda lead: lead["export_date"], "change": lambda lead: lead["change"]}
 
@@ -74,5 +83,5 @@ def leads(
         rows = views.lead_versions(reader.lake, day=day, until=until, muted=muted)
     else:
         rows = views.current_leads(reader.lake, until, muted=muted)
-    cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH)
+    cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH, NARROW_CELLS)
     reader.show(filtered(rows, filters), cells, "leads", output_format, limit)

@@ -1,13 +1,16 @@
 """Output of rows: JSON and CSV for programs, tables for people. Hostile text is escaped in each."""
 
 import base64
+import codecs
 import csv
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +20,6 @@ from defender_assets.cli.csv_safety import spreadsheet_cell, without_formulas
 from defender_assets.core.text import escape_control_chars
 
 if TYPE_CHECKING:
-    import polars as pl
     from rich.console import Console
     from rich.table import Table
 
@@ -26,9 +28,49 @@ TABLE_ROWS = 25
 # when there is no terminal: a pipe, a file, CI
 DEFAULT_WIDTH = 160
 SHORT_CELL = 16
+LONGEST_WORD = 30
+SENTENCE_WORDS, SENTENCE_WIDTH = 5, 16
+NARROW = 120
 
 Cells = Mapping[str, Callable[[Any], object]]
 """Heading of a column -> the value of a row."""
+
+
+# one character each, so that tables keep their widths
+_IN_ASCII = str.maketrans("✓✗·–—…→×’─•", "+x---.>x'-*")
+ASCII_MARKS = "defender_assets.ascii_marks"
+
+
+def _encode_in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode marks of ours as ASCII ones, and every other character as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_IN_ASCII)
+    return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(ASCII_MARKS, _encode_in_ascii)
+
+
+def prepare_streams() -> None:
+    """Let standard output and standard error show every text; a terminal of the locale C gets ASCII only."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Python takes the locale C for UTF-8, which is right for files and pipes
+            plain = stream.isatty() and _is_c_locale()
+            stream.reconfigure(encoding="ascii" if plain else None, errors=ASCII_MARKS)
+
+
+def _is_c_locale() -> bool:
+    """Return whether the locale is C. Python sets LC_CTYPE to C.UTF-8 where LANG is C (PEP 538)."""
+    everything, characters, language = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    plain = {"C", "POSIX"}
+    return everything in plain or (not everything and language in plain and characters in {"", *plain, "C.UTF-8"})
+
+
+def ascii_only() -> bool:
+    """Return whether standard output shows ASCII only."""
+    return not (sys.stdout.encoding or "ascii").lower().startswith("utf")
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -48,24 +90,36 @@ def say(text: str, style: str = "", *, stderr: bool = False) -> None:
     console(stderr=stderr).print(Text(lines, style=style), soft_wrap=True)
 
 
+def progress(text: str) -> AbstractContextManager[object]:
+    """Show that a step goes on: a line that moves on a terminal, otherwise one line."""
+    out = console()
+    if out.is_terminal:
+        return out.status(escape_control_chars(text), spinner="line")
+    say(text)
+    return nullcontext()
+
+
 def open_output(out: Path | None) -> AbstractContextManager[IO[str]]:
     """Open the file, or standard output for None."""
     return click.open_file(str(out or "-"), "w", encoding="utf-8", lazy=False)
 
 
 def to_json_value(value: object) -> Any:
-    """Return a value that JSON can hold: instants as ISO 8601 in UTC, days as ISO 8601, bytes in base64."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """Return a value that JSON can hold: instants as ISO 8601 in UTC, days as ISO 8601, bytes in base64.
+
+    Values of any other type, such as lengths of time, are text.
+    """
     if isinstance(value, date):
-        return value.isoformat()
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, Mapping):
         return {name: to_json_value(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json_value(item) for item in value]
-    return value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def as_json(value: object) -> str:
@@ -74,28 +128,28 @@ def as_json(value: object) -> str:
     return json.dumps(to_json_value(value), ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
-def write_json(rows: "pl.DataFrame") -> None:
+def write_json(rows: Iterable[Mapping[str, object]]) -> None:
     """Print the rows as a JSON array, one row per line."""
     before = "[\n"
-    for row in rows.iter_rows(named=True):
+    for row in rows:
         click.echo(f"{before}{as_json(row)}", nl=False)
         before = ",\n"
-    click.echo("\n]" if rows.height else "[]")
+    click.echo("\n]" if before == ",\n" else "[]")
 
 
-def write_csv(rows: "pl.DataFrame") -> None:
+def write_csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print the rows as CSV with a header; lists and structs are JSON text, and text is safe for spreadsheets.
 
     Every cell is quoted, so that a spreadsheet with another separator splits no text.
     """
     writer = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(rows.columns)
-    for row in rows.iter_rows():
+    writer.writerow([spreadsheet_cell(name) for name in names])
+    for row in rows:
         writer.writerow([_csv_cell(value) for value in row])
 
 
-def table(rows: Any, cells: Cells, title: str | None = None) -> "Table":
-    """Return rows as a rich table; cells have no markup and no control characters."""
+def table(rows: Any, cells: Cells, title: str | None = None, *, fit: bool = True) -> "Table":
+    """Return rows as a rich table without markup and control characters; `fit` makes it as wide as the console."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -108,19 +162,68 @@ def table(rows: Any, cells: Cells, title: str | None = None) -> "Table":
         pad_edge=False,
     )
     lines = [[cell_text(show(row)) for show in cells.values()] for row in rows]
-    short = [all(len(line[number]) <= SHORT_CELL for line in lines) for number in range(len(cells))]
-    for number, heading in enumerate(cells):
-        # a narrow terminal wraps titles and names, not times and scores; if all are short, not the first column either
-        shown.add_column(Text(heading), overflow="fold", no_wrap=short[number] and (number == 0 or not all(short)))
+    columns = [[heading, *(line[number] for line in lines)] for number, heading in enumerate(cells)]
+    available = console().width - _FRAME - _GAP * (len(columns) - 1)
+    widths = _widths(columns, available) if fit else [None] * len(columns)
+    for heading, width in zip(cells, widths, strict=True):
+        shown.add_column(Text(heading), overflow="fold", width=width)
     for line in lines:
         shown.add_row(*map(Text, line))
     return shown
 
 
-def fitting(cells: Cells, from_width: Mapping[str, int]) -> Cells:
-    """Return the columns for which the terminal is wide enough; those without a width always show."""
+# the edges of a table, and what is between two of its columns
+_FRAME, _GAP = 2, 2
+
+
+def _widths(columns: Sequence[Sequence[str]], available: int) -> list[int | None]:
+    """Return the widths of a table's columns, or None for each if they all fit or the terminal is too narrow.
+
+    A column is at least as wide as its longest word, so that no name is broken in its middle, and a column of times or
+    numbers as its longest cell. Columns of texts share what remains.
+    """
+    from rich.cells import cell_len
+
+    full = [max(map(cell_len, texts)) for texts in columns]
+    # a longer word is no name, and broken anyway
+    words = [
+        max((size for text in texts for size in map(cell_len, text.split()) if size <= LONGEST_WORD), default=1)
+        for texts in columns
+    ]
+    short = [
+        width if all(cell_len(text) <= SHORT_CELL for text in texts[1:]) else word
+        for texts, width, word in zip(columns, full, words, strict=True)
+    ]
+    if sum(full) <= available:
+        return [None] * len(columns)
+    # the first column names the row
+    words[0] = short[0]
+    # of sentences, long words are broken before any name is
+    names = [
+        min(word, SENTENCE_WIDTH) if any(len(text.split()) >= SENTENCE_WORDS for text in texts) else word
+        for texts, word in zip(columns, words, strict=True)
+    ]
+    widths = next((least for least in (short, words, names) if sum(least) <= available), None)
+    if widths is None:
+        return [None] * len(columns)
+    widths = list(widths)
+    for _ in range(available - sum(widths)):
+        # a column more for the text that takes most rows
+        widest = max(range(len(widths)), key=lambda number: full[number] / max(1, widths[number]))
+        if full[widest] <= widths[widest]:
+            break
+        widths[widest] += 1
+    return [*widths]
+
+
+def fitting(cells: Cells, from_width: Mapping[str, int], narrow: Cells | None = None) -> Cells:
+    """Return the columns for which the terminal is wide enough; those without a width always show.
+
+    Below NARROW columns of width, `narrow` replaces cells by shorter ones.
+    """
     width = console().width
-    return {heading: show for heading, show in cells.items() if width >= from_width.get(heading, 0)}
+    shown = {**cells, **{name: show for name, show in (narrow or {}).items() if name in cells and width < NARROW}}
+    return {heading: show for heading, show in shown.items() if width >= from_width.get(heading, 0)}
 
 
 def cell_text(value: object) -> str:

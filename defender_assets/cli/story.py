@@ -7,7 +7,7 @@ import click
 
 from defender_assets.cli.details import show_row, show_structs, show_versions
 from defender_assets.cli.lake_reader import LakeReader
-from defender_assets.cli.leads import CELLS, FROM_WIDTH
+from defender_assets.cli.leads import CELLS, FROM_WIDTH, NARROW_CELLS
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import Cells, as_json, console, fitting, say, table
 from defender_assets.cli.source_lines import lines_as_json, show_source_lines
@@ -65,7 +65,7 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     show_row(
         row | {"portal_url": portal_url}, first=FIRST, leave_out=("title", "lead_ids", "shared_entities", "timeline")
     )
-    console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS), "Timeline"))
+    console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS, NARROW_CELLS), "Timeline"))
     shared = row["shared_entities"] or []
     show_structs("shared entities", [{**each, "lead_ids": [lead[:8] for lead in each["lead_ids"]]} for each in shared])
     show_versions(versions, VERSION)

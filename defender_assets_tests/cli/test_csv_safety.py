@@ -69,7 +69,8 @@ def test_every_cell_is_quoted_and_lists_stay_json(capsys: pytest.CaptureFixture[
         "list": [[{"name": '=1","=2', "points": -3}, {"name": None, "points": -1}]],
     }
 
-    write_csv(pl.DataFrame(row))
+    frame = pl.DataFrame(row)
+    write_csv(frame.columns, frame.iter_rows())
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("""\"a;'=1","-7","","[""")

@@ -2,6 +2,7 @@ import base64
 import csv
 import io
 import json
+import re
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from deltalake import write_deltalake
 
 from defender_assets.catalog import LEADS
 from defender_assets.cli.demo.command import campaigns_found
-from defender_assets.cli.output import Cells, console, table
+from defender_assets.cli.output import ASCII_MARKS, Cells, _is_c_locale, console, table
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.queue import PRIORITY_COLUMNS
@@ -24,6 +25,7 @@ from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
 from defender_assets_tests.support.small_lake import SCENARIO, SmallLake
+from defender_assets_tests.support.terminal import WIDTHS, run_in_terminal
 
 READING = ("leads", "stories", "quarantine")
 
@@ -158,8 +160,8 @@ def test_a_narrow_terminal_shows_fewer_columns_and_always_the_id(
         shown[width] = on_small_lake("leads", "--limit", "1").stdout.splitlines()[2].split()
 
     assert shown["50"] == ["priority", "title", "device", "id"]
-    assert shown["80"] == ["priority", "risk", "severity", "title", "device", "alert", "time", "(UTC)", "id"]
-    assert {"product", "accounts", "story"} <= set(shown["160"])
+    assert shown["80"] == ["priority", "severity", "title", "device", "id"]
+    assert {"risk", "product", "accounts", "story"} <= set(shown["160"])
 
 
 def test_when_all_cells_are_short_the_first_column_does_not_wrap(
@@ -221,3 +223,45 @@ def test_an_empty_lake_is_explained_and_stays_empty(run: Run, tmp_path: Path, co
     assert rows_of(run, command) == []
     assert len(run(command, "--format", "csv").stdout.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_a_terminal_breaks_no_line_and_no_name_of_a_device(on_small_lake: Run, columns: int) -> None:
+    leads = rows_of(on_small_lake, "leads")
+
+    shown = run_in_terminal("leads", columns=columns).splitlines()
+
+    assert max(map(len, shown)) <= columns
+    words = {word for line in shown for word in line.split()}
+    hosts = {lead["device_name"] for lead in leads if re.fullmatch(r"[a-z0-9.-]+", lead["device_name"] or "")}
+    assert hosts
+    assert {host if columns >= 120 else host.partition(".")[0] for host in hosts} <= words
+
+
+def test_a_terminal_of_the_locale_c_gets_ascii(on_small_lake: Run) -> None:
+    shown = run_in_terminal("leads", columns=80, env={"LANG": "C", "LC_ALL": ""})
+
+    assert shown.isascii()
+    assert "-------" in shown
+    assert "\\u25" not in shown
+
+
+@pytest.mark.parametrize(
+    ("variables", "plain"),
+    [
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, True),
+        ({"LANG": "en_US.UTF-8", "LC_CTYPE": "C"}, False),
+        ({"LANG": ""}, False),
+        ({"LC_ALL": "C.UTF-8", "LANG": "C"}, False),
+    ],
+)
+def test_which_locale_is_c(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], plain: bool) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.setenv(name, variables.get(name, ""))
+
+    assert _is_c_locale() is plain
+
+
+def test_marks_have_one_character_of_ascii_and_other_text_is_escaped() -> None:
+    assert "✓ a → b… ü".encode("ascii", ASCII_MARKS) == rb"+ a > b. \xfc"

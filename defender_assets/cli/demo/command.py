@@ -9,7 +9,8 @@ import click
 from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.leads import CELLS as LEAD_CELLS
 from defender_assets.cli.leads import FROM_WIDTH as LEADS_FROM
-from defender_assets.cli.output import cell_text, console, fitting, say, table
+from defender_assets.cli.leads import NARROW_CELLS
+from defender_assets.cli.output import cell_text, console, fitting, progress, say, table
 from defender_assets.cli.stories import CELLS as STORY_CELLS
 from defender_assets.cli.stories import FROM_WIDTH as STORIES_FROM
 
@@ -19,18 +20,17 @@ if TYPE_CHECKING:
     from defender_assets.cli.demo.run import DayRun
 
 LEADS_SHOWN = 10
+_MODULE = "defender_assets.definitions"
 
-_HEADING = "\n  day          new bytes  new rows  duplicates  quarantined  leads  stories      time"
+_HEADING = "\n  day         new bytes new rows duplicates quarantined leads stories    time"
 
-_NEXT = """\
-What to do next
-  make ui                                 Dagster on this data, sensors on, at http://127.0.0.1:3000
-  .venv/bin/defender-assets leads         all leads; also stories, quarantine; --format json or csv
-  .venv/bin/defender-assets lead ID       everything about one, down to the bytes; also story ID
-  .venv/bin/defender-assets brief --out brief.html
-                                          the newest day as a page to read in a browser
-  .venv/bin/defender-assets check         the settings in use, and the state of export and lake
-  .venv/bin/defender-assets init          connects your own account"""
+_NEXT = (
+    ("leads", "all leads; also stories, quarantine; --format json or csv"),
+    ("lead ID", "everything about one, down to the bytes; also story ID"),
+    ("brief --open", "the newest day as a page in the browser"),
+    ("check", "the settings in use, and the state of export and lake"),
+    ("init", "connects your own account"),
+)
 
 _NOT_SHOWN = """\
 The other commands and Dagster do not show this demo: an export or a lake is set, or .defender/lake exists.
@@ -56,7 +56,8 @@ def demo(*, dagster_home: bool) -> None:
     if dagster_home:
         click.echo(demo_home(folder) if announced_settings().reads_demo else "")
         return
-    scenario, truth = prepare_export(folder)
+    with progress("Simulating the export of two small tenants ..."):
+        scenario, truth = prepare_export(folder)
     shown = load_settings().reads_demo
     say(
         f"Simulated export: {scenario.tenants} tenants of {scenario.devices} devices, {scenario.days} days from "
@@ -67,11 +68,13 @@ def demo(*, dagster_home: bool) -> None:
     )
     days = sorted(list_all(settings.export())[0])
     runs = []
-    say(_HEADING)
-    with demo_instance(folder) as instance:
+    with progress("Starting Dagster ..."):
+        instance = demo_instance(folder)
         results = materialize_days(settings, days, instance)
+    say(_HEADING)
+    with instance:
         for day in days:
-            with console().status(f"Dagster materializes {day}"):
+            with console().status(f"Dagster materializes {day}", spinner="line"):
                 run = next(results)
             say(_line(run))
             runs.append(run)
@@ -81,7 +84,7 @@ def demo(*, dagster_home: bool) -> None:
     _show(leads, stories)
     say(_compared(truth["campaigns"], leads, stories))
     say(f"{sum(run.new_bytes for run in runs):,} new bytes were read this time.\n")
-    say(_NEXT if shown else _NOT_SHOWN)
+    say(_next(folder) if shown else _NOT_SHOWN)
     if old := old_demo(folder):
         say(f"\n{old}")
     failed = [run for run in runs if run.problems]
@@ -108,15 +111,29 @@ def campaigns_found(
 def _line(run: "DayRun") -> str:
     mark = "✗" if run.problems else "✓"
     return (
-        f"{mark} {run.day} {run.new_bytes:>11,} {run.rows:>9,} {run.duplicates:>11,} {run.quarantined:>12,} "
-        f"{run.leads:>6,} {run.stories:>8,} {run.seconds:>7.1f} s"
+        f"{mark} {run.day}{run.new_bytes:>11,}{run.rows:>9,}{run.duplicates:>11,}{run.quarantined:>12,}"
+        f"{run.leads:>6,}{run.stories:>8,}{run.seconds:>6.1f} s"
     )
+
+
+def _next(folder: Path) -> str:
+    """Return what to do next: the commands as they are typed in this working directory."""
+    from defender_assets.settings import DEMO_DAGSTER_HOME
+
+    prefix = ".venv/bin/" if (folder / ".venv" / "bin" / "defender-assets").exists() else ""
+    in_repository = (folder / "workspace.yaml").exists() and (folder / "Makefile").exists()
+    start = "make ui" if in_repository else f'DAGSTER_HOME="$PWD/{DEMO_DAGSTER_HOME}" {prefix}dagster dev -m {_MODULE}'
+    lines = [(start, "Dagster on this data, sensors on, at http://127.0.0.1:3000")]
+    lines += [(f"{prefix}defender-assets {command}", what) for command, what in _NEXT]
+    return "\n".join(["What to do next", *(f"  {command}\n      {what}" for command, what in lines)])
 
 
 def _show(leads: "pl.DataFrame", stories: "pl.DataFrame") -> None:
     out = console()
     top = f"Leads: the first {min(LEADS_SHOWN, leads.height)} to look at, of {leads.height}"
-    out.print("", table(leads.head(LEADS_SHOWN).iter_rows(named=True), fitting(LEAD_CELLS, LEADS_FROM), top))
+    out.print(
+        "", table(leads.head(LEADS_SHOWN).iter_rows(named=True), fitting(LEAD_CELLS, LEADS_FROM, NARROW_CELLS), top)
+    )
     out.print(table(stories.iter_rows(named=True), fitting(STORY_CELLS, STORIES_FROM), f"Stories: {stories.height}"))
 
 
