@@ -33,6 +33,8 @@ def main() -> None:
     Settings come from the environment and from .env in the working directory; `check` shows the result.
     """
 
+    Exit codes: 0 success, 1 something needs attention, 2 a wrong setting, argument or account, 3 nothing found.
+
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf):
     main.add_command(command)

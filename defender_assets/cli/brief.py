@@ -1,23 +1,27 @@
-"""`defender-assets brief`: write a day's brief as an HTML page."""
+"""`defender-assets brief`: a day's brief as an HTML page, in a file or on standard output."""
 
-from datetime import date
+import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
 
+from defender_assets.cli.errors import NothingFoundError
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.options import day_option, out_option
 from defender_assets.cli.output import open_output, say
-from defender_assets.core.errors import LakeError
 
 
 @click.command(short_help="Write a day's brief: one HTML page.")
 @day_option("The brief of this day of arrival. Default: the newest one.")
 @out_option
-def brief(*, day: date | None, out: Path | None) -> None:
+@click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
+def brief(*, day: date | None, out: Path | None, show: bool) -> None:
     """Write a day's brief as one HTML page: leads in numbers, stories, the leads to look at first, and why.
 
-    The page is self-contained: it loads no other file and runs no script. Text that attackers wrote is escaped.
+    On a terminal, and with --open, the page is written to brief-DAY.html in the working directory. In a pipe it is
+    printed. The page is self-contained: it loads no other file and runs no script. Text that attackers wrote is
+    escaped.
     """
     from defender_assets.outputs.queries import views
 
@@ -25,12 +29,23 @@ def brief(*, day: date | None, out: Path | None) -> None:
     found = views.collected(reader.lake, views.briefs(reader.lake, day=day).head(1))
     if found.is_empty():
         of_day = f"for {day} " if day else ""
-        raise LakeError(
+        raise NothingFoundError(
             f"there is no brief {of_day}in {reader.lake.describe()}: run the day in Dagster (`make ui`, or `make demo` "
             "with a simulated tenant)"
         )
     ((brief_day, html),) = found.select("export_date", "html").rows()
+    if day is None and brief_day >= datetime.now(UTC).date():
+        say(
+            f"{brief_day} has not ended (UTC): the brief has what has arrived until now. The last whole day: "
+            f"--day {brief_day - timedelta(days=1)}",
+            stderr=True,
+        )
+    if out is None and (show or sys.stdout.isatty()):
+        out = Path(f"brief-{brief_day}.html")
     with open_output(out) as file:
         file.write(html)
     if out:
-        say(f"The brief of {brief_day}, {len(html.encode()):,} bytes: {out}")
+        more = "" if show else "; --open shows it in the browser"
+        say(f"The brief of {brief_day}, {len(html.encode()):,} bytes: {out.resolve()}{more}")
+    if out and show and click.launch(str(out.resolve())):
+        say(f"No browser was found: open {out.resolve()} yourself", stderr=True)

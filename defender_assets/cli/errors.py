@@ -1,6 +1,6 @@
 """Failures of the commands: one line on standard error for what a user can fix, a redacted traceback for bugs.
 
-Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, argument or account.
+Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, argument or account, 3 nothing found.
 """
 
 import functools
@@ -17,6 +17,9 @@ from defender_assets.cli.output import prepare_streams
 from defender_assets.core.errors import DefenderAssetsError, is_panic, redact
 from defender_assets.core.text import escape_control_chars
 
+NOTHING_FOUND = 3
+"""Exit code: what was asked for does not exist. In JSON and CSV an empty list is an answer, with exit code 0."""
+
 
 class CliError(click.ClickException):
     """One line that says what is wrong and how to fix it."""
@@ -26,6 +29,12 @@ class CliError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
         click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+
+
+class NothingFoundError(CliError):
+    """One line that says what does not exist."""
+
+    exit_code = NOTHING_FOUND
 
 
 class Commands(click.Group):

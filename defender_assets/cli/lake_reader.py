@@ -1,12 +1,12 @@
 """Shared by the commands that read: open the configured lake, filter its rows, print them in the requested format."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.errors import CliError
+from defender_assets.cli.errors import NOTHING_FOUND, CliError, NothingFoundError
 from defender_assets.cli.output import TABLE_ROWS, Cells, console, say, table, write_csv, write_json
 from defender_assets.core.errors import LakeError
 from defender_assets.core.text import escape_control_chars
@@ -41,8 +41,21 @@ class LakeReader:
         """Return a reader of the lake that the working directory's settings name."""
         return cls(announced_settings().lake())
 
-    def show(self, rows: "pl.LazyFrame", cells: Cells, what: str, output_format: str, limit: int | None) -> None:
-        """Print the rows; a table has at most `limit` rows, by default TABLE_ROWS."""
+    def show(
+        self,
+        rows: "pl.LazyFrame",
+        cells: Cells,
+        what: str,
+        output_format: str,
+        limit: int | None,
+        *,
+        why_none: Callable[[], str] = str,
+    ) -> None:
+        """Print the rows; a table has at most `limit` rows, by default TABLE_ROWS.
+
+        Raises:
+            Exit: a table has no row; the exit code is NOTHING_FOUND, after a line that says why.
+        """
         from defender_assets.outputs.queries.views import collected
 
         if output_format != "table":
@@ -55,8 +68,8 @@ class LakeReader:
         shown = limit or TABLE_ROWS
         found = collected(self.lake, rows.head(shown + 1))
         if not found.height:
-            say(f"No {what} in {self.lake.describe()}.{self.empty_hint()}")
-            return
+            say(f"No {what} in {self.lake.describe()}.{self.empty_hint(why_none)}")
+            raise click.exceptions.Exit(NOTHING_FOUND)
         console().print(table(found.head(shown).iter_rows(named=True), cells, what.capitalize()))
         if found.height > shown:
             import polars as pl
@@ -64,8 +77,8 @@ class LakeReader:
             total = collected(self.lake, rows.select(pl.len())).item()
             say(f"{shown:,} of {total:,} {what}: --limit N shows more, --format json or csv all.")
 
-    def empty_hint(self) -> str:
-        """Return a sentence on why there may be nothing to show."""
+    def empty_hint(self, why_none: Callable[[], str] = str) -> str:
+        """Return a sentence on why there is nothing to show; `why_none` returns one for a lake that has data."""
         from defender_assets.core.schemas import TABLES
 
         try:
@@ -73,17 +86,66 @@ class LakeReader:
         except LakeError:
             return ""
         if has_data:
-            return " Nothing matches, or no day with alerts was materialized yet."
+            return f" {why_none() or 'Nothing matches, or no day with alerts was materialized yet.'}"
         return (
             " Nothing was materialized yet: `make ui` runs what is new, `make demo` shows it with a simulated tenant. "
             "Settings are read from the environment and from .env in the working directory."
         )
 
+    def which_filter(
+        self,
+        days: "pl.LazyFrame",
+        rows: "pl.LazyFrame",
+        values: Mapping[str, str | None],
+        what: str,
+        *,
+        asked: str,
+        hidden: str = "",
+    ) -> str:
+        """Return a sentence that names what leaves no row: the lake, the day or a filter.
+
+        Args:
+            days: all rows that the lake has, with `export_date`.
+            rows: the rows before the filters.
+            values: the filters, as for `filtered`.
+            what: the plural of what is shown.
+            asked: the options that chose `rows` from the lake, such as `--day 2026-01-31`, or nothing.
+            hidden: why `rows` may be empty without such options.
+        """
+        import polars as pl
+
+        from defender_assets.outputs.queries.views import collected
+
+        def count(found: "pl.LazyFrame") -> int:
+            return int(collected(self.lake, found.select(pl.len())).item())
+
+        first, last = collected(
+            self.lake, days.select(first=pl.col("export_date").min(), last=pl.col("export_date").max())
+        ).row(0)
+        if first is None:
+            return f"No materialized day has {what}."
+        total = count(rows)
+        if not total:
+            return f"{asked} leaves none: the lake has {what} of {first} to {last}." if asked else hidden
+        before, left = asked, total
+        for option, value in values.items():
+            if value is None:
+                continue
+            rows = filtered(rows, {option: value})
+            shown = f"--{option} {escape_control_chars(value)}"
+            remaining = count(rows)
+            if not remaining:
+                of = f" that {before} leaves" if before else ""
+                return f"{shown} matches none of the {left:,} {what}{of}."
+            before, left = " ".join(filter(None, [before, shown])), remaining
+        return ""
+
     def versions_of_one(self, rows: "pl.LazyFrame", what: str, id_prefix: str) -> list[dict[str, Any]]:
         """Return the rows of the only lead or story (`what`) among them, oldest day first.
 
         Raises:
-            CliError: when there is none or more than one.
+            NothingFoundError: when there is none.
+            CliError: when there is more than one.
         """
         from defender_assets.outputs.queries.views import collected
 
@@ -91,7 +153,7 @@ class LakeReader:
         ids = [row_id for _, row_id in dict.fromkeys((row["tenant_id"], row[f"{what}_id"]) for row in found)]
         plural, prefix = {"lead": "leads", "story": "stories"}[what], escape_control_chars(id_prefix)
         if not ids:
-            raise CliError(
+            raise NothingFoundError(
                 f"no {what} begins with '{prefix}' in {self.lake.describe()}: `defender-assets {plural}` shows the ids"
             )
         if len(ids) > 1:

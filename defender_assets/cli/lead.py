@@ -6,6 +6,7 @@ import click
 
 from defender_assets.cli.details import show_row, show_structs, show_versions
 from defender_assets.cli.lake_reader import LakeReader
+from defender_assets.cli.lead_summary import show_summary
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
 from defender_assets.cli.source_lines import lines_as_json, show_source_lines
@@ -32,12 +33,13 @@ VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", 
 
 @click.command(short_help="Everything about one lead.")
 @click.argument("lead_id", metavar="ID")
+@click.option("--all", "everything", is_flag=True, help="Every column, the versions and the sources.")
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
 @output_format(("text", "json"))
-def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
-    """Show everything about one lead: its story, device, entities, reasons, versions, and the position of its records.
+def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> None:
+    """Show one lead on one screen: priority, story, device, entities, reasons. `--all` shows everything about it.
 
-    ID is the beginning of a lead's id as `leads` shows it, or Microsoft's complete AlertId.
+    JSON always has everything. ID is the beginning of a lead's id as `leads` shows it, or Microsoft's complete AlertId.
     """
     import polars as pl
 
@@ -61,11 +63,15 @@ def lead(*, lead_id: str, raw: bool, output_format: str) -> None:
         shown = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories}
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
-    say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
-    show_row(_in_words(row | {"priority_reasons": reasons}, stories), first=FIRST, leave_out=("title", "sources"))
-    show_structs("stories", stories)
-    show_versions(versions, VERSION)
-    show_structs("sources", sources)
+    in_words = _in_words(row | {"priority_reasons": reasons}, stories)
+    if everything:
+        say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
+        show_row(in_words, first=FIRST, leave_out=("title", "sources"))
+        show_structs("stories", stories)
+        show_versions(versions, VERSION)
+        show_structs("sources", sources)
+    else:
+        show_summary(row, reasons, in_words["story"])
     if raw:
         show_source_lines(lines, sources)
 

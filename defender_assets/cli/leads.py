@@ -84,4 +84,11 @@ def leads(
     else:
         rows = views.current_leads(reader.lake, until, muted=muted)
     cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH, NARROW_CELLS)
-    reader.show(filtered(rows, filters), cells, "leads", output_format, limit)
+    asked = " and ".join(f"--{option} {value}" for option, value in (("day", day), ("until", until)) if value)
+
+    def why_none() -> str:
+        versions = views.lead_versions(reader.lake, muted=True)
+        hidden = "Every lead is muted (DEFENDER_MUTED): --muted shows them."
+        return reader.which_filter(versions, rows, filters, "leads", asked=asked, hidden=hidden)
+
+    reader.show(filtered(rows, filters), cells, "leads", output_format, limit, why_none=why_none)

@@ -61,4 +61,10 @@ def stories(
     else:
         rows = views.current_stories(reader.lake, until)
     cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH)
-    reader.show(filtered(rows, filters), cells, "stories", output_format, limit)
+    asked = " and ".join(f"--{option} {value}" for option, value in (("day", day), ("until", until)) if value)
+
+    def why_none() -> str:
+        versions = views.story_versions(reader.lake)
+        return reader.which_filter(versions, rows, filters, "stories", asked=asked)
+
+    reader.show(filtered(rows, filters), cells, "stories", output_format, limit, why_none=why_none)

@@ -218,11 +218,32 @@ def test_quarantined_lines_keep_their_bytes(on_small_lake: Run, small_lake: Smal
 def test_an_empty_lake_is_explained_and_stays_empty(run: Run, tmp_path: Path, command: str) -> None:
     result = run(command)
 
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "make demo" in result.stdout
     assert rows_of(run, command) == []
     assert len(run(command, "--format", "csv").stdout.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["leads", "stories"])
+def test_an_empty_result_names_what_left_nothing(on_small_lake: Run, command: str) -> None:
+    def nothing(*options: str) -> str:
+        result = on_small_lake(command, *options)
+        assert result.exit_code == 3
+        return result.stdout
+
+    held = sorted(row["export_date"] for row in rows_of(on_small_lake, command, "--all-versions"))
+    days = f"the lake has {command} of {held[0]} to {held[-1]}"
+    assert f"--day 2020-01-01 leaves none: {days}" in nothing("--day", "2020-01-01", "--severity", "high")
+    assert f"--until 2020-01-01 leaves none: {days}" in nothing("--until", "2020-01-01")
+    high = len(rows_of(on_small_lake, command, "--severity", "high"))
+    told = nothing("--severity", "high", "--user", "nobody.at.all")
+    assert f"--user nobody.at.all matches none of the {high} {command} that --severity high leaves." in told
+    total = len(rows_of(on_small_lake, command))
+    assert f"--device \\x1b[2J matches none of the {total} {command}." in nothing("--device", "\x1b[2J")
+    # what is wrong has another exit code
+    assert on_small_lake(command, "--severity", "extreme").exit_code == 2
+    assert on_small_lake("lead", "ffffffffffff").exit_code == 3
 
 
 @pytest.mark.parametrize("columns", WIDTHS)

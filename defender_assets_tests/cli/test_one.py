@@ -15,6 +15,8 @@ from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, dangerous_in
 from defender_assets_tests.support.small_lake import SmallLake
 
+ALL = {"lead": ["--all"], "story": []}
+
 
 def rows_of(run: Run, *arguments: str) -> Any:
     result = run(*arguments, "--format", "json")
@@ -80,7 +82,7 @@ def test_text_shows_every_value_and_nothing_that_acts(
     monkeypatch.setenv("COLUMNS", width)
     row = rows_of(on_small_lake, "leads" if command == "lead" else "stories")[0]
 
-    result = on_small_lake(command, row[f"{command}_id"], "--raw")
+    result = on_small_lake(command, row[f"{command}_id"], "--raw", *ALL[command])
 
     assert result.exit_code == 0
     assert not dangerous_in(result.stdout)
@@ -100,7 +102,8 @@ def test_the_score_and_its_reasons_come_first(
     monkeypatch.setenv("COLUMNS", width)
     row = rows_of(on_small_lake, "leads" if command == "lead" else "stories")[0]
 
-    lines = [line.rstrip() for line in on_small_lake(command, row[f"{command}_id"]).stdout.splitlines()]
+    output = on_small_lake(command, row[f"{command}_id"], *ALL[command]).stdout
+    lines = [line.rstrip() for line in output.splitlines()]
 
     assert row["title"].startswith(lines[0])
     beginnings = (
@@ -119,7 +122,7 @@ def test_the_score_and_its_reasons_come_first(
 def test_times_are_in_utc_and_booleans_are_yes_or_no(on_small_lake: Run) -> None:
     lead = rows_of(on_small_lake, "leads")[0]
 
-    output = on_small_lake("lead", lead["lead_id"]).stdout
+    output = on_small_lake("lead", lead["lead_id"], "--all").stdout
 
     at = lead["alert_time"][:19].replace("T", " ")
     assert re.search(rf"^alert time +{at} UTC *$", output, re.MULTILINE)
@@ -147,7 +150,8 @@ def test_a_hostile_lead_shows_as_text_in_its_values_and_its_lines(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "600")
 
-    output = on_small_lake("lead", hostile["lead_id"], "--raw").stdout
+    assert not dangerous_in(on_small_lake("lead", hostile["lead_id"]).stdout)
+    output = on_small_lake("lead", hostile["lead_id"], "--all", "--raw").stdout
 
     assert not dangerous_in(output)
     assert output.splitlines()[0].startswith(r"=cmd|' /C calc'!A0 \x1b[31m")
@@ -162,7 +166,7 @@ def test_an_id_that_matches_none_or_several_says_what_to_do(on_small_lake: Run) 
 
     several, none = on_small_lake("lead", often), on_small_lake("story", "\x1b[2Jno")
 
-    assert (several.exit_code, none.exit_code) == (2, 2)
+    assert (several.exit_code, none.exit_code) == (2, 3)
     assert "give more of the id" in several.stderr
     assert sum(of[:12] in several.stderr for of in ids if of.startswith(often)) > 1
     assert r"no story begins with '\x1b[2Jno'" in none.stderr
@@ -170,7 +174,7 @@ def test_an_id_that_matches_none_or_several_says_what_to_do(on_small_lake: Run) 
 
 
 def test_a_lake_without_anything_has_no_lead(run: Run) -> None:
-    assert run("lead", "a").exit_code == 2
+    assert run("lead", "a").exit_code == 3
 
 
 def test_a_lead_names_its_story_its_portal_page_and_times_in_words_first(
@@ -179,7 +183,7 @@ def test_a_lead_names_its_story_its_portal_page_and_times_in_words_first(
     monkeypatch.setenv("COLUMNS", "300")
     lead = next(lead for lead in rows_of(on_small_lake, "leads") if lead["story_id"] and lead["device_age_seconds"])
 
-    output = on_small_lake("lead", lead["lead_id"]).stdout
+    output = on_small_lake("lead", lead["lead_id"], "--all").stdout
 
     lines = [line.rstrip() for line in output.splitlines()]
     assert re.fullmatch(rf"priority +{lead['priority']} of 100", lines[1])
@@ -219,7 +223,25 @@ def test_without_a_queue_a_lead_still_names_its_story(
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
     monkeypatch.setenv("COLUMNS", "300")
 
-    output = on_small_lake("lead", lead["lead_id"]).stdout
+    output = on_small_lake("lead", lead["lead_id"], "--all").stdout
 
     assert f"{lead['story_id'][:8]}: {lead['story_title']}" in output
     assert re.search(rf"^priority +{lead['risk_score']} of 100 *$", output, re.MULTILINE)
+
+
+def test_a_lead_fits_one_screen_and_names_what_matters(
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    leads = [lead for lead in rows_of(on_small_lake, "leads") if re.fullmatch(r"[\w ]+", lead["title"] or "")]
+    assert len(leads) > 5
+    for lead in leads:
+        with subtests.test(lead["title"]):
+            lines = on_small_lake("lead", lead["lead_id"]).stdout.splitlines()
+
+            assert len(lines) < 24
+            assert max(map(len, lines)) <= 80
+            text = "".join("".join(lines).split())
+            for shown in (lead["title"], lead["portal_url"], lead["risk_reasons"][0]["reason"][:60]):
+                assert "".join((shown or "").split()) in text
+            assert "--all" in lines[-1]
