@@ -31,8 +31,8 @@ def duck(small_lake: SmallLake) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_there_are_ten_recipes() -> None:
-    assert len(RECIPES) == 10
+def test_there_are_twelve_recipes() -> None:
+    assert len(RECIPES) == 12
 
 
 @pytest.mark.parametrize("question", RECIPES)

@@ -18,6 +18,7 @@ from defender_assets.cli.quarantine import quarantine
 from defender_assets.cli.repair import repair
 from defender_assets.cli.replay import replay
 from defender_assets.cli.simulate import simulate
+from defender_assets.cli.sql import sql
 from defender_assets.cli.stories import stories
 from defender_assets.cli.story import story
 from defender_assets.cli.triage import triage
@@ -31,12 +32,12 @@ def main() -> None:
     """Microsoft Defender's alert and device exports as Dagster assets.
 
     Settings come from the environment and from .env in the working directory; `check` shows the result.
-    """
 
     Exit codes: 0 success, 1 something needs attention, 2 a wrong setting, argument or account, 3 nothing found.
+    """
 
 
-for command in (init, check, demo, simulate, leads, lead, stories, story, brief, ocsf):
+for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
 main.add_command(triage)
 for command in (quarantine, replay, repair, notify):
