@@ -97,7 +97,7 @@ def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any
 def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
     """Return what the text shows of a lead: its story and the times relative to the alert in words."""
     from defender_assets.core.queue import PRIORITY_COLUMNS
-    from defender_assets.outputs.labels import device_state_words, story_words
+    from defender_assets.outputs.labels import category_name, device_state_words, story_words
 
     story = row
     if row["story_id"] is None and stories:
@@ -113,6 +113,8 @@ def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
     for name, value in row.items():
         if name == "device_age_seconds":
             shown["device_state"] = device_state_words(row)
+        elif name == "category" and value:
+            shown[name] = category_name(value)
         elif name not in PRIORITY_COLUMNS:
             shown[name] = value
     return shown

@@ -1,6 +1,7 @@
 """`defender-assets notify`: run the notification sensor once by hand, or show what it would send."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Send Teams or Slack what is new, or show what would be sent.")
-@click.option("--dry-run", is_flag=True, help="Show the messages; send and record nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the messages, also without a webhook; send and record nothing.")
 @output_format(("text", "json"))
 @click.pass_context
 def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
@@ -29,13 +30,18 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
     """
     from defender_assets.outputs.notifications.delivery import Notifier
     from defender_assets.outputs.notifications.formatting import headline
+    from defender_assets.outputs.notifications.webhooks import SLACK, TEAMS, Webhook
 
     settings = announced_settings()
-    if not settings.notifications.webhooks:
-        raise CliError(
-            "no webhook is set: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"
-        )
-    notifier, incidents = Notifier(settings.lake(), settings.notifications), _incidents(settings)
+    config = settings.notifications
+    if not config.webhooks:
+        if not dry_run:
+            raise CliError(
+                "no webhook is set: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"
+            )
+        config = replace(config, webhooks=(Webhook(TEAMS, ""), Webhook(SLACK, "")))
+        click.echo("No webhook is set: this is what Teams and Slack would get.", err=True)
+    notifier, incidents = Notifier(settings.lake(), config), _incidents(settings)
     if dry_run:
         messages = [
             {"destination": destination, "notices": [headline(each) for each in notifications], "payload": payload}

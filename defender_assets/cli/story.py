@@ -40,6 +40,7 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     import polars as pl
 
     from defender_assets.core.raw.source_lines import fetch_source_lines
+    from defender_assets.outputs.labels import category_name
     from defender_assets.outputs.queries import filters, views
 
     reader = LakeReader.from_settings()
@@ -62,8 +63,11 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     say(row["title"] or "(untitled)", "bold")
     # the portal has no page of a story: that of its most urgent lead is the way in
     portal_url = next((url for url in by_priority["portal_url"] if url), None)
+    tactics = [category_name(tactic) for tactic in row["tactics"] or []]
     show_row(
-        row | {"portal_url": portal_url}, first=FIRST, leave_out=("title", "lead_ids", "shared_entities", "timeline")
+        row | {"portal_url": portal_url, "tactics": tactics},
+        first=FIRST,
+        leave_out=("title", "lead_ids", "shared_entities", "timeline"),
     )
     console().print(table(leads, fitting(_timeline(row), FROM_WIDTHS, NARROW_CELLS), "Timeline"))
     shared = row["shared_entities"] or []

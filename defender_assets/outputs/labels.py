@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from defender_assets.core.attack import tactic_of
 from defender_assets.core.text import format_duration
 
 Row = Mapping[str, Any]
@@ -47,11 +48,13 @@ def product_name(product: str | None) -> str:
 
 
 def category_name(category: str) -> str:
-    """Return a category in words.
+    """Return a category in words, a tactic by ATT&CK's name.
 
-    >>> category_name("CommandAndControl")
-    'Command and control'
+    >>> category_name("CommandAndControl"), category_name("SuspiciousActivity")
+    ('Command and Control', 'Suspicious activity')
     """
+    if tactic := tactic_of(category):
+        return tactic.name
     first, *rest = _WORD_BOUNDARY.split(category)
     return " ".join([first, *map(str.lower, rest)])
 

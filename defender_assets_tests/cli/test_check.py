@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
@@ -34,6 +35,7 @@ from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.unprivileged import unprivileged_folder
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
+ROOT = Path(__file__).parents[2]
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50LWF0LWFsbA=="
 HOOK = "https://hooks.slack.com/services/T0SECRET/B0SECRET/aVerySecretToken42"
 
@@ -70,6 +72,14 @@ def test_an_empty_installation_is_well_and_says_what_to_do(run: Run, tmp_path: P
     ):
         assert text in result.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_defaults_are_worded_as_in_the_table_of_settings(run: Run) -> None:
+    rows = re.findall(r"^\| `(DEFENDER_\w+)` \|.*\| ([^|]+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    documented = {name: default.strip("`") for name, default in rows}
+
+    for setting in checked(run, 0)["settings"]:
+        assert setting["value"].endswith(documented[setting["name"]]), setting
 
 
 def test_a_directory_that_does_not_exist_is_not_reachable(

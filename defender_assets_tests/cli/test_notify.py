@@ -66,6 +66,16 @@ def test_a_failed_delivery_is_reported_with_exit_code_1_and_stays_due(team: Team
     assert "Story s" in run("notify", "--dry-run").stdout
 
 
+def test_a_dry_run_needs_no_webhook(team: Team, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEFENDER_SLACK_WEBHOOK")
+
+    messages = json.loads(run("notify", "--dry-run", "--format", "json").stdout)
+
+    assert {message["destination"] for message in messages} == {"teams", "slack"}
+    assert any("Lead a" in notice for message in messages for notice in message["notices"])
+    assert team.slack.asked == []
+
+
 def test_a_missing_webhook_is_one_line(run: Run) -> None:
     result = run("notify")
 

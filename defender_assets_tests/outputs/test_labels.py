@@ -12,7 +12,8 @@ def test_a_moment_shows_its_date_only_on_another_day() -> None:
 
 
 def test_names_of_microsoft_become_readable_and_unknown_ones_stay() -> None:
-    assert category_name("CommandAndControl") == "Command and control"
+    assert category_name("CommandAndControl") == category_name("Command and control") == "Command and Control"
+    assert category_name("SuspiciousActivity") == "Suspicious activity"
     assert category_name("Malware") == "Malware"
     assert product_name("office365") == "Office 365"
     assert product_name("brand new") == "brand new"

@@ -17,15 +17,15 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
         names.LOOKBACK_DAYS: str(settings.lookback_days),
         names.RETENTION_DAYS: str(settings.retention_days or "every day is kept"),
         names.LEAVE_OUT: _file_of_rules(settings.leave_out, len(settings.left_out), "every blob is read"),
-        names.RISK_WEIGHTS: str(settings.risk_weights or "built-in weights"),
+        names.RISK_WEIGHTS: str(settings.risk_weights or "the project's weights"),
         names.MUTED: _file_of_rules(settings.muted, len(settings.scoring.mutes), "no lead is muted"),
         **{
-            name: "set" if name in settings.origins else "not set"
+            name: "set" if name in settings.origins else "no notifications"
             for name in (names.TEAMS_WEBHOOK, names.SLACK_WEBHOOK)
         },
         names.NOTIFY_RISK: str(settings.notifications.risk),
         names.AUTHOR: settings.author or "the user of the operating system",
-        names.UI_URL: settings.notifications.ui_url or "messages do not link to it",
+        names.UI_URL: settings.notifications.ui_url or "no links to it",
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:
         values[names.LAKE_CONNECTION_STRING] = f"{settings.lake_account.endpoint} ({settings.lake_account.auth_method})"

@@ -17,7 +17,7 @@ DEFAULT_RISK = 80
 HIGHEST_RISK = 100
 
 _KINDS = {
-    TEAMS_WEBHOOK: (TEAMS, "the address of a Teams workflow, https://….logic.azure.com/workflows/…"),
+    TEAMS_WEBHOOK: (TEAMS, "the address of a Teams workflow, https://….api.powerplatform.com/…/workflows/…"),
     SLACK_WEBHOOK: (SLACK, "the address of an incoming webhook, https://hooks.slack.com/services/…"),
 }
 # to notice that the two were swapped; a team's own proxy may have any host

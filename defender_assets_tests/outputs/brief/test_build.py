@@ -195,10 +195,10 @@ def test_a_story_shows_its_alerts_in_order_of_time_and_marks_new_ones() -> None:
         ("2026-03-09T16:00:00Z", "9 Mar 16:00"),
         ("2026-03-10T11:00:00Z", "11:00"),
     ]
-    assert re.findall(r"<span>(Initial access|Execution)</span>", timeline) == ["Initial access", "Execution"]
+    assert re.findall(r"<span>(Initial Access|Execution)</span>", timeline) == ["Initial Access", "Execution"]
     assert re.findall(r"same [a-z, ]+ as before", timeline) == ["same device, file as before"]
     tactics = html[html.index('<ol class="tactics"') : html.index('<ol class="timeline"')]
-    assert re.findall(r"<li>([^<]+)</li>", tactics) == ["Initial access", "Execution"]
+    assert re.findall(r"<li>([^<]+)</li>", tactics) == ["Initial Access", "Execution"]
     assert 'href="#story-' in html
 
 
