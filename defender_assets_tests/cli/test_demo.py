@@ -2,15 +2,17 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types
 
 import defender_assets
 from defender_assets.cli.demo import scenario
-from defender_assets.cli.demo.command import campaigns_found
-from defender_assets.cli.demo.run import demo_instance
+from defender_assets.cli.demo.command import _HEADING, _line, _next, campaigns_found
+from defender_assets.cli.demo.run import WORKSPACE, DayRun, demo_instance
 from defender_assets.cli.demo.scenario import old_demo, prepare_export
 from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, READING_DEMO, load_settings
 from defender_assets_tests.cli.conftest import Run
@@ -53,7 +55,8 @@ def test_the_demo_shows_leads_and_stories(tmp_path: Path) -> None:
     assert new_bytes(output) > 1_000_000
     staged, found = re.findall(r"staged (\d+) attacks across products; (\d+) were found whole", output)[0]
     assert int(staged) == int(found) > 0
-    assert "make ui" in output
+    assert f"dagster dev -w {DEMO}/workspace.yaml" in output
+    assert output.startswith("Simulating the export of two small tenants ...\n")
     assert list(home.iterdir()) == []
     assert (tmp_path / DEMO / "dagster" / "dagster.yaml").exists()
     assert (tmp_path / DEMO / "dagster" / "history").is_dir()
@@ -78,7 +81,13 @@ def test_the_demo_writes_to_its_own_directory_only_and_reads_no_byte_twice(
     assert result.stdout.endswith("remove it: rm -r .defender/demo.json\n")
     assert new_bytes(result.stdout) > 0
     assert {path.name for path in old.parent.iterdir()} == {"demo", "demo.json"}
-    assert {path.name for path in (tmp_path / DEMO).iterdir()} == {"demo.json", "export", "lake", "dagster"}
+    assert {path.name for path in (tmp_path / DEMO).iterdir()} == {
+        "demo.json",
+        "export",
+        "lake",
+        "dagster",
+        "workspace.yaml",
+    }
     assert list(home.iterdir()) == []
 
     written = {path: path.read_bytes() for path in (tmp_path / DEMO_EXPORT_DIR).rglob("*.json")}
@@ -93,6 +102,28 @@ def test_outside_of_the_repository_the_demos_instance_has_the_settings_of_the_re
         assert instance.run_monitoring_enabled
     packaged = Path(defender_assets.__file__).with_name("dagster.yaml")
     assert packaged.read_bytes() == (ROOT / "dagster.yaml").read_bytes()
+    (ours,), (theirs,) = (
+        yaml.safe_load(path.read_text())["load_from"] for path in (tmp_path / WORKSPACE, ROOT / "workspace.yaml")
+    )
+    # the repository's is relative to its file; without one, the working directory counts
+    assert ours["python_module"] | {"working_directory": "."} == theirs["python_module"]
+
+
+def test_no_line_of_the_demo_is_wider_than_80_columns(tmp_path: Path) -> None:
+    run = DayRun(date(2026, 11, 25), 1234.5, 3_321_471, 2_105_000, 7_300, 6_000, 3_200, 300, ())
+    there = tmp_path / ".venv" / "bin" / "defender-assets"
+    there.parent.mkdir(parents=True)
+    there.touch()
+
+    outside = _next(tmp_path)
+    (tmp_path / "Makefile").touch()
+    (tmp_path / "workspace.yaml").touch()
+    inside = _next(tmp_path)
+
+    assert ("make ui" in outside, "make ui" in inside) == (False, True)
+    assert f"  .venv/bin/dagster dev -w {WORKSPACE}\n" in outside
+    lines = [*_HEADING.splitlines(), _line(run), *outside.splitlines(), *inside.splitlines()]
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_wrong_setting_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from defender_assets.cli.demo.run import DayRun
 
 LEADS_SHOWN = 10
-_MODULE = "defender_assets.definitions"
 
 _HEADING = "\n  day         new bytes new rows duplicates quarantined leads stories    time"
 
@@ -118,11 +117,13 @@ def _line(run: "DayRun") -> str:
 
 def _next(folder: Path) -> str:
     """Return what to do next: the commands as they are typed in this working directory."""
+    from defender_assets.cli.demo.run import WORKSPACE
     from defender_assets.settings import DEMO_DAGSTER_HOME
 
     prefix = ".venv/bin/" if (folder / ".venv" / "bin" / "defender-assets").exists() else ""
     in_repository = (folder / "workspace.yaml").exists() and (folder / "Makefile").exists()
-    start = "make ui" if in_repository else f'DAGSTER_HOME="$PWD/{DEMO_DAGSTER_HOME}" {prefix}dagster dev -m {_MODULE}'
+    by_hand = f'export DAGSTER_HOME="$PWD/{DEMO_DAGSTER_HOME}"\n  {prefix}dagster dev -w {WORKSPACE}'
+    start = "make ui" if in_repository else by_hand
     lines = [(start, "Dagster on this data, sensors on, at http://127.0.0.1:3000")]
     lines += [(f"{prefix}defender-assets {command}", what) for command, what in _NEXT]
     return "\n".join(["What to do next", *(f"  {command}\n      {what}" for command, what in lines)])

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from defender_assets.settings import DEMO, DEMO_DAGSTER_HOME
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -35,14 +37,27 @@ class DayRun:
     problems: tuple[str, ...]
 
 
+WORKSPACE = f"{DEMO}/workspace.yaml"
+_WORKSPACE_YAML = """\
+# What `dagster dev -w` loads where there is no repository: as its workspace.yaml.
+load_from:
+  - python_module:
+      module_name: defender_assets.definitions
+      location_name: defender_assets
+"""
+
+
 def demo_home(folder: Path) -> Path:
-    """Return the DAGSTER_HOME of the demo, with the package's `dagster.yaml` in it: telemetry is off everywhere."""
+    """Return the DAGSTER_HOME of the demo, with the package's `dagster.yaml` in it: telemetry is off everywhere.
+
+    Beside it is a workspace.yaml, for who has no repository.
+    """
     import defender_assets
-    from defender_assets.settings import DEMO_DAGSTER_HOME
 
     home = folder / DEMO_DAGSTER_HOME
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(defender_assets.__file__).with_name("dagster.yaml"), home)
+    (folder / WORKSPACE).write_text(_WORKSPACE_YAML)
     return home
 
 
