@@ -6,7 +6,7 @@ import dagster as dg
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.schemas import TABLES, Table
-from defender_assets.metadata.specs import OWNERS, spec_tags
+from defender_assets.metadata.specs import OWNERS, docs, spec_tags
 from defender_assets.settings import Settings
 
 # Each cloud has a portal. A page of a container there needs the subscription, which no setting has.
@@ -29,6 +29,7 @@ def _spec(table: Table, settings: Settings) -> dg.AssetSpec:
     metadata: dict[str, object] = {
         "dagster/uri": f"{place}/{table.container}",
         "container": table.container,
+        "docs": docs("connect.md"),
         "account" if account else "directory": account.name if account else str(place),
     }
     portal = _portal(account) if account else None

@@ -12,12 +12,14 @@ from defender_assets.assets.runs import AssetEvent, RunConfig, daily_asset, days
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
 from defender_assets.check_results import by_day, evaluations
 from defender_assets.checks import COMPLETENESS, outcome_of
+from defender_assets.core.identifiers import portal_url
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.queue import queue_order, story_order
 from defender_assets.metadata.reports import (
+    PREVIEW_ROWS,
     Metadata,
     brief_metadata,
     derived_metadata,
@@ -26,6 +28,9 @@ from defender_assets.metadata.reports import (
 )
 from defender_assets.partitions import look_back
 from defender_assets.resources import LakeResource, user_facing_errors
+
+PORTAL_URL = "portal_url"
+"""A column of previews, computed where the table does not have it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,12 @@ class AssetPresentation:
     def ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the columns of the preview, in its order."""
         ordered = self.order(rows) if self.order else rows.sort(self.preview[0], descending=True, nulls_last=True)
-        return ordered.select(self.preview)
+        shown = ordered.head(PREVIEW_ROWS)
+        if PORTAL_URL in self.preview and PORTAL_URL not in shown.columns:
+            keys = shown.select("tenant_id", "alert_id").iter_rows()
+            urls = [portal_url(tenant, alert) if alert else None for tenant, alert in keys]
+            shown = shown.with_columns(pl.Series(PORTAL_URL, urls, pl.String))
+        return shown.select(self.preview)
 
 
 PRESENTATIONS = {
@@ -56,7 +66,7 @@ PRESENTATIONS = {
         "at them.\n\nReads the alerts of the last 30 days and the devices of the last 7 days. The current state of a "
         "lead is its row in the latest partition.",
         "leads.md",
-        ("risk_score", "severity", "title", "device_name", "alert_time", "change"),
+        ("risk_score", "severity", "title", "device_name", "alert_time", "change", "lead_id", PORTAL_URL),
         leads_metadata,
     ),
     STORIES.name: AssetPresentation(
@@ -64,7 +74,7 @@ PRESENTATIONS = {
         "within 24 hours and are unlikely to share it by chance.\n\nReads the leads of the last 7 days. `story_id` "
         "stays with the part that contains the story's first lead.",
         "leads.md",
-        ("score", "severity", "title", "first_alert_time", "last_alert_time"),
+        ("score", "severity", "title", "first_alert_time", "last_alert_time", "story_id"),
         order=story_order,
     ),
     QUEUE.name: AssetPresentation(
@@ -72,7 +82,10 @@ PRESENTATIONS = {
         "\n\nReads the leads of the last 7 days and the stories of the day. A lead of an earlier day is here again "
         "when its story grew. The current entry of a lead is its row in the latest partition.",
         "leads.md",
-        ("priority", "risk_score", "severity", "title", "device_name", "story_score", "story_title", "alert_time"),
+        (
+            *("priority", "risk_score", "severity", "title", "device_name", "story_score", "story_title", "alert_time"),
+            *("lead_id", PORTAL_URL),
+        ),
         queue_metadata,
         queue_order,
     ),
@@ -104,6 +117,7 @@ def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, 
         derived.columns,
         page=shown.page,
         group="leads",
+        made_by=derived.build,
         kinds={"polars", "deltalake"},
         deps=[
             dg.AssetDep(upstream.name, partition_mapping=look_back(upstream.days) if upstream.days else None)

@@ -26,6 +26,7 @@ def raw_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: Lake
         RAW_COLUMNS,
         page="tables.md",
         group="export",
+        made_by=ingest.ingest,
         kinds={"azure", "deltalake"},
         deps=[table.container],
         partitions_def=days,

@@ -31,15 +31,25 @@ class RunConfig(dg.Config):
 
 
 def daily_asset(
-    name: str, storage: Lake, columns: Iterable[Column], *, page: str, group: str, **options: Any
+    name: str,
+    storage: Lake,
+    columns: Iterable[Column],
+    *,
+    page: str,
+    group: str,
+    made_by: Callable[..., Any],
+    **options: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Return the decorator of a table's asset; `page` is its file in docs/, `options` go to `dg.asset`."""
+    """Return the decorator of a table's asset; `page` is its file in docs/, `options` go to `dg.asset`.
+
+    `made_by` is the function of the core that makes its rows.
+    """
     decorator: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
         name=name,
         group_name=group,
         owners=OWNERS,
         retry_policy=RETRIES,
-        metadata=spec_metadata(storage, name, columns, page),
+        metadata=spec_metadata(storage, name, columns, page, made_by),
         tags=spec_tags(group),
         **options,
     )

@@ -21,6 +21,7 @@ from defender_assets.core.quality.silence import quiet_or_broken, read_signs
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
 from defender_assets.core.tables.build import TypedReport, build_table_day
 from defender_assets.core.tables.daily_summary import summarize_day
+from defender_assets.core.tables.parsing.typed_rows import parse_chunk
 from defender_assets.metadata.reports import counts_table, table_preview, typed_metadata
 from defender_assets.resources import LakeResource, user_facing_errors
 
@@ -34,6 +35,7 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
         table.all_columns,
         page="tables.md",
         group="tables",
+        made_by=build_table_day,
         kinds={"polars", "deltalake"},
         deps=[table.raw],
         partitions_def=days,
@@ -86,6 +88,7 @@ def quarantine_asset(days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.As
         QUARANTINE_COLUMNS,
         page="tables.md",
         group="tables",
+        made_by=parse_chunk,
         kinds={"deltalake"},
         deps=[table.name for table in TABLES],
         partitions_def=days,

@@ -13,6 +13,8 @@ from defender_assets.core.enums import SEVERITIES
 from defender_assets.core.text import escape_control_chars
 
 WIDTH = 480
+INLINE = 1000
+"""Dagster shows Markdown of fewer characters without a click."""
 ROW = 18
 SHOWN = 12
 HOURS = 24
@@ -69,6 +71,22 @@ def by_hour(title: str, counts: Mapping[tuple[int, str], int]) -> dg.MetadataVal
         drawn.append(f'<rect x="{left}" y="138" width="9" height="9" fill="{colour}"/>')
         drawn.append(f'<text x="{left + 14}" y="147">{name}</text>')
     return _card(title, 156, drawn)
+
+
+def severity_strip(title: str, counts: Mapping[str, int]) -> dg.MetadataValue:
+    """Return the severities as one strip with their counts. It is short enough to be shown without a click."""
+    total = sum(counts.get(name, 0) for name in SEVERITIES) or 1
+    drawn, left = "", 0
+    for number, (name, colour) in enumerate(_COLOURS.items()):
+        width = round(WIDTH * counts.get(name, 0) / total)
+        drawn += f'<path fill="{colour}" d="M{left} 0h{width}v12H{left}z"/>'
+        drawn += f'<text fill="{colour}" x="{number * 120}" y="32">{name} {counts.get(name, 0):,}</text>'
+        left += width
+    return picture(
+        title,
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="40" font-family="sans-serif" font-size="13">'
+        f"{drawn}</svg>",
+    )
 
 
 def _card(title: str, height: int, drawn: Sequence[str]) -> dg.MetadataValue:

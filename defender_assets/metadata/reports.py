@@ -16,13 +16,17 @@ from defender_assets.core.raw.ingest import RawReport
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 from defender_assets.core.tables.build import TypedReport
 from defender_assets.core.tables.daily_summary import LAGS, LONGER, DailySummary
-from defender_assets.core.text import escape_control_chars
+from defender_assets.core.text import escape_control_chars, pluralize
 from defender_assets.core.timings import StageTimings
-from defender_assets.metadata.charts import bars, by_hour, picture
+from defender_assets.metadata.charts import bars, by_hour, picture, severity_strip
 
 Metadata = Mapping[str, dg.MetadataValue | str | float]
-CELL = 120
+CELL = 160
+"""Characters of a cell: a link to Microsoft's portal fits."""
+PREVIEW_ROWS = 10
 MOST = 20
+INTERNALS = "internals"
+"""Name of the table of figures for whoever looks for a fault. Dagster would draw a plot of each number."""
 _CHARTS = {
     ALERT_INFO.name: ("alerts_by_severity", "Alerts by hour (UTC) and severity"),
     ALERT_EVIDENCE.name: ("alerts_by_entity_type", "Alerts by evidence type"),
@@ -37,16 +41,18 @@ def raw_metadata(report: RawReport) -> Metadata:
     return {
         "day": _arrival(report),
         "new_bytes": report.new_bytes,
-        "total_bytes": sum(blob.size for blob in report.listed),
-        "pending_bytes": report.pending_bytes,
-        "chunks": report.chunks,
-        "batch": report.batch,
-        "blobs": len(report.listed),
-        "tenants": len({blob.tenant_id for blob in report.listed}),
-        "replaced_blobs": report.replaced_blobs,
-        "unreadable_parts": len(report.unreadable),
         **({"lost": dg.MetadataValue.json([lost.describe() for lost in report.lost])} if report.lost else {}),
-        **_timings(report.timings),
+        INTERNALS: _internals(
+            report.timings,
+            total_bytes=sum(blob.size for blob in report.listed),
+            pending_bytes=report.pending_bytes,
+            chunks=report.chunks,
+            batch=report.batch,
+            blobs=len(report.listed),
+            tenants=len({blob.tenant_id for blob in report.listed}),
+            replaced_blobs=report.replaced_blobs,
+            unreadable_parts=len(report.unreadable),
+        ),
     }
 
 
@@ -63,17 +69,11 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, summary:
     metadata: dict[str, dg.MetadataValue | str | float] = {
         "dagster/partition_row_count": rows_of_day,
         "new_rows": report.rows,
-        "duplicates_dropped": report.duplicates,
         "quarantined_lines": report.tally.quarantined,
-        "blank_lines": report.tally.blank,
-        "lines": report.tally.lines,
-        "values_that_did_not_fit": sum(report.tally.mismatches.values()),
-        "parsed_up_to_batch": report.batch,
     }
     if summary.lag_median is not None and summary.lag_p95 is not None:
         metadata["arrival_lag_median_seconds"] = round(summary.lag_median, 3)
         metadata["arrival_lag_p95_seconds"] = round(summary.lag_p95, 3)
-    metadata |= _timings(report.timings)
     if summary.counts:
         name, title = _CHARTS[table.name]
         metadata |= {
@@ -85,6 +85,14 @@ def typed_metadata(table: Table, report: TypedReport, rows_of_day: int, summary:
         metadata["quarantine_reasons"] = counts_table("reason", "lines", report.reasons)
     if report.tally.mismatches:
         metadata["unmapped_fields"] = counts_table("field", "values", report.tally.mismatches)
+    metadata[INTERNALS] = _internals(
+        report.timings,
+        lines=report.tally.lines,
+        blank_lines=report.tally.blank,
+        duplicates_dropped=report.duplicates,
+        values_that_did_not_fit=sum(report.tally.mismatches.values()),
+        parsed_up_to_batch=report.batch,
+    )
     return metadata
 
 
@@ -93,34 +101,34 @@ def derived_metadata(report: DerivedReport, preview: pl.DataFrame, extra: Metada
     return {
         "dagster/partition_row_count": report.rows.height,
         **extra,
-        "built_from_version": report.version,
-        "written_by_this_run": report.written,
-        **_timings(report.timings),
         "preview": table_preview(preview),
+        INTERNALS: _internals(report.timings, built_from_version=report.version, written_by_this_run=report.written),
     }
 
 
 def leads_metadata(report: DerivedReport, _day: date) -> Metadata:
-    """Return figures of the leads that are worth plotting over time, and a chart of alerts by hour."""
+    """Return the leads by severity, which are worth plotting over time, a sentence, and two pictures."""
     leads = report.rows
     severities = dict(leads.group_by("severity").len().iter_rows())
     hours = leads.group_by(pl.col("alert_time").dt.hour().cast(pl.Int64), "severity").len()
     counts = {(hour, severity or "(none)"): count for hour, severity, count in hours.drop_nulls("alert_time").rows()}
     return {
         **{f"leads_{name.lower()}": severities.get(name, 0) for name in SEVERITIES},
-        "leads_new": leads.filter(pl.col("change") == "new").height,
-        "devices_hit": leads.select("tenant_id", "device_id").drop_nulls().n_unique(),
-        "highest_risk": int(leads["risk_score"].max() or 0),  # type: ignore[arg-type]
+        "day": (
+            f"{pluralize(leads.height, 'lead')}, {leads.filter(pl.col('change') == 'new').height} of them new, on "
+            f"{pluralize(leads.select('tenant_id', 'device_id').drop_nulls().n_unique(), 'device')}; "
+            f"the highest risk is {int(leads['risk_score'].max() or 0)}"  # type: ignore[arg-type]
+        ),
+        "leads_by_severity": severity_strip("Leads by severity", severities),
         **({"alerts_by_hour": by_hour("Alerts by hour (UTC) and severity", counts)} if counts else {}),
     }
 
 
 def queue_metadata(report: DerivedReport, _day: date) -> Metadata:
-    """Return figures of the queue that are worth plotting over time."""
-    return {
-        "highest_priority": int(report.rows["priority"].max() or 0),  # type: ignore[arg-type]
-        "leads_in_stories": report.rows["story_id"].count(),
-    }
+    """Return a sentence about the queue."""
+    in_stories, entries = report.rows["story_id"].count(), pluralize(report.rows.height, "lead")
+    highest = int(report.rows["priority"].max() or 0)  # type: ignore[arg-type]
+    return {"day": f"{entries}, {in_stories} of them in stories; the highest priority is {highest}"}
 
 
 def brief_metadata(report: DerivedReport, day: date) -> Metadata:
@@ -147,14 +155,24 @@ def _arrival(report: RawReport) -> str:
     )
 
 
-def _timings(timings: StageTimings) -> Metadata:
-    return {
+def figures(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, object]:
+    """Return the values of a materialization by name, those of its internals included."""
+    values: dict[str, object] = {name: value.value for name, value in metadata.items() if name != INTERNALS}
+    table = metadata.get(INTERNALS)
+    records = table.records if isinstance(table, dg.TableMetadataValue) else []
+    return values | {str(record.data["figure"]): record.data["value"] for record in records}
+
+
+def _internals(timings: StageTimings, **values: float) -> dg.MetadataValue:
+    seconds = {
         "seconds": round(timings.total, 3),
         **{f"seconds_{name}": round(took, 3) for name, took in timings.seconds.items()},
     }
+    records = [dg.TableRecord({"figure": name, "value": value}) for name, value in (values | seconds).items()]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in ("figure", "value")]))
 
 
-def table_preview(rows: pl.DataFrame, count: int = 10) -> dg.TableMetadataValue:
+def table_preview(rows: pl.DataFrame, count: int = PREVIEW_ROWS) -> dg.TableMetadataValue:
     """Return the first rows as a table of plain text; times are UTC, in seconds."""
     records = [
         dg.TableRecord({name: _cell(value) for name, value in row.items()})

@@ -1,7 +1,9 @@
 """The asset graph as a literal, so that a change of any asset's contract is visible in review."""
 
+import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -101,6 +103,14 @@ def days_of(partitions: dg.PartitionsDefinition[str] | None) -> str:
     return f"daily from {partitions.start:%Y-%m-%d} {partitions.timezone}, the current day included"
 
 
+ROOT = Path(__file__).parents[2]
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
+
+
 def external(spec: dg.AssetSpec) -> bool:
     return spec.key.to_user_string().startswith(CONTAINER)
 
@@ -138,7 +148,10 @@ def test_every_table_shows_its_columns_with_meanings_and_its_location(definition
         assert {"tenant_id", *days} <= {column.name for column in schema.columns}
         assert all(column.description for column in schema.columns)
         assert spec.metadata["dagster/table_name"] == key
-        assert spec.metadata["location"].value == f"/lake/{key}"
+        assert spec.metadata["dagster/uri"] == f"/lake/{key}"
+        page = str(spec.metadata["docs"].value).rpartition("/docs/")
+        assert page[0] == f"{_project()['urls']['Homepage']}/blob/main"
+        assert (ROOT / "docs" / page[2]).exists()
 
 
 def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definitions) -> None:

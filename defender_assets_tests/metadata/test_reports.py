@@ -1,21 +1,36 @@
 """Metadata of materializations: counts and previews as tables, whose text may come from an attacker."""
 
+import base64
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
 
 from defender_assets.assets.leads import PRESENTATIONS, AssetPresentation
-from defender_assets.catalog import QUEUE, STORIES
+from defender_assets.catalog import LEADS, QUEUE, STORIES
+from defender_assets.core.enums import SEVERITIES
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.pipeline.derived_table import DerivedReport
+from defender_assets.core.raw.ingest import RawReport
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.core.tables.build import TypedReport
 from defender_assets.core.tables.daily_summary import DailySummary
 from defender_assets.core.tables.parsing.typed_rows import Tally
 from defender_assets.core.timings import StageTimings
-from defender_assets.metadata.reports import counts_table, derived_metadata, queue_metadata, typed_metadata
+from defender_assets.metadata.charts import INLINE, severity_strip
+from defender_assets.metadata.reports import (
+    Metadata,
+    counts_table,
+    derived_metadata,
+    figures,
+    leads_metadata,
+    queue_metadata,
+    raw_metadata,
+    table_preview,
+    typed_metadata,
+)
 
 EMPTY = DailySummary(None, None, {}, {}, {}, pl.DataFrame())
 
@@ -69,9 +84,62 @@ def test_the_previews_of_queue_and_stories_are_ordered_by_points() -> None:
 
     assert PRESENTATIONS[QUEUE.name].ordered(entries)["title"].to_list() == ["b", "c", "a"]
     assert PRESENTATIONS[STORIES.name].ordered(stories)["title"].to_list() == ["b", "c", "a"]
-    figures = queue_metadata(DerivedReport(entries, 1, written=True), datetime.now(UTC).date())
-    assert figures == {"highest_priority": 100, "leads_in_stories": 0}
-    assert (
-        queue_metadata(DerivedReport(entries.clear(), 1, written=True), datetime.now(UTC).date())["highest_priority"]
-        == 0
+    today = datetime.now(UTC).date()
+    shown = queue_metadata(DerivedReport(entries, 1, written=True), today)
+    assert shown == {"day": "3 leads, 0 of them in stories; the highest priority is 100"}
+    empty = queue_metadata(DerivedReport(entries.clear(), 1, written=True), today)
+    assert empty == {"day": "0 leads, 0 of them in stories; the highest priority is 0"}
+
+
+def test_a_preview_of_the_queue_has_the_lead_and_the_address_of_its_alert() -> None:
+    entries = _rows(QUEUE, priority=[1, 2, 3], priority_points=[1, 2, 3]).with_columns(
+        lead_id=pl.lit("ab12"), tenant_id=pl.lit("0" * 36), alert_id=pl.Series(["x", None, "a/b" + "c" * 38])
     )
+
+    shown = PRESENTATIONS[QUEUE.name].ordered(entries)
+
+    address = f"https://security.microsoft.com/alerts/a%2Fb{'c' * 38}?tid={'0' * 36}"
+    assert shown["lead_id"].to_list() == ["ab12"] * 3
+    assert [row["portal_url"] for row in rows_of(table_preview(shown))] == [
+        address,
+        None,
+        f"https://security.microsoft.com/alerts/x?tid={'0' * 36}",
+    ]
+
+
+def plotted(metadata: Metadata) -> set[str]:
+    """The names of the numbers, each of which Dagster draws over time and partitions."""
+    values = {name: value.value if isinstance(value, dg.MetadataValue) else value for name, value in metadata.items()}
+    return {name for name, value in values.items() if isinstance(value, int | float)}
+
+
+def test_only_what_is_worth_looking_at_is_plotted() -> None:
+    summary = replace(EMPTY, lag_median=1.0, lag_p95=2.0)
+    leads = DerivedReport(_rows(LEADS), 1, written=True)
+
+    assert plotted(raw_metadata(RawReport())) == {"new_bytes"}
+    assert plotted(typed_metadata(ALERT_INFO, TypedReport(Tally()), 3, summary)) == {
+        *("dagster/partition_row_count", "new_rows", "quarantined_lines"),
+        *("arrival_lag_median_seconds", "arrival_lag_p95_seconds"),
+    }
+    assert plotted(derived_metadata(leads, leads.rows, leads_metadata(leads, datetime.now(UTC).date()))) == {
+        *("dagster/partition_row_count", "leads_high", "leads_medium", "leads_low", "leads_informational"),
+    }
+
+
+def test_internals_are_one_table() -> None:
+    internals = raw_metadata(RawReport())["internals"]
+
+    assert isinstance(internals, dg.TableMetadataValue)
+    assert {"figure": "chunks", "value": 0} in [dict(record.data) for record in internals.records]
+    assert figures({"internals": internals})["chunks"] == 0
+
+
+def test_the_picture_of_the_severities_is_short_enough_to_be_shown_without_a_click() -> None:
+    strip = severity_strip("Leads by severity", dict.fromkeys(SEVERITIES, 1_000_000))
+
+    assert isinstance(strip, dg.MarkdownMetadataValue)
+    markdown = strip.md_str or ""
+    assert len(markdown) < INLINE
+    svg = base64.b64decode(markdown.partition("base64,")[2].removesuffix(")")).decode()
+    assert svg.count("1,000,000") == len(SEVERITIES)

@@ -16,6 +16,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedTable
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.definitions import build_defs
+from defender_assets.metadata.reports import figures
 from defender_assets.settings import Settings
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before
@@ -159,6 +160,6 @@ class DagsterProject:
 
 
 def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
-    """The values of the only materialization of an asset in a run."""
+    """The values of the only materialization of an asset in a run, those of its internals included."""
     (event,) = result.asset_materializations_for_node(asset)
-    return {name: value.value for name, value in event.metadata.items()}
+    return figures(event.metadata)

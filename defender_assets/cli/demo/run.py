@@ -88,16 +88,17 @@ def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.D
 
 def _day_run(day: date, seconds: float, result: "dg.ExecuteInProcessResult") -> DayRun:
     from defender_assets.catalog import LEADS, STORIES
+    from defender_assets.metadata.reports import figures
 
     totals: dict[str, int] = {}
     row_counts: dict[str, int] = {}
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
-        for name, value in materialization.metadata.items():
-            if isinstance(value.value, int):
-                totals[name] = totals.get(name, 0) + value.value
+        for name, value in figures(materialization.metadata).items():
+            if isinstance(value, int):
+                totals[name] = totals.get(name, 0) + value
                 if name == "dagster/partition_row_count":
-                    row_counts[materialization.asset_key.path[-1]] = value.value
+                    row_counts[materialization.asset_key.path[-1]] = value
     return DayRun(
         day,
         seconds,

@@ -19,7 +19,7 @@ NEWEST = 10
 _SHOWN = {
     ALERT_INFO.name: ("Timestamp", "Severity", "ServiceSource", "Title", "AlertId"),
     ALERT_EVIDENCE.name: ("Timestamp", "AlertId", "EntityType", "EvidenceRole", "DeviceName", "AccountUpn"),
-    DEVICE_INFO.name: ("Timestamp", "DeviceName", "OSPlatform", "ExposureLevel", "SensorHealthState"),
+    DEVICE_INFO.name: ("Timestamp", "DeviceName", "OSPlatform", "ExposureLevel", "SensorHealthState", "DeviceId"),
 }
 _COUNTED = {ALERT_INFO.name: "Severity", ALERT_EVIDENCE.name: "EntityType", DEVICE_INFO.name: "OSPlatform"}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,6 +16,7 @@ from defender_assets.cli.demo.run import materialize_days
 from defender_assets.core.leads.schema import LEAD_COLUMNS
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets.jobs import INGEST_DAY
+from defender_assets.metadata.specs import DOCS
 from defender_assets.settings import Settings
 from defender_assets_tests.assets.test_specs import EXPECTED
 from defender_assets_tests.integration.browser.chromium import Watched
@@ -40,6 +42,7 @@ class Site:
     """
 
     address: str
+    lake_dir: Path
     day: date
     next_day: date
     materialize: Callable[[date], None]
@@ -70,7 +73,7 @@ def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     materialize(day)
     with web_server(installation) as server:
-        yield Site(server.address, day, next_day, materialize)
+        yield Site(server.address, small_lake.lake_dir, day, next_day, materialize)
 
 
 @pytest.fixture
@@ -120,9 +123,13 @@ def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, 
         LEAD_COLUMNS[-1].meaning,
         site.day.isoformat(),
         *("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor"),
+        *(f"{site.lake_dir}/{LEADS.name}", "How it is made: build_leads", "in Microsoft's portal"),
     ):
         page.get_by_text(text).first.wait_for()
+    # small enough to be shown without a click
+    page.get_by_role("img", name="Leads by severity").first.wait_for()
 
+    assert page.locator(f"a[href='{DOCS}/leads.md']").count()
     shown = page.inner_text("body")
     assert [column.name for column in LEAD_COLUMNS if column.name not in shown] == []
     assert [column.name for column in LEAD_COLUMNS if column.meaning.replace("`", "") not in shown] == []
