@@ -5,17 +5,24 @@ Runs evaluate the checks of their days, and the job `check_days` those of recent
 carries the failures of all days: see `check_results`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
 
 import dagster as dg
 
-from defender_assets.catalog import LEADS
+from defender_assets.catalog import BRIEFS, DERIVED, FINDINGS, LEADS, QUEUE, STORIES
 from defender_assets.core.errors import is_panic, redact
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import opened_if_current
 from defender_assets.core.quality.check_outcome import CheckOutcome
+from defender_assets.core.quality.derived_balance import brief_balance, finding_balance, queue_balance, story_balance
 from defender_assets.core.schemas import DEVICE_INFO, TABLES
 
 LONGEST_REASON = 500
+
+Outcome = TypeVar("Outcome", bound=CheckOutcome | None)
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Check:
         return dg.AssetCheckSpec(self.name, asset=asset, blocking=self.blocking, description=self.description)
 
 
-def outcome_of(check: Check, evaluate: Callable[[], CheckOutcome], secrets: tuple[str, ...] = ()) -> CheckOutcome:
+def outcome_of(check: Check, evaluate: Callable[[], Outcome], secrets: tuple[str, ...] = ()) -> Outcome | CheckOutcome:
     """Return the outcome of a check. An error in a check that only warns is a failed outcome, and fails no table."""
     try:
         return evaluate()
@@ -102,6 +109,57 @@ COMPLETENESS = Check(
 )
 
 
+_NOT_COMPARED = "A partition that is behind its upstreams is not compared. "
+_BALANCE_ADVICE = "If it fails: run the job `rebuild_day` for the day. If it fails again, report it as a bug."
+
+STORY_BALANCE = Check(
+    "story_balance",
+    blocking=False,
+    description=(
+        "Each lead of a story exists in the leads of the last 7 days and is in no other story; a story has as many "
+        f"leads as it says, and at least one of them is of the day. {_NOT_COMPARED}{_BALANCE_ADVICE}"
+    ),
+)
+QUEUE_BALANCE = Check(
+    "queue_balance",
+    blocking=False,
+    description=(
+        "The queue has each unmuted lead of the day, and of a story of the day, exactly once, and no other lead. "
+        f"{_NOT_COMPARED}{_BALANCE_ADVICE}"
+    ),
+)
+FINDING_BALANCE = Check(
+    "finding_balance",
+    blocking=False,
+    description=(
+        "There is exactly one OCSF finding for each lead of the day, muted ones included. "
+        f"{_NOT_COMPARED}{_BALANCE_ADVICE}"
+    ),
+)
+BRIEF_BALANCE = Check(
+    "brief_balance",
+    blocking=False,
+    description=(
+        "The brief counts the leads of the day that are in the queue, the stories and the quarantined lines of the "
+        f"day. {_NOT_COMPARED}{_BALANCE_ADVICE}"
+    ),
+)
+BALANCES: Mapping[str, tuple[Check, Callable[..., CheckOutcome]]] = {
+    STORIES.name: (STORY_BALANCE, story_balance),
+    QUEUE.name: (QUEUE_BALANCE, queue_balance),
+    FINDINGS.name: (FINDING_BALANCE, finding_balance),
+    BRIEFS.name: (BRIEF_BALANCE, brief_balance),
+}
+"""The derived tables that are compared with what they are made of."""
+
+
+def balance(lake: Lake, table: str, day: date) -> CheckOutcome | None:
+    """Return whether a day of a table of BALANCES agrees with its upstreams; None if it has to be built first."""
+    derived = next(each for each in DERIVED if each.name == table)
+    opened = opened_if_current(lake, derived, day)
+    return None if opened is None else BALANCES[table][1](day, opened[0], *opened[1])
+
+
 STALE_DAYS = Check(
     "stale_days",
     blocking=False,
@@ -118,6 +176,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (DEVICE_INFO.name, QUIET_OR_BROKEN),
     (LEADS.name, COMPLETENESS),
     (LEADS.name, STALE_DAYS),
+    *((table, check) for table, (check, _) in BALANCES.items()),
 )
 """Each asset with each of its checks."""
 

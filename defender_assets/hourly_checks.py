@@ -13,6 +13,7 @@ import dagster as dg
 from defender_assets.catalog import LEADS
 from defender_assets.check_results import Outcomes, by_day, evaluations
 from defender_assets.checks import (
+    BALANCES,
     BYTE_BALANCE,
     CHECKS,
     COMPLETENESS,
@@ -21,6 +22,7 @@ from defender_assets.checks import (
     QUIET_OR_BROKEN,
     STALE_DAYS,
     Check,
+    balance,
 )
 from defender_assets.core.errors import ExportError
 from defender_assets.core.export import Export
@@ -133,16 +135,18 @@ def evaluate(look: Look, asset: str, check: Check, instance: dg.DagsterInstance)
     """
     lake, seen = look.lake, look.seen
     table = next((table for table in TABLES if asset in {table.raw, table.name}), None)
+    by_name: dict[str, Callable[[date], CheckOutcome | None]] = {
+        COMPLETENESS.name: lambda day: completeness(scan_days(lake.open(LEADS.name), day, day).collect()),
+        **{of.name: lambda day: balance(lake, asset, day) for of, _ in BALANCES.values()},
+    }
     if table is not None:
-        by_name: dict[str, Callable[[date], CheckOutcome | None]] = {
+        by_name |= {
             BYTE_BALANCE.name: lambda day: _byte_balance(look, table, day),
             FRESHNESS.name: lambda day: freshness(lake, table, day, look.now, lambda: look.signs),
             DRIFT.name: lambda day: drift(lake, table, day),
         }
-        if check.name in by_name:
-            return _each_day(look, by_name[check.name])
-    if check is COMPLETENESS:
-        return _each_day(look, lambda day: completeness(scan_days(lake.open(LEADS.name), day, day).collect()))
+    if check.name in by_name:
+        return _each_day(look, by_name[check.name])
     if check is QUIET_OR_BROKEN:
         if isinstance(seen, ExportError):
             return {EXPORT: unlistable(seen)}

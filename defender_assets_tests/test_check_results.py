@@ -8,8 +8,19 @@ import pytest
 
 from defender_assets import hourly_checks
 from defender_assets.assets import raw, runs, tables
+from defender_assets.catalog import LEADS, QUEUE
 from defender_assets.check_results import current_failures
-from defender_assets.checks import BYTE_BALANCE, CHECKS, DRIFT, LINE_BALANCE, QUIET_OR_BROKEN, STALE_DAYS, Check
+from defender_assets.checks import (
+    BALANCES,
+    BYTE_BALANCE,
+    CHECKS,
+    DRIFT,
+    LINE_BALANCE,
+    QUIET_OR_BROKEN,
+    STALE_DAYS,
+    Check,
+    balance,
+)
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.byte_balance import byte_balance
 from defender_assets.core.quality.check_outcome import CheckOutcome
@@ -207,6 +218,28 @@ def test_an_error_of_one_check_is_its_result_and_the_others_are_evaluated(
     description = str(shown(project, ALERT_INFO.name, DRIFT).description)
     assert "It could not be evaluated: OSError: bad disk; sig=***" in description
     evaluated = {(each.asset_key.to_user_string(), each.check_name) for each in result.get_asset_check_evaluations()}
-    assert evaluated == {(asset, check.name) for asset, check in CHECKS if check is not LINE_BALANCE}
+    # no derived table is built yet
+    unknown = {LINE_BALANCE, *(check for check, _ in BALANCES.values())}
+    assert evaluated == {(asset, check.name) for asset, check in CHECKS if check not in unknown}
     assert red(project, "device_enriched_leads", STALE_DAYS) == [yesterday().isoformat()]
     assert red(project, DEVICE_INFO.name, QUIET_OR_BROKEN) == []
+
+
+def test_a_derived_day_is_compared_only_while_it_is_up_to_date(project: DagsterProject) -> None:
+    project.put(yesterday())
+    project.fill(yesterday())
+    assert [balance(project.lake, table, yesterday()) for table in BALANCES] == [
+        CheckOutcome(passed=True, summary="The counts agree.", facts=facts)
+        for facts in (
+            {"stories": 1, "leads_in_stories": 2},
+            {"queued": 2, "expected": 2, "leads_in_stories": 2},
+            {"findings": 2, "leads": 2},
+            {"lead_count": 2, "story_count": 1, "quarantined_lines": 0},
+        )
+    ]
+    # another day was never built
+    assert balance(project.lake, QUEUE.name, today()) is None
+
+    project.put(yesterday(), 7, 1)
+    project.fill(yesterday(), (LEADS,))
+    assert [balance(project.lake, table, yesterday()) for table in BALANCES] == [None] * len(BALANCES)

@@ -11,7 +11,7 @@ import polars as pl
 from defender_assets.assets.runs import AssetEvent, RunConfig, daily_asset, days_of, wants_refresh
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
 from defender_assets.check_results import by_day, evaluations
-from defender_assets.checks import COMPLETENESS, outcome_of
+from defender_assets.checks import BALANCES, COMPLETENESS, Check, balance, outcome_of
 from defender_assets.core.identifiers import portal_url
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
@@ -127,16 +127,27 @@ def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, 
         description=shown.description,
     )
     def derived_asset(context: dg.AssetExecutionContext, config: RunConfig, lake: LakeResource) -> Iterator[AssetEvent]:
-        outcomes: dict[date, CheckOutcome] = {}
+        outcomes: dict[Check, dict[date, CheckOutcome]] = {}
         for day in days_of(context):
             with user_facing_errors(lake):
                 report = build_partition(lake, derived, day, force=wants_refresh(context, config))
-            if derived.name == LEADS.name:
-                outcomes[day] = outcome_of(COMPLETENESS, partial(completeness, report.rows))
+                for check, outcome in _outcomes(lake, derived.name, day, report):
+                    outcomes.setdefault(check, {})[day] = outcome
             metadata = derived_metadata(report, shown.ordered(report.rows), shown.run_metadata(report, day))
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         yield dg.MaterializeResult()
-        by_check = {COMPLETENESS: by_day(outcomes)} if outcomes else {}
+        by_check = {check: by_day(of_days) for check, of_days in outcomes.items()}
         yield from evaluations(context.instance, derived.name, by_check, context.run.run_id, datetime.now(UTC))
 
     return derived_asset
+
+
+def _outcomes(lake: Lake, table: str, day: date, report: DerivedReport) -> Iterator[tuple[Check, CheckOutcome]]:
+    if table == LEADS.name:
+        yield COMPLETENESS, outcome_of(COMPLETENESS, partial(completeness, report.rows))
+    if table in BALANCES:
+        check, _ = BALANCES[table]
+        outcome = outcome_of(check, partial(balance, lake, table, day), lake.secrets)
+        # None: another run has changed what it is made of
+        if outcome is not None:
+            yield check, outcome

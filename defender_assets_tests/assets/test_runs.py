@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from defender_assets.catalog import DERIVED, LEADS, STORIES
+from defender_assets.checks import BALANCES, CHECKS, STALE_DAYS
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig
@@ -64,6 +65,11 @@ def test_a_run_materializes_all_assets_of_the_day(project: DagsterProject) -> No
     assert result.success
     assert sorted(materialized(result)) == sorted((asset, yesterday().isoformat()) for asset in ASSETS)
     assert find_stale_days(project.lake, project.export, [yesterday()]) == []
+    checks = result.get_asset_check_evaluations()
+    # whether days are behind is not visible from a run
+    assert {each.check_name for each in checks} == {check.name for _, check in CHECKS} - {STALE_DAYS.name}
+    balances = {check.name for check, _ in BALANCES.values()}
+    assert [each.passed for each in checks if each.check_name in balances] == [True] * len(balances)
 
 
 def test_raw_reports_new_and_pending_bytes(project: DagsterProject) -> None:

@@ -64,13 +64,18 @@ EXPECTED = {
             "mdatp_device_info": "D-7 to D",
         },
     ),
-    "lead_stories": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D"}),
-    "lead_queue": ("leads", "deltalake polars", "", {"device_enriched_leads": "D-7 to D", "lead_stories": "D"}),
-    "ocsf_detection_findings": ("leads", "deltalake polars", "", {"device_enriched_leads": "D"}),
+    "lead_stories": ("leads", "deltalake polars", "story_balance", {"device_enriched_leads": "D-7 to D"}),
+    "lead_queue": (
+        "leads",
+        "deltalake polars",
+        "queue_balance",
+        {"device_enriched_leads": "D-7 to D", "lead_stories": "D"},
+    ),
+    "ocsf_detection_findings": ("leads", "deltalake polars", "finding_balance", {"device_enriched_leads": "D"}),
     "daily_briefs": (
         "leads",
         "deltalake polars",
-        "",
+        "brief_balance",
         {
             "device_enriched_leads": "D-7 to D",
             "lead_stories": "D",

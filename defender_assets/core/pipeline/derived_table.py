@@ -84,6 +84,27 @@ def staleness_of(
     return None
 
 
+def opened_if_current(lake: Lake, derived: DerivedTable, day: date) -> tuple[pl.LazyFrame, list[pl.LazyFrame]] | None:
+    """Return the rows of a partition, and of each upstream's look-back; None if it has to be built first.
+
+    The table is opened before its upstreams: a partition that another run is about to build is not current.
+    """
+    if not lake.is_retained(day):
+        return None
+    table = lake.open(derived.name)
+    snapshots = {upstream.name: lake.open(upstream.name) for upstream in derived.upstreams}
+    of_table, versions = lake.versions(table), {name: lake.versions(each) for name, each in snapshots.items()}
+    held = held_partitions(table, derived, [day]).get((derived.name, day), HeldPartition())
+    if not of_table(derived.name, day) or staleness_of(
+        derived, day, of_table, held, upstream_state(derived, day, versions)
+    ):
+        return None
+    look_backs = [
+        scan_days(snapshots[upstream.name], day - timedelta(days=upstream.days), day) for upstream in derived.upstreams
+    ]
+    return scan_days(table, day, day), look_backs
+
+
 def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
     """Bring partition D up to date with its upstreams, built from one snapshot of each.
 
