@@ -20,6 +20,7 @@ FIRST = (
     "priority",
     "story",
     "portal_url",
+    "state",
     "risk_score",
     "priority_reasons",
     "risk_reasons",
@@ -28,6 +29,7 @@ FIRST = (
     "alert_time",
     "device_name",
 )
+STATEMENT = ("stated_at", "author", "state", "verdict", "assignee", "comment", "sequence")
 VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", "verdict", "remediation_state")
 
 
@@ -37,7 +39,7 @@ VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", 
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
 @output_format(("text", "json"))
 def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> None:
-    """Show one lead on one screen: priority, story, device, entities, reasons. `--all` shows everything about it.
+    """Show one lead on one screen: priority, story, state, device, entities, reasons. `--all` shows everything about it.
 
     JSON always has everything. ID is the beginning of a lead's id as `leads` shows it, or Microsoft's complete AlertId.
     """
@@ -57,10 +59,11 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         .filter(pl.col("tenant_id") == row["tenant_id"], pl.col("lead_ids").list.contains(row["lead_id"]))
         .select("story_id", "score", "lead_count", "title"),
     ).to_dicts()
+    said = views.collected(reader.lake, views.statements(reader.lake, row["tenant_id"], row["lead_id"])).to_dicts()
     sources = row["sources"] or []
     lines = fetch_source_lines(reader.lake, sources) if raw else []
     if output_format == "json":
-        shown = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories}
+        shown = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories, "statements": said}
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     in_words = _in_words(row | {"priority_reasons": reasons}, stories)
@@ -68,6 +71,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
         show_row(in_words, first=FIRST, leave_out=("title", "sources"))
         show_structs("stories", stories)
+        show_structs("statements", [{name: each[name] for name in STATEMENT} for each in said])
         show_versions(versions, VERSION)
         show_structs("sources", sources)
     else:
@@ -77,11 +81,12 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
 
 
 def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any], list["Row"]]:
-    """Return a lead's latest row with its current priority, which may be of a later day, and the reasons for it."""
+    """Return a lead's latest row with its current priority and state, and the reasons for the priority."""
     import polars as pl
 
     from defender_assets.core.identifiers import LEAD_KEY
     from defender_assets.core.queue import PRIORITY_COLUMNS, with_priority
+    from defender_assets.core.triage import STATE_COLUMNS, with_states
     from defender_assets.outputs.queries import views
 
     row = {name: value for name, value in version.items() if name not in PRIORITY_COLUMNS}
@@ -90,14 +95,16 @@ def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any
     lead = pl.DataFrame(
         [{name: row[name] for name in (*LEAD_KEY, "risk_score")}], schema_overrides={"risk_score": pl.Int64}
     )
-    (found,) = with_priority(lead, entries, more=("priority_reasons",)).to_dicts()
-    return row | {name: found[name] for name in PRIORITY_COLUMNS}, found["priority_reasons"] or []
+    states = views.collected(reader.lake, views.lead_states(reader.lake).filter(*key))
+    (found,) = with_states(with_priority(lead, entries, more=("priority_reasons",)), states).to_dicts()
+    return row | {name: found[name] for name in (*PRIORITY_COLUMNS, *STATE_COLUMNS)}, found["priority_reasons"] or []
 
 
 def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
     """Return what the text shows of a lead: its story and the times relative to the alert in words."""
     from defender_assets.core.queue import PRIORITY_COLUMNS
-    from defender_assets.outputs.labels import category_name, device_state_words, story_words
+    from defender_assets.core.triage import STATE_COLUMNS
+    from defender_assets.outputs.labels import category_name, device_state_words, state_words, story_words
 
     story = row
     if row["story_id"] is None and stories:
@@ -109,12 +116,13 @@ def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
     shown = {
         "priority": f"{row['priority']} of 100",
         "story": f"{story['story_id'][:8]}: {words}" if words else None,
+        "state": state_words(row),
     }
     for name, value in row.items():
         if name == "device_age_seconds":
             shown["device_state"] = device_state_words(row)
         elif name == "category" and value:
             shown[name] = category_name(value)
-        elif name not in PRIORITY_COLUMNS:
+        elif name not in {*PRIORITY_COLUMNS, *STATE_COLUMNS}:
             shown[name] = value
     return shown

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from defender_assets.cli.lake_reader import LakeReader, filtered
-from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format
+from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format, state_option
 from defender_assets.cli.output import Cells, fitting
 
 
@@ -33,6 +33,14 @@ def story(lead: Mapping[str, Any]) -> str | None:
     return f"{lead['story_id'][:8]} ({lead['story_score']})" if lead["story_id"] else None
 
 
+def state(lead: Mapping[str, Any]) -> str | None:
+    """Return the lead's state if anybody has said something about it."""
+    from defender_assets.outputs.labels import state_words
+
+    words = state_words(lead) if "state" in lead else None
+    return None if words == "new" else words
+
+
 CELLS: Cells = {
     "priority": lambda lead: lead["priority"],
     "risk": lambda lead: lead["risk_score"],
@@ -43,9 +51,18 @@ CELLS: Cells = {
     "accounts": lambda lead: [account["name"] for account in (lead["accounts"] or [])[:2] if account.get("name")],
     "alert time (UTC)": lambda lead: lead["alert_time"],
     "story": story,
+    "state": state,
     "id": lambda lead: lead["lead_id"][:8],
 }
-FROM_WIDTH = {"accounts": 150, "story": 130, "product": 130, "alert time (UTC)": 100, "risk": 100, "severity": 60}
+FROM_WIDTH = {
+    "state": 110,
+    "accounts": 160,
+    "story": 140,
+    "product": 140,
+    "alert time (UTC)": 100,
+    "risk": 100,
+    "severity": 60,
+}
 """Terminal width from which a column shows; the others always show."""
 
 NARROW_CELLS: Cells = {"device": partial(device, short=True)}
@@ -57,6 +74,7 @@ VERSION: Cells = {"day": lambda lead: lead["export_date"], "change": lambda lead
 @day_option("Only the leads that were new or changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
 @filter_options("leads")
+@state_option
 @click.option("--muted", is_flag=True, help="Also leads that the team's rules mute (DEFENDER_MUTED).")
 @click.option("--all-versions", is_flag=True, help="Every row of a lead, not only its latest.")
 @limit_option
@@ -65,6 +83,7 @@ def leads(
     *,
     day: date | None,
     until: date | None,
+    state: str,
     muted: bool,
     all_versions: bool,
     limit: int | None,
@@ -74,8 +93,9 @@ def leads(
     """Show leads in the order in which to look at them. `lead ID` shows everything about one.
 
     The priority of a lead is its own risk and what its story adds. Leads of days whose queue is not built yet have
-    their risk as their priority.
+    their risk as their priority. Closed leads are left out (`--state all`).
     """
+    from defender_assets.core.triage import in_state, with_states
     from defender_assets.outputs.queries import views
 
     reader = LakeReader.from_settings()
@@ -83,12 +103,13 @@ def leads(
         rows = views.lead_versions(reader.lake, day=day, until=until, muted=muted)
     else:
         rows = views.current_leads(reader.lake, until, muted=muted)
+    rows = in_state(with_states(rows, views.lead_states(reader.lake)), state)
     cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH, NARROW_CELLS)
     asked = " and ".join(f"--{option} {value}" for option, value in (("day", day), ("until", until)) if value)
 
     def why_none() -> str:
         versions = views.lead_versions(reader.lake, muted=True)
-        hidden = "Every lead is muted (DEFENDER_MUTED): --muted shows them."
+        hidden = "Every lead is muted (DEFENDER_MUTED) or in another state: --muted and --state all show them."
         return reader.which_filter(versions, rows, filters, "leads", asked=asked, hidden=hidden)
 
     reader.show(filtered(rows, filters), cells, "leads", output_format, limit, why_none=why_none)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from defender_assets.cli.output import FORMATS, TABLE_ROWS
-from defender_assets.core.enums import LEVELS, PRODUCTS
+from defender_assets.core.enums import LEVELS, OPEN, PRODUCTS, STATE_FILTERS
 
 
 class Day(click.ParamType[date]):
@@ -72,6 +72,14 @@ def filter_options(what: str) -> Decorator:
 
     return decorate
 
+
+state_option: Decorator = click.option(
+    "--state",
+    type=click.Choice(STATE_FILTERS),
+    default=OPEN,
+    show_default=True,
+    help="Only this state of triage, as it is now. open: all but closed; a closed lead that changed is open again.",
+)
 
 limit_option: Decorator = click.option(
     "--limit",

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from defender_assets.cli.lake_reader import LakeReader, filtered
-from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format
+from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format, state_option
 from defender_assets.cli.output import Cells, fitting
+from defender_assets.core.enums import NEW
 from defender_assets.core.text import pluralize
 
 PLURAL = {"address": "addresses"}
@@ -20,6 +21,13 @@ def shared_entities(story: Mapping[str, Any]) -> list[str]:
     return [pluralize(kinds.count(kind), kind, PLURAL.get(kind)) for kind in sorted(set(kinds))]
 
 
+def state(story: Mapping[str, Any]) -> str | None:
+    """Return the story's state if anybody has said something about its leads."""
+    if story.get("state", NEW) == NEW and not story.get("closed_leads"):
+        return None
+    return f"{story['state'].replace('_', ' ')} ({story['closed_leads']} of {len(story['lead_ids'])} closed)"
+
+
 CELLS: Cells = {
     "score": lambda story: story["score"],
     "severity": lambda story: story["severity"],
@@ -28,9 +36,10 @@ CELLS: Cells = {
     "title": lambda story: story["title"],
     "shared": shared_entities,
     "first alert (UTC)": lambda story: story["first_alert_time"],
+    "state": state,
     "id": lambda story: story["story_id"][:8],
 }
-FROM_WIDTH = {"shared": 160, "products": 130, "first alert (UTC)": 90, "severity": 60}
+FROM_WIDTH = {"state": 110, "shared": 160, "products": 130, "first alert (UTC)": 90, "severity": 60}
 """Terminal width from which a column shows; the others always show."""
 
 VERSION: Cells = {"day": lambda story: story["export_date"]}
@@ -40,6 +49,7 @@ VERSION: Cells = {"day": lambda story: story["export_date"]}
 @day_option("Only the stories that changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
 @filter_options("stories")
+@state_option
 @click.option("--all-versions", is_flag=True, help="Every row of a story, not only its latest.")
 @limit_option
 @output_format()
@@ -47,12 +57,17 @@ def stories(
     *,
     day: date | None,
     until: date | None,
+    state: str,
     all_versions: bool,
     limit: int | None,
     output_format: str,
     **filters: str | None,
 ) -> None:
-    """Show stories: leads of any product that belong together, the most urgent first. `story ID` shows one."""
+    """Show stories: leads of any product that belong together, the most urgent first. `story ID` shows one.
+
+    Stories whose leads are all closed are left out (`--state all`).
+    """
+    from defender_assets.core.triage import in_state, with_story_states
     from defender_assets.outputs.queries import views
 
     reader = LakeReader.from_settings()
@@ -60,6 +75,7 @@ def stories(
         rows = views.story_versions(reader.lake, day=day, until=until)
     else:
         rows = views.current_stories(reader.lake, until)
+    rows = in_state(with_story_states(rows, views.lead_states(reader.lake)), state)
     cells = fitting({**CELLS, **VERSION} if all_versions else CELLS, FROM_WIDTH)
     asked = " and ".join(f"--{option} {value}" for option, value in (("day", day), ("until", until)) if value)
 

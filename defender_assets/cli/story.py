@@ -17,6 +17,7 @@ FROM_WIDTHS = {**{name: width for name, width in FROM_WIDTH.items() if name != T
 FIRST = (
     "score",
     "portal_url",
+    "state",
     "score_reasons",
     "severity",
     "products",
@@ -40,17 +41,23 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     import polars as pl
 
     from defender_assets.core.raw.source_lines import fetch_source_lines
+    from defender_assets.core.triage import with_states, with_story_states
     from defender_assets.outputs.labels import category_name
     from defender_assets.outputs.queries import filters, views
 
     reader = LakeReader.from_settings()
     found = filters.beginning_with(views.story_versions(reader.lake), "story_id", story_id)
     versions = reader.versions_of_one(found, "story", story_id)
-    row = versions[-1]
+    states = views.lead_states(reader.lake).filter(pl.col("tenant_id") == versions[-1]["tenant_id"])
+    slim = pl.LazyFrame([{name: versions[-1][name] for name in ("tenant_id", "story_id", "export_date", "lead_ids")}])
+    row = versions[-1] | views.collected(reader.lake, with_story_states(slim, states)).row(0, named=True)
     by_priority = views.collected(
         reader.lake,
-        views.current_leads(reader.lake, muted=True).filter(
-            pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"])
+        with_states(
+            views.current_leads(reader.lake, muted=True).filter(
+                pl.col("tenant_id") == row["tenant_id"], pl.col("lead_id").is_in(row["lead_ids"])
+            ),
+            states,
         ),
     )
     leads = by_priority.sort("alert_time", "lead_id").to_dicts()

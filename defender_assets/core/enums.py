@@ -25,6 +25,10 @@ NEW, IN_PROGRESS, CLOSED = "new", "in_progress", "closed"
 STATES = (NEW, IN_PROGRESS, CLOSED)
 """States of a lead in triage. A lead of which nobody has said anything is new."""
 
+OPEN, ANY = "open", "all"
+STATE_FILTERS = (OPEN, ANY, *STATES)
+"""What the commands show: every state but closed, every state, or one of them."""
+
 VERDICTS = ("true_positive", "benign_positive", "false_positive", "undetermined")
 """Verdicts of analysts. A lead gets one when it is closed."""
 

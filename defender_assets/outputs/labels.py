@@ -80,6 +80,31 @@ def moment_words(moment: datetime, day: date) -> str:
     return f"{moment:%H:%M}" if moment.date() == day else f"{short_day(moment.date())} {moment:%H:%M}"
 
 
+def words_of(word: str) -> str:
+    """Return a state or a verdict in words.
+
+    >>> words_of("false_positive")
+    'false positive'
+    """
+    return word.replace("_", " ")
+
+
+def state_words(lead: Row) -> str:
+    """Return the state of a lead in triage in words; `lead` has `triage.STATE_COLUMNS`.
+
+    >>> said = {"assignee": "bo", "analyst_verdict": "false_positive", "reopened": True, "changed": ["Severity raised"]}
+    >>> state_words({"state": "new", **said})
+    'open again, closed as false positive before, bo. Severity raised'
+    """
+    words, verdict = words_of(lead["state"]), words_of(lead["analyst_verdict"] or "")
+    if lead["reopened"]:
+        words = f"open again, closed as {verdict} before"
+    elif verdict:
+        words = f"{words} as {verdict}"
+    changed = listed([clipped(sentence, LONG) for sentence in lead["changed"]], 4)
+    return f"{', '.join(filter(None, [words, lead['assignee']]))}{f'. {changed}' if changed else ''}"
+
+
 def whole_title(lead: Row) -> str:
     """Return the lead's title, or a substitute if no AlertInfo has arrived."""
     return lead["title"] or f"Evidence without its alert, {lead['alert_id']}"

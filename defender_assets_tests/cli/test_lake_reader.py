@@ -19,6 +19,7 @@ from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.queue import PRIORITY_COLUMNS
 from defender_assets.core.stories.schema import STORY_SCHEMA
+from defender_assets.core.triage import STATE_COLUMNS
 from defender_assets.outputs.queries.views import collected, current_leads, current_stories
 from defender_assets.simulator import ground_truth
 from defender_assets_tests.cli.conftest import Run
@@ -42,7 +43,7 @@ def test_leads_as_json_hold_every_column_and_times_in_utc(on_small_lake: Run, sm
 
     lake = local_lake(small_lake.lake_dir)
     assert [lead["lead_id"] for lead in leads] == collected(lake, current_leads(lake))["lead_id"].to_list()
-    assert list(leads[0]) == [*LEAD_SCHEMA.names(), *PRIORITY_COLUMNS]
+    assert list(leads[0]) == [*LEAD_SCHEMA.names(), *PRIORITY_COLUMNS, *STATE_COLUMNS]
     assert leads[0]["export_date"] in {day.isoformat() for day in small_lake.days}
     assert leads[0]["alert_time"].endswith("Z")
     assert datetime.fromisoformat(leads[0]["alert_time"]).utcoffset() is not None
@@ -53,7 +54,7 @@ def test_leads_as_json_hold_every_column_and_times_in_utc(on_small_lake: Run, sm
 def test_stories_as_json_find_the_campaigns(on_small_lake: Run, small_lake: SmallLake) -> None:
     stories = rows_of(on_small_lake, "stories")
 
-    assert set(stories[0]) == set(STORY_SCHEMA.names())
+    assert set(stories[0]) == {*STORY_SCHEMA.names(), "state", "closed_leads"}
     lake = local_lake(small_lake.lake_dir)
     rows = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
     found = campaigns_found(ground_truth(SCENARIO)["campaigns"], *rows)
@@ -73,7 +74,7 @@ def test_csv_has_a_row_for_each_lead_and_lists_as_json(on_small_lake: Run) -> No
 
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert len(rows) == len(rows_of(on_small_lake, "leads"))
-    assert list(rows[0]) == [*LEAD_SCHEMA.names(), *PRIORITY_COLUMNS]
+    assert list(rows[0]) == [*LEAD_SCHEMA.names(), *PRIORITY_COLUMNS, *STATE_COLUMNS]
     assert sum(reason["points"] for reason in json.loads(rows[0]["risk_reasons"])) == int(rows[0]["risk_score"])
     assert {row["has_alert_info"] for row in rows} <= {"true", "false"}
 

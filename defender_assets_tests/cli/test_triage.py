@@ -182,3 +182,68 @@ def test_an_author_that_looks_like_a_secret_is_refused(team: Lake, run: Run, mon
     assert result.exit_code == 2
     assert "DEFENDER_AUTHOR contains a key" in result.stderr
     assert "hooks" not in result.stderr
+
+
+def shown(run: Run, *arguments: str) -> list[str]:
+    rows = json.loads(run(*arguments, "--format", "json").stdout)
+    return sorted(row.get("lead_id") or row["story_id"] for row in rows)
+
+
+def test_closed_leads_are_left_out_unless_they_are_asked_for(team: Lake, run: Run) -> None:
+    run("triage", AN_ID, "--state", "closed", "--verdict", "true_positive")
+    run("triage", ANOTHER, "--state", "in_progress", "--assign", "bo")
+
+    assert shown(run, "leads") == [ANOTHER, THIRD]
+    found = {state: shown(run, "leads", "--state", state) for state in ("all", "new", "in_progress", "closed")}
+    assert found == {
+        "all": [AN_ID, ANOTHER, THIRD],
+        "new": [THIRD],
+        "in_progress": [ANOTHER],
+        "closed": [AN_ID],
+    }
+    assert shown(run, "leads", "--day", DAY.isoformat()) == [ANOTHER, THIRD]
+    table = run("leads", "--state", "all").stdout
+    assert "closed as true positive" in table
+    assert "in progress, bo" in table
+
+
+def test_a_story_is_left_out_when_its_leads_are_all_closed(team: Lake, run: Run) -> None:
+    run("triage", AN_ID, "--state", "closed", "--verdict", "true_positive")
+    assert shown(run, "stories") == [STORY]
+    assert "new (1 of 2 closed)" in run("stories").stdout
+    assert run("story", STORY).stdout.count("closed as true positive") == 1
+    run("triage", STORY, "--state", "closed", "--verdict", "true_positive")
+    assert shown(run, "stories") == []
+    assert shown(run, "stories", "--state", "closed") == [STORY]
+    assert json.loads(run("story", STORY, "--format", "json").stdout)["story"]["state"] == "closed"
+
+
+def test_a_closed_lead_that_changed_is_shown_again_with_what_changed(team: Lake, run: Run) -> None:
+    run("triage", AN_ID, "--state", "closed", "--verdict", "false_positive")
+    rows = [lead(AN_ID, "v2", severity="High"), lead(ANOTHER), lead(THIRD)]
+    put_leads(team, *rows)
+
+    assert shown(run, "leads") == [AN_ID, ANOTHER, THIRD]
+    words = "open again, closed as false positive before. Severity changed from Medium to High"
+    assert words in run("lead", AN_ID).stdout
+    (row,) = [row for row in json.loads(run("leads", "--format", "json").stdout) if row["lead_id"] == AN_ID]
+    assert (row["state"], row["reopened"], row["analyst_verdict"]) == ("new", True, "false_positive")
+    # closed again: the version that was seen now counts
+    run("triage", AN_ID, "--state", "closed", "--verdict", "true_positive")
+    assert shown(run, "leads") == [ANOTHER, THIRD]
+
+
+def test_a_lead_shows_every_statement_and_no_text_of_them_acts(team: Lake, run: Run) -> None:
+    run("triage", AN_ID, "--comment", HOSTILE_TITLE, "--assign", HOSTILE_TITLE, "--author", HOSTILE_TITLE)
+    run("triage", AN_ID, "--state", "closed", "--verdict", "undetermined", "--comment", "nothing found")
+
+    output = run("lead", AN_ID).stdout
+    found = json.loads(run("lead", AN_ID, "--format", "json").stdout)
+
+    assert not dangerous_in(output + run("leads", "--state", "all").stdout)
+    assert "nothing found" in output
+    assert r"\x1b[31m" in output
+    assert [row["sequence"] for row in found["statements"]] == [1, 2]
+    assert found["lead"]["state"] == "closed"
+    cells = run("leads", "--state", "all", "--format", "csv").stdout
+    assert "\"'=cmd" in cells

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from defender_assets.core.enums import CLOSED, IN_PROGRESS, NEW
+from defender_assets.core.enums import ANY, CLOSED, IN_PROGRESS, NEW, OPEN
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.schemas.column import TEXTS
 
@@ -12,9 +12,6 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 STATE_COLUMNS = ("state", "analyst_verdict", "assignee", "reopened", "changed")
 """What `with_states` adds to a lead. The column `verdict` of a lead is Microsoft's."""
-
-OPEN = "open"
-"""Every state but closed: what is shown by default."""
 
 _UNSPECIFIC_CHANGE = "Its category, techniques or evidence changed"
 
@@ -144,7 +141,7 @@ def with_story_states(stories: Frame, states: Frame) -> Frame:
 
 
 def in_state(rows: Frame, wanted: str) -> Frame:
-    """Return the leads or stories in a state, in every state for `all`, or in every one but closed for OPEN."""
-    if wanted == "all":
+    """Return the leads or stories that one of STATE_FILTERS shows."""
+    if wanted == ANY:
         return rows
     return rows.filter(pl.col("state") != CLOSED if wanted == OPEN else pl.col("state") == wanted)

@@ -1,4 +1,4 @@
-"""Views of the lake: the current leads, stories and queue, the rows of a day, quarantined lines.
+"""Views of the lake: the current leads, stories and queue, the rows of a day, states, quarantined lines.
 
 A table that was never written is empty. Functions with `muted` include the leads that the team has muted.
 """
@@ -18,6 +18,7 @@ from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.queue import QUEUE_TABLE, queue_order, story_order, with_priority
 from defender_assets.core.schemas import QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
+from defender_assets.core.triage import VERDICTS_TABLE, current_states
 from defender_assets.outputs.brief.schema import BRIEFS_TABLE
 from defender_assets.outputs.ocsf.schema import FINDINGS_TABLE
 
@@ -84,6 +85,23 @@ def lead_versions(
 def story_versions(lake: Lake, *, day: date | None = None, until: date | None = None) -> pl.LazyFrame:
     """Return all rows of the stories, or those of a day, or those up to the day `until`; most points first."""
     return story_order(_of_days(lake.read(STORIES_TABLE), day, until))
+
+
+def lead_states(lake: Lake, since: date | None = None) -> pl.LazyFrame:
+    """Return the current state of each lead of which somebody has said something: `triage.current_states`.
+
+    With `since`, only changes of leads in partitions from that day on reopen a lead.
+    """
+    leads = lake.read(LEADS_TABLE)
+    if since is not None:
+        leads = leads.filter(pl.col("export_date") >= since)
+    return current_states(lake.read(VERDICTS_TABLE), leads)
+
+
+def statements(lake: Lake, tenant_id: str, lead_id: str) -> pl.LazyFrame:
+    """Return all statements about a lead, oldest first: rows of `lead_verdicts`."""
+    key = pl.col("tenant_id") == tenant_id, pl.col("lead_id") == lead_id
+    return lake.read(VERDICTS_TABLE).filter(*key).sort("sequence")
 
 
 def findings(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
