@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from defender_assets.core.enums import CLOSED
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
@@ -37,7 +38,7 @@ from defender_assets.outputs.notifications.outbox import (
     Outbox,
 )
 from defender_assets.outputs.notifications.webhooks import NotificationConfig
-from defender_assets.outputs.queries.views import active_stories, collected, latest_leads
+from defender_assets.outputs.queries.views import active_stories, collected, latest_leads, lead_states
 
 LOOKBACK_DAYS = 30
 """Partitions older than this are not sent any more."""
@@ -101,8 +102,13 @@ class Selector:
     def _recent(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         return rows.filter(pl.col("export_date") >= self.now.date() - timedelta(days=LOOKBACK_DAYS))
 
+    def _closed(self) -> pl.LazyFrame:
+        """Return LEAD_KEY of the leads that are closed now."""
+        states = lead_states(self.lake, self.now.date() - timedelta(days=LOOKBACK_DAYS))
+        return states.filter(pl.col("state") == CLOSED).select(LEAD_KEY)
+
     def _leads(self, priority_since: date, risk_since: date) -> Iterator[Due]:
-        """Yield the leads whose current priority reaches the threshold for the first time.
+        """Yield the open leads whose current priority reaches the threshold for the first time.
 
         `priority_since` is the first partition of which leads are sent for their priority, `risk_since` the first of
         which they are sent for their risk.
@@ -111,6 +117,7 @@ class Selector:
         recent = self._recent(leads)
         slim = latest_leads(recent.select(*LEAD_KEY, "export_date", "risk_score", "muted_by"))
         current = with_priority(slim, latest_leads(self._recent(queue))).filter(pl.col("muted_by").is_null())
+        current = current.join(self._closed(), on=LEAD_KEY, how="anti")
         by_risk, by_priority = pl.col("risk_score") >= self.config.risk, pl.col("priority") >= self.config.risk
 
         def first_since(since: date, reached: pl.Expr) -> pl.LazyFrame:
@@ -152,10 +159,13 @@ class Selector:
         if not due:
             return
         leads = self._leads_of([story for story, _, _ in due])
+        closed = set(collected(self.lake, self._closed()).iter_rows())
         for story, sent_lead_ids, delivery in due:
             available = [lead for lead_id in story["lead_ids"] if (lead := leads.get((story["tenant_id"], lead_id)))]
             unmuted = [lead for lead in available if lead["muted_by"] is None]
             if len(story["lead_ids"]) - len(available) + len(unmuted) < MIN_STORY_LEADS:
+                continue
+            if all((story["tenant_id"], lead_id) in closed for lead_id in story["lead_ids"]):
                 continue
             unmuted.sort(key=lambda lead: (lead["lead_id"] in sent_lead_ids, -lead["priority_points"]))
             yield story_notification(story, unmuted, sent_lead_ids, self.config.ui_url), delivery

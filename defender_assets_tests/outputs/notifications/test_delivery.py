@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from defender_assets.catalog import STORIES
+from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.compaction import compact
 from defender_assets.core.lake.lake import Commit
@@ -21,6 +21,7 @@ from defender_assets.outputs.notifications.incidents import RUN_FAILED, SILENCE,
 from defender_assets.outputs.notifications.outbox import WATCH, WATCHING, Entry, NotificationKey
 from defender_assets.outputs.queries.views import collected
 from defender_assets_tests.support.notified_team import NOON, TODAY, Team
+from defender_assets_tests.support.triaged_leads import close, lead
 from defender_assets_tests.support.webhook_receiver import DROP, receiving
 
 YESTERDAY = TODAY - timedelta(days=1)
@@ -525,3 +526,21 @@ def test_a_preview_neither_sends_nor_writes(team: Team) -> None:
     assert payload["blocks"][0]["text"]["text"] == "New lead: Lead a"
     assert team.slack.asked == []
     assert not team.lake.exists(SENT_NOTICES)
+
+
+def test_closed_leads_and_stories_are_not_sent_until_they_are_open_again(team: Team) -> None:
+    for lead_id in ("a", "b", "c"):
+        team.lead(lead_id, lead_version="v1")
+    team.story("s", "a", "b")
+    for lead_id in ("a", "b"):
+        close(team.lake, lead(lead_id))
+    team.notify()
+    assert team.titles() == ["New lead: Lead c"]
+    # one lead of the story says something else: it is open again, and so is the story
+    team.put(LEADS.name, [{**lead("a", "v2"), "risk_score": 90}], TODAY, replaces="lead_id = 'a'")
+    team.later(minutes=5).notify()
+    assert team.titles()[1:] == ["New lead: Title of a", "New story: Story s"]
+    # a lead that is closed after it was sent is not sent again
+    close(team.lake, lead("c"))
+    team.later(minutes=5).notify()
+    assert len(team.titles()) == 3
