@@ -22,18 +22,22 @@ def brief(*, day: date | None, out: Path | None, show: bool) -> None:
     On a terminal, and with --open, the page is written to brief-DAY.html in the working directory. In a pipe it is
     printed. The page is self-contained: it loads no other file and runs no script. Text that attackers wrote is
     escaped.
+
+    It is rendered now: closed leads and stories are left out. The table daily_briefs keeps what was built.
     """
     from defender_assets.outputs.queries import views
+    from defender_assets.outputs.queries.shown_brief import shown_brief
 
     reader = LakeReader.from_settings()
-    found = views.collected(reader.lake, views.briefs(reader.lake, day=day).head(1))
+    briefs = views.briefs(reader.lake, day=day).select("export_date", "html")
+    found = views.collected(reader.lake, briefs.head(1))
     if found.is_empty():
         of_day = f"for {day} " if day else ""
         raise NothingFoundError(
             f"there is no brief {of_day}in {reader.lake.describe()}: run the day in Dagster (`make ui`, or `make demo` "
             "with a simulated tenant)"
         )
-    ((brief_day, html),) = found.select("export_date", "html").rows()
+    ((brief_day, stored),) = found.rows()
     if day is None and brief_day >= datetime.now(UTC).date():
         say(
             f"{brief_day} has not ended (UTC): the brief has what has arrived until now. The last whole day: "
@@ -42,6 +46,8 @@ def brief(*, day: date | None, out: Path | None, show: bool) -> None:
         )
     if out is None and (show or sys.stdout.isatty()):
         out = Path(f"brief-{brief_day}.html")
+    with views.reading(reader.lake):
+        html = shown_brief(reader.lake, brief_day) or stored
     with open_output(out) as file:
         file.write(html)
     if out:

@@ -41,7 +41,9 @@ def stated_leads(*rows: Mapping[str, Any]) -> pl.DataFrame:
 
 def state(lake: Lake, row: Mapping[str, Any], author: str = "ana", **said: Any) -> int:
     """Make a statement about a lead; return its sequence."""
-    made = state_statements(lake, [Statement(TENANT, row["lead_id"], **said)], stated_leads(row), author)
+    made = state_statements(
+        lake, [Statement(row.get("tenant_id", TENANT), row["lead_id"], **said)], stated_leads(row), author
+    )
     return int(made["sequence"].item())
 
 

@@ -18,6 +18,7 @@ from defender_assets.outputs.brief.format import KINDS, day_words
 from defender_assets.outputs.brief.page import page, picture
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
 from defender_assets.outputs.brief.timelines import STORIES_SHOWN, story_entry
+from defender_assets.outputs.brief.triage import Triage, closed_leads, with_known_states
 from defender_assets.outputs.labels import clipped, short_day
 
 HEADLINE = 240
@@ -31,6 +32,8 @@ def build_briefs(
     queue: pl.LazyFrame,
     device_info: pl.LazyFrame,
     quarantined: pl.LazyFrame,
+    *,
+    triage: Triage | None = None,
 ) -> pl.DataFrame:
     """Return the brief of a day: BRIEF_SCHEMA, one row, or none if nothing has arrived for the day.
 
@@ -41,30 +44,36 @@ def build_briefs(
         queue: `lead_queue`, partition D.
         device_info: `mdatp_device_info`, partitions D-7 … D.
         quarantined: `quarantined_records`, partition D.
+        triage: what analysts have said, for a brief that is shown and not stored: closed leads and stories are left
+            out of the lists, and counted.
     """
     all_of_day = days_between(leads, day, day).collect()
     of_day = exclude_muted(all_of_day)
     stories_of_day = days_between(stories, day, day).collect()
     state = health(day, all_of_day, device_info, quarantined)
     numbers = figures(day, of_day)
-    best = story_order(stories_of_day).head(STORIES_SHOWN)
+    closed = closed_leads(triage)
+    open_stories = _open_stories(stories_of_day, closed)
+    best = story_order(open_stories).head(STORIES_SHOWN)
     shown = best.to_dicts()
     story_of = {
         (story["tenant_id"], lead): f"story-{story['story_id']}" for story in shown for lead in story["lead_ids"]
     }
-    entries = days_between(queue, day, day).collect()
+    entries = days_between(queue, day, day).collect().join(closed, on=LEAD_KEY, how="anti")
+    open_of_day = of_day.join(closed, on=LEAD_KEY, how="anti")
     # leads of earlier days whose story changed today
     earlier = queue_order(entries.join(of_day, on=LEAD_KEY, how="anti"))
     first_of_earlier = earlier.select(LEAD_KEY).head(LEADS_SHOWN)
     in_stories = best.select("tenant_id", lead_id="lead_ids").explode("lead_id")
     latest = _latest_rows(day, leads, pl.concat([in_stories, first_of_earlier]).unique())
-    candidates = pl.concat([of_day, latest.join(first_of_earlier, on=LEAD_KEY, how="semi")])
+    candidates = pl.concat([open_of_day, latest.join(first_of_earlier, on=LEAD_KEY, how="semi")])
     ranked = queue_order(with_priority(candidates, entries, more=("priority_reasons",))).head(LEADS_SHOWN)
+    ranked, latest = with_known_states(ranked, triage), with_known_states(latest, triage)
     members = {(lead["tenant_id"], lead["lead_id"]): lead for lead in latest.iter_rows(named=True)}
     tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *stories_of_day["tenant_id"]})
     if not tenants and not state.quarantined:
         return BRIEF_SCHEMA.to_frame()
-    headline = _headline(numbers, shown, stories_of_day.height)
+    headline = _headline(numbers, shown, open_stories.height)
     content: dict[str, Any] = {
         "day": day,
         "day_words": day_words(day),
@@ -79,9 +88,12 @@ def build_briefs(
             for name, counts in numbers.products
         ],
         "stories": [story_entry(story, members, day) for story in shown],
-        "story_count": stories_of_day.height,
+        "story_count": open_stories.height,
         "leads": [lead_entry(lead, day, story_of) for lead in ranked.to_dicts()],
-        "queued": of_day.height + earlier.height,
+        "queued": open_of_day.height + earlier.height,
+        "triage": triage and triage.words(day),
+        "closed": of_day.height - open_of_day.height,
+        "closed_stories": stories_of_day.height - open_stories.height,
         "muted": all_of_day.height - of_day.height,
         "devices": [device_entry(device) for device in devices_hit(of_day)],
         "health": state,
@@ -106,6 +118,13 @@ def _latest_rows(day: date, leads: pl.LazyFrame, wanted: pl.DataFrame) -> pl.Dat
     rows = days_between(leads, day - timedelta(days=BRIEF_LOOKBACK_DAYS), day)
     found = rows.join(wanted.lazy(), on=LEAD_KEY, how="semi").collect().sort(*LEAD_KEY, "export_date")
     return found.unique(LEAD_KEY, keep="last", maintain_order=True)
+
+
+def _open_stories(stories: pl.DataFrame, closed: pl.DataFrame) -> pl.DataFrame:
+    """Return the stories of which not all leads are closed."""
+    row = ("tenant_id", "story_id")
+    leads = stories.select(*row, lead_id="lead_ids").explode("lead_id")
+    return stories.join(leads.join(closed, on=LEAD_KEY, how="anti"), on=row, how="semi", maintain_order="left")
 
 
 def _headline(numbers: Figures, stories: list[dict[str, Any]], story_count: int) -> str:

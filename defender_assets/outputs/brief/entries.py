@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from defender_assets.core.enums import NEW
 from defender_assets.outputs import labels
 from defender_assets.outputs.brief.format import KINDS, kind_of, reasons_of, title_of
 from defender_assets.outputs.labels import LONG, SHORT, Row, clipped
@@ -15,7 +16,10 @@ INDICATORS_SHOWN = 4
 
 @dataclass(frozen=True)
 class AlertEntry:
-    """What a lead's entry and a step of a story have in common; `when` is `moment` in words."""
+    """What a lead's entry and a step of a story have in common; `when` is `moment` in words.
+
+    `state` is empty in a stored brief, and where nobody has said anything.
+    """
 
     title: str
     kind: str
@@ -24,6 +28,7 @@ class AlertEntry:
     moment: datetime | None
     when: str
     url: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,13 @@ def alert_fields(lead: Row, day: date, last_fact: str) -> dict[str, Any]:
         "moment": lead["alert_time"],
         "when": labels.moment_words(lead["alert_time"], day) if lead["alert_time"] else "",
         "url": lead["portal_url"] or "",
+        "state": _state(lead),
     }
+
+
+def _state(lead: Row) -> str:
+    words = labels.state_words(lead) if "state" in lead else ""
+    return "" if words == NEW else words
 
 
 def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) -> LeadEntry:

@@ -3,6 +3,8 @@
 A table that was never written is empty. Functions with `muted` include the leads that the team has muted.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import polars as pl
@@ -132,8 +134,19 @@ def collected(lake: Lake, rows: pl.LazyFrame) -> pl.DataFrame:
     Raises:
         LakeError: the lake's files cannot be read; one line without secrets.
     """
-    try:
+    with reading(lake):
         return rows.collect()
+
+
+@contextmanager
+def reading(lake: Lake) -> Iterator[None]:
+    """Turn an error in reading the lake's files into one line.
+
+    Raises:
+        LakeError: the lake's files cannot be read; one line without secrets.
+    """
+    try:
+        yield
     except BaseException as error:
         if not (isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)):
             raise

@@ -1,0 +1,38 @@
+"""The brief as it is shown: rendered from the tables of now, with the state of triage."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.leads.schema import LEADS_TABLE
+from defender_assets.core.queue import QUEUE_TABLE
+from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE
+from defender_assets.core.stories.schema import STORIES_TABLE
+from defender_assets.outputs.brief import build_briefs
+from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS
+from defender_assets.outputs.brief.triage import Triage
+from defender_assets.outputs.queries.views import lead_states
+
+
+def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | None:
+    """Return the brief of a day as HTML with the states as of `now` (default: now); None if the day has no data.
+
+    Closed leads and stories are left out of its lists. The stored brief of the day stays as it is.
+    """
+
+    def read(name: str, days: int) -> pl.LazyFrame:
+        return days_between(lake.read(name), day - timedelta(days=days), day)
+
+    triage = Triage(lead_states(lake).collect(), now or datetime.now(UTC))
+    briefs = build_briefs(
+        day,
+        read(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),
+        read(STORIES_TABLE, 0),
+        read(QUEUE_TABLE, 0),
+        read(DEVICE_INFO.name, BRIEF_LOOKBACK_DAYS),
+        read(QUARANTINE, 0),
+        triage=triage,
+    )
+    return None if briefs.is_empty() else str(briefs["html"].item())
