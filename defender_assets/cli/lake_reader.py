@@ -8,6 +8,7 @@ import click
 
 from defender_assets.cli.errors import NOTHING_FOUND, CliError, NothingFoundError
 from defender_assets.cli.output import TABLE_ROWS, Cells, console, say, table, write_csv, write_json
+from defender_assets.cli.since import Look
 from defender_assets.core.errors import LakeError
 from defender_assets.core.text import escape_control_chars
 
@@ -40,6 +41,33 @@ class LakeReader:
     def from_settings(cls) -> "LakeReader":
         """Return a reader of the lake that the working directory's settings name."""
         return cls(announced_settings().lake())
+
+    def show_new(
+        self,
+        rows: "pl.LazyFrame",
+        look: Look,
+        cells: Cells,
+        what: str,
+        output_format: str,
+        limit: int | None,
+        *,
+        why_none: Callable[[], str] = str,
+    ) -> None:
+        """Print the rows that are new to a look, which have `updated_at`, and remember that they were shown.
+
+        Raises:
+            Exit: as for `show`.
+        """
+        from defender_assets.outputs.queries.views import collected
+
+        def why_nothing_new() -> str:
+            if collected(self.lake, rows.head(1)).is_empty():
+                return why_none()
+            return f"--since {look.since} leaves none: nothing was new or changed since then."
+
+        found = collected(self.lake, look.new(rows))
+        self.show(found.drop("updated_at").lazy(), cells, what, output_format, limit, why_none=why_nothing_new)
+        look.seen(found)
 
     def show(
         self,
@@ -171,6 +199,8 @@ def filtered(rows: "pl.LazyFrame", values: Mapping[str, str | None]) -> "pl.Lazy
         "product": filters.of_product,
         "device": filters.on_device,
         "user": filters.by_user,
+        "tenant": filters.of_tenant,
+        "assignee": filters.assigned_to,
     }
     for option, value in values.items():
         if value is not None:

@@ -39,7 +39,7 @@ VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", 
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
 @output_format(("text", "json"))
 def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> None:
-    """Show one lead on one screen: priority, story, state, device, entities, reasons. `--all` shows everything about it.
+    """Show one lead on one screen: priority, story, state, device, entities, reasons. `--all` shows everything.
 
     JSON always has everything. ID is the beginning of a lead's id as `leads` shows it, or Microsoft's complete AlertId.
     """

@@ -1,7 +1,7 @@
 """`defender-assets leads`: show the current state of the leads, or that of a day."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 from defender_assets.cli.lake_reader import LakeReader, filtered
 from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format, state_option
 from defender_assets.cli.output import Cells, fitting
+from defender_assets.cli.since import Look, since_option
 
 
 def device(lead: Mapping[str, Any], *, short: bool = False) -> str:
@@ -74,6 +75,7 @@ VERSION: Cells = {"day": lambda lead: lead["export_date"], "change": lambda lead
 @day_option("Only the leads that were new or changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
 @filter_options("leads")
+@since_option
 @state_option
 @click.option("--muted", is_flag=True, help="Also leads that the team's rules mute (DEFENDER_MUTED).")
 @click.option("--all-versions", is_flag=True, help="Every row of a lead, not only its latest.")
@@ -83,6 +85,7 @@ def leads(
     *,
     day: date | None,
     until: date | None,
+    since: str | None,
     state: str,
     muted: bool,
     all_versions: bool,
@@ -112,4 +115,11 @@ def leads(
         hidden = "Every lead is muted (DEFENDER_MUTED) or in another state: --muted and --state all show them."
         return reader.which_filter(versions, rows, filters, "leads", asked=asked, hidden=hidden)
 
-    reader.show(filtered(rows, filters), cells, "leads", output_format, limit, why_none=why_none)
+    found = filtered(rows, filters)
+    if since is None:
+        reader.show(found, cells, "leads", output_format, limit, why_none=why_none)
+        return
+    look = Look("leads", reader.lake.uri, ("tenant_id", "lead_id"), since, datetime.now(UTC))
+    reader.show_new(
+        views.with_updates(reader.lake, found), look, cells, "leads", output_format, limit, why_none=why_none
+    )

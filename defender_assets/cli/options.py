@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,26 @@ import click
 from defender_assets.cli.output import FORMATS, TABLE_ROWS
 from defender_assets.core.enums import LEVELS, OPEN, PRODUCTS, STATE_FILTERS
 
+_DAYS_BACK = {"today": 0, "yesterday": 1}
+
 
 class Day(click.ParamType[date]):
-    """A day such as 2026-01-31."""
+    """A day such as 2026-01-31, `today` or `yesterday` (UTC)."""
 
     name = "day"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
+        today = datetime.now(UTC).date()
+        if value in _DAYS_BACK:
+            return today - timedelta(days=_DAYS_BACK[value])
         try:
             return date.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"'{value}' is not a day: expected YYYY-MM-DD, such as 2026-01-31", param, ctx)
+            self.fail(
+                f"'{value}' is not a day: expected YYYY-MM-DD, such as 2026-01-31, today or yesterday", param, ctx
+            )
 
 
 DAY = Day()
@@ -55,7 +62,7 @@ out_option: Decorator = click.option(
 
 
 def filter_options(what: str) -> Decorator:
-    """Return the options that filter leads and stories: severity, product, device, user."""
+    """Return the options that filter leads and stories: severity, product, device, user, tenant, assignee."""
     levels, products = (click.Choice(values, case_sensitive=False) for values in (LEVELS, PRODUCTS))
     names = ", ".join(PRODUCTS)
     options = (
@@ -63,6 +70,8 @@ def filter_options(what: str) -> Decorator:
         click.option("--product", type=products, metavar="NAME", help=f"Only {what} of this product: {names}."),
         click.option("--device", metavar="TEXT", help=f"Only {what} with a device whose name contains this."),
         click.option("--user", metavar="TEXT", help=f"Only {what} with an account whose name contains this."),
+        click.option("--tenant", metavar="ID", help=f"Only {what} of the tenant whose id begins with this."),
+        click.option("--assignee", metavar="TEXT", help=f"Only {what} whose assignee's name contains this."),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,7 +1,7 @@
 """`defender-assets stories`: show the current state of the stories, or that of a day."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import click
@@ -9,6 +9,7 @@ import click
 from defender_assets.cli.lake_reader import LakeReader, filtered
 from defender_assets.cli.options import DAY, day_option, filter_options, limit_option, output_format, state_option
 from defender_assets.cli.output import Cells, fitting
+from defender_assets.cli.since import Look, since_option
 from defender_assets.core.enums import NEW
 from defender_assets.core.text import pluralize
 
@@ -49,6 +50,7 @@ VERSION: Cells = {"day": lambda story: story["export_date"]}
 @day_option("Only the stories that changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
 @filter_options("stories")
+@since_option
 @state_option
 @click.option("--all-versions", is_flag=True, help="Every row of a story, not only its latest.")
 @limit_option
@@ -57,6 +59,7 @@ def stories(
     *,
     day: date | None,
     until: date | None,
+    since: str | None,
     state: str,
     all_versions: bool,
     limit: int | None,
@@ -83,4 +86,11 @@ def stories(
         versions = views.story_versions(reader.lake)
         return reader.which_filter(versions, rows, filters, "stories", asked=asked)
 
-    reader.show(filtered(rows, filters), cells, "stories", output_format, limit, why_none=why_none)
+    found = filtered(rows, filters)
+    if since is None:
+        reader.show(found, cells, "stories", output_format, limit, why_none=why_none)
+        return
+    look = Look("stories", reader.lake.uri, ("tenant_id", "story_id"), since, datetime.now(UTC))
+    reader.show_new(
+        views.with_updates(reader.lake, found), look, cells, "stories", output_format, limit, why_none=why_none
+    )

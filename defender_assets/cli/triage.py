@@ -66,7 +66,7 @@ def triage(
     settings = announced_settings()
     stated = state_all(settings.lake(), requests, author=author or author_of(settings))
     if output_format == "json":
-        write_json(stated)
+        write_json(stated.iter_rows(named=True))
         return
     console().print(table(stated.head(TABLE_ROWS).iter_rows(named=True), CELLS))
     (first, *_) = stated.iter_rows(named=True)

@@ -54,7 +54,7 @@ def test_leads_as_json_hold_every_column_and_times_in_utc(on_small_lake: Run, sm
 def test_stories_as_json_find_the_campaigns(on_small_lake: Run, small_lake: SmallLake) -> None:
     stories = rows_of(on_small_lake, "stories")
 
-    assert set(stories[0]) == {*STORY_SCHEMA.names(), "state", "closed_leads"}
+    assert set(stories[0]) == {*STORY_SCHEMA.names(), "state", "closed_leads", "assignees"}
     lake = local_lake(small_lake.lake_dir)
     rows = collected(lake, current_leads(lake)), collected(lake, current_stories(lake))
     found = campaigns_found(ground_truth(SCENARIO)["campaigns"], *rows)

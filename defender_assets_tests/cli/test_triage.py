@@ -1,6 +1,7 @@
 """`triage`, as analysts use it: what is accepted, what is refused in one line, and that nobody's text acts."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from defender_assets.cli import main
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.triage import VERDICTS_TABLE
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.support.exports import DAY, local_lake
+from defender_assets_tests.support.days import today
+from defender_assets_tests.support.exports import DAY, TENANT, local_lake
 from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in
 from defender_assets_tests.support.triaged_leads import lead, put, put_leads
 from defender_assets_tests.support.unprivileged import unprivileged_folder
@@ -247,3 +249,73 @@ def test_a_lead_shows_every_statement_and_no_text_of_them_acts(team: Lake, run: 
     assert found["lead"]["state"] == "closed"
     cells = run("leads", "--state", "all", "--format", "csv").stdout
     assert "\"'=cmd" in cells
+
+
+def test_leads_and_stories_of_a_tenant_and_an_assignee(team: Lake, run: Run) -> None:
+    run("triage", AN_ID, "--assign", "Bo Berg")
+    assert shown(run, "leads", "--assignee", "berg") == [AN_ID]
+    assert shown(run, "stories", "--assignee", "BO") == [STORY]
+    assert shown(run, "stories", "--assignee", "cy") == []
+    assert shown(run, "leads", "--tenant", TENANT[:5].upper()) == [AN_ID, ANOTHER, THIRD]
+    assert shown(run, "leads", "--tenant", "no") == shown(run, "stories", "--tenant", "no") == []
+
+
+@pytest.fixture
+def written(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lake:
+    """A lake of today whose leads Microsoft wrote one, 30 and 100 hours ago; the first two are a story."""
+    monkeypatch.setenv("DEFENDER_LAKE_URI", lake.uri)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
+    put_leads(lake, *(ago(*each) for each in ((AN_ID, 1), (ANOTHER, 30), (THIRD, 100))), day=today())
+    put(lake, STORIES.name, today(), {"story_id": STORY, "lead_ids": [AN_ID, ANOTHER], "points": 9})
+    return lake
+
+
+def ago(lead_id: str, hours: float) -> dict[str, Any]:
+    return lead(lead_id, last_updated_at=datetime.now(UTC) - timedelta(hours=hours))
+
+
+def test_since_a_time_shows_what_was_new_or_changed(written: Lake, run: Run) -> None:
+    assert shown(run, "leads", "--since", "24h") == [AN_ID]
+    assert shown(run, "leads", "--since", "3d") == [AN_ID, ANOTHER]
+    assert shown(run, "stories", "--since", "2h") == [STORY]
+    assert shown(run, "stories", "--since", "0h") == []
+    assert AN_ID in shown(run, "leads", "--since", "yesterday")
+    assert shown(run, "leads", "--day", "today") == [AN_ID, ANOTHER, THIRD]
+    assert shown(run, "leads", "--day", "yesterday") == []
+    result = run("leads", "--since", "soon")
+    assert result.exit_code == 2
+    assert "expected 24h, 7d, yesterday or last" in result.stderr
+
+
+def test_since_last_shows_each_change_once_also_what_arrives_late(written: Lake, run: Run) -> None:
+    def last(*more: str) -> list[str]:
+        return shown(run, "leads", "--since", "last", *more)
+
+    assert last("--severity", "high") == []
+    # what another filter hid was not seen
+    assert last() == [AN_ID]
+    assert last() == []
+    # another lake and the stories have their own looks
+    assert shown(run, "stories", "--since", "last") == [STORY]
+    # one that was written before the first look's leads arrives now, and one changes
+    put_leads(written, ago(AN_ID, 0.1), ago(ANOTHER, 20), ago(THIRD, 100), day=today())
+    assert last() == [AN_ID, ANOTHER]
+    assert last() == []
+    assert shown(run, "stories", "--since", "last") == [STORY]
+
+
+def test_looks_that_cannot_be_read_or_kept_are_a_first_look(
+    written: Lake, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks = tmp_path / "state" / "defender-assets" / "looks.json"
+    looks.parent.mkdir(parents=True)
+    for content in ("{", "[1]", '{"leads": 1}', '{"leads": {"from": "2026-01-01", "seen": []}}'):
+        looks.write_text(content)
+        assert shown(run, "leads", "--since", "last") == [AN_ID]
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "file"))
+    result = run("leads", "--since", "last")
+    assert result.exit_code == 0
+    assert "cannot be kept" in result.stderr

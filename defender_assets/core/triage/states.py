@@ -115,7 +115,9 @@ def with_states(leads: Frame, states: Frame) -> Frame:
 
 
 def with_story_states(stories: Frame, states: Frame) -> Frame:
-    """Add `state` to stories: closed if every lead is, in_progress if one is, else new; and `closed_leads` (Int64).
+    """Add `state` to stories: closed if every lead is, in_progress if one is, else new; `closed_leads`; `assignees`.
+
+    `closed_leads` is Int64, `assignees` a sorted List(String).
 
     Args:
         stories: rows of `lead_stories`.
@@ -126,7 +128,7 @@ def with_story_states(stories: Frame, states: Frame) -> Frame:
     found = (
         stories.select(*row, lead_id="lead_ids")
         .explode("lead_id")
-        .join(states.select(*LEAD_KEY, "state"), on=LEAD_KEY, how="left")
+        .join(states.select(*LEAD_KEY, "state", "assignee"), on=LEAD_KEY, how="left")
         .group_by(row)
         .agg(
             state=pl.when((state == CLOSED).fill_null(value=False).all())
@@ -135,6 +137,7 @@ def with_story_states(stories: Frame, states: Frame) -> Frame:
             .then(pl.lit(IN_PROGRESS))
             .otherwise(pl.lit(NEW)),
             closed_leads=(state == CLOSED).sum().cast(pl.Int64),
+            assignees=pl.col("assignee").drop_nulls().unique().sort(),
         )
     )
     return stories.join(found, on=row, how="left", maintain_order="left")

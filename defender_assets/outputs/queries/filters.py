@@ -1,4 +1,4 @@
-"""Filters of leads and stories: by severity, product, device, user, or the prefix of an id.
+"""Filters of leads and stories: by severity, product, device, user, tenant, assignee, or the prefix of an id.
 
 Each takes and returns a LazyFrame of `device_enriched_leads` or `lead_stories`. Text is compared literally and without
 case: input is never a regular expression.
@@ -49,6 +49,18 @@ def by_user(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
         *(field(name).str.to_lowercase() == part.lower() for name in ("sid", "object_id")),
     )
     return rows.filter(_any("accounts", matches))
+
+
+def of_tenant(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
+    """Return the rows of the tenants whose id starts with the text."""
+    return beginning_with(rows, "tenant_id", part)
+
+
+def assigned_to(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
+    """Return the leads whose assignee's name contains the text, or the stories with such a lead; with their states."""
+    if "assignees" in rows.collect_schema():
+        return rows.filter(_any("assignees", _contains(pl.element(), part)))
+    return rows.filter(_contains(pl.col("assignee"), part))
 
 
 def beginning_with(rows: pl.LazyFrame, column: str, part: str) -> pl.LazyFrame:

@@ -106,6 +106,21 @@ def statements(lake: Lake, tenant_id: str, lead_id: str) -> pl.LazyFrame:
     return lake.read(VERDICTS_TABLE).filter(*key).sort("sequence")
 
 
+def with_updates(lake: Lake, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `updated_at` to leads or stories: when Microsoft wrote the newest record of the lead, or of its leads."""
+    if "lead_ids" not in rows.collect_schema():
+        return rows.with_columns(updated_at=pl.col("last_updated_at"))
+    leads = latest_leads(lake.read(LEADS_TABLE).select(*LEAD_KEY, "export_date", updated_at="last_updated_at"))
+    newest = (
+        rows.select(*_STORY, lead_id="lead_ids")
+        .explode("lead_id")
+        .join(leads, on=LEAD_KEY)
+        .group_by(_STORY)
+        .agg(pl.col("updated_at").max())
+    )
+    return rows.join(newest, on=_STORY, how="left", maintain_order="left")
+
+
 def findings(lake: Lake, *, day: date | None = None) -> pl.LazyFrame:
     """Return the OCSF events of all days or one, in order of day, tenant and finding."""
     return _of_days(lake.read(FINDINGS_TABLE), day, None).sort("export_date", "tenant_id", "finding_uid")

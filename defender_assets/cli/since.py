@@ -1,0 +1,143 @@
+"""The option `--since`: what is new since a time, or since this user last looked on this machine."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from defender_assets.cli.output import say
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LAST = "last"
+FIRST_LOOK = timedelta(hours=24)
+"""How far back the first look with `last` goes."""
+
+LATE_ARRIVAL = timedelta(hours=48)
+"""By how much a record may arrive later than others that were written after it, and still be new to `last`."""
+
+_SPAN = re.compile(r"([0-9]{1,4})(h|d)")
+
+
+class Since(click.ParamType[str]):
+    """A length of time, `yesterday` or `last`."""
+
+    name = "since"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value).lower()
+        if text not in {"yesterday", LAST} and not _SPAN.fullmatch(text):
+            self.fail(f"'{value}' is not a time: expected 24h, 7d, yesterday or last", param, ctx)
+        return text
+
+
+since_option: Callable[[Callable[..., None]], Callable[..., None]] = click.option(
+    "--since",
+    type=Since(),
+    metavar="24h|7d|yesterday|last",
+    help="Only what was new or changed since then (UTC). last: since you last used it on this machine.",
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look with `--since`: which rows are new, and what has been seen when they are shown.
+
+    `rows` handed to it have `updated_at`, an instant, and the columns of `key`.
+    """
+
+    what: str
+    lake: str
+    key: tuple[str, str]
+    since: str
+    now: datetime
+
+    def new(self, rows: "pl.LazyFrame") -> "pl.LazyFrame":
+        """Return the rows that are new."""
+        import polars as pl
+
+        start, seen = self._marks()
+        rows = rows.filter(pl.col("updated_at") >= start)
+        if not seen:
+            return rows
+        known = pl.LazyFrame(seen, schema=[*self.key, "_seen"], orient="row")
+        at = pl.col("_seen").str.to_datetime(time_unit="us", time_zone="UTC")
+        return rows.join(known.with_columns(updated_at=at), on=[*self.key, "updated_at"], how="anti")
+
+    def seen(self, rows: "pl.DataFrame") -> None:
+        """Remember that these rows were shown, if this is a look with `last`."""
+        if self.since != LAST:
+            return
+        start, seen = self._marks()
+        shown = [[*key, at.isoformat()] for *key, at in rows.select(*self.key, "updated_at").drop_nulls().iter_rows()]
+        looks = _read_looks()
+        oldest = max(start, self.now - LATE_ARRIVAL)
+        kept = [mark for mark in [*seen, *shown] if datetime.fromisoformat(mark[-1]) >= oldest]
+        looks[self._name] = {"from": oldest.isoformat(), "seen": kept}
+        _write_looks(looks)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.what} of {self.lake}"
+
+    def _marks(self) -> tuple[datetime, list[list[str]]]:
+        """Return the time from which rows count, and the rows that were seen."""
+        if self.since != LAST:
+            return start_of(self.since, self.now), []
+        look = _read_looks().get(self._name)
+        if look is None:
+            return self.now - FIRST_LOOK, []
+        return datetime.fromisoformat(look["from"]), look["seen"]
+
+
+def start_of(since: str, now: datetime) -> datetime:
+    """Return the time that a value of `--since` means, except `last`.
+
+    >>> start_of("yesterday", datetime(2026, 11, 3, 9, tzinfo=UTC)).isoformat()
+    '2026-11-02T00:00:00+00:00'
+    """
+    if span := _SPAN.fullmatch(since):
+        return now - timedelta(**{{"h": "hours", "d": "days"}[span[2]]: int(span[1])})
+    return datetime.combine(now.astimezone(UTC).date() - timedelta(days=1), time.min, UTC)
+
+
+def looks_file() -> Path:
+    """Return the file in which this user's looks are kept."""
+    if sys.platform == "win32":
+        root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    else:
+        root = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(root) / "defender-assets" / "looks.json"
+
+
+def _read_looks() -> dict[str, Any]:
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        looks = json.loads(looks_file().read_text(encoding="utf-8"))
+        return {
+            name: {"from": str(look["from"]), "seen": look["seen"]}
+            for name, look in looks.items()
+            if datetime.fromisoformat(look["from"]).tzinfo
+        }
+    return {}
+
+
+def _write_looks(looks: dict[str, Any]) -> None:
+    file = looks_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = file.with_name(f"{file.name}.{os.getpid()}")
+        new.write_text(json.dumps(looks), encoding="utf-8")
+        new.replace(file)
+    except OSError as error:
+        say(
+            f"What you have seen cannot be kept in {file} ({error.strerror}): --since last shows it again.", stderr=True
+        )
