@@ -22,7 +22,7 @@ from defender_assets.core.schemas import (
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.text import MEBIBYTE
-from defender_assets.core.triage import VERDICT_COLUMNS, VERDICTS_TABLE
+from defender_assets.core.triage import QUALITY_COLUMNS, QUALITY_TABLE, VERDICT_COLUMNS, VERDICTS_TABLE
 from defender_assets.outputs.brief import BRIEF_COLUMNS, build_briefs
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
 from defender_assets.outputs.notifications import NOTICE_COLUMNS, SENT_NOTICES
@@ -110,11 +110,13 @@ VERDICTS = TableSpec(
     compaction=Compaction(("sequence",), more_than=20),
     daily=False,
 )
+# replaced as a whole
+QUALITY = TableSpec(QUALITY_TABLE, QUALITY_COLUMNS, partition_by=(), daily=False)
 
 DERIVED = (LEADS, STORIES, QUEUE, FINDINGS, BRIEFS)
 """Tables that are derived from others, each after its upstreams."""
 
-LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES, VERDICTS)
+LAKE_TABLES: tuple[TableSpec, ...] = (*RAW, QUARANTINED, *TYPED, *DERIVED, NOTICES, VERDICTS, QUALITY)
 """Every table of the lake. A reader that opens them in this order sees no table ahead of its upstream."""
 
 DAILY = tuple(table.name for table in LAKE_TABLES if table.daily)

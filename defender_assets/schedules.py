@@ -1,18 +1,24 @@
-"""The schedules, and the job that maintains the lake."""
+"""The schedules, the job that maintains the lake, and the job that measures the detections."""
 
 from collections.abc import Mapping
 
 import dagster as dg
+import polars as pl
 
+from defender_assets.core.enums import VERDICTS
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import account_time
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.maintenance import apply_retention, maintain
+from defender_assets.core.triage.precision import ALL_BANDS, QUALITY_TABLE, store_quality
 from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB
+from defender_assets.metadata.reports import Metadata, table_preview
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
 
-def all_schedules(sweep: dg.JobDefinition, maintenance: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+def all_schedules(
+    sweep: dg.JobDefinition, maintenance: dg.JobDefinition, quality: dg.JobDefinition
+) -> list[dg.ScheduleDefinition]:
     """Return the schedules, in UTC and on by default."""
     return [
         dg.ScheduleDefinition(
@@ -32,6 +38,7 @@ def all_schedules(sweep: dg.JobDefinition, maintenance: dg.JobDefinition) -> lis
                 "Checks recent days and the export, at minute 47 of every hour.",
             ),
             ("hourly_maintenance", maintenance, "31 * * * *", "Maintains the lake, at minute 31 of every hour."),
+            ("hourly_quality", quality, "7 * * * *", "Measures the detections, at minute 7 of every hour."),
         )
     ]
 
@@ -67,7 +74,7 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
     @dg.job(
         name=MAINTENANCE_JOB,
         executor_def=dg.in_process_executor,
-        resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
+        resource_defs=_given(resources, "export", "lake"),
         description=(
             "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
             "the tables have not used for 7 days, writes checkpoints, and looks for damaged files: it fails if there "
@@ -78,3 +85,38 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         maintain_tables()
 
     return maintain_lake
+
+
+def quality_job(resources: Mapping[str, object]) -> dg.JobDefinition:
+    """Return the job that replaces `detection_quality`, and shows it at its asset."""
+
+    @dg.op(name="measure_detections", description="Counts verdicts by detection and band of priority.")
+    def measure_detections(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        with user_facing_errors(lake):
+            rows = store_quality(lake)
+        of_all = rows.filter(pl.col("band") == ALL_BANDS)
+        shown = of_all.select("title", "precision", "precision_low", "precision_high", *VERDICTS, "leads")
+        metadata: Metadata = {
+            "dagster/row_count": rows.height,
+            "detections": of_all.height,
+            "preview": table_preview(shown),
+        }
+        context.log_event(dg.AssetMaterialization(QUALITY_TABLE, metadata=metadata))
+
+    @dg.job(
+        name="measure_quality",
+        executor_def=dg.in_process_executor,
+        resource_defs=_given(resources, "lake"),
+        description=(
+            "Computes how often each detection was right from the verdicts of analysts, and replaces "
+            "`detection_quality`. The schedule runs it every hour."
+        ),
+    )
+    def measure_quality() -> None:
+        measure_detections()
+
+    return measure_quality
+
+
+def _given(resources: Mapping[str, object], *names: str) -> dict[str, dg.ResourceDefinition]:
+    return {name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in names}

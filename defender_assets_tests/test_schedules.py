@@ -11,9 +11,11 @@ from defender_assets.catalog import DERIVED, LEADS
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.triage import QUALITY_TABLE
 from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.exports import compacted_above
+from defender_assets_tests.support.triaged_leads import close, lead, put_leads
 
 
 def maintain(project: DagsterProject) -> dg.ExecuteInProcessResult:
@@ -107,3 +109,14 @@ def test_a_failing_table_is_named_and_does_not_stop_the_others(
     assert f"cannot open {ALERT_INFO.name}" in error.message
     assert project.lake.open(ALERT_INFO.name).get_add_actions().num_rows == 2
     assert project.lake.open(DEVICE_INFO.name).get_add_actions().num_rows == 1
+
+
+def test_the_hourly_job_measures_the_detections_and_shows_them_at_the_asset(project: DagsterProject) -> None:
+    put_leads(project.lake, lead("a"), lead("b"), day=yesterday())
+    close(project.lake, lead("a"))
+    job = project.definitions().resolve_job_def("measure_quality")
+    assert job.execute_in_process(instance=project.instance).success
+    assert project.lake.read(QUALITY_TABLE).collect().height == 4
+    (record,) = project.instance.fetch_materializations(dg.AssetKey(QUALITY_TABLE), 10).records
+    assert record.asset_materialization
+    assert record.asset_materialization.metadata["detections"].value == 2

@@ -14,6 +14,7 @@ from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
 from defender_assets.cli.notify import notify
 from defender_assets.cli.ocsf import ocsf
+from defender_assets.cli.quality import quality
 from defender_assets.cli.quarantine import quarantine
 from defender_assets.cli.repair import repair
 from defender_assets.cli.replay import replay
@@ -39,6 +40,7 @@ def main() -> None:
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
-main.add_command(triage)
+for command in (triage, quality):
+    main.add_command(command)
 for command in (quarantine, replay, repair, notify):
     main.add_command(command)

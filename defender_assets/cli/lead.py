@@ -21,6 +21,7 @@ FIRST = (
     "story",
     "portal_url",
     "state",
+    "this_detection",
     "risk_score",
     "priority_reasons",
     "risk_reasons",
@@ -46,6 +47,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
     import polars as pl
 
     from defender_assets.core.raw.source_lines import fetch_source_lines
+    from defender_assets.core.triage.precision import DETECTION
     from defender_assets.outputs.queries import filters, views
 
     reader = LakeReader.from_settings()
@@ -60,13 +62,15 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         .select("story_id", "score", "lead_count", "title"),
     ).to_dicts()
     said = views.collected(reader.lake, views.statements(reader.lake, row["tenant_id"], row["lead_id"])).to_dicts()
+    precision = views.precisions(reader.lake).get(tuple(row[name] for name in DETECTION))
     sources = row["sources"] or []
     lines = fetch_source_lines(reader.lake, sources) if raw else []
     if output_format == "json":
-        shown = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories, "statements": said}
+        shown: dict[str, Any] = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories}
+        shown |= {"statements": said, "detection": precision}
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
-    in_words = _in_words(row | {"priority_reasons": reasons}, stories)
+    in_words = _in_words(row | {"priority_reasons": reasons}, stories, precision)
     if everything:
         say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
         show_row(in_words, first=FIRST, leave_out=("title", "sources"))
@@ -75,7 +79,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         show_versions(versions, VERSION)
         show_structs("sources", sources)
     else:
-        show_summary(row, reasons, in_words["story"])
+        show_summary(row, reasons, in_words)
     if raw:
         show_source_lines(lines, sources)
 
@@ -100,11 +104,17 @@ def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any
     return row | {name: found[name] for name in (*PRIORITY_COLUMNS, *STATE_COLUMNS)}, found["priority_reasons"] or []
 
 
-def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
-    """Return what the text shows of a lead: its story and the times relative to the alert in words."""
+def _in_words(row: "Row", stories: "Sequence[Row]", precision: "Row | None") -> dict[str, Any]:
+    """Return what the text shows of a lead: story, state, precision and times relative to the alert in words."""
     from defender_assets.core.queue import PRIORITY_COLUMNS
     from defender_assets.core.triage import STATE_COLUMNS
-    from defender_assets.outputs.labels import category_name, device_state_words, state_words, story_words
+    from defender_assets.outputs.labels import (
+        category_name,
+        device_state_words,
+        precision_words,
+        state_words,
+        story_words,
+    )
 
     story = row
     if row["story_id"] is None and stories:
@@ -117,6 +127,7 @@ def _in_words(row: "Row", stories: "Sequence[Row]") -> dict[str, Any]:
         "priority": f"{row['priority']} of 100",
         "story": f"{story['story_id'][:8]}: {words}" if words else None,
         "state": state_words(row),
+        "this_detection": precision_words(precision) if precision else None,
     }
     for name, value in row.items():
         if name == "device_age_seconds":

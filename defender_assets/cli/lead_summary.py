@@ -5,6 +5,7 @@ from typing import Any
 
 from defender_assets.cli.details import cell, label
 from defender_assets.cli.output import ascii_only, console, say
+from defender_assets.core.enums import NEW
 from defender_assets.outputs.labels import (
     Row,
     accounts_of,
@@ -35,8 +36,11 @@ _ENTITIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def show_summary(lead: Row, reasons: Sequence[Row], story: str | None) -> None:
-    """Print the lead's row in at most ROWS rows, if title, story and link are as long as usual."""
+def show_summary(lead: Row, reasons: Sequence[Row], words: Row) -> None:
+    """Print the lead's row in at most ROWS rows, if title, story and link are as long as usual.
+
+    `words` say what several tables know of the lead: `story`, `state`, `this_detection`.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -44,7 +48,7 @@ def show_summary(lead: Row, reasons: Sequence[Row], story: str | None) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    facts = {name: value for name, value in _facts(lead, story) if value}
+    facts = {name: value for name, value in _facts(lead, words) if value}
     for name, value in facts.items():
         text = Text(cell(value))
         if name not in _WHOLE:
@@ -67,12 +71,14 @@ def show_summary(lead: Row, reasons: Sequence[Row], story: str | None) -> None:
 _WHOLE = {"story", "portal URL"}
 
 
-def _facts(lead: Row, story: str | None) -> Iterator[tuple[str, str | None]]:
+def _facts(lead: Row, words: Row) -> Iterator[tuple[str, str | None]]:
     priority = f"{lead['priority']} of 100, risk {lead['risk_score']}"
     kind = [lead["severity"], product_name(lead["product"]), category_name(lead["category"] or "")]
     yield "priority", ", ".join(filter(None, [priority, *kind]))
     yield "alert", f"{cell(lead['alert_time'])}, {lead['change']} on {lead['export_date']}, id {lead['lead_id'][:12]}"
-    yield "story", story
+    yield "story", words["story"]
+    yield "state", words["state"] if words["state"] != NEW else None
+    yield "this detection", words["this_detection"]
     yield "portal URL", lead["portal_url"]
     yield "device", device_words(lead)
     state = [lead["os_platform"], lead["device_type"], lead["machine_group"]]
@@ -84,7 +90,7 @@ def _facts(lead: Row, story: str | None) -> Iterator[tuple[str, str | None]]:
         names = [_name(entity, fields) for entity in lead.get(column) or []]
         yield label(column), listed(list(dict.fromkeys(filter(None, names))), 1 if column == "processes" else _SHOWN)
     yield "techniques", listed(lead["technique_names"] or lead["attack_techniques"] or [], _SHOWN)
-    yield "state", ", ".join(filter(None, [lead["remediation_state"], lead["verdict"]]))
+    yield "remediation", ", ".join(filter(None, [lead["remediation_state"], lead["verdict"]]))
 
 
 def _name(entity: Mapping[str, Any], fields: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 Text is shortened here and never escaped: each output escapes all text that it shows.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -103,6 +104,20 @@ def state_words(lead: Row) -> str:
         words = f"{words} as {verdict}"
     changed = listed([clipped(sentence, LONG) for sentence in lead["changed"]], 4)
     return f"{', '.join(filter(None, [words, lead['assignee']]))}{f'. {changed}' if changed else ''}"
+
+
+def precision_words(counts: Row) -> str | None:
+    """Return how often a detection was right; `counts` is a row of `triage.precision`. None without verdicts.
+
+    >>> said = {"true_positive": 3, "benign_positive": 8, "false_positive": 30}
+    >>> precision_words({**said, "precision_low": 0.025, "precision_high": 0.194})
+    '3 of 41 were true, 3 to 19 %'
+    """
+    judged = sum(counts[name] for name in ("true_positive", "benign_positive", "false_positive"))
+    if not judged:
+        return None
+    low, high = (math.floor(counts[f"precision_{end}"] * 100 + 0.5) for end in ("low", "high"))
+    return f"{counts['true_positive']:,} of {judged:,} were true, {low} to {high} %"
 
 
 def whole_title(lead: Row) -> str:

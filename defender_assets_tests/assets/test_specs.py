@@ -85,8 +85,14 @@ EXPECTED = {
         },
     ),
     "lead_verdicts": ("leads", "deltalake", "", {"device_enriched_leads": "D", "lead_queue": "D"}),
+    "detection_quality": (
+        "leads",
+        "deltalake",
+        "",
+        {"lead_verdicts": "D", "device_enriched_leads": "D", "lead_queue": "D"},
+    ),
 }
-WITHOUT_DAYS = {"lead_verdicts"}
+WITHOUT_DAYS = {"lead_verdicts", "detection_quality"}
 
 
 @pytest.fixture
@@ -170,6 +176,7 @@ def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definition
         "check_days",
         "sweep_older_days",
         "maintain_lake",
+        "measure_quality",
     }
     assert all(job.executor_def is dg.in_process_executor for job in jobs.values())
     assert (sensor.name, sensor.minimum_interval_seconds) == ("new_blobs_sensor", 30)
@@ -181,6 +188,7 @@ def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definition
         ("daily_sweep", "sweep_older_days", "17 3 * * *"),
         ("hourly_check", "check_days", "47 * * * *"),
         ("hourly_maintenance", "maintain_lake", "31 * * * *"),
+        ("hourly_quality", "measure_quality", "7 * * * *"),
     ]
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "UTC"

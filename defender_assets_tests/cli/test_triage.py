@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from defender_assets.catalog import STORIES
 from defender_assets.cli import main
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.triage import VERDICTS_TABLE
+from defender_assets.core.triage import QUALITY_TABLE, VERDICTS_TABLE
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.days import today
 from defender_assets_tests.support.exports import DAY, TENANT, local_lake
@@ -319,3 +319,28 @@ def test_looks_that_cannot_be_read_or_kept_are_a_first_look(
     result = run("leads", "--since", "last")
     assert result.exit_code == 0
     assert "cannot be kept" in result.stderr
+
+
+def test_quality_counts_verdicts_and_a_lead_says_how_often_its_detection_was_right(team: Lake, run: Run) -> None:
+    put_leads(team, *(lead(each, title=HOSTILE_TITLE) for each in (AN_ID, ANOTHER, THIRD)))
+    run("triage", AN_ID, "--state", "closed", "--verdict", "true_positive")
+    run("triage", ANOTHER, "--state", "closed", "--verdict", "false_positive")
+
+    table = run("quality")
+    (row,) = json.loads(run("quality", "--format", "json").stdout)
+
+    assert (table.exit_code, table.stderr) == (0, "")
+    assert "50%" in table.stdout
+    assert "9% to 91%" in table.stdout
+    assert f"counted from {DAY}" in table.stdout
+    assert not dangerous_in(table.stdout)
+    assert (row["leads"], row["true_positive"], row["false_positive"], row["band"]) == (3, 1, 1, "all")
+    assert [row["band"] for row in json.loads(run("quality", "--bands", "--format", "json").stdout)] == ["all", "25-49"]
+    assert json.loads(run("quality", "--tenant", "no", "--format", "json").stdout) == []
+    assert team.read(QUALITY_TABLE).collect().height == 2
+    assert "1 of 2 were true, 9 to 91 %" in run("lead", THIRD).stdout
+
+
+def test_quality_of_nothing_writes_nothing(run: Run, tmp_path: Path) -> None:
+    assert "No detections" in run("quality").stdout
+    assert list(tmp_path.iterdir()) == []

@@ -33,7 +33,7 @@ from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
 from defender_assets.core.schemas.column import integer
 from defender_assets.core.tables.build import build_table_day
-from defender_assets.core.triage import VERDICTS_TABLE
+from defender_assets.core.triage import QUALITY_TABLE, VERDICTS_TABLE
 from defender_assets.outputs.notifications.outbox import (
     CLAIMED,
     Entry,
@@ -301,7 +301,7 @@ def test_every_table_of_the_catalog_is_built_again_or_can_be_repaired() -> None:
     """The tests above damage the files of each."""
     built = {name for names in BUILT.values() for name in names}
     assert built == {spec.name for spec in LAKE_TABLES if spec.daily}
-    assert [spec.name for spec in LAKE_TABLES if not spec.daily] == [SENT_NOTICES, VERDICTS_TABLE]
+    assert [spec.name for spec in LAKE_TABLES if not spec.daily] == [SENT_NOTICES, VERDICTS_TABLE, QUALITY_TABLE]
 
 
 # the log

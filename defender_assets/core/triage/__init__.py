@@ -1,5 +1,6 @@
 """Triage: what analysts say of leads, the current states, and the measured precision. Builds no partition."""
 
+from defender_assets.core.triage.precision import QUALITY_COLUMNS, QUALITY_TABLE
 from defender_assets.core.triage.schema import VERDICT_COLUMNS, VERDICT_SCHEMA, VERDICTS_TABLE
 from defender_assets.core.triage.statements import STATED_LEAD, Statement, state_statements
 from defender_assets.core.triage.states import (
@@ -12,6 +13,8 @@ from defender_assets.core.triage.states import (
 )
 
 __all__ = [
+    "QUALITY_COLUMNS",
+    "QUALITY_TABLE",
     "STATED_LEAD",
     "STATE_COLUMNS",
     "VERDICTS_TABLE",

@@ -89,7 +89,9 @@ def build_briefs(
         ],
         "stories": [story_entry(story, members, day) for story in shown],
         "story_count": open_stories.height,
-        "leads": [lead_entry(lead, day, story_of) for lead in ranked.to_dicts()],
+        "leads": [
+            lead_entry(lead, day, story_of, triage.precision(lead) if triage else None) for lead in ranked.to_dicts()
+        ],
         "queued": open_of_day.height + earlier.height,
         "triage": triage and triage.words(day),
         "closed": of_day.height - open_of_day.height,

@@ -46,6 +46,7 @@ class LeadEntry(AlertEntry):
     story: str | None
     story_anchor: str | None
     of_day: bool
+    precision: str | None
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,13 @@ def _state(lead: Row) -> str:
     return "" if words == NEW else words
 
 
-def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) -> LeadEntry:
-    """Return a lead's entry, with its columns of the queue; `story_of` maps (tenant, lead) to its story's anchor."""
+def lead_entry(
+    lead: Row, day: date, story_of: Mapping[tuple[str, str], str], precision: str | None = None
+) -> LeadEntry:
+    """Return a lead's entry, with its columns of the queue.
+
+    `story_of` maps (tenant, lead) to its story's anchor; `precision` is that of its detection, in words.
+    """
     of_day = lead["export_date"] == day
     changes = [clipped(sentence, LONG) for sentence in lead["changes"] or []] if of_day else []
     if not changes and of_day and lead["change"] == "updated":
@@ -108,6 +114,7 @@ def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str]) ->
         story=labels.story_words(lead),
         story_anchor=story_of.get((lead["tenant_id"], lead["lead_id"])),
         of_day=of_day,
+        precision=precision,
     )
 
 

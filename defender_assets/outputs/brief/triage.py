@@ -1,6 +1,7 @@
 """What analysts have said, for a brief that is shown. A stored brief knows nothing of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -8,7 +9,8 @@ import polars as pl
 from defender_assets.core.enums import CLOSED
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.triage import VERDICT_SCHEMA, with_states
-from defender_assets.outputs.labels import moment_words
+from defender_assets.core.triage.precision import DETECTION
+from defender_assets.outputs.labels import Row, moment_words, precision_words
 
 NO_STATES = pl.DataFrame(
     schema=VERDICT_SCHEMA | {"reopened": pl.Boolean(), "changed": pl.List(pl.String())},
@@ -17,10 +19,19 @@ NO_STATES = pl.DataFrame(
 
 @dataclass(frozen=True)
 class Triage:
-    """The rows of `core.triage.current_states`, and when they were read (UTC)."""
+    """The rows of `core.triage.current_states`, when they were read (UTC), and the precision of each detection.
+
+    `precisions` maps `precision.DETECTION` to a row of its counts.
+    """
 
     states: pl.DataFrame
     at: datetime
+    precisions: Mapping[tuple[str | None, ...], Row] = field(default_factory=dict)
+
+    def precision(self, lead: Row) -> str | None:
+        """Return in words how often the detection of a lead was right; None without verdicts."""
+        counts = self.precisions.get(tuple(lead[name] for name in DETECTION))
+        return precision_words(counts) if counts else None
 
     def words(self, day: date) -> str:
         """Return when the states were read, as a brief of that day says it."""

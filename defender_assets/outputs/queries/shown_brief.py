@@ -13,7 +13,7 @@ from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.brief import build_briefs
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS
 from defender_assets.outputs.brief.triage import Triage
-from defender_assets.outputs.queries.views import lead_states
+from defender_assets.outputs.queries.views import lead_states, precisions
 
 
 def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | None:
@@ -25,7 +25,7 @@ def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | Non
     def read(name: str, days: int) -> pl.LazyFrame:
         return days_between(lake.read(name), day - timedelta(days=days), day)
 
-    triage = Triage(lead_states(lake).collect(), now or datetime.now(UTC))
+    triage = Triage(lead_states(lake).collect(), now or datetime.now(UTC), precisions(lake))
     briefs = build_briefs(
         day,
         read(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),

@@ -6,6 +6,7 @@ A table that was never written is empty. Functions with `muted` include the lead
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 import polars as pl
 from deltalake.exceptions import DeltaError
@@ -21,6 +22,7 @@ from defender_assets.core.queue import QUEUE_TABLE, queue_order, story_order, wi
 from defender_assets.core.schemas import QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.triage import VERDICTS_TABLE, current_states
+from defender_assets.core.triage.precision import ALL_BANDS, DETECTION, verdict_counts
 from defender_assets.outputs.brief.schema import BRIEFS_TABLE
 from defender_assets.outputs.ocsf.schema import FINDINGS_TABLE
 
@@ -104,6 +106,17 @@ def statements(lake: Lake, tenant_id: str, lead_id: str) -> pl.LazyFrame:
     """Return all statements about a lead, oldest first: rows of `lead_verdicts`."""
     key = pl.col("tenant_id") == tenant_id, pl.col("lead_id") == lead_id
     return lake.read(VERDICTS_TABLE).filter(*key).sort("sequence")
+
+
+def has_leads(lake: Lake) -> bool:
+    """Return whether leads were ever built, or somebody has said something of one."""
+    return lake.exists(LEADS_TABLE) or lake.exists(VERDICTS_TABLE)
+
+
+def precisions(lake: Lake) -> dict[tuple[str | None, ...], dict[str, Any]]:
+    """Return the counts of verdicts of each detection that has any, by `precision.DETECTION`."""
+    found = collected(lake, verdict_counts(lake.read(VERDICTS_TABLE)).filter(pl.col("band") == ALL_BANDS))
+    return {tuple(row[name] for name in DETECTION): row for row in found.to_dicts()}
 
 
 def with_updates(lake: Lake, rows: pl.LazyFrame) -> pl.LazyFrame:

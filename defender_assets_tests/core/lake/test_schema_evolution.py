@@ -21,7 +21,7 @@ from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES, Column
 from defender_assets.core.tables.build import build_table_day
-from defender_assets.core.triage import VERDICTS_TABLE
+from defender_assets.core.triage import QUALITY_TABLE, VERDICTS_TABLE
 from defender_assets.outputs.notifications import SENT_NOTICES
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_lake, records
 
@@ -56,6 +56,7 @@ def test_a_lake_of_the_first_version_still_works(tmp_path: Path) -> None:
         BRIEFS.name,
         SENT_NOTICES,
         VERDICTS_TABLE,
+        QUALITY_TABLE,
     }
     # only derived tables that the first version did not have are stale
     assert [stale.table for stale in find_stale_days(lake, export, [DAY])[0].stale] == [
