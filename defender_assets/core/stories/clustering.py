@@ -8,20 +8,24 @@ from defender_assets.core.identifiers import LEAD_KEY, connected_components
 from defender_assets.core.stories.correlation import (
     LINK_WINDOW,
     expected_of_joins,
+    expected_of_merges,
     expected_of_pairs,
     neighbours,
     ordinariness,
 )
 from defender_assets.core.stories.occurrences import lead_entities, occurrences, with_known_days
 
-LINK_THRESHOLD = 0.025
+LINK_THRESHOLD = 0.022
 """Leads are linked if fewer unrelated ones than this are expected."""
 MERGE_THRESHOLD = 0.002
 """Below this a link also merges two groups that began separately."""
-JOIN_THRESHOLD = 0.03
+JOIN_THRESHOLD = 0.026
 """A lead joins an ongoing story if fewer unrelated ones than this are expected."""
 ONGOING = 3
 """Leads that make a group an ongoing story; to join a smaller one, LINK_THRESHOLD counts."""
+MERGE_GROUPS = 0.005
+"""Two groups of which one is an ongoing story are merged if fewer unrelated leads than this are expected."""
+LARGER = 3
 ROUNDS = 3
 """How often the lone leads are compared with the groups, which grow meanwhile."""
 
@@ -53,10 +57,16 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     grouped = pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")
     for _ in range(ROUNDS):
         joined = _joined(expected_of_joins(known, pairs, grouped, leads, ordinary))
-        if joined.is_empty():
-            break
         grouped = pl.concat([grouped, joined])
+        grouped = _merged(grouped, expected_of_merges(known, pairs, grouped, ordinary))
     return grouped.join(leads.select("lead", *LEAD_KEY), on="lead").select(GROUPED.names())
+
+
+def _merged(grouped: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
+    close = expected.filter((pl.col("expected") < MERGE_GROUPS) & (pl.col("larger") >= LARGER))
+    merged = connected_components(close.select("group", "other").iter_rows())
+    into = {number: min(component) for component in merged for number in component}
+    return grouped.with_columns(pl.col("group").replace(into))
 
 
 def _joined(expected: pl.DataFrame) -> pl.DataFrame:

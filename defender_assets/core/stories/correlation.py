@@ -54,7 +54,7 @@ PRIOR_OF_DETECTION = 0.3
 """Prior number of leads of a detection that the look-back shows nowhere else."""
 
 _DAY = timedelta(days=1)
-_LEEWAY = timedelta(hours=1)
+_LEEWAY = timedelta(minutes=30)
 
 
 def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
@@ -215,6 +215,105 @@ def expected_of_joins(
     )
 
 
+def expected_of_merges(
+    occurrences: pl.DataFrame, pairs: pl.DataFrame, grouped: pl.DataFrame, ordinary: pl.DataFrame
+) -> pl.DataFrame:
+    """Return how many unrelated leads would share as much with a group as another group does.
+
+    The leads of neither group count as ordinary ones. An entity that few of a group's leads have says less. A group is
+    as ordinary as its least ordinary lead. The more different detections both groups have, the less likely is chance,
+    also where their users differ: an operator changes accounts.
+
+    Args:
+        occurrences: result of `occurrences.occurrences`.
+        pairs: result of `neighbours`.
+        grouped: `lead`, `group`.
+        ordinary: result of `ordinariness`.
+
+    Returns:
+        `group`, `other` (a larger number), `smaller` and `larger` (the sizes of the two), `expected`.
+    """
+    both = ["group", "other"]
+    one, two = pl.col("group"), pl.col("_group")
+    met = (
+        pairs.join(grouped, on="lead")
+        .join(grouped.rename({"lead": "earlier", "group": "_group"}), on="earlier")
+        .filter(one != two)
+        .with_columns(group=pl.min_horizontal(one, two), other=pl.max_horizontal(one, two))
+    )
+    detections = occurrences.select("lead", "detection").unique()
+    of_group = ordinary.join(grouped, on="lead").join(detections, on="lead", how="left").group_by("group")
+    sides = of_group.agg(
+        pl.col("noise", "severity").min(),
+        pl.col("names_user").any(),
+        size=pl.len().cast(pl.Int64),
+        detections=pl.col("detection").drop_nulls().n_unique().cast(pl.Int64),
+    )
+    strangers = pl.col("names_user") & pl.col("_names_user") & ~pl.col("shares_user") & ~pl.col("repeated")
+    return (
+        _by_part(_of_shared_entities(met, occurrences, grouped, sides), both)
+        .join(met.group_by(both).agg(pl.col("repeated").any()), on=both)
+        .join(sides, on="group")
+        .join(_other_side(sides), on="other")
+        .select(
+            *both,
+            smaller=pl.min_horizontal("size", "_size"),
+            larger=pl.max_horizontal("size", "_size"),
+            expected=_more_of_strangers(
+                pl.min_horizontal("user", "device", USER_ON_PLACE),
+                strangers,
+                STRANGERS / (pl.col("detections") * pl.col("_detections")).clip(lower_bound=1),
+            )
+            * pl.col("what")
+            * pl.max_horizontal("noise", "_noise")
+            * pl.max_horizontal("severity", "_severity")
+            / _beyond_usual(pl.min_horizontal("detections", "_detections")),
+        )
+    )
+
+
+def _of_shared_entities(
+    met: pl.DataFrame, occurrences: pl.DataFrame, grouped: pl.DataFrame, sides: pl.DataFrame
+) -> pl.DataFrame:
+    """Return `group`, `other`, `part`, `expected` of each entity that two groups share.
+
+    Args:
+        met: `group`, `other`, `entity`, `part`, `gap`, `spread` of each pair of leads of two groups.
+        occurrences: result of `occurrences.occurrences`.
+        grouped: `lead`, `group`.
+        sides: `group`, `size`.
+    """
+    inside = (
+        occurrences.join(grouped, on="lead")
+        .group_by("entity", "group")
+        .agg(pl.col("crowd").max(), inside=pl.len().cast(pl.Int64))
+        .join(sides.select("group", "size"), on="group")
+    )
+    totals = occurrences.group_by("entity").agg(
+        pl.col("kind", "prior", "known_days").first(), total=pl.len().cast(pl.Int64)
+    )
+    others = pl.col("total") - pl.col("inside") - pl.col("_inside")
+    others -= pl.when(pl.col("kind").is_in(BROUGHT)).then(FEW).otherwise(0)
+    crowd = pl.max_horizontal("crowd", "_crowd")
+    share = pl.max_horizontal(pl.col("size") / pl.col("inside"), pl.col("_size") / pl.col("_inside"))
+    return (
+        met.group_by("entity", "part", "group", "other")
+        .agg(pl.col("gap").min(), pl.col("spread").max())
+        .join(inside, on=["entity", "group"])
+        .join(_other_side(inside, "entity"), on=["entity", "other"])
+        .join(totals, on="entity")
+        .with_columns(rate=(others.clip(lower_bound=0) + crowd + pl.col("prior")) / pl.col("known_days"))
+        .select("group", "other", "part", expected=_in_time("rate") * share)
+    )
+
+
+def _other_side(groups: pl.DataFrame, *keys: str) -> pl.DataFrame:
+    """Return the rows of groups as those of `other`, with names that begin with `_`."""
+    return groups.rename(
+        {name: f"_{name}" for name in groups.columns if name not in {"group", *keys}} | {"group": "other"}
+    )
+
+
 def _of_entities(
     met: pl.DataFrame, occurrences: pl.DataFrame, grouped: pl.DataFrame, sizes: pl.DataFrame
 ) -> pl.DataFrame:
@@ -298,8 +397,8 @@ def _in_time(rate: str) -> pl.Expr:
     return pl.col(rate) * ((pl.col("gap") + _LEEWAY) / _DAY) / pl.col("spread")
 
 
-def _more_of_strangers(expected: pl.Expr, strangers: pl.Expr) -> pl.Expr:
-    return pl.when(strangers).then((expected * STRANGERS).clip(upper_bound=1)).otherwise(expected)
+def _more_of_strangers(expected: pl.Expr, strangers: pl.Expr, factor: pl.Expr | float = STRANGERS) -> pl.Expr:
+    return pl.when(strangers).then((expected * factor).clip(upper_bound=1)).otherwise(expected)
 
 
 def _by_part(rows: pl.DataFrame, by: Sequence[str], *flags: pl.Expr) -> pl.DataFrame:

@@ -202,13 +202,45 @@ def test_two_busy_hours_of_one_user_are_one_story() -> None:
 
 def test_in_the_first_days_of_a_tenant_a_link_needs_more(subtests: pytest.Subtests) -> None:
     entities = (("device", "d"), ("resource", "r"), ("user", "u"))
-    pairs = [[lead_row("x", entity, when=at(-3)), lead_row("y", entity)] for entity in entities]
+    pairs = [[lead_row("x", entity, when=at(-4)), lead_row("y", entity)] for entity in entities]
     earlier = lead_row("1", FILE, when=at(days=-6), day=at(days=-6).date())
     of_another = {**earlier, "tenant_id": OTHER_TENANT}
     first, others, later = (groups_of_each([*pair, *more] for pair in pairs) for more in ([], [of_another], [earlier]))
     for (kind, _), *linked in zip(entities, first, others, later, strict=True):
         with subtests.test(kind):
             assert linked == [[], [], [["x", "y"]]]
+
+
+def burst(name: str, user: str, count: int, hours: float = 0) -> list[Row]:
+    """Leads of different detections of one user on one device, a minute apart."""
+    return [
+        lead_row(f"{name}{n}", ("device", "d"), ("user", user), when=at(hours, minutes=n), title=f"{name}{n}")
+        for n in range(count)
+    ]
+
+
+def test_an_operator_who_changes_the_account_is_one_story(subtests: pytest.Subtests) -> None:
+    for pause in (0, 2, 10):
+        with subtests.test(pause):
+            rows = [*burst("a", "u", 4, -pause), *burst("b", "v", 4, -pause), *burst("c", "u", 4)]
+            assert len(groups(*rows, lead_row("1", FILE, when=at(days=-6), day=at(days=-6).date()))) == 1
+
+
+def test_groups_that_share_little_stay_apart(subtests: pytest.Subtests) -> None:
+    days_ago = lead_row("1", FILE, when=at(days=-6), day=at(days=-6).date())
+    elsewhere = [lead_row(f"e{n}", ("device", "d"), when=at(days=-3 + n), title=f"e{n}") for n in range(2)]
+    cases = {
+        "two users with few detections": [*burst("a", "u", 2), *burst("b", "v", 2)],
+        "two users hours apart": [*burst("a", "u", 4, -9), *burst("b", "v", 4)],
+        "two users of a device that others use": [*burst("a", "u", 4, -2), *burst("b", "v", 4), *elsewhere],
+        "repeats of two detections": [
+            {**row, "title": row["lead_id"][0]} for row in [*burst("a", "u", 4, -9), *burst("b", "v", 4)]
+        ],
+        "two tenants": [*burst("a", "u", 4), *({**row, "tenant_id": OTHER_TENANT} for row in burst("b", "u", 4))],
+    }
+    for name, rows in cases.items():
+        with subtests.test(name):
+            assert len(groups(days_ago, *rows)) == 2
 
 
 def test_a_lead_joins_its_strongest_tie() -> None:
