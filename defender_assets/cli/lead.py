@@ -71,6 +71,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
     in_words = _in_words(row | {"priority_reasons": reasons}, stories, precision)
+    comments = [f"{each['comment']} ({each['author']})" for each in said if each["comment"]]
     if everything:
         say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
         show_row(in_words, first=FIRST, leave_out=("title", "sources"))
@@ -79,7 +80,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         show_versions(versions, VERSION)
         show_structs("sources", sources)
     else:
-        show_summary(row, reasons, in_words)
+        show_summary(row, reasons, in_words | {"comment": comments[-1] if comments else None})
     if raw:
         show_source_lines(lines, sources)
 

@@ -39,7 +39,7 @@ _ENTITIES: Mapping[str, tuple[str, ...]] = {
 def show_summary(lead: Row, reasons: Sequence[Row], words: Row) -> None:
     """Print the lead's row in at most ROWS rows, if title, story and link are as long as usual.
 
-    `words` say what several tables know of the lead: `story`, `state`, `this_detection`.
+    `words` say what several tables know of the lead: `story`, `state`, `comment` (the newest), `this_detection`.
     """
     from rich.table import Table
     from rich.text import Text
@@ -78,6 +78,7 @@ def _facts(lead: Row, words: Row) -> Iterator[tuple[str, str | None]]:
     yield "alert", f"{cell(lead['alert_time'])}, {lead['change']} on {lead['export_date']}, id {lead['lead_id'][:12]}"
     yield "story", words["story"]
     yield "state", words["state"] if words["state"] != NEW else None
+    yield "comment", words["comment"]
     yield "this detection", words["this_detection"]
     yield "portal URL", lead["portal_url"]
     yield "device", device_words(lead)

@@ -239,10 +239,11 @@ def test_a_lead_shows_every_statement_and_no_text_of_them_acts(team: Lake, run: 
     run("triage", AN_ID, "--comment", HOSTILE_TITLE, "--assign", HOSTILE_TITLE, "--author", HOSTILE_TITLE)
     run("triage", AN_ID, "--state", "closed", "--verdict", "undetermined", "--comment", "nothing found")
 
-    output = run("lead", AN_ID).stdout
+    summary, output = run("lead", AN_ID).stdout, run("lead", AN_ID, "--all").stdout
     found = json.loads(run("lead", AN_ID, "--format", "json").stdout)
 
-    assert not dangerous_in(output + run("leads", "--state", "all").stdout)
+    assert not dangerous_in(summary + output + run("leads", "--state", "all").stdout)
+    assert "nothing found" in summary
     assert "nothing found" in output
     assert r"\x1b[31m" in output
     assert [row["sequence"] for row in found["statements"]] == [1, 2]

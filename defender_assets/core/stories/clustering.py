@@ -64,7 +64,8 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
 
 def _merged(grouped: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
     close = expected.filter((pl.col("expected") < MERGE_GROUPS) & (pl.col("larger") >= LARGER))
-    merged = connected_components(close.select("group", "other").iter_rows())
+    pairs = ((one, other) for one, other in close.select("group", "other").iter_rows())
+    merged = connected_components(pairs)
     into = {number: min(component) for component in merged for number in component}
     return grouped.with_columns(pl.col("group").replace(into))
 

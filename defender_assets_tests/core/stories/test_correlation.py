@@ -221,7 +221,7 @@ def burst(name: str, user: str, count: int, hours: float = 0) -> list[Row]:
 
 def test_an_operator_who_changes_the_account_is_one_story(subtests: pytest.Subtests) -> None:
     for pause in (0, 2, 10):
-        with subtests.test(pause):
+        with subtests.test(f"{pause} hours"):
             rows = [*burst("a", "u", 4, -pause), *burst("b", "v", 4, -pause), *burst("c", "u", 4)]
             assert len(groups(*rows, lead_row("1", FILE, when=at(days=-6), day=at(days=-6).date()))) == 1
 
