@@ -2,18 +2,22 @@ import json
 import re
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types
 
 import defender_assets
+from defender_assets.check_results import current_failures
+from defender_assets.checks import DRIFT
 from defender_assets.cli.demo import scenario
 from defender_assets.cli.demo.command import _HEADING, _line, _next, campaigns_found
 from defender_assets.cli.demo.run import WORKSPACE, DayRun, demo_instance
-from defender_assets.cli.demo.scenario import old_demo, prepare_export
+from defender_assets.cli.demo.scenario import drift_day, old_demo, prepare_export
+from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, READING_DEMO, load_settings
 from defender_assets_tests.cli.conftest import Run
 
@@ -60,6 +64,19 @@ def test_the_demo_shows_leads_and_stories(tmp_path: Path) -> None:
     assert list(home.iterdir()) == []
     assert (tmp_path / DEMO / "dagster" / "dagster.yaml").exists()
     assert (tmp_path / DEMO / "dagster" / "history").is_dir()
+    day = drift_day(prepare_export(tmp_path)[0])
+    assert f"makes the check drift fail on {day}" in output
+    with dg.DagsterInstance.from_config(str(tmp_path / DEMO / "dagster")) as instance:
+        # Dagster's timeline shows only runs of a code location
+        origins = [run.remote_job_origin for run in instance.get_runs()]
+        _, red = current_failures(instance, ALERT_INFO.name, DRIFT, datetime.now(UTC))
+    assert {(origin.location_name, origin.job_name) for origin in origins if origin} == {
+        ("defender_assets", "ingest_day")
+    }
+    assert None not in origins
+    (failed,) = red.items()
+    assert failed[0] == day.isoformat()
+    assert "rebuild_day" in failed[1].summary
 
 
 def test_the_demo_writes_to_its_own_directory_only_and_reads_no_byte_twice(
@@ -115,10 +132,10 @@ def test_no_line_of_the_demo_is_wider_than_80_columns(tmp_path: Path) -> None:
     there.parent.mkdir(parents=True)
     there.touch()
 
-    outside = _next(tmp_path)
+    outside = _next(tmp_path, date(2026, 11, 25))
     (tmp_path / "Makefile").touch()
     (tmp_path / "workspace.yaml").touch()
-    inside = _next(tmp_path)
+    inside = _next(tmp_path, date(2026, 11, 25))
 
     assert ("make ui" in outside, "make ui" in inside) == (False, True)
     assert f"  .venv/bin/dagster dev -w {WORKSPACE}\n" in outside

@@ -15,6 +15,8 @@ from defender_assets.cli.stories import CELLS as STORY_CELLS
 from defender_assets.cli.stories import FROM_WIDTH as STORIES_FROM
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import polars as pl
 
     from defender_assets.cli.demo.run import DayRun
@@ -46,7 +48,7 @@ def demo(*, dagster_home: bool) -> None:
     Everything is in .defender/demo/ of the working directory. A second run finds nothing new to read.
     """
     from defender_assets.cli.demo.run import demo_home, demo_instance, materialize_days
-    from defender_assets.cli.demo.scenario import old_demo, prepare_export
+    from defender_assets.cli.demo.scenario import drift_day, old_demo, prepare_export
     from defender_assets.core.pipeline.staleness import list_all
     from defender_assets.outputs.queries import views
     from defender_assets.settings import DEMO_EXPORT_DIR, DEMO_LAKE, Settings, load_settings
@@ -83,7 +85,7 @@ def demo(*, dagster_home: bool) -> None:
     _show(leads, stories)
     say(_compared(truth["campaigns"], leads, stories))
     say(f"{sum(run.new_bytes for run in runs):,} new bytes were read this time.\n")
-    say(_next(folder) if shown else _NOT_SHOWN)
+    say(_next(folder, drift_day(scenario)) if shown else _NOT_SHOWN)
     if old := old_demo(folder):
         say(f"\n{old}")
     failed = [run for run in runs if run.problems]
@@ -115,7 +117,7 @@ def _line(run: "DayRun") -> str:
     )
 
 
-def _next(folder: Path) -> str:
+def _next(folder: Path, drift: "date") -> str:
     """Return what to do next: the commands as they are typed in this working directory."""
     from defender_assets.cli.demo.run import WORKSPACE
     from defender_assets.settings import DEMO_DAGSTER_HOME
@@ -124,9 +126,14 @@ def _next(folder: Path) -> str:
     in_repository = (folder / "workspace.yaml").exists() and (folder / "Makefile").exists()
     by_hand = f'export DAGSTER_HOME="$PWD/{DEMO_DAGSTER_HOME}"\n  {prefix}dagster dev -w {WORKSPACE}'
     start = "make ui" if in_repository else by_hand
-    lines = [(start, "Dagster on this data, sensors on, at http://127.0.0.1:3000")]
+    lines = [
+        (start, "Dagster on this data, sensors on, at http://127.0.0.1:3000"),
+        ("", f"a new column makes the check drift fail on {drift}"),
+    ]
     lines += [(f"{prefix}defender-assets {command}", what) for command, what in _NEXT]
-    return "\n".join(["What to do next", *(f"  {command}\n      {what}" for command, what in lines)])
+    return "\n".join(
+        ["What to do next", *(f"  {command}\n      {what}" if command else f"      {what}" for command, what in lines)]
+    )
 
 
 def _show(leads: "pl.DataFrame", stories: "pl.DataFrame") -> None:

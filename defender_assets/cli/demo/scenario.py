@@ -1,6 +1,8 @@
 """The demo's simulated export: two small tenants and four days up to now, the same at each run."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from defender_assets.simulator import Scenario
 
 DAYS = 4
+NEW_COLUMN = "AlertPriority"
 
 
 def prepare_export(folder: Path) -> tuple["Scenario", dict[str, Any]]:
@@ -36,11 +39,36 @@ def prepare_export(folder: Path) -> tuple["Scenario", dict[str, Any]]:
         truth = export_dir / FILE_NAME
         if truth.exists():
             return scenario, dict(msgspec.json.decode(truth.read_bytes()))
-        return scenario, export_directory(scenario, export_dir)
+        simulated = export_directory(scenario, export_dir)
+        _add_new_column(scenario, export_dir)
+        return scenario, simulated
     except (msgspec.MsgspecError, ValueError):
         raise ExportError(
             f"another version of this project wrote the demo in {folder / DEMO}: remove it (rm -r {DEMO}) and run again"
         ) from None
+
+
+def drift_day(scenario: "Scenario") -> date:
+    """Return the day on which a record has a field without a column: the second one, if there are several."""
+    return scenario.start + timedelta(days=min(1, scenario.days - 1))
+
+
+def _add_new_column(scenario: "Scenario", export_dir: Path) -> None:
+    """Write an alert once more with a field that the schema does not have, as when Microsoft adds a column.
+
+    So one check of the demo fails, and says what to do. A file of its own leaves the simulator's files as they are.
+    """
+    day = drift_day(scenario)
+    pattern = f"insights-logs-advancedhunting-alertinfo/tenantId=*/y={day:%Y}/m={day:%m}/d={day:%d}/h=*/m=00/PT1H.json"
+    begin = b'"properties":{'
+    for blob in sorted(export_dir.glob(pattern)):
+        for line in blob.read_bytes().splitlines(keepends=True):
+            with suppress(ValueError):
+                # malformed lines are of no use here
+                if json.loads(line)["properties"].get("Severity"):
+                    changed = line.replace(begin, begin + f'"{NEW_COLUMN}":"P2",'.encode(), 1)
+                    blob.with_name("PT1H_2.json").write_bytes(changed)
+                    return
 
 
 def old_demo(folder: Path) -> str:

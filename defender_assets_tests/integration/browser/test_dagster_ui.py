@@ -143,6 +143,15 @@ def test_a_run_of_the_demo_is_listed_under_its_job(watched: Watched, site: Site)
     page.get_by_text(f"partition: {site.day}").first.wait_for()
 
 
+def test_the_first_page_shows_a_run_of_the_demo_under_its_job(watched: Watched, site: Site, keep: Keep) -> None:
+    page = watched.page
+    page.goto(f"{site.address}/overview/activity/timeline?groupBy=job&range=1h")
+
+    page.locator(f"a[href*='/jobs/{INGEST_DAY.name}']").first.wait_for()
+    page.get_by_text(INGEST_DAY.name, exact=True).first.wait_for()
+    keep(page, "timeline")
+
+
 def test_hostile_text_in_a_preview_is_shown_and_has_no_effect(watched: Watched, site: Site) -> None:
     page = watched.page
     page.goto(f"{site.address}/assets/{LEADS.name}?view=events&partition={site.day}")
