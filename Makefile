@@ -55,10 +55,9 @@ demo: $(INSTALLED) ## Simulate two small tenants, materialize their days, show l
 # The demo has a Dagster instance of its own, so that its runs never appear beside those of real data.
 .PHONY: ui
 ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3000 (UI_PORT=…)
-	@echo "Dagster: http://127.0.0.1:$(UI_PORT) (stop with Ctrl-C). Ignore its warning about dagster.yaml: DAGSTER_HOME has a copy."
 	@home=$$($(BIN)/defender-assets demo --dagster-home) && \
-	PYTHONWARNINGS='ignore:Function `dev_command`' DAGSTER_HOME="$${home:-$(CURDIR)/$(DAGSTER_HOME_DIR)}" \
-	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(UI_PORT)
+	PYTHONWARNINGS='ignore:Function `dev_command`' \
+	exec $(BIN)/python -m defender_assets.cli.ui --port $(UI_PORT) --home "$${home:-$(CURDIR)/$(DAGSTER_HOME_DIR)}"
 
 # The tests of a file share fixtures, so one process runs the whole file. Files are distributed in order, quick ones first.
 # There are two workers more than processors, at most 5: tests of whole installations wait for other processes.

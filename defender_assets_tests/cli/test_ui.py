@@ -1,0 +1,95 @@
+"""`make ui`: what it refuses before it starts anything, and that all its processes end with it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from defender_assets.cli import ui
+from defender_assets_tests.support.waiting import wait_until
+
+# like `dagster dev`: it ends at SIGINT and leaves a child that does not
+LEAVES_A_CHILD = """
+import pathlib, subprocess, sys, time
+stays = "import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(999)"
+child = subprocess.Popen([sys.executable, "-c", stays])
+pathlib.Path("child").write_text(str(child.pid))
+try:
+    time.sleep(999)
+except KeyboardInterrupt:
+    pass
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that the command writes once it is started."""
+    monkeypatch.setattr(ui, "COMMAND", (sys.executable, "-c", f"open({str(tmp_path / 'started')!r}, 'w')"))
+    return tmp_path / "started"
+
+
+def serve(home: Path, port: int) -> Result:
+    return CliRunner().invoke(ui.ui, ["--port", str(port), "--home", str(home)])
+
+
+def test_a_busy_port_is_refused_before_anything_starts(fake: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        result = serve(tmp_path / "home", port)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: port {port} of 127.0.0.1 cannot be used (Address already in use)")
+    assert result.stderr.count("\n") == 1
+    assert not fake.exists()
+    assert not (tmp_path / "home").exists()
+
+
+def alive(process: int) -> bool:
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_second_one_is_refused_and_ctrl_c_ends_all_processes(fake: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    code = f"from defender_assets.cli import ui; ui.COMMAND = ({sys.executable!r}, '-c', {LEAVES_A_CHILD!r}); ui.ui()"
+    first = subprocess.Popen(
+        [sys.executable, "-c", code, "--port", str(free_port()), "--home", str(home)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        written = tmp_path / "child"
+        wait_until(lambda: written.exists() and bool(written.read_text()), "the start of the processes")
+        child = int(written.read_text())
+
+        second = serve(home, free_port())
+
+        assert second.exit_code == 2
+        assert second.stderr == f"error: Dagster's UI already runs on {home} (process {first.pid}): stop it first\n"
+        assert not fake.exists()
+
+        first.send_signal(signal.SIGINT)
+        assert first.wait(30) == 0
+        assert not alive(child)
+    finally:
+        first.kill()
+        first.wait()
+
+    # the lock went with the process
+    assert serve(home, free_port()).exit_code == 0
+    assert fake.exists()
