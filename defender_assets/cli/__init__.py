@@ -12,6 +12,7 @@ from defender_assets.cli.errors import Commands
 from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
+from defender_assets.cli.mute import mute
 from defender_assets.cli.notify import notify
 from defender_assets.cli.ocsf import ocsf
 from defender_assets.cli.quality import quality
@@ -40,7 +41,7 @@ def main() -> None:
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
-for command in (triage, quality):
+for command in (triage, mute, quality):
     main.add_command(command)
 for command in (quarantine, replay, repair, notify):
     main.add_command(command)

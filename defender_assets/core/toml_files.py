@@ -1,10 +1,16 @@
-"""Reading a team's TOML file, with one-line errors. The readers of each file validate what only it has."""
+"""A team's TOML files: reading with one-line errors, appending a rule. Readers validate what only their file has."""
 
+import os
+import shutil
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT
 
 from defender_assets.core.errors import SettingsError
 
@@ -39,6 +45,40 @@ def read_rules(variable: str, path: Path, name: str, example: str) -> list[tuple
         stray = f"'{next(iter(content))}'" if content else f"a '{name}' that is no list of tables"
         raise SettingsError(f"{variable}: {path} has {stray}: expected {example}")
     return [(f"{variable}: rule {number} of {path}", rule) for number, rule in enumerate(rules, 1)]
+
+
+def rule_text(name: str, rule: Mapping[str, object]) -> str:
+    """Return a rule as the table `[[name]]` in TOML."""
+    return tomlkit.dumps({name: [dict(rule)]})
+
+
+def append_rule(path: Path, name: str, rule: Mapping[str, object]) -> None:
+    """Append a rule to the list of tables `[[name]]` of a file. What the file has stays as it is, comments included.
+
+    Raises:
+        OSError: when the file cannot be read or written; it is unchanged then.
+        SettingsError: when it is not TOML, or `name` is something else in it.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    try:
+        document = tomlkit.parse(content.decode("utf-8-sig"))
+    except (TOMLKitError, UnicodeDecodeError):
+        raise SettingsError(f"{path} is not TOML in UTF-8: correct it first") from None
+    rules = document.setdefault(name, tomlkit.aot())
+    if not isinstance(rules, AoT):
+        raise SettingsError(f"{path} has a '{name}' that is no list of tables: correct it first")
+    table = tomlkit.table()
+    for key, value in rule.items():
+        table.add(key, value)
+    rules.append(table)
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        new.write_bytes(tomlkit.dumps(document).encode())
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path.resolve())
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def check_texts(where: str, rule: Mapping[str, object], keys: Iterable[str], example: str) -> None:

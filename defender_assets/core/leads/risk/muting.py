@@ -51,7 +51,7 @@ CONDITIONS: Mapping[str, pl.Expr] = {
 _WORDS = frozenset({"severity", "category", "product", "service_source", "detection_source"})
 """Conditions on words of an enumeration, which are compared as `word_key`; all others are compared as `comparable`."""
 
-_ABOUT = ("name", "reason", "until")
+_ABOUT = ("name", "reason", "until", "owner")
 _EXAMPLE = "[[mute]] with name, reason and a condition such as title = 'Network scan*'"
 
 
@@ -110,7 +110,7 @@ def load_mutes(path: Path) -> tuple[Mute, ...]:
 
 
 def _rule(where: str, rule: Mapping[str, object]) -> Mute:
-    check_texts(where, rule, ("name", "reason"), _EXAMPLE)
+    check_texts(where, rule, ("name", "reason", *(["owner"] if "owner" in rule else [])), _EXAMPLE)
     until = last_day(where, rule)
     conditions = tuple((key, _patterns(where, key, value)) for key, value in rule.items() if key not in _ABOUT)
     if not conditions:

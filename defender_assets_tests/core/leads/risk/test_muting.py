@@ -142,7 +142,7 @@ def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
         ('[[mute]]\nreason = "r"\ntitle = "x"', "rule 1 of {file} has no name"),
         ('[[mute]]\nname = "n"\nreason = " "\ntitle = "x"', "rule 1 of {file} has no reason"),
         (RULE, "rule 1 of {file} has no condition, and would mute everything: add one of tenant, title"),
-        (f'{RULE}titel = "x"', "rule 1 of {file} has 'titel': expected name, reason, until or one of tenant"),
+        (f'{RULE}titel = "x"', "rule 1 of {file} has 'titel': expected name, reason, until, owner or one of tenant"),
         (f"{RULE}title = 3", "rule 1 of {file} has 'title = 3': expected text or a list of texts"),
         (f'{RULE}title = "*"', "rule 1 of {file} has 'title = *': expected text or a list of texts, more than '*'"),
         (f'{RULE}product = ["office*", "endpiont"]', "rule 1 of {file} has 'product = endpiont': expected one of end"),
