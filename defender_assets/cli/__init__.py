@@ -8,6 +8,7 @@ import click
 from defender_assets.cli.brief import brief
 from defender_assets.cli.check.command import check
 from defender_assets.cli.demo.command import demo
+from defender_assets.cli.entity import entity
 from defender_assets.cli.errors import Commands
 from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
@@ -41,7 +42,7 @@ def main() -> None:
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
-for command in (triage, mute, quality):
+for command in (entity, triage, mute, quality):
     main.add_command(command)
 for command in (quarantine, replay, repair, notify):
     main.add_command(command)

@@ -1,0 +1,88 @@
+"""`entity VALUE`: the leads, stories, verdicts and device states of one entity, whatever names it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets.outputs.queries.entities import device_states
+from defender_assets.outputs.queries.views import collected, current_leads
+from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.support.exports import DAY
+from defender_assets_tests.support.hostile_text import HOSTILE_HTML, dangerous_in
+from defender_assets_tests.support.small_lake import SmallLake
+from defender_assets_tests.support.triaged_leads import NOW, put
+
+
+def entity(run: Run, value: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("entity", value, "--days", "3000", "--format", "json").stdout)
+    return found
+
+
+def test_an_entity_of_any_kind_is_found_by_any_of_its_names(on_small_lake: Run, small_lake: SmallLake) -> None:
+    leads = collected(small_lake.lake, current_leads(small_lake.lake))
+    entities = leads.select("lead_id", "entities").explode("entities").unnest("entities").drop_nulls("value")
+    one_of_each = entities.unique("kind", keep="any", maintain_order=True)
+    assert one_of_each.height > 5
+    for kind, value in one_of_each.select("kind", "value").iter_rows():
+        expected = set(entities.filter(pl.col("value") == value)["lead_id"])
+        assert expected <= {lead["lead_id"] for lead in entity(on_small_lake, value.upper())["leads"]}, kind
+
+
+def test_a_device_has_its_states_and_the_first_and_last_time(on_small_lake: Run, small_lake: SmallLake) -> None:
+    beats = small_lake.lake.read(DEVICE_INFO.name).collect()
+    name = beats["DeviceName"].value_counts(sort=True)["DeviceName"].drop_nulls()[0]
+
+    found = entity(on_small_lake, name.partition(".")[0])
+
+    times = [state["Timestamp"] for state in found["device_states"]]
+    assert times == sorted(times)
+    assert times
+    assert found["first_seen"] <= times[0]
+    assert name in {state["DeviceName"] for state in found["device_states"]}
+    # an address is not found by its beginning
+    assert entity(on_small_lake, "10")["leads"] == []
+    text = on_small_lake("entity", name, "--days", "3000").stdout
+    assert name in text
+    assert "Device states" in text
+
+
+def test_only_changes_of_a_device_are_states(lake: Lake) -> None:
+    beats = [("High", 0), ("High", 1), ("Low", 2), ("High", 3), ("High", 4)]
+    rows = [
+        {
+            "DeviceId": "d",
+            "DeviceName": "pc.contoso.com",
+            "ExposureLevel": level,
+            "Timestamp": NOW.replace(minute=minute),
+        }
+        for level, minute in beats
+    ]
+    put(lake, DEVICE_INFO.name, DAY, *rows, {"DeviceId": "e", "DeviceName": "pc2", "Timestamp": NOW})
+    found = device_states(lake, "PC", DAY).collect()
+    assert [at.minute for at in found["Timestamp"]] == [0, 2, 3]
+
+
+def test_stories_verdicts_and_hostile_text(
+    on_small_lake: Run, small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(small_lake.lake_dir, tmp_path / "lake")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "lake"))
+    story = json.loads(on_small_lake("stories", "--format", "json").stdout)[0]
+    lead_id = story["lead_ids"][0]
+    on_small_lake("triage", lead_id, "--state", "closed", "--verdict", "true_positive", "--author", "ana")
+    (lead,) = json.loads(on_small_lake("leads", "--state", "closed", "--format", "json").stdout)
+    value = next(each["value"] for each in lead["entities"])
+
+    found = entity(on_small_lake, value)
+
+    assert story["story_id"] in {each["story_id"] for each in found["stories"]}
+    assert found["verdicts"]["true_positive"] == 1
+    hostile = on_small_lake("entity", HOSTILE_HTML + "\x1b[2J")
+    assert "No lead names" in hostile.stdout
+    assert not dangerous_in(hostile.stdout + on_small_lake("entity", HOSTILE_HTML).stdout)
