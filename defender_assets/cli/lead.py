@@ -38,14 +38,16 @@ VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", 
 @click.argument("lead_id", metavar="ID")
 @click.option("--all", "everything", is_flag=True, help="Every column, the versions and the sources.")
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
-@output_format(("text", "json"))
+@output_format(("text", "json", "markdown"))
 def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> None:
     """Show one lead on one screen: priority, story, state, device, entities, reasons. `--all` shows everything.
 
-    JSON always has everything. ID is the beginning of a lead's id as `leads` shows it, or Microsoft's complete AlertId.
+    JSON always has everything; Markdown is for a ticket. ID is the beginning of a lead's id as `leads` shows it, or
+    Microsoft's complete AlertId.
     """
     import polars as pl
 
+    from defender_assets.cli.lead_markdown import lead_markdown
     from defender_assets.core.raw.source_lines import fetch_source_lines
     from defender_assets.core.triage.precision import DETECTION
     from defender_assets.outputs.queries import filters, views
@@ -69,6 +71,9 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
         shown: dict[str, Any] = {"lead": row, "priority_reasons": reasons, "versions": versions, "stories": stories}
         shown |= {"statements": said, "detection": precision}
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
+        return
+    if output_format == "markdown":
+        click.echo(lead_markdown(row, reasons, said, precision), nl=False)
         return
     in_words = _in_words(row | {"priority_reasons": reasons}, stories, precision)
     comments = [f"{each['comment']} ({each['author']})" for each in said if each["comment"]]

@@ -245,3 +245,18 @@ def test_a_lead_fits_one_screen_and_names_what_matters(
             for shown in (lead["title"], lead["portal_url"], lead["risk_reasons"][0]["reason"][:60]):
                 assert "".join((shown or "").split()) in text
             assert "--all" in lines[-1]
+
+
+def test_markdown_for_a_ticket_has_every_text_in_a_code_span(on_small_lake: Run, hostile: dict[str, Any]) -> None:
+    for lead in rows_of(on_small_lake, "leads"):
+        result = on_small_lake("lead", lead["lead_id"], "--format", "markdown")
+        assert result.exit_code == 0
+        assert not dangerous_in(result.stdout)
+        assert f"**Priority:** {lead['priority']} of 100" in result.stdout
+        assert result.stdout.startswith("## `")
+        # without the code spans, nothing is left but our own words and the portal's link
+        rest = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", result.stdout)
+        rest = re.sub(r"<https://security\.microsoft\.com/[\w%?=&./-]*>", "", rest)
+        assert re.fullmatch(r"[\w\s#*:,.+/-]*", rest), rest
+    text = on_small_lake("lead", hostile["lead_id"], "--format", "markdown").stdout
+    assert HOSTILE_HTML in text
