@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from defender_assets.cli.output import prepare_streams
+from defender_assets.cli.output import prepare_streams, say
 from defender_assets.core.errors import DefenderAssetsError, is_panic, redact
 from defender_assets.core.text import escape_control_chars
 
@@ -28,7 +28,11 @@ class CliError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
-        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+        line = f"error: {self.format_message()}"
+        if file is None:
+            say(line, stderr=True)
+        else:
+            click.echo(line, file=file)
 
 
 class NothingFoundError(CliError):
@@ -70,7 +74,7 @@ class Commands(click.Group):
 
 def print_error(text: str, secrets: tuple[str, ...]) -> None:
     """Print one line on standard error without secrets and control characters."""
-    click.echo(f"error: {_one_line(text, secrets)}", err=True)
+    say(f"error: {_one_line(text, secrets)}", stderr=True)
 
 
 def _warn_of_unknown_variables() -> None:
@@ -79,7 +83,7 @@ def _warn_of_unknown_variables() -> None:
     # the command reports a file that cannot be read
     with suppress(DefenderAssetsError):
         for line in unknown_variables(os.environ, Path.cwd()):
-            click.echo(f"warning: {escape_control_chars(line)}", err=True)
+            say(f"warning: {line}", stderr=True)
 
 
 def _fail(error: BaseException) -> NoReturn:

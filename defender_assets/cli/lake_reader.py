@@ -27,7 +27,7 @@ def announced_settings() -> "Settings":
 
     settings = load_settings()
     if settings.reads_demo:
-        click.echo(READING_DEMO, err=True)
+        say(READING_DEMO, stderr=True)
     return settings
 
 

@@ -40,7 +40,7 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
                 "no webhook is set: set DEFENDER_TEAMS_WEBHOOK or DEFENDER_SLACK_WEBHOOK (docs/notifications.md)"
             )
         config = replace(config, webhooks=(Webhook(TEAMS, ""), Webhook(SLACK, "")))
-        click.echo("No webhook is set: this is what Teams and Slack would get.", err=True)
+        say("No webhook is set: this is what Teams and Slack would get.", stderr=True)
     notifier, incidents = Notifier(settings.lake(), config), _incidents(settings)
     if dry_run:
         messages = [

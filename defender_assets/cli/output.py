@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -82,12 +83,17 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(file=stream, width=DEFAULT_WIDTH if piped else None, highlight=False, markup=False, emoji=False)
 
 
-def say(text: str, style: str = "", *, stderr: bool = False) -> None:
-    """Print text with control characters escaped; only the terminal wraps its lines."""
+def say(text: str, style: str = "", *, stderr: bool = False, verbatim: bool = False) -> None:
+    """Print text with control characters escaped. On a terminal lines break between words, unless it is `verbatim`."""
     from rich.text import Text
 
-    lines = "\n".join(escape_control_chars(line) for line in text.split("\n"))
-    console(stderr=stderr).print(Text(lines, style=style), soft_wrap=True)
+    out = console(stderr=stderr)
+    lines = [escape_control_chars(line) for line in text.split("\n")]
+    if out.is_terminal and not verbatim:
+        # a path or an address that is longer than a line stays whole, to be copied
+        fit = TextWrapper(out.width, break_long_words=False, break_on_hyphens=False)
+        lines = [part for line in lines for part in fit.wrap(line) or [""]]
+    out.print(Text("\n".join(lines), style=style), soft_wrap=True)
 
 
 def progress(text: str) -> AbstractContextManager[object]:

@@ -15,7 +15,7 @@ def show_source_lines(lines: "Sequence[SourceLine]", sources: Sequence[Mapping[s
     say("Lines as Microsoft wrote them", "italic")
     for line in lines:
         say(f"{line.table} {line.blob} at byte {line.byte_offset}", "dim")
-        say(visible_bytes(line.content))
+        say(visible_bytes(line.content), verbatim=True)
     found = {(line.table, line.blob, line.byte_offset) for line in lines}
     missing = {(source["table"], source["blob"], source["byte_offset"]) for source in sources or []} - found
     if missing:

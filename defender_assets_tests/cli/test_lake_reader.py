@@ -26,7 +26,7 @@ from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_LINE, HOSTILE_TITLE, dangerous_in
 from defender_assets_tests.support.small_lake import SCENARIO, SmallLake
-from defender_assets_tests.support.terminal import WIDTHS, run_in_terminal
+from defender_assets_tests.support.terminal import WIDTHS, Terminal, run_in_terminal
 
 READING = ("leads", "stories", "quarantine")
 
@@ -258,6 +258,16 @@ def test_a_terminal_breaks_no_line_and_no_name_of_a_device(on_small_lake: Run, c
     hosts = {lead["device_name"] for lead in leads if re.fullmatch(r"[a-z0-9.-]+", lead["device_name"] or "")}
     assert hosts
     assert {host if columns >= 120 else host.partition(".")[0] for host in hosts} <= words
+
+
+def test_a_message_breaks_between_words_on_a_terminal(on_small_lake: Run) -> None:
+    with Terminal("check", columns=80) as terminal:
+        assert terminal.end() == 1  # bad lines at the end of a blob
+        shown = [line.rstrip() for line in terminal.shown.splitlines()]
+
+    too_long = [line for line in shown if len(line) > 80]
+    assert too_long
+    assert [line for line in too_long if " " in line] == []
 
 
 def test_a_terminal_of_the_locale_c_gets_ascii(on_small_lake: Run) -> None:

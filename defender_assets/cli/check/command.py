@@ -9,7 +9,7 @@ import click
 from defender_assets.cli.errors import print_error
 from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import output_format
-from defender_assets.cli.output import as_json
+from defender_assets.cli.output import as_json, say
 from defender_assets.core.errors import SettingsError, redact
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def check(ctx: click.Context, *, output_format: str, clock_is_right: bool) -> No
         raise
     if output_format == "text" and sys.stderr.isatty():
         targets = dict.fromkeys([settings.export().describe(), settings.lake().describe()])
-        click.echo(
-            f"Checking {' and '.join(targets)}; this takes at most half a minute if one does not answer …", err=True
-        )
+        say(f"Checking {' and '.join(targets)}; this takes at most half a minute if one does not answer …", stderr=True)
     now = datetime.now(UTC)
     if clock_is_right:
         confirm_clock(settings.lake(), now)
