@@ -211,7 +211,7 @@ def test_leads_of_an_empty_lake_in_the_account(filled: Emulator, run: Run, monke
 
     result = run("leads")
 
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "Nothing was materialized yet" in result.stdout
     assert "from .env in the working directory." in result.stdout
 

@@ -183,7 +183,7 @@ def test_a_message_contains_what_an_analyst_needs() -> None:
             "36 minutes before the alert",
             "pc1",
             "eve@x.example",
-            "Command and control",
+            "Command and Control",
             "T1486",
             "+60 high severity",
             "+31 valuable device",
