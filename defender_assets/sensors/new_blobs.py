@@ -20,7 +20,8 @@ from defender_assets.resources import ExportResource, LakeResource, user_facing_
 from defender_assets.sensors.observations import observe
 from defender_assets.sensors.sweep import SWEEP_JOB, SweepFound, days_of_last_sweep, never_read
 
-DIGEST_TAG = "defender/digest"
+# Dagster shows no chip of a tag with this prefix: nobody reads a digest
+DIGEST_TAG = ".dagster/defender_digest"
 DEFAULT_MAX_RUNTIME = 3600
 SWEPT_AT_ONCE = 20
 # Dagster ends an evaluation after 60 seconds
@@ -81,7 +82,8 @@ def is_due(earlier: AttemptHistory, now: datetime) -> bool:
 def request_for(behind: DayBehind, earlier: AttemptHistory, job_name: str) -> dg.RunRequest:
     """Return the request; its key includes the attempt, because Dagster skips known keys, even of failed runs."""
     return dg.RunRequest(
-        run_key=f"{behind.day}:{behind.digest}:{earlier.attempts}",
+        # not the number alone: attempts of older versions have another tag, are not counted, and have used those keys
+        run_key=f"{behind.day}:{behind.digest}:attempt-{earlier.attempts}",
         job_name=job_name,
         partition_key=behind.day.isoformat(),
         tags={DIGEST_TAG: behind.digest},
