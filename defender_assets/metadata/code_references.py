@@ -28,11 +28,11 @@ def code_references(made_by: Callable[..., Any], tree: Path = _TREE) -> dict[str
         warnings.simplefilter("ignore", dg.BetaWarning)
         value = dg.CodeReferencesMetadataValue(
             code_references=[
-                dg.LocalFileCodeReference(file_path=str(Path(catalog.__file__)), label="What the table is"),
+                dg.LocalFileCodeReference(file_path=str(Path(catalog.__file__)), label="the catalog"),
                 dg.LocalFileCodeReference(
                     file_path=function.__code__.co_filename,
                     line_number=function.__code__.co_firstlineno,
-                    label=f"How it is made: {function.__name__}",
+                    label=function.__name__,
                 ),
             ]
         )
