@@ -15,6 +15,7 @@ from benchmarks import (
     syncing,
     throughput,
     ticks,
+    triage,
 )
 
 BENCHMARKS = {
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "stories": stories.main,
     "syncing": syncing.main,
     "ticks": ticks.main,
+    "triage": triage.main,
 }
 
 

@@ -21,15 +21,6 @@ def newest_statements(verdicts: pl.LazyFrame) -> pl.LazyFrame:
     return verdicts.sort("sequence").unique(LEAD_KEY, keep="last")
 
 
-def is_reopened(current_version: str) -> pl.Expr:
-    """Return whether a newest statement no longer holds: it closed the lead, and the alert says something else now.
-
-    A version that is unknown, as in rows of older lakes, reopens nothing. `current_version` is a column.
-    """
-    stated, current = pl.col("lead_version"), pl.col(current_version)
-    return ((pl.col("state") == CLOSED) & (stated != current)).fill_null(value=False)
-
-
 def current_states(verdicts: pl.LazyFrame, leads: pl.LazyFrame) -> pl.LazyFrame:
     """Return the newest statement about each lead, with whether it still holds.
 
@@ -42,13 +33,35 @@ def current_states(verdicts: pl.LazyFrame, leads: pl.LazyFrame) -> pl.LazyFrame:
         closed lead whose `lead_version` differs from the stated one has `state` new, and keeps its verdict.
     """
     newest = newest_statements(verdicts)
-    stated = newest.filter(pl.col("state") == CLOSED).select(
+    closed = newest.filter(pl.col("state") == CLOSED).select(
         *LEAD_KEY, "stated_at", _stated="lead_version", _stated_title="title", _stated_severity="severity"
     )
-    columns = ("export_date", "lead_version", "title", "severity", "changes")
     current = (
+        leads.select(*LEAD_KEY, "export_date", _current="lead_version")
+        .join(closed.select(LEAD_KEY), on=LEAD_KEY, how="semi")
+        .group_by(LEAD_KEY)
+        .agg(pl.col("_current").sort_by("export_date").last())
+    )
+    # an unknown version, as in rows of older lakes, differs from none
+    again = closed.join(current, on=LEAD_KEY).filter(pl.col("_current") != pl.col("_stated"))
+    reopened = pl.col("_changed").is_not_null()
+    return (
+        newest.join(_what_changed(again, leads), on=LEAD_KEY, how="left")
+        .with_columns(
+            state=pl.when(reopened).then(pl.lit(NEW)).otherwise("state"),
+            reopened=reopened,
+            changed=pl.col("_changed").fill_null(pl.lit([], dtype=TEXTS)),
+        )
+        .drop("_changed")
+    )
+
+
+def _what_changed(again: pl.LazyFrame, leads: pl.LazyFrame) -> pl.LazyFrame:
+    """Return LEAD_KEY and `_changed` of leads that are open again."""
+    columns = ("export_date", "lead_version", "title", "severity", "changes")
+    return (
         leads.select(*LEAD_KEY, *columns)
-        .join(stated, on=LEAD_KEY)
+        .join(again, on=LEAD_KEY)
         .with_columns(
             _last_seen=pl.col("export_date").filter(pl.col("lead_version") == pl.col("_stated")).max().over(LEAD_KEY)
         )
@@ -62,20 +75,9 @@ def current_states(verdicts: pl.LazyFrame, leads: pl.LazyFrame) -> pl.LazyFrame:
         .group_by(LEAD_KEY)
         .agg(
             pl.col("title", "severity", "_stated_title", "_stated_severity").last(),
-            _current=pl.col("lead_version").last(),
             _sentences=pl.col("changes").filter(pl.col("_later")).explode().drop_nulls().unique(maintain_order=True),
         )
-        .select(*LEAD_KEY, "_current", _changed=_changes())
-    )
-    reopened = is_reopened("_current")
-    return (
-        newest.join(current, on=LEAD_KEY, how="left")
-        .with_columns(
-            state=pl.when(reopened).then(pl.lit(NEW)).otherwise("state"),
-            reopened=reopened,
-            changed=pl.when(reopened).then("_changed").otherwise(pl.lit([], dtype=TEXTS)),
-        )
-        .drop("_current", "_changed")
+        .select(*LEAD_KEY, _changed=_changes())
     )
 
 
