@@ -128,7 +128,7 @@ class LakeReader:
         what: str,
         *,
         asked: str,
-        hidden: str = "",
+        left_out: str,
     ) -> str:
         """Return a sentence that names what leaves no row: the lake, the day or a filter.
 
@@ -138,7 +138,7 @@ class LakeReader:
             values: the filters, as for `filtered`.
             what: the plural of what is shown.
             asked: the options that chose `rows` from the lake, such as `--day 2026-01-31`, or nothing.
-            hidden: why `rows` may be empty without such options.
+            left_out: a sentence on what is not shown unless an option says so.
         """
         import polars as pl
 
@@ -154,7 +154,7 @@ class LakeReader:
             return f"No materialized day has {what}."
         total = count(rows)
         if not total:
-            return f"{asked} leaves none: the lake has {what} of {first} to {last}." if asked else hidden
+            return f"{f'{asked} leaves none: t' if asked else 'T'}he lake has {what} of {first} to {last}. {left_out}"
         before, left = asked, total
         for option, value in values.items():
             if value is None:

@@ -112,8 +112,8 @@ def leads(
 
     def why_none() -> str:
         versions = views.lead_versions(reader.lake, muted=True)
-        hidden = "Every lead is muted (DEFENDER_MUTED) or in another state: --muted and --state all show them."
-        return reader.which_filter(versions, rows, filters, "leads", asked=asked, hidden=hidden)
+        left_out = "Muted (--muted) and closed ones (--state all) are left out."
+        return reader.which_filter(versions, rows, filters, "leads", asked=asked, left_out=left_out)
 
     found = filtered(rows, filters)
     if since is None:

@@ -84,7 +84,8 @@ def stories(
 
     def why_none() -> str:
         versions = views.story_versions(reader.lake)
-        return reader.which_filter(versions, rows, filters, "stories", asked=asked)
+        left_out = "Closed ones are left out (--state all)."
+        return reader.which_filter(versions, rows, filters, "stories", asked=asked, left_out=left_out)
 
     found = filtered(rows, filters)
     if since is None:

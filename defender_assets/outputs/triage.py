@@ -108,7 +108,10 @@ def _named(lake: Lake, ids: Sequence[str]) -> tuple[dict[str, list[_Key]], pl.Da
         groups = [[key] for key in of_leads.select(LEAD_KEY).sort("lead_id").iter_rows()]
         names = [lead_id for ((_, lead_id),) in groups]
         for tenant_id, story_id, lead_ids in stories.filter(pl.col("story_id").str.starts_with(prefix)).iter_rows():
-            groups.append([(tenant_id, lead_id) for lead_id in lead_ids if (tenant_id, lead_id) in held])
+            members_held = [(tenant_id, lead_id) for lead_id in lead_ids if (tenant_id, lead_id) in held]
+            if not members_held:
+                raise TriageError(f"no lead of the story {story_id[:_KEY_LENGTH]} is held any more (retention)")
+            groups.append(members_held)
             names.append(story_id)
         found[each] = _only(lake, each, groups, names)
     return found, leads

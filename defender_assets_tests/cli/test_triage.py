@@ -345,3 +345,18 @@ def test_quality_counts_verdicts_and_a_lead_says_how_often_its_detection_was_rig
 def test_quality_of_nothing_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert "No detections" in run("quality").stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_everything_is_closed_the_commands_say_how_to_see_it(team: Lake, run: Run) -> None:
+    run("triage", STORY, THIRD, "--state", "closed", "--verdict", "undetermined")
+    for command in ("leads", "stories"):
+        assert "losed ones" in (shown := run(command).stdout)
+        assert "left out" in shown
+        assert "(--state all)" in shown
+
+
+def test_a_story_whose_leads_are_gone_is_one_line(team: Lake, run: Run) -> None:
+    put(team, STORIES.name, DAY, {"story_id": "dd05", "lead_ids": ["gone"], "points": 9})
+    result = run("triage", "dd05", "--state", "new")
+    assert (result.exit_code, result.stderr) == (2, "error: no lead of the story dd05 is held any more (retention)\n")
+    assert not team.exists(VERDICTS_TABLE)
