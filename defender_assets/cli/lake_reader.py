@@ -107,10 +107,11 @@ class LakeReader:
 
     def empty_hint(self, why_none: Callable[[], str] = str) -> str:
         """Return a sentence on why there is nothing to show; `why_none` returns one for a lake that has data."""
+        from defender_assets.core.leads.schema import LEADS_TABLE
         from defender_assets.core.schemas import TABLES
 
         try:
-            has_data = any(self.lake.exists(each.raw) for each in TABLES)
+            has_data = any(self.lake.exists(name) for name in (*(table.raw for table in TABLES), LEADS_TABLE))
         except LakeError:
             return ""
         if has_data:
