@@ -31,6 +31,10 @@ def announced_settings() -> "Settings":
     return settings
 
 
+STATE = "state"
+"""The column of the state in triage, which most lakes have no use for."""
+
+
 @dataclass(frozen=True)
 class LakeReader:
     """Reads the configured lake for a command."""
@@ -98,7 +102,11 @@ class LakeReader:
         if not found.height:
             say(f"No {what} in {self.lake.describe()}.{self.empty_hint(why_none)}")
             raise click.exceptions.Exit(NOTHING_FOUND)
-        console().print(table(found.head(shown).iter_rows(named=True), cells, what.capitalize()))
+        first = found.head(shown).to_dicts()
+        if STATE in cells and not any(cells[STATE](row) for row in first):
+            # nobody has said anything: the width is for the others
+            cells = {name: cell for name, cell in cells.items() if name != STATE}
+        console().print(table(first, cells, what.capitalize()))
         if found.height > shown:
             import polars as pl
 

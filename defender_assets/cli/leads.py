@@ -56,10 +56,10 @@ CELLS: Cells = {
     "id": lambda lead: lead["lead_id"][:8],
 }
 FROM_WIDTH = {
-    "state": 110,
-    "accounts": 160,
-    "story": 140,
-    "product": 140,
+    "state": 100,
+    "accounts": 150,
+    "story": 130,
+    "product": 130,
     "alert time (UTC)": 100,
     "risk": 100,
     "severity": 60,
