@@ -96,9 +96,9 @@ def build_table_day(
     if not lake.is_retained(day):
         return report
     with naming_damage(lake, dict.fromkeys((table.raw, QUARANTINE, table.name), (day, day))):
+        share_arenas()
         if rebuild:
             return _replace_day(lake, table, day, next_batch(lake, table, day), portion_bytes)
-        share_arenas()
         try:
             _parse_new_batches(lake, table, day, report, portion_bytes)
         except _FellBackError as error:

@@ -73,7 +73,8 @@ def parse_lines(table: Table, source: Source, content: bytes, into: RecordBuffer
             _read_line(table, source.tenant_id, identity, line, into)
             into.read += 1
         except UnreadableLineError as error:
-            into.bad[len(into.lines) - 1] = error
+            # a new one: the traceback of the raised one holds the buffer, and this cycle all lines of the chunk
+            into.bad[len(into.lines) - 1] = UnreadableLineError(error.reason, error.detail)
 
 
 def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: bytes, into: RecordBuffer) -> None:

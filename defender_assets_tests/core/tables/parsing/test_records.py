@@ -1,6 +1,8 @@
 """Parsing lines into typed rows, `unmapped` or quarantine, without losing anything."""
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.schemas.quarantine import QUARANTINE_REASONS
-from defender_assets.core.tables.parsing.typed_rows import Parsed, parse_chunk
+from defender_assets.core.tables.parsing.records import RecordBuffer, parse_lines
+from defender_assets.core.tables.parsing.typed_rows import Parsed, parse_chunk, parsed_rows
 from defender_assets_tests.support.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
 
 SOURCE = Source(TENANT, DAY, "a blob", datetime(2026, 11, 3, 8, tzinfo=UTC), 1000, 7)
@@ -224,6 +227,21 @@ def test_what_is_no_record_is_quarantined_with_its_bytes_and_the_rest_stays(reas
     assert all(reason in QUARANTINE_REASONS for reason in parsed.quarantined["reason"])
     tally = parsed.tally
     assert (tally.lines, tally.good, tally.quarantined, tally.blank, tally.records) == (4, 2, 2, 0, 2)
+
+
+def test_bad_lines_are_freed_with_their_chunk() -> None:
+    """Without the garbage collector, which is rare where objects are few and large."""
+    for reason, content in BAD.items():
+        gc.disable()
+        try:
+            buffer = RecordBuffer()
+            parse_lines(ALERT_INFO, SOURCE, content + b"\n", buffer)
+            parsed_rows(ALERT_INFO, buffer)
+            held = weakref.ref(buffer)
+            del buffer
+            assert held() is None, reason
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize(
