@@ -10,7 +10,7 @@ import dagster as dg
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import DefenderAssetsError, SettingsError, is_panic, redact
+from defender_assets.core.errors import DefenderAssetsError, SettingsError, chain_shows_secret, is_panic, redact
 from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
 
@@ -20,13 +20,17 @@ LakeResource = dg.ResourceParam[Lake]
 
 @contextmanager
 def user_facing_errors(lake: Lake) -> Iterator[None]:
-    """Turn errors of the export and the lake into one-line failures without secrets; others keep their traceback."""
+    """Turn errors of the export and the lake into one-line failures without secrets.
+
+    Others are bugs and keep their traceback, unless an error in their chain has a secret.
+    """
     try:
         yield
     except DefenderAssetsError as error:
         raise dg.Failure(str(error), allow_retries=not isinstance(error, SettingsError)) from None
     except BaseException as error:
-        if not (isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)):
-            raise
         secrets = lake.secrets
+        of_a_library = isinstance(error, DeltaError | PolarsError | OSError) or is_panic(error)
+        if not of_a_library and not (isinstance(error, Exception) and chain_shows_secret(error, secrets)):
+            raise
         raise dg.Failure(f"{type(error).__name__}: {redact(str(error), secrets)[:1000]}") from None

@@ -20,7 +20,13 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class DefenderAssetsError(Exception):
-    """An error whose text is one line with the thing, the value and the fix, without secrets."""
+    """An error whose text is one line with the thing, the value and the fix, without secrets.
+
+    Signatures are removed here too, because a wrong value or an answer that is quoted may have one.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(_without_signatures(text))
 
 
 class SettingsError(DefenderAssetsError):
@@ -61,7 +67,24 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     text = _COLOUR.sub("", text)
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    return _SIGNED.sub(r"\g<name>\g<sep>***", " ".join(text.split()))
+    return _without_signatures(" ".join(text.split()))
+
+
+def _without_signatures(text: str) -> str:
+    return _SIGNED.sub(r"\g<name>\g<sep>***", text)
+
+
+def chain_shows_secret(error: BaseException, secrets: tuple[str, ...] = ()) -> bool:
+    """Return whether the text of an error, or of one that it was raised from or after, has a secret or a signature."""
+    seen: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in seen:
+        seen.append(link)
+        text = str(link)
+        if _SIGNED.search(text) or any(secret in text for secret in secrets if secret):
+            return True
+        link = link.__cause__ or link.__context__
+    return False
 
 
 def contains_secret(text: str) -> bool:
