@@ -123,7 +123,7 @@ def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, 
         LEAD_COLUMNS[-1].meaning,
         site.day.isoformat(),
         *("security-data", "Delta Lake", "Polars", "ingest_day", "new_blobs_sensor"),
-        *(f"{site.lake_dir}/{LEADS.name}", "Open build_leads in editor", "in Microsoft's portal"),
+        *(f"{site.lake_dir}/{LEADS.name}", "build_leads", "in Microsoft's portal"),
     ):
         page.get_by_text(text).first.wait_for()
     # small enough to be shown without a click
