@@ -28,6 +28,8 @@ def without_triage(html: str) -> str:
     """The page without what only a shown brief has, while nobody has said anything."""
     html, states = re.subn(r'<p class="lede">State as of [^<]*</p>', "", html)
     assert states == 1
+    html = re.sub(r'<p class="lede">The day before: [^<]*</p>', "", html)
+    html = re.sub(r"<span>(new|changed|grown by \d+ alerts?)</span>(?=<span>\d+ alert)", "", html)
     return re.sub(r' *<p class="note"><code>defender-assets lead \w{8}</code></p>', "", html)
 
 

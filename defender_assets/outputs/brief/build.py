@@ -87,13 +87,19 @@ def build_briefs(
             (name, sum(counts.values()), stacked(counts, sum(numbers.products[0][1].values())))
             for name, counts in numbers.products
         ],
-        "stories": [story_entry(story, members, day) for story in shown],
+        "stories": [
+            story_entry(story, members, day, triage.story_changes.get((story["tenant_id"], story["story_id"])))
+            if triage
+            else story_entry(story, members, day)
+            for story in shown
+        ],
         "story_count": open_stories.height,
         "leads": [
             lead_entry(lead, day, story_of, triage.precision(lead) if triage else None) for lead in ranked.to_dicts()
         ],
         "queued": open_of_day.height + earlier.height,
         "triage": triage and triage.words(day),
+        "day_before": triage and triage.day_before,
         "closed": of_day.height - open_of_day.height,
         "closed_stories": stories_of_day.height - open_stories.height,
         "muted": all_of_day.height - of_day.height,

@@ -40,8 +40,11 @@ class StoryEntry:
     url: str
 
 
-def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> StoryEntry:
-    """Return a story's entry; `leads` maps (tenant, lead) to the latest row up to the day."""
+def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date, change: str | None = None) -> StoryEntry:
+    """Return a story's entry.
+
+    `leads` maps (tenant, lead) to the latest row up to the day; `change` is what happened to it on the day, in words.
+    """
     lead_ids = story["lead_ids"] or []
     members = [lead for lead_id in lead_ids if (lead := leads.get((story["tenant_id"], lead_id)))]
     merged = story["merged_story_ids"] or []
@@ -56,6 +59,7 @@ def story_entry(story: Row, leads: Mapping[tuple[str, str], Row], day: date) -> 
         severity=story["severity"] or "Unrated",
         score=story["score"] or 0,
         facts=[
+            *([change] if change else []),
             pluralize(len(lead_ids), "alert"),
             " · ".join(products),
             f"over {span_words(span)}",

@@ -1,4 +1,4 @@
-"""What analysts have said, for a brief that is shown. A stored brief knows nothing of it."""
+"""What a shown brief says beyond the stored one: what analysts have said, and what is new against the day before."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ import polars as pl
 
 from defender_assets.core.enums import CLOSED
 from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.text import pluralize
 from defender_assets.core.triage import VERDICT_SCHEMA, with_states
 from defender_assets.core.triage.precision import DETECTION
 from defender_assets.outputs.labels import Row, moment_words, precision_words
@@ -21,12 +22,15 @@ NO_STATES = pl.DataFrame(
 class Triage:
     """The rows of `core.triage.current_states`, when they were read (UTC), and the precision of each detection.
 
-    `precisions` maps `precision.DETECTION` to a row of its counts.
+    `precisions` maps `precision.DETECTION` to a row of its counts. `story_changes` maps (tenant, story) to what
+    happened to it since its last row of an earlier day. `day_before` says how many leads and stories that day had.
     """
 
     states: pl.DataFrame
     at: datetime
     precisions: Mapping[tuple[str | None, ...], Row] = field(default_factory=dict)
+    story_changes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    day_before: str | None = None
 
     def precision(self, lead: Row) -> str | None:
         """Return in words how often the detection of a lead was right; None without verdicts."""
@@ -47,3 +51,23 @@ def closed_leads(triage: Triage | None) -> pl.DataFrame:
 def with_known_states(leads: pl.DataFrame, triage: Triage | None) -> pl.DataFrame:
     """Add the states to leads; without triage, return them as they are."""
     return with_states(leads, triage.states) if triage else leads
+
+
+def story_changes(day: date, stories: pl.DataFrame) -> dict[tuple[str, str], str]:
+    """Return what happened to each story of a day since its last row of an earlier day, in words.
+
+    `stories` are the rows of `lead_stories` of the day and of the days before it.
+    """
+    before: dict[tuple[str, str], set[str]] = {}
+    changes = {}
+    for row in stories.sort("export_date").iter_rows(named=True):
+        key, lead_ids = (row["tenant_id"], row["story_id"]), {*(row["lead_ids"] or [])}
+        if row["export_date"] < day:
+            before[key] = lead_ids
+        elif key not in before:
+            changes[key] = "new"
+        elif added := len(lead_ids - before[key]):
+            changes[key] = f"grown by {pluralize(added, 'alert')}"
+        else:
+            changes[key] = "changed"
+    return changes

@@ -1,4 +1,4 @@
-"""The brief as it is shown: rendered from the tables of now, with the state of triage."""
+"""The brief as it is shown: rendered from the tables of now, with triage and a comparison with the day before."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,9 +10,10 @@ from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.queue import QUEUE_TABLE
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
+from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief import build_briefs
-from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS
-from defender_assets.outputs.brief.triage import Triage
+from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
+from defender_assets.outputs.brief.triage import Triage, story_changes
 from defender_assets.outputs.queries.views import lead_states, precisions
 
 
@@ -25,7 +26,14 @@ def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | Non
     def read(name: str, days: int) -> pl.LazyFrame:
         return days_between(lake.read(name), day - timedelta(days=days), day)
 
-    triage = Triage(lead_states(lake).collect(), now or datetime.now(UTC), precisions(lake))
+    earlier = read(STORIES_TABLE, BRIEF_LOOKBACK_DAYS).select("tenant_id", "story_id", "export_date", "lead_ids")
+    triage = Triage(
+        lead_states(lake).collect(),
+        now or datetime.now(UTC),
+        precisions(lake),
+        story_changes(day, earlier.collect()),
+        _day_before(lake, day),
+    )
     briefs = build_briefs(
         day,
         read(LEADS_TABLE, BRIEF_LOOKBACK_DAYS),
@@ -36,3 +44,11 @@ def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | Non
         triage=triage,
     )
     return None if briefs.is_empty() else str(briefs["html"].item())
+
+
+def _day_before(lake: Lake, day: date) -> str | None:
+    """Return how many leads and stories the day before had; None if it has no brief."""
+    before = days_between(lake.read(BRIEFS_TABLE), day - timedelta(days=1), day - timedelta(days=1))
+    for leads, stories in before.select("lead_count", "story_count").collect().iter_rows():
+        return f"The day before: {pluralize(leads, 'lead')}, {pluralize(stories, 'story', 'stories')}."
+    return None

@@ -10,7 +10,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import BUILT_VERSION
 from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.outputs.queries.shown_brief import shown_brief
-from defender_assets_tests.support.alert_rows import DAY, lead_row
+from defender_assets_tests.support.alert_rows import DAY, EVE, lead_row
 from defender_assets_tests.support.triaged_leads import close, put, state
 
 NOW = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
@@ -80,3 +80,19 @@ def test_a_story_is_left_out_when_all_its_leads_are_closed(built: Lake) -> None:
 
 def test_a_day_without_data_has_no_brief(lake: Lake) -> None:
     assert shown_brief(lake, DAY, NOW) is None
+
+
+def test_it_says_which_stories_are_new_or_grown_and_what_the_day_before_had(built: Lake) -> None:
+    assert "<span>new</span><span>2 alerts</span>" in shown(built)
+    assert "The day before" not in shown(built)
+    put(built, LEADS.name, EVE, *(row | {"export_date": EVE} for row in (A, B)))
+    for derived in (STORIES, QUEUE, BRIEFS):
+        build_partition(built, derived, EVE, force=True)
+    later = lead_row("d" * 8, *SHARED, lead_version="v1", product="office365", category="InitialAccess")
+    put(built, LEADS.name, DAY, B, C, later)
+    build(built)
+    page = shown(built)
+    assert "The day before: 2 leads, 1 story." in page
+    assert "<span>grown by 1 alert</span><span>3 alerts</span>" in page
+    stored_page = built.read(BRIEFS.name).filter(export_date=DAY).collect()["html"].item()
+    assert "grown by" not in stored_page
