@@ -25,6 +25,7 @@ from defender_assets.cli.sql import sql
 from defender_assets.cli.stories import stories
 from defender_assets.cli.story import story
 from defender_assets.cli.triage import triage
+from defender_assets.cli.what_if import what_if
 
 __all__ = ["main"]
 
@@ -42,7 +43,7 @@ def main() -> None:
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
-for command in (entity, triage, mute, quality):
+for command in (entity, triage, mute, quality, what_if):
     main.add_command(command)
 for command in (quarantine, replay, repair, notify):
     main.add_command(command)

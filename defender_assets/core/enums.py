@@ -29,7 +29,8 @@ OPEN, ANY = "open", "all"
 STATE_FILTERS = (OPEN, ANY, *STATES)
 """What the commands show: every state but closed, every state, or one of them."""
 
-VERDICTS = ("true_positive", "benign_positive", "false_positive", "undetermined")
+TRUE_POSITIVE = "true_positive"
+VERDICTS = (TRUE_POSITIVE, "benign_positive", "false_positive", "undetermined")
 """Verdicts of analysts. A lead gets one when it is closed."""
 
 CATEGORIES = (

@@ -1,0 +1,14 @@
+"""What if: leads, stories and queue of a span by other rules, compared with those by the current ones. Writes nothing.
+
+Callers hand in the derived tables of each side, with its rules.
+"""
+
+from defender_assets.outputs.what_if.overlay import Rules
+from defender_assets.outputs.what_if.report import (
+    AS_EXPECTED,
+    Comparison,
+    compare,
+    departures,
+)
+
+__all__ = ["AS_EXPECTED", "Comparison", "Rules", "compare", "departures"]
