@@ -20,8 +20,7 @@ from defender_assets.resources import ExportResource, LakeResource, user_facing_
 from defender_assets.sensors.observations import observe
 from defender_assets.sensors.sweep import SWEEP_JOB, SweepFound, days_of_last_sweep, never_read
 
-# Dagster shows no chip of a tag with this prefix: nobody reads a digest
-DIGEST_TAG = ".dagster/defender_digest"
+DIGEST_TAG = "defender/digest"
 DEFAULT_MAX_RUNTIME = 3600
 SWEPT_AT_ONCE = 20
 # Dagster ends an evaluation after 60 seconds
@@ -82,8 +81,7 @@ def is_due(earlier: AttemptHistory, now: datetime) -> bool:
 def request_for(behind: DayBehind, earlier: AttemptHistory, job_name: str) -> dg.RunRequest:
     """Return the request; its key includes the attempt, because Dagster skips known keys, even of failed runs."""
     return dg.RunRequest(
-        # not the number alone: attempts of older versions have another tag, are not counted, and have used those keys
-        run_key=f"{behind.day}:{behind.digest}:attempt-{earlier.attempts}",
+        run_key=f"{behind.day}:{behind.digest}:{earlier.attempts}",
         job_name=job_name,
         partition_key=behind.day.isoformat(),
         tags={DIGEST_TAG: behind.digest},
