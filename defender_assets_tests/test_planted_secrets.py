@@ -165,7 +165,9 @@ def test_no_traceback_of_an_error_of_the_lake_shows_a_secret(
         with pytest.raises(dg.Failure) as shown, user_facing_errors(lake):
             attempt()
         assert_no_secret("".join(traceback.format_exception(shown.value)), attempt)
-        assert_no_secret(outcome_of(FRESHNESS, attempt).summary)  # type: ignore[arg-type]
+        outcome = outcome_of(FRESHNESS, attempt)
+        assert outcome is not None
+        assert_no_secret(outcome.summary)
 
 
 LEAVE_OUT = {

@@ -6,7 +6,6 @@ import click
 
 from defender_assets.cli.details import show_row, show_structs, show_versions
 from defender_assets.cli.lake_reader import LakeReader
-from defender_assets.cli.lead_summary import show_summary
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
 from defender_assets.cli.source_lines import lines_as_json, show_source_lines
@@ -48,6 +47,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
     import polars as pl
 
     from defender_assets.cli.lead_markdown import lead_markdown
+    from defender_assets.cli.lead_summary import show_summary
     from defender_assets.core.raw.source_lines import fetch_source_lines
     from defender_assets.core.triage.precision import DETECTION
     from defender_assets.outputs.queries import filters, views

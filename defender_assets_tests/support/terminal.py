@@ -85,7 +85,8 @@ class Terminal:
         while select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))[0]:
             if not self._read(deadline + 1):
                 return True
-        return False
+        # the command has said that it ends: another Ctrl-C would hit Python while it does
+        return "Aborted!" in self.shown
 
     def end(self) -> int:
         """Return the exit code, once the command has ended."""

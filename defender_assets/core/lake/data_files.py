@@ -122,7 +122,7 @@ def fragmented_days(table: DeltaTable, more_than: int) -> list[tuple[date | None
     """
     files = data_files(table)
     small = files.group_by("export_date").agg(pl.col("small").sum()).filter(pl.col("small") > more_than)
-    files = files.filter(pl.col("export_date").is_in(small["export_date"].to_list()))
+    files = files.join(small, on="export_date", how="semi", nulls_equal=True)
     if not files.is_empty() and "hour" in table.metadata().partition_columns:
         files = files.join(mergeable_hours(files), on=_HOUR, how="semi")
     days = files.filter("small").group_by("export_date").len().filter(pl.col("len") > more_than)
