@@ -15,6 +15,7 @@ from defender_assets.cli.check.lake_facts import LakeFacts
 from defender_assets.cli.check.report import Report
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.maintenance import apply_retention
+from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
 from defender_assets.outputs.notifications import SENT_NOTICES
@@ -32,6 +33,7 @@ from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.support.small_lake import SmallLake
+from defender_assets_tests.support.triaged_leads import lead, put_leads
 from defender_assets_tests.support.unprivileged import unprivileged_folder
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
@@ -230,6 +232,20 @@ def test_days_that_were_run_are_not_behind_without_notifications(run: Run, folde
 
     assert (len(found["lake"]["looked_at"]), found["lake"]["behind"]) == (4, [])
     assert not lake.exists(SENT_NOTICES)
+
+
+def test_days_whose_leads_other_rules_judged_are_counted(run: Run, folder: Folder, tmp_path: Path) -> None:
+    lake = local_lake(tmp_path / ".defender" / "lake")
+    folder.append(ALERT_INFO, blob_path(today(), 0), records(ALERT_INFO, 0, 1))
+    for back, version in ((0, ScoringConfig().version), (1, None), (2, "other"), (4, "not looked at")):
+        put_leads(lake, lead(f"lead{back}", scoring_version=version), day=day_before(back))
+
+    found = checked(run, 0)
+
+    assert found["lake"]["judged_by_others"] == [str(day_before(2)), str(day_before(1))]
+    (note,) = [note for note in found["notes"] if "judged by other" in note]
+    assert note.startswith("the leads of 2 of the last 4 days were judged by other weights, mute rules or code")
+    assert "rebuild_day" in note
 
 
 def test_a_missing_table_is_behind_although_no_bytes_are_missing(run: Run, folder: Folder, tmp_path: Path) -> None:

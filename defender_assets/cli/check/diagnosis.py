@@ -143,7 +143,7 @@ def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> N
 
 
 def diagnose_lake(report: Report, settings: Settings) -> None:
-    """Report days that are behind, tenants that only the lake holds, and a clock by which nothing is deleted."""
+    """Report a doubtful clock, tenants that only the lake holds, days that are behind, or judged by other rules."""
     if report.lake.clock_doubt:
         (report.attention if settings.retention_days else report.notes).append(report.lake.clock_doubt)
     unknown = set(report.lake.tenants) - set(report.export.tenants)
@@ -156,6 +156,13 @@ def diagnose_lake(report: Report, settings: Settings) -> None:
         report.notes.append(
             f"{len(report.lake.behind)} of the last {pluralize(len(report.lake.looked_at), 'day')} are behind. "
             "Dagster's sensor requests their runs while it is on (`make ui`)"
+        )
+    if judged := report.lake.judged_by_others:
+        days = ", ".join(first_few([str(day) for day in judged], NAMED))
+        report.notes.append(
+            f"the leads of {len(judged)} of the last {pluralize(len(report.lake.looked_at), 'day')} were judged by "
+            f"other weights, mute rules or code ({days}): the job rebuild_day judges a day again by the current ones, "
+            "`defender-assets what-if --stored` shows before what that changes"
         )
 
 

@@ -26,10 +26,12 @@ from defender_assets.core.lake.log_files import DamagedLogError
 from defender_assets.core.lake.maintenance import look_for_damage
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
+from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
 from defender_assets.core.quality.silence import Shown, missing_parts, read_signs, tenant_silences
 from defender_assets.core.raw.ingest import tenants_in_raw
 from defender_assets.core.schemas import Column
+from defender_assets.outputs.queries.views import collected
 
 if TYPE_CHECKING:
     from defender_assets.core.export import Export
@@ -47,7 +49,7 @@ class LakeFacts:
 
     `damaged` says which files are damaged and what to do, a line per table, `clock_doubt` why maintenance deletes
     nothing by age, `silent` which tenants are silent for longer than usual, and `not_shown` what the export no
-    longer shows.
+    longer shows. `judged_by_others` are the days looked at with leads that other rules judged, or unknown ones.
     """
 
     where: str
@@ -60,6 +62,7 @@ class LakeFacts:
     clock_doubt: str | None = None
     silent: list[str] = field(default_factory=list)
     not_shown: list[str] = field(default_factory=list)
+    judged_by_others: list[date] = field(default_factory=list)
 
 
 def inspect_lake(
@@ -81,6 +84,7 @@ def inspect_lake(
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
             # with `existing` no missing table is created: `check` must not change the lake
             facts.behind = find_stale_days(lake, export, facts.looked_at, listing, existing=facts.tables)
+            facts.judged_by_others = _judged_by_others(lake, facts.looked_at, settings.scoring.version)
             signs = read_signs(lake, now, listing)
             facts.silent = [found.summary for found in tenant_silences(signs, now).values() if not found.passed]
             facts.not_shown = [found.summary for found in missing_parts(signs, shown, now).values() if not found.passed]
@@ -90,6 +94,17 @@ def inspect_lake(
         # no token for the account of the lake
         facts.error = describe_error(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
     return facts
+
+
+def _judged_by_others(lake: Lake, days: list[date], version: str) -> list[date]:
+    """Return the days with leads of another `scoring_version`, or of none; none while the leads cannot be read."""
+    others = lake.read(LEADS_TABLE).filter(
+        pl.col("export_date").is_in(days), pl.col("scoring_version").ne_missing(pl.lit(version))
+    )
+    # `damaged` says which file and what to do
+    with suppress(LakeError):
+        return sorted(collected(lake, others.select("export_date").unique())["export_date"])
+    return []
 
 
 def _damage(lake: Lake, names: list[str]) -> Iterator[str]:
