@@ -102,7 +102,7 @@ bench-full: $(INSTALLED) $(EMULATOR) $(RIVALS) ## Measure 1 GB and 10 GB, a grow
 	@$(BIN)/python -m benchmarks listing
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style, types, layers, the definitions (with dg), the documents and their links
+lint: $(INSTALLED) ## Check style, types, layers, the definitions (with dg and dagster), the documents and their links
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
@@ -110,18 +110,18 @@ lint: $(INSTALLED) ## Check style, types, layers, the definitions (with dg), the
 	@$(MAKE) check-definitions
 	@$(MAKE) docs
 
-# dg runs in an empty temporary directory that is also its home: no .env, environment setting or user configuration affects the
-# definitions, and dg's files are deleted with the directory.
-DG := cd "$$folder" && env $(SETTINGS:%=-u %) -u DG_CLI_CONFIG -u XDG_CONFIG_HOME HOME="$$folder" DAGSTER_HOME="$$folder" \
-	VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(CURDIR)/$(BIN)/dg"
+# dg and dagster run in an empty temporary directory that is also their home: no .env, environment setting or user configuration
+# affects the definitions, and their files are deleted with the directory.
+ISOLATED := cd "$$folder" && env $(SETTINGS:%=-u %) -u DG_CLI_CONFIG -u XDG_CONFIG_HOME HOME="$$folder" DAGSTER_HOME="$$folder" \
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(CURDIR)/$(BIN)"
 
 .PHONY: check-definitions
 check-definitions: $(INSTALLED)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	ln -s "$(CURDIR)/defender_assets" "$(CURDIR)/pyproject.toml" "$(CURDIR)/dagster.yaml" "$$folder" && \
-	for what in check list; do \
-		{ $(DG) $$what defs >"$$folder/output" 2>&1; } || { cat "$$folder/output" >&2; exit 1; }; \
-	done && echo "Success: dg loads the definitions and lists them"
+	ln -s "$(CURDIR)/defender_assets" "$(CURDIR)/pyproject.toml" "$(CURDIR)/dagster.yaml" "$(CURDIR)/workspace.yaml" "$$folder" && \
+	for what in "dg check defs" "dg list defs" "dagster definitions validate -w workspace.yaml"; do \
+		{ $(ISOLATED)/$$what >"$$folder/output" 2>&1; } || { cat "$$folder/output" >&2; exit 1; }; \
+	done && echo "Success: dg loads the definitions and lists them, and dagster validates them"
 
 .PHONY: format
 format: $(INSTALLED) ## Format the code and apply the linter's automatic fixes
