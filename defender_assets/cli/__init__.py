@@ -5,6 +5,7 @@ Dagster, Polars and the Azure SDK take seconds to import, so only the functions 
 
 import click
 
+from defender_assets.cli.audit import audit
 from defender_assets.cli.brief import brief
 from defender_assets.cli.check.command import check
 from defender_assets.cli.demo.command import demo
@@ -37,7 +38,8 @@ def main() -> None:
 
     Settings come from the environment and from .env in the working directory; `check` shows the result.
 
-    Exit codes: 0 success, 1 something needs attention, 2 a wrong setting, argument or account, 3 nothing found.
+    Exit codes: 0 success, 1 something needs attention, 2 a wrong setting, argument or account, 3 nothing found,
+    or, of `audit`, a difference.
     """
 
 
@@ -45,5 +47,5 @@ for command in (init, check, demo, simulate, leads, lead, stories, story, brief,
     main.add_command(command)
 for command in (entity, triage, mute, quality, what_if):
     main.add_command(command)
-for command in (quarantine, replay, repair, notify):
+for command in (audit, quarantine, replay, repair, notify):
     main.add_command(command)

@@ -86,10 +86,9 @@ def compare_leads(
 def _missing(day: date, rows: pl.DataFrame, window: AlertWindow, places: Places) -> Iterator[Difference]:
     """Yield a difference for each blob with new records of alerts that have no lead on the day."""
     new = window.new_alerts(day)
-    tenants = {place: places.of(place)[0] for place in new["place"].unique()}
-    new = new.with_columns(
-        tenant_id=pl.col("place").replace_strict(list(tenants), list(tenants.values()), return_dtype=pl.String)
-    )
+    tenants = [(place, places.of(place)[0]) for place in new["place"].unique()]
+    schema = {"place": pl.UInt64(), "tenant_id": pl.String()}
+    new = new.join(pl.DataFrame(tenants, schema=schema, orient="row"), on="place")
     missing = new.join(rows.select("tenant_id", alert=pl.col("alert_id").hash()), on=["tenant_id", "alert"], how="anti")
     by_blob = missing.group_by("tenant_id", "place").agg(pl.col("offset").min(), pl.col("alert").n_unique())
     for tenant_id, place, offset, count in by_blob.sort("tenant_id", "place").iter_rows():

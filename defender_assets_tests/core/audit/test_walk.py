@@ -161,6 +161,15 @@ def test_bytes_that_raw_has_not_read_are_pending(planted: Planted, tmp_path: Pat
     assert audit.tables[-1].unread == {blob_path(hour=10): 5}
 
 
+def test_a_day_without_alerts_and_a_lake_without_tables_are_sound(tmp_path: Path) -> None:
+    made = Planted(tmp_path)
+    assert made.audited() == []
+    made.folder.append(DEVICE_INFO, FIRST, records(DEVICE_INFO, 0, 1))
+    assert [audit.tables[-1].pending for audit in made.audited()] == [len(records(DEVICE_INFO, 0, 1))]
+    run_day(made.lake, made.export, DAY, ())
+    assert made.found() == set()
+
+
 def _copy(planted: Planted, tmp_path: Path) -> Planted:
     return Planted(Path(shutil.copytree(planted.root, tmp_path / "copy")))
 
