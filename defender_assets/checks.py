@@ -170,12 +170,23 @@ STALE_DAYS = Check(
     ),
 )
 
+AUDIT = Check(
+    "audit",
+    blocking=False,
+    description=(
+        "Export, raw, typed tables, quarantine and leads of all ended days agree by their contents alone. The job "
+        "`audit_lake` evaluates it every week. If it fails: its text names the blob-hours and the job that fixes each; "
+        "`defender-assets audit` shows all of them."
+    ),
+)
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     *((table.raw, BYTE_BALANCE) for table in TABLES),
     *((table.name, check) for table in TABLES for check in (LINE_BALANCE, FRESHNESS, DRIFT)),
     (DEVICE_INFO.name, QUIET_OR_BROKEN),
     (LEADS.name, COMPLETENESS),
     (LEADS.name, STALE_DAYS),
+    (LEADS.name, AUDIT),
     *((table, check) for table, (check, _) in BALANCES.items()),
 )
 """Each asset with each of its checks."""

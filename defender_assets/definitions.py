@@ -11,7 +11,7 @@ from defender_assets.assets.containers import container_specs
 from defender_assets.assets.triage import triage_assets
 from defender_assets.hourly_checks import hourly_checks
 from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
-from defender_assets.schedules import all_schedules, maintenance_job, quality_job
+from defender_assets.schedules import all_schedules, audit_job, maintenance_job, quality_job
 from defender_assets.sensors.new_blobs import new_blobs_sensor
 from defender_assets.sensors.notifications import notify_sensor
 from defender_assets.sensors.sweep import sweep_job
@@ -28,7 +28,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     lake = settings.lake()
     resources = {"export": settings.export(), "lake": lake, **(resources or {})}
     sweep, maintenance = sweep_job(settings.start_date, resources), maintenance_job(resources)
-    quality = quality_job(resources)
+    quality, audit = quality_job(resources), audit_job(resources)
     sensors = [new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)]
     if settings.notifications.webhooks:
         sensors.append(notify_sensor(settings.notifications, settings.lookback_days))
@@ -38,10 +38,10 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
             *all_assets(settings.start_date, lake, settings.scoring),
             *triage_assets(lake),
         ],
-        jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance, quality],
+        jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance, quality, audit],
         asset_checks=[hourly_checks(settings.start_date, settings.lookback_days)],
         sensors=sensors,
-        schedules=all_schedules(sweep, maintenance, quality),
+        schedules=all_schedules(sweep, maintenance, quality, audit),
         resources=resources,
         executor=dg.in_process_executor,
     )

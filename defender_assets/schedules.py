@@ -1,15 +1,23 @@
-"""The schedules, the job that maintains the lake, and the job that measures the detections."""
+"""The schedules, and the jobs that maintain the lake, measure the detections and audit all ended days."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
 
+from defender_assets.catalog import LEADS
+from defender_assets.check_results import evaluations, known_results
+from defender_assets.checks import AUDIT
+from defender_assets.core.audit import audit_days, days_held
+from defender_assets.core.audit.outcome import audit_outcome
 from defender_assets.core.enums import VERDICTS
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import account_time
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.maintenance import apply_retention, maintain
+from defender_assets.core.quality.check_outcome import CheckOutcome
+from defender_assets.core.text import pluralize
 from defender_assets.core.triage.precision import ALL_BANDS, QUALITY_TABLE, store_quality
 from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB
 from defender_assets.metadata.reports import Metadata, table_preview
@@ -17,7 +25,7 @@ from defender_assets.resources import ExportResource, LakeResource, user_facing_
 
 
 def all_schedules(
-    sweep: dg.JobDefinition, maintenance: dg.JobDefinition, quality: dg.JobDefinition
+    sweep: dg.JobDefinition, maintenance: dg.JobDefinition, quality: dg.JobDefinition, audit: dg.JobDefinition
 ) -> list[dg.ScheduleDefinition]:
     """Return the schedules, in UTC and on by default."""
     return [
@@ -39,6 +47,7 @@ def all_schedules(
             ),
             ("hourly_maintenance", maintenance, "31 * * * *", "Maintains the lake, at minute 31 of every hour."),
             ("hourly_quality", quality, "7 * * * *", "Measures the detections, at minute 7 of every hour."),
+            ("weekly_audit", audit, "23 4 * * 0", "Audits all ended days, on Sundays at 04:23 UTC."),
         )
     ]
 
@@ -116,6 +125,44 @@ def quality_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         measure_detections()
 
     return measure_quality
+
+
+def audit_job(resources: Mapping[str, object]) -> dg.JobDefinition:
+    """Return the job that audits all ended days, and evaluates the check `audit` of the leads."""
+
+    @dg.op(name="audit_days", description="Compares export, raw, typed tables, quarantine and leads of each ended day.")
+    def audit_ended_days(
+        context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource
+    ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+        now = datetime.now(UTC)
+        known = {day for results in known_results(context.instance, LEADS.name, AUDIT) for day in results}
+        outcomes = {}
+        with user_facing_errors(lake):
+            days = [day for day in days_held(lake, export) if day < now.date()]
+            for audit in audit_days(lake, export, days):
+                outcome = audit_outcome(audit)
+                context.log.info("%s: %s", audit.day, outcome.summary)
+                # a sound day says so only to take back an earlier failure
+                if not outcome.passed or audit.day.isoformat() in known:
+                    outcomes[audit.day.isoformat()] = outcome
+        summary = f"{pluralize(len(days), 'ended day')} were audited."
+        of_check = {AUDIT: {"lake": CheckOutcome(passed=True, summary=summary), **outcomes}}
+        yield from evaluations(context.instance, LEADS.name, of_check, context.run_id, now, only=[AUDIT])
+        yield dg.Output(None)
+
+    @dg.job(
+        name="audit_lake",
+        executor_def=dg.in_process_executor,
+        resource_defs=_given(resources, "export", "lake"),
+        description=(
+            "Compares export, raw, typed tables, quarantine and leads of all ended days from their contents, as "
+            "`defender-assets audit` does. It reads the whole lake and changes nothing. The schedule runs it weekly."
+        ),
+    )
+    def audit_lake() -> None:
+        audit_ended_days()
+
+    return audit_lake
 
 
 def _given(resources: Mapping[str, object], *names: str) -> dict[str, dg.ResourceDefinition]:

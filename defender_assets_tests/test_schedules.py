@@ -120,3 +120,26 @@ def test_the_hourly_job_measures_the_detections_and_shows_them_at_the_asset(proj
     (record,) = project.instance.fetch_materializations(dg.AssetKey(QUALITY_TABLE), 10).records
     assert record.asset_materialization
     assert record.asset_materialization.metadata["detections"].value == 2
+
+
+def test_the_weekly_job_audits_ended_days_and_takes_back_what_was_fixed(project: DagsterProject) -> None:
+    project.put(yesterday())
+    project.fill(yesterday(), [LEADS])
+    job = project.definitions().resolve_job_def("audit_lake")
+
+    def result() -> dg.AssetCheckEvaluation:
+        run = job.execute_in_process(instance=project.instance)
+        (evaluation,) = run.get_asset_check_evaluations()
+        assert evaluation.asset_check_key == dg.AssetCheckKey(dg.AssetKey(LEADS.name), "audit")
+        return evaluation
+
+    assert result().passed
+    typed = project.lake.open(ALERT_INFO.name)
+    before = typed.version()
+    typed.delete(f"export_date = '{yesterday()}'")
+    failed = result()
+    assert not failed.passed
+    assert f"{yesterday()}: a record of raw has no typed row" in str(failed.description)
+    assert f"run the job rebuild_day for {yesterday()}" in str(failed.description)
+    project.lake.open(ALERT_INFO.name).restore(before)
+    assert result().passed

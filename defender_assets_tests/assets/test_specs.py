@@ -57,7 +57,7 @@ EXPECTED = {
     "device_enriched_leads": (
         "leads",
         "deltalake polars",
-        "completeness stale_days",
+        "audit completeness stale_days",
         {
             "microsoft_365_defender_alert_info": "D-30 to D",
             "microsoft_365_defender_alert_evidence": "D-30 to D",
@@ -177,6 +177,7 @@ def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definition
         "sweep_older_days",
         "maintain_lake",
         "measure_quality",
+        "audit_lake",
     }
     assert all(job.executor_def is dg.in_process_executor for job in jobs.values())
     assert (sensor.name, sensor.minimum_interval_seconds) == ("new_blobs_sensor", 30)
@@ -189,6 +190,7 @@ def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definition
         ("hourly_check", "check_days", "47 * * * *"),
         ("hourly_maintenance", "maintain_lake", "31 * * * *"),
         ("hourly_quality", "measure_quality", "7 * * * *"),
+        ("weekly_audit", "audit_lake", "23 4 * * 0"),
     ]
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "UTC"
