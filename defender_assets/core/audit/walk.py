@@ -65,7 +65,7 @@ def days_held(lake: Lake, export: Export | None) -> list[date]:
     if export is not None:
         for table in TABLES:
             days |= {entry.day for entry in export.all_entries(table.container) if isinstance(entry, Blob)}
-    return sorted(day for day in days if lake.is_retained(day))
+    return sorted(day for day in days if day >= lake.first_day())
 
 
 def audit_days(lake: Lake, export: Export | None, days: Iterable[date]) -> Iterator[Audit]:
