@@ -14,6 +14,7 @@ from defender_assets.cli.errors import Commands
 from defender_assets.cli.init import init
 from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
+from defender_assets.cli.mcp import mcp
 from defender_assets.cli.mute import mute
 from defender_assets.cli.notify import notify
 from defender_assets.cli.ocsf import ocsf
@@ -47,5 +48,5 @@ for command in (init, check, demo, simulate, leads, lead, stories, story, brief,
     main.add_command(command)
 for command in (entity, triage, mute, quality, what_if):
     main.add_command(command)
-for command in (audit, quarantine, replay, repair, notify):
+for command in (audit, quarantine, replay, repair, notify, mcp):
     main.add_command(command)

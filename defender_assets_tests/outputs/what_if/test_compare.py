@@ -1,6 +1,5 @@
 """What-if on a small lake: the same rules differ in nothing, other rules in exactly what they judge."""
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -23,6 +22,7 @@ from defender_assets.core.triage import STATED_LEAD, Statement, state_statements
 from defender_assets.outputs.what_if import Comparison, Rules, compare
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.file_hashes import file_hashes
 from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.triaged_leads import put
 
@@ -47,14 +47,6 @@ def compared(small_lake: SmallLake, base: Rules, other: Rules, lake: Lake | None
     return compare(lake or small_lake.lake, base, other, small_lake.days[0], small_lake.days[-1])
 
 
-def hashed(folder: Path) -> dict[str, str]:
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
-
-
 @pytest.fixture(scope="module")
 def higher(small_lake: SmallLake) -> Comparison:
     """The stored rows, compared with a higher weight of severe alerts."""
@@ -66,12 +58,12 @@ def keys_of(rows: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
 
 
 def test_the_same_rules_differ_in_nothing_and_the_lake_stays_as_it_is(small_lake: SmallLake) -> None:
-    before = hashed(small_lake.lake_dir)
+    before = file_hashes(small_lake.lake_dir)
 
     found = compared(small_lake, rules(stored=True), rules())
 
     assert (found.leads, found.stories, found.days, found.stored_days) == ([], [], small_lake.days, 2)
-    assert hashed(small_lake.lake_dir) == before
+    assert file_hashes(small_lake.lake_dir) == before
 
 
 def test_one_weight_scores_exactly_the_leads_with_its_reason(small_lake: SmallLake, higher: Comparison) -> None:
