@@ -20,6 +20,7 @@ from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.core.triage import STATED_LEAD, Statement, state_statements
 from defender_assets.outputs.what_if import Comparison, Rules, compare
+from defender_assets.outputs.what_if.overlay import HeldLake
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.file_hashes import file_hashes
@@ -89,6 +90,29 @@ def test_other_leads_differ_only_by_their_story_or_their_position(small_lake: Sm
         assert ("priority" in row["kinds"]) == (row["lead_id"] in in_their_stories)
     assert {row["kind"] for row in higher.stories} == {"changes"}
     assert {"down", "up"} <= {kind for row in higher.leads for kind in row["kinds"]}
+
+
+def test_a_later_start_compares_the_same_rows_by_its_warm_up(small_lake: SmallLake, higher: Comparison) -> None:
+    last = small_lake.days[-1]
+
+    found = compare(small_lake.lake, rules(stored=True), rules(HIGHER), last, last)
+
+    assert found.leads == [row for row in higher.leads if row["day"] == str(last)] != []
+    assert found.stories == [row for row in higher.stories if row["day"] == str(last)]
+
+
+def test_a_partition_that_is_behind_its_records_does_not_stand_for_the_base(
+    small_lake: SmallLake, tmp_path: Path
+) -> None:
+    lake, day = local_lake(shutil.copytree(small_lake.lake_dir, tmp_path / "lake")), small_lake.days[-1]
+    current = HeldLake.opened(lake, rules().by_name)
+    alerts = lake.fenced(ALERT_INFO.name, day)
+    lake.record(alerts, {alerts.fence: alerts.version + 1})
+    behind = HeldLake.opened(lake, rules().by_name)
+
+    assert current.stored(LEADS.name, day) is not None
+    assert behind.stored(LEADS.name, day) is None
+    assert behind.stored(LEADS.name, small_lake.days[0]) is not None
 
 
 def test_rows_that_other_rules_judged_are_built_again_for_the_base(small_lake: SmallLake) -> None:
