@@ -20,8 +20,12 @@ _SOURCE_DAY = pl.col("blob").str.extract(r"/(y=\d{4}/m=\d{2}/d=\d{2})/").str.to_
 
 @dataclass
 class AlertWindow:
-    """KEYS of the alert tables' records in raw and of their typed rows, of the look-back of one day."""
+    """KEYS of the alert tables' records in raw and of their typed rows, of the look-back of one day.
 
+    `failed` are days of which a table could not be read.
+    """
+
+    failed: set[date] = field(default_factory=set)
     days: dict[date, dict[str, tuple[pl.DataFrame, pl.DataFrame]]] = field(default_factory=dict)
 
     def add(self, day: date, table: str, records: pl.DataFrame, typed: pl.DataFrame) -> None:
@@ -29,6 +33,10 @@ class AlertWindow:
         self.days.setdefault(day, {})[table] = records, typed
         for old in [each for each in self.days if each < day - timedelta(days=ALERT_LOOKBACK_DAYS)]:
             del self.days[old]
+
+    def failed_before(self, day: date) -> list[date]:
+        """Return the days of the look-back, the day included, that could not be read."""
+        return sorted(each for each in self.failed if timedelta() <= day - each <= timedelta(days=ALERT_LOOKBACK_DAYS))
 
     def _all(self, which: int, table: str, first: date, last: date) -> pl.DataFrame:
         frames = [tables[table][which] for day, tables in self.days.items() if first <= day <= last and table in tables]

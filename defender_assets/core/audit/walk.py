@@ -120,8 +120,9 @@ def _audited(
 
 def _with_leads(lake: Lake, audit: Audit, window: AlertWindow, places: Places, held_from: date) -> Audit:
     day = audit.day
-    if audit.problems and any(table.problems and not table.entries for table in audit.tables):
-        return audit
+    if failed := window.failed_before(day):
+        unread = f"the leads of {day} were not compared: alerts of {', '.join(map(str, failed))} cannot be read"
+        return replace(audit, lead_problems=(unread,))
     eve = day - timedelta(days=ALERT_LOOKBACK_DAYS)
     # retention may have removed the copy that made a record of the day an old one
     whole = lake.keep_days is None or eve >= held_from
@@ -143,6 +144,8 @@ def _audit_table(
             records, typed = _compare_table(lake, export, table, day, places, audit)
     except LakeError as error:
         audit.problems.append(str(error))
+        if table in ALERT_TABLES:
+            window.failed.add(day)
         return audit
     if table in ALERT_TABLES:
         window.add(day, table.name, records, typed)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from defender_assets.core.audit.certificate import CertificateError, certificate
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.schemas import ALERT_EVIDENCE, DEVICE_INFO
 from defender_assets_tests.core.audit.planted import FIRST, SECOND, Planted
+from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import DAY, blob_path, records
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -87,6 +89,16 @@ def test_growth_of_the_running_hour_is_no_failure(planted: Planted, tmp_path: Pa
     assert verify(early, export=grown).failures == []
     first = _rewritten(planted, tmp_path, lambda lines: [*lines, lines[0]], FIRST)
     assert [each.blob for each in verify(early, export=first).failures] == [FIRST]
+
+
+def test_growth_of_the_lake_leaves_the_certified_bytes_alone(planted: Planted, tmp_path: Path) -> None:
+    made = Planted(Path(shutil.copytree(planted.root, tmp_path / "copy")))
+    early, late = (certificate(made.audited(), [], moment) for moment in (RUNNING, NOW))
+    made.folder.append(DEVICE_INFO, SECOND, records(DEVICE_INFO, 80, 1))
+    run_day(made.lake, made.export, DAY, ())
+    running = verify(early, lake=made.lake)
+    assert (running.failures, running.differences, running.compared) == ([], [], 8)
+    assert [each.blob for each in verify(late, lake=made.lake).failures] == [SECOND]
 
 
 def test_a_changed_lake_fails_and_names_the_blob_hour(planted: Planted, certified: dict[str, Any]) -> None:

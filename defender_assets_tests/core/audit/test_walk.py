@@ -18,6 +18,7 @@ from defender_assets.core.raw.ingest import refresh
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
 from defender_assets.core.tables.build import build_table_day
 from defender_assets_tests.core.audit.planted import BAD_LINE, FIRST, SECOND, Change, Planted
+from defender_assets_tests.faults.damage import spoil_data
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import DAY, OTHER_TENANT, blob_path, compacted_above, records
 
@@ -172,6 +173,18 @@ def test_a_day_without_alerts_and_a_lake_without_tables_are_sound(tmp_path: Path
 
 def _copy(planted: Planted, tmp_path: Path) -> Planted:
     return Planted(Path(shutil.copytree(planted.root, tmp_path / "copy")))
+
+
+def test_a_damaged_file_is_a_problem_and_no_difference(planted: Planted, tmp_path: Path) -> None:
+    made = _copy(planted, tmp_path)
+    next_day = DAY + timedelta(days=1)
+    evidence = (made.export.root / ALERT_EVIDENCE.container / FIRST).read_bytes()
+    made.folder.append(ALERT_EVIDENCE, blob_path(next_day), evidence.replace(b'"User"', b'"Process"'))
+    run_day(made.lake, made.export, next_day, [LEADS])
+    spoil_data(made.lake, ALERT_INFO.raw, DAY, "cut")
+    for found in (made.audited(), list(audit_days(made.lake, made.export, [next_day]))):
+        assert [difference for audit in found for difference in audit.differences] == []
+        assert f"the leads of {next_day} were not compared: alerts of {DAY} cannot be read" in found[-1].problems
 
 
 def test_there_is_none_after_jobs_and_maintenance(planted: Planted, tmp_path: Path) -> None:
