@@ -188,7 +188,13 @@ def test_the_web_server_shows_assets_groups_partitions_and_materializations(site
         "lead_queue": "leads",
         "ocsf_detection_findings": "leads",
         "daily_briefs": "leads",
+        "lead_verdicts": "leads",
+        "detection_quality": "leads",
     }
+    for name in ("lead_verdicts", "detection_quality"):
+        of_triage = nodes.pop(name)
+        assert not of_triage["isMaterializable"]
+        assert of_triage["partitionDefinition"] is None
     for name in (table.container for table in TABLES):
         container = nodes.pop(name)
         assert not container["isMaterializable"]
