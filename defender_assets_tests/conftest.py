@@ -18,6 +18,7 @@ from defender_assets_tests.support.dagster_fixtures import instance, project
 from defender_assets_tests.support.days import keep_clear_of_midnight
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.planted_lake import Planted, make_planted
 from defender_assets_tests.support.small_lake import SmallLake, make_small_lake
 
 __all__ = ["instance", "project"]
@@ -84,6 +85,12 @@ def on_one_day() -> None:
 def small_lake(tmp_path_factory: pytest.TempPathFactory) -> SmallLake:
     """An export and its lake for tests that only read. No test changes it."""
     return make_small_lake(tmp_path_factory.mktemp("small-lake"))
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """A sound lake and its export. A test takes back what it changes, or copies both."""
+    return make_planted(tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from defender_assets.cli.audit import DIFFERENCE, NOT_COMPARED
 from defender_assets.cli.errors import CliError
 from defender_assets.core.schemas import DEVICE_INFO, TABLES
 from defender_assets_tests.cli.conftest import Run
-from defender_assets_tests.core.audit.planted import FIRST, SECOND, Planted, make_planted
 from defender_assets_tests.faults.damage import spoil_data
 from defender_assets_tests.support.exports import DAY
+from defender_assets_tests.support.planted_lake import FIRST, SECOND, Planted
 
 
 @pytest.fixture
@@ -22,15 +22,10 @@ def audited(planted_here: Planted, run: Run, monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return make_planted(tmp_path_factory.mktemp("planted"))
-
-
 @pytest.fixture
-def planted_here(original: Planted, tmp_path: Path) -> Planted:
+def planted_here(planted: Planted, tmp_path: Path) -> Planted:
     """A lake and its export that the test may change."""
-    return Planted(Path(shutil.copytree(original.root, tmp_path / "planted")))
+    return Planted(Path(shutil.copytree(planted.root, tmp_path / "planted")))
 
 
 def test_a_sound_lake_gets_a_certificate_that_holds(audited: Run, planted_here: Planted) -> None:

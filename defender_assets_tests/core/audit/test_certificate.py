@@ -15,9 +15,9 @@ from defender_assets.core.audit import Kind
 from defender_assets.core.audit.certificate import CertificateError, certificate, read_certificate, verify
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.schemas import ALERT_EVIDENCE, DEVICE_INFO
-from defender_assets_tests.core.audit.planted import FIRST, SECOND, Planted
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import DAY, blob_path, records
+from defender_assets_tests.support.planted_lake import FIRST, SECOND, Planted
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 RUNNING = datetime(DAY.year, DAY.month, DAY.day, 9, 30, tzinfo=UTC)
