@@ -18,6 +18,7 @@ from defender_assets.core.lake.maintenance import apply_retention
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
+from defender_assets.core.triage import VERDICTS_TABLE
 from defender_assets.outputs.notifications import SENT_NOTICES
 from defender_assets.settings import (
     CONNECTION_STRING,
@@ -33,7 +34,7 @@ from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.support.small_lake import SmallLake
-from defender_assets_tests.support.triaged_leads import lead, put_leads
+from defender_assets_tests.support.triaged_leads import close, lead, put_leads
 from defender_assets_tests.support.unprivileged import unprivileged_folder
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
@@ -483,3 +484,26 @@ def test_what_cannot_be_read_needs_attention_and_the_rest_is_checked(run: Run, m
     assert f"{blob_path(hour=8)} cannot be read (Permission denied): give this user read permission" in attention
     assert f"{DEVICE_INFO.container} cannot be read (Permission denied)" in attention
     assert container(found, ALERT_INFO.container)["sample"]["good"] == 1
+
+
+def test_who_may_write_statements_only_is_told_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with unprivileged_folder() as made:
+        lake = local_lake(made / "lake")
+        put_leads(lake, lead("a"))
+        assert checked_notes(run, monkeypatch, made) == []
+        close(lake, lead("a"))
+        (made / "lake").chmod(0o555)
+        (told,) = checked_notes(run, monkeypatch, made)
+        assert "may write lead_verdicts" in told
+        (made / "lake").chmod(0o755)
+        (made / "lake" / VERDICTS_TABLE / "_delta_log").chmod(0o555)
+        (told,) = checked_notes(run, monkeypatch, made)
+        assert "may not write lead_verdicts" in told
+
+
+def checked_notes(run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
+    """What `check` says of triage on the lake of a folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(folder / "lake"))
+    notes = json.loads(run("check", "--format", "json").stdout)["notes"]
+    return [note for note in notes if "lead_verdicts" in note]

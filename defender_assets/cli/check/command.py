@@ -78,6 +78,7 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
         diagnosis.diagnose_export(report, settings)
         diagnosis.diagnose_credentials(report, settings, now)
     diagnosis.diagnose_damage(report)
+    diagnosis.diagnose_triage(report)
     if not facts.error and not lake.error:
         diagnosis.diagnose_lake(report, settings)
         diagnosis.diagnose_silence(report, settings)

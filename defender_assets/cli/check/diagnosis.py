@@ -166,6 +166,15 @@ def diagnose_lake(report: Report, settings: Settings) -> None:
         )
 
 
+def diagnose_triage(report: Report) -> None:
+    """Report whether this identity may write statements about leads, where that differs from the rest of the lake."""
+    writable, may_triage = report.lake.error is None, report.lake.may_triage
+    if may_triage and not writable:
+        report.notes.append("this identity may write lead_verdicts: `defender-assets triage` needs no other permission")
+    if may_triage is False and writable:
+        report.notes.append("this identity may not write lead_verdicts: `defender-assets triage` is refused")
+
+
 def diagnose_damage(report: Report) -> None:
     """Report what is damaged in the lake, unless that is why it cannot be used."""
     report.attention += [line for line in report.lake.damaged if line != report.lake.error]

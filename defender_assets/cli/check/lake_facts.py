@@ -31,6 +31,7 @@ from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
 from defender_assets.core.quality.silence import Shown, missing_parts, read_signs, tenant_silences
 from defender_assets.core.raw.ingest import tenants_in_raw
 from defender_assets.core.schemas import Column
+from defender_assets.core.triage import may_state
 from defender_assets.outputs.queries.views import collected
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class LakeFacts:
 
     `damaged` says which files are damaged and what to do, a line per table, `clock_doubt` why maintenance deletes
     nothing by age, `silent` which tenants are silent for longer than usual, and `not_shown` what the export no
-    longer shows. `judged_by_others` are the days looked at with leads that other rules judged, or unknown ones.
+    longer shows. `may_triage` says whether this identity may write statements about leads; None before the first one.
+    `judged_by_others` are the days looked at with leads that other rules judged, or unknown ones.
     """
 
     where: str
@@ -63,6 +65,7 @@ class LakeFacts:
     silent: list[str] = field(default_factory=list)
     not_shown: list[str] = field(default_factory=list)
     judged_by_others: list[date] = field(default_factory=list)
+    may_triage: bool | None = None
 
 
 def inspect_lake(
@@ -74,6 +77,9 @@ def inspect_lake(
     try:
         if lake.account:
             _reach(lake.account, lake.uri)
+        # `damaged` says which file and what to do
+        with suppress(LakeError):
+            facts.may_triage = may_state(lake)
         write_and_read_back(lake, today)
         facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
         facts.damaged = list(_damage(lake, facts.tables))

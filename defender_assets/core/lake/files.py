@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from defender_assets.core.azure.account import AzureAccount
@@ -77,6 +79,25 @@ class TableFiles:
                     return (str(container.get_blob_client(f"{self._folder()}/{path}").get_blob_properties().etag),)
                 except ResourceNotFoundError:
                     return None
+
+    def may_write(self, path: str) -> bool:
+        """Return whether this identity may write beside a file that exists. Nothing is written.
+
+        The account is asked to replace the file if it is one that it is not: who may write is told that it is not.
+        """
+        if self.account is None:
+            effective = os.access in os.supports_effective_ids
+            return os.access((Path(self.uri) / path).parent, os.W_OK, effective_ids=effective)
+        with self._errors(f"look at {path}"), self._container(self.account) as container:
+            blob = container.get_blob_client(f"{self._folder()}/{path}")
+            try:
+                blob.upload_blob(b"", overwrite=True, etag='"0x0"', match_condition=MatchConditions.IfNotModified)
+            except HttpResponseError as error:
+                if error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+                    return False
+                if error.status_code != HTTPStatus.PRECONDITION_FAILED:
+                    raise
+            return True
 
     def delete(self, path: str) -> None:
         """Delete a file, unless it is missing."""

@@ -2,7 +2,7 @@
 
 from defender_assets.core.triage.precision import QUALITY_COLUMNS, QUALITY_TABLE
 from defender_assets.core.triage.schema import VERDICT_COLUMNS, VERDICT_SCHEMA, VERDICTS_TABLE
-from defender_assets.core.triage.statements import STATED_LEAD, Statement, state_statements
+from defender_assets.core.triage.statements import STATED_LEAD, Statement, may_state, state_statements
 from defender_assets.core.triage.states import (
     STATE_COLUMNS,
     current_states,
@@ -23,6 +23,7 @@ __all__ = [
     "Statement",
     "current_states",
     "in_state",
+    "may_state",
     "newest_statements",
     "state_statements",
     "with_states",

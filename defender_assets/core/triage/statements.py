@@ -12,6 +12,7 @@ from defender_assets.core.errors import LakeConflictError, TriageError
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Commit, Lake
+from defender_assets.core.lake.log_files import commit_path
 from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.triage.schema import VERDICT_SCHEMA, VERDICTS_TABLE
@@ -120,6 +121,18 @@ def state_statements(
         raise LakeConflictError(
             "others wrote to lead_verdicts at the same time, at every attempt; nothing was stated: run it again"
         ) from None
+
+
+def may_state(lake: Lake) -> bool | None:
+    """Return whether this identity may append statements; None while there is no table. Nothing is written.
+
+    Raises:
+        LakeError: when the lake cannot be reached or the table not be read.
+    """
+    if not lake.exists(VERDICTS_TABLE):
+        return None
+    newest = lake.snapshot(VERDICTS_TABLE).version()
+    return lake.files(VERDICTS_TABLE).may_write(commit_path(newest))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,14 @@ from defender_assets.core.errors import LakeError, TriageError
 from defender_assets.core.lake.compaction import compact
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.maintenance import apply_retention, maintain
-from defender_assets.core.triage import VERDICT_SCHEMA, VERDICTS_TABLE, Statement, current_states, state_statements
+from defender_assets.core.triage import (
+    VERDICT_SCHEMA,
+    VERDICTS_TABLE,
+    Statement,
+    current_states,
+    may_state,
+    state_statements,
+)
 from defender_assets_tests.faults.lakes import FaultyLake, OvertakenLake, conflicted
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.emulator import Emulator
@@ -214,3 +221,29 @@ def test_two_people_and_a_rebuild_at_once_in_an_account(account: Emulator) -> No
     with pytest.raises(LakeError, match="the SAS lacks") as caught:
         state(reader, A, state="new")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.azure
+def test_an_account_says_who_may_write_statements_and_nothing_is_written(account: Emulator) -> None:
+    lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
+    assert may_state(lake) is None
+    put_leads(lake, A)
+    state(lake, A, comment="x")
+    before = lake.files(VERDICTS_TABLE).sizes()
+    found = [
+        may_state(replace(lake, account=from_connection_string("TEST", account.sas_connection_string(permissions))))
+        for permissions in ("rl", "rwl")
+    ]
+    assert found == [False, True]
+    assert lake.files(VERDICTS_TABLE).sizes() == before
+
+
+def test_a_directory_says_who_may_write_statements() -> None:
+    with unprivileged_folder() as folder:
+        lake = local_lake(folder / "lake")
+        put_leads(lake, A)
+        state(lake, A, comment="x")
+        assert may_state(lake)
+        log = Path(lake.table_uri(VERDICTS_TABLE)) / "_delta_log"
+        log.chmod(0o500)
+        assert may_state(lake) is False
