@@ -16,6 +16,7 @@ from defender_assets.cli.lead import lead
 from defender_assets.cli.leads import leads
 from defender_assets.cli.mcp import mcp
 from defender_assets.cli.mute import mute
+from defender_assets.cli.muted import muted
 from defender_assets.cli.notify import notify
 from defender_assets.cli.ocsf import ocsf
 from defender_assets.cli.quality import quality
@@ -46,7 +47,7 @@ def main() -> None:
 
 for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
-for command in (entity, triage, mute, quality, what_if):
+for command in (entity, triage, mute, muted, quality, what_if):
     main.add_command(command)
 for command in (audit, quarantine, replay, repair, notify, mcp):
     main.add_command(command)

@@ -1,5 +1,6 @@
 """`mute ID`: the rule, what it says it would have hidden, and the team's file with its comments."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -93,3 +94,23 @@ def test_what_is_wrong_is_one_line(team: Path, run: Run, arguments: tuple[str, .
     assert result.exit_code == 2
     assert result.stderr.startswith(f"error: {line}")
     assert team.read_text() == FILE
+
+
+def test_each_rule_says_what_it_hides_with_its_owner_and_its_end(team: Path, run: Run) -> None:
+    past = '[[mute]]\nname = "old"\nreason = "r"\ntitle = "Backup"\nuntil = 2020-01-01\n'
+    team.write_text(
+        f'{FILE}[[mute]]\nname = "b"\nreason = "r"\nowner = {json.dumps(HOSTILE_TITLE)}\ntitle = "Back*"\n{past}'
+    )
+
+    rules = json.loads(run("muted", "--format", "json").stdout)
+    shown = run("muted").stdout
+
+    found = [(rule["name"], rule["leads"], rule["true_positives"], rule["until"], rule["ended"]) for rule in rules]
+    assert found == [("b", 4, 1, None, False), ("a", 0, 0, None, False), ("old", 0, 0, "2020-01-01", True)]
+    assert "2020-01-01 (past)" in shown
+    assert not dangerous_in(shown)
+
+
+def test_without_a_file_there_are_no_rules_to_show(lake: Lake, run: Run) -> None:
+    result = run("muted")
+    assert (result.exit_code, result.stderr[:43]) == (2, "error: DEFENDER_MUTED names no file: `defen")

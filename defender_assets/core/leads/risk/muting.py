@@ -57,12 +57,16 @@ _EXAMPLE = "[[mute]] with name, reason and a condition such as title = 'Network 
 
 @dataclass(frozen=True)
 class Mute:
-    """A rule: each condition must match by one of its patterns. `until` is the last day that it mutes."""
+    """A rule: each condition must match by one of its patterns. `until` is the last day that it mutes.
+
+    `owner` answers for it, and changes nothing.
+    """
 
     name: str
     reason: str
     conditions: tuple[tuple[str, tuple[str, ...]], ...]
     until: date | None = None
+    owner: str | None = None
 
     def holds(self) -> pl.Expr:
         """Return whether the rule mutes a lead, from its `export_date` and the columns of `_normal_texts`."""
@@ -115,7 +119,8 @@ def _rule(where: str, rule: Mapping[str, object]) -> Mute:
     conditions = tuple((key, _patterns(where, key, value)) for key, value in rule.items() if key not in _ABOUT)
     if not conditions:
         raise SettingsError(f"{where} has no condition, and would mute everything: add one of {', '.join(CONDITIONS)}")
-    return Mute(str(rule["name"]), str(rule["reason"]), conditions, until)
+    owner = str(rule["owner"]) if "owner" in rule else None
+    return Mute(str(rule["name"]), str(rule["reason"]), conditions, until, owner)
 
 
 def _patterns(where: str, key: str, value: object) -> tuple[str, ...]:
