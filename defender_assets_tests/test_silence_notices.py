@@ -1,5 +1,6 @@
 """An outage of the export has one notice when it begins and one when it ends, although no run takes place."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ class Watch:
         record = properties(table, **{table.key: f"{table.key}-{moment.hour}"})
         written = line(table, record, tenant=tenant, time=f"{moment:%Y-%m-%dT%H:%M:%S.0000000Z}")
         self.project.folder.append(table, path, written)
+        # of the newest blob, the time of the last write says when its last record arrived
+        os.utime(self.project.folder.root / table.container / path, (moment.timestamp(), moment.timestamp()))
 
     def fill(self, *days: int) -> None:
         for back in days:

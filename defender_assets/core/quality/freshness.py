@@ -54,10 +54,10 @@ def _is_silence(hours: set[int], newest: datetime, allowed: timedelta, end: date
     """Return whether nothing has arrived since the newest record, or only for less time than a record may be late.
 
     A record may arrive in the hour after it was written. What arrives after a silence is read within minutes, so the
-    end of a silence is no fault of the lake.
+    end of a silence is no fault of the lake. It may have arrived as late as at the end of its hour.
     """
     since = [start for hour in hours if newest + ARRIVAL <= (start := start_of(hour)) < end]
-    return not since or end - min(since) < allowed
+    return not since or end - (min(since) + timedelta(hours=1)) < allowed
 
 
 def _newest_by_tenant(lake: Lake, table: Table, day: date) -> dict[str, datetime]:

@@ -217,7 +217,7 @@ def test_the_sensor_and_the_schedules_are_on_by_default(site: Site) -> None:
     (sensor,) = data["sensorsOrError"]["results"]
     schedules = {each["name"]: each["scheduleState"]["status"] for each in data["schedulesOrError"]["results"]}
     assert (sensor["name"], sensor["sensorState"]["status"]) == ("new_blobs_sensor", "RUNNING")
-    names = ("daily_sweep", "hourly_check", "hourly_maintenance", "hourly_quality")
+    names = ("daily_sweep", "hourly_check", "hourly_maintenance", "hourly_quality", "weekly_audit")
     assert schedules == dict.fromkeys(names, "RUNNING")
     assert [tick["error"] for tick in sensor["sensorState"]["ticks"] if tick["error"]] == []
 
