@@ -100,6 +100,7 @@ def build_briefs(
         "queued": open_of_day.height + earlier.height,
         "triage": triage and triage.words(day),
         "day_before": triage and triage.day_before,
+        "closed_since": triage.closed_stories if triage else (),
         "closed": of_day.height - open_of_day.height,
         "closed_stories": stories_of_day.height - open_stories.height,
         "muted": all_of_day.height - of_day.height,

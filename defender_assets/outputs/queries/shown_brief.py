@@ -13,8 +13,8 @@ from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief import build_briefs
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
-from defender_assets.outputs.brief.triage import Triage, story_changes
-from defender_assets.outputs.queries.views import lead_states, precisions
+from defender_assets.outputs.brief.triage import Triage, closed_stories, story_changes
+from defender_assets.outputs.queries.views import active_stories, lead_states, precisions
 
 
 def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | None:
@@ -26,13 +26,16 @@ def shown_brief(lake: Lake, day: date, now: datetime | None = None) -> str | Non
     def read(name: str, days: int) -> pl.LazyFrame:
         return days_between(lake.read(name), day - timedelta(days=days), day)
 
-    earlier = read(STORIES_TABLE, BRIEF_LOOKBACK_DAYS).select("tenant_id", "story_id", "export_date", "lead_ids")
+    columns = ("tenant_id", "story_id", "export_date", "title", "lead_ids")
+    versions = read(STORIES_TABLE, BRIEF_LOOKBACK_DAYS).select(columns)
+    states = lead_states(lake).collect()
     triage = Triage(
-        lead_states(lake).collect(),
+        states,
         now or datetime.now(UTC),
         precisions(lake),
-        story_changes(day, earlier.collect()),
+        story_changes(day, versions.collect()),
         _day_before(lake, day),
+        closed_stories(day, active_stories(versions).collect(), states),
     )
     briefs = build_briefs(
         day,

@@ -1,5 +1,6 @@
 """A verdict changes what is shown, and nothing that is stored."""
 
+import re
 from datetime import UTC, datetime
 
 import polars as pl
@@ -73,6 +74,9 @@ def test_a_story_is_left_out_when_all_its_leads_are_closed(built: Lake) -> None:
     page = shown(built)
     assert 'id="story-' not in page
     assert "1 closed story left out." in page
+    assert re.search(
+        r"Closed since the day before:</p><ul><li>\w{8}, 2 alerts[^<]*: false positive, by ana, [^<]* UTC<", page
+    )
     assert "no story links any of them" in page
     put(built, LEADS.name, DAY, A | {"lead_version": "v2", "severity": "Low"}, B, C)
     assert "open again, closed as false positive before. Severity changed from High to Low" in shown(built)
