@@ -208,5 +208,24 @@ def test_no_command_prints_a_secret(home: Home, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", home.signed_string)
     say("check")
     monkeypatch.setenv("DEFENDER_LAKE_URI", "az://lake/tables")
-    for command in (("check",), ("check", "--clock-is-right"), ("repair", "sent_notices"), ("leads",), ("notify",)):
+    certificate = tmp_path / "certificate.json"
+    certificate.write_text(f'{{"sig={SIGNATURE}": 1}}')
+    for command in (
+        ("check",),
+        ("check", "--clock-is-right"),
+        ("repair", "sent_notices"),
+        ("leads",),
+        ("notify",),
+        ("triage", "aa01", "--state", "new"),
+        ("entity", "pc1"),
+        ("mute", "aa01", "--until", "2999-01-01", "--reason", "r"),
+        ("quality",),
+        ("sql", "SELECT * FROM leads"),
+        ("what-if",),
+        ("what-if", "--expect", str(certificate)),
+        ("audit",),
+        ("audit", "--out", str(tmp_path / "new.json")),
+        ("audit", "--verify", str(certificate)),
+    ):
         say(*command)
+    assert not (tmp_path / "new.json").exists()
