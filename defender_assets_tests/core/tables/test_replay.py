@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from defender_assets.catalog import LEADS
+from defender_assets.core.audit import Kind, audit_days
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.pipeline.derived_table import build_partition
@@ -49,6 +50,18 @@ def test_tables_derived_from_the_table_become_stale(
     assert behind.missing == ()
     assert LEADS.name in {stale.table for stale in behind.stale}
     assert build_partition(lake, LEADS, DAY).rows.height == 3
+
+
+def test_an_audit_finds_the_lines_before_and_nothing_after(
+    lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarantined_by_an_older_parser(lake, export, monkeypatch)
+    (before,) = audit_days(lake, export, [DAY])
+    assert {difference.kind for difference in before.differences} >= {Kind.READABLE_LINE}
+    replay(lake)
+    build_partition(lake, LEADS, DAY)
+    (after,) = audit_days(lake, export, [DAY])
+    assert after.differences == []
 
 
 def test_a_dry_run_changes_nothing(lake: Lake, export: DirectoryExport, monkeypatch: pytest.MonkeyPatch) -> None:
