@@ -1,5 +1,6 @@
 """Shared by the commands that read: open the configured lake, filter its rows, print them in the requested format."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,9 +70,17 @@ class LakeReader:
                 return why_none()
             return f"--since {look.since} leaves none: nothing was new or changed since then."
 
-        found = collected(self.lake, look.new(rows))
-        self.show(found.drop("updated_at").lazy(), cells, what, output_format, limit, why_none=why_nothing_new)
-        look.seen(found)
+        new = collected(self.lake, look.new(rows))
+        try:
+            shown = self.show(
+                new.drop("updated_at").lazy(), cells, what, output_format, limit, why_none=why_nothing_new
+            )
+        except click.exceptions.Exit:
+            look.seen(new, 0)
+            raise
+        # what a closed pipe or a full disk swallowed was not seen
+        sys.stdout.flush()
+        look.seen(new, shown)
 
     def show(
         self,
@@ -82,8 +91,8 @@ class LakeReader:
         limit: int | None,
         *,
         why_none: Callable[[], str] = str,
-    ) -> None:
-        """Print the rows; a table has at most `limit` rows, by default TABLE_ROWS.
+    ) -> int:
+        """Print the rows and return how many; a table has at most `limit` rows, by default TABLE_ROWS.
 
         Raises:
             Exit: a table has no row; the exit code is NOTHING_FOUND, after a line that says why.
@@ -96,7 +105,7 @@ class LakeReader:
                 write_json(found.iter_rows(named=True))
             else:
                 write_csv(found.columns, found.iter_rows())
-            return
+            return found.height
         shown = limit or TABLE_ROWS
         found = collected(self.lake, rows.head(shown + 1))
         if not found.height:
@@ -112,6 +121,7 @@ class LakeReader:
 
             total = collected(self.lake, rows.select(pl.len())).item()
             say(f"{shown:,} of {total:,} {what}: --limit N shows more, --format json or csv all.")
+        return len(first)
 
     def empty_hint(self, why_none: Callable[[], str] = str) -> str:
         """Return a sentence on why there is nothing to show; `why_none` returns one for a lake that has data."""

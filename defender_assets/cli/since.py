@@ -22,8 +22,8 @@ LAST = "last"
 FIRST_LOOK = timedelta(hours=24)
 """How far back the first look with `last` goes."""
 
-LATE_ARRIVAL = timedelta(hours=48)
-"""By how much a record may arrive later than others that were written after it, and still be new to `last`."""
+NEW_FOR = timedelta(days=30)
+"""How long what was not shown stays new to `last`: it arrived late, or a filter hid it."""
 
 _SPAN = re.compile(r"([0-9]{1,4})(h|d)")
 
@@ -73,16 +73,23 @@ class Look:
         at = pl.col("_seen").str.to_datetime(time_unit="us", time_zone="UTC")
         return rows.join(known.with_columns(updated_at=at), on=[*self.key, "updated_at"], how="anti")
 
-    def seen(self, rows: "pl.DataFrame") -> None:
-        """Remember that these rows were shown, if this is a look with `last`."""
+    def seen(self, new: "pl.DataFrame", shown: int) -> None:
+        """Remember that the first `shown` of the rows that are new were shown, if this is a look with `last`."""
         if self.since != LAST:
             return
         start, seen = self._marks()
-        shown = [[*key, at.isoformat()] for *key, at in rows.select(*self.key, "updated_at").drop_nulls().iter_rows()]
+        rows = new.select(*self.key, "updated_at").head(shown)
+        behind = new["updated_at"].slice(shown).min()
+        # kept also where nothing was shown, so that the next look begins where the first one did
+        oldest = max(start, self.now - NEW_FOR)
+        if isinstance(behind, datetime):
+            oldest = min(oldest, behind)
+        marks = [*seen, *([*key, at.isoformat()] for *key, at in rows.iter_rows())]
         looks = _read_looks()
-        oldest = max(start, self.now - LATE_ARRIVAL)
-        kept = [mark for mark in [*seen, *shown] if datetime.fromisoformat(mark[-1]) >= oldest]
-        looks[self._name] = {"from": oldest.isoformat(), "seen": kept}
+        looks[self._name] = {
+            "from": oldest.isoformat(),
+            "seen": [mark for mark in marks if datetime.fromisoformat(mark[-1]) >= oldest],
+        }
         _write_looks(looks)
 
     @property
@@ -96,7 +103,8 @@ class Look:
         look = _read_looks().get(self._name)
         if look is None:
             return self.now - FIRST_LOOK, []
-        return datetime.fromisoformat(look["from"]), look["seen"]
+        # a clock that was ahead hides nothing
+        return min(datetime.fromisoformat(look["from"]), self.now - FIRST_LOOK), look["seen"]
 
 
 def start_of(since: str, now: datetime) -> datetime:

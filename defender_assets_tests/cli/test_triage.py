@@ -1,6 +1,7 @@
 """`triage`, as analysts use it: what is accepted, what is refused in one line, and that nobody's text acts."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from click.testing import CliRunner
 
 from defender_assets.catalog import STORIES
 from defender_assets.cli import main
+from defender_assets.cli.errors import NOTHING_FOUND
+from defender_assets.cli.output import TABLE_ROWS
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.triage import QUALITY_TABLE, VERDICTS_TABLE
 from defender_assets_tests.cli.conftest import Run
@@ -304,6 +307,70 @@ def test_since_last_shows_each_change_once_also_what_arrives_late(written: Lake,
     assert last() == [AN_ID, ANOTHER]
     assert last() == []
     assert shown(run, "stories", "--since", "last") == [STORY]
+
+
+@pytest.mark.parametrize("form", [("--format", "json"), ("--format", "csv"), ()], ids=["json", "csv", "table"])
+def test_what_a_limit_cut_is_shown_by_the_next_look(written: Lake, run: Run, form: tuple[str, ...]) -> None:
+    put_leads(written, *(ago(*each) for each in ((AN_ID, 1), (ANOTHER, 2), (THIRD, 3))), day=today())
+
+    looks = [run("leads", "--since", "last", "--limit", "2", *form).stdout for _ in range(3)]
+
+    assert [[each for each in (AN_ID, ANOTHER, THIRD) if f"Title of {each}" in look] for look in looks] == [
+        [AN_ID, ANOTHER],
+        [THIRD],
+        [],
+    ]
+
+
+def test_the_default_length_of_a_table_is_a_limit_as_well(written: Lake, run: Run) -> None:
+    put_leads(written, *(ago(f"{number:04}", 1) for number in range(TABLE_ROWS + 1)), day=today())
+
+    assert "25 of 26 leads" in run("leads", "--since", "last").stdout
+    assert len(shown(run, "leads", "--since", "last")) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("leads", ("--severity", "high")),
+        ("leads", ("--tenant", "no")),
+        ("leads", ("--state", "closed")),
+        ("leads", ("--user", "nobody")),
+        ("stories", ("--assignee", "bo")),
+    ],
+)
+def test_what_a_filter_hid_is_shown_by_the_next_look(
+    written: Lake, run: Run, command: str, options: tuple[str, ...]
+) -> None:
+    assert run(command, "--since", "last", *options).exit_code == NOTHING_FOUND
+    assert shown(run, command, "--since", "last", *options) == []
+    assert shown(run, command, "--since", "last") == ([AN_ID] if command == "leads" else [STORY])
+
+
+@pytest.mark.parametrize("form", [("--format", "json"), ("--format", "csv"), ()], ids=["json", "csv", "table"])
+def test_what_did_not_reach_its_reader_was_not_seen(
+    written: Lake, run: Run, form: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as pipe, monkeypatch.context() as patch:  # noqa: PTH123
+        patch.setattr("sys.stdout", pipe)
+        with pytest.raises(SystemExit):
+            main.main(["leads", "--since", "last", *form], standalone_mode=False)
+        # what it still holds has no reader either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)
+
+    assert shown(run, "leads", "--since", "last") == [AN_ID]
+
+
+def test_two_people_have_looks_of_their_own(
+    written: Lake, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for person in ("ana", "bo"):
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / person))
+        monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / person))
+        assert shown(run, "leads", "--since", "last") == [AN_ID]
+        assert shown(run, "leads", "--since", "last") == []
 
 
 def test_looks_that_cannot_be_read_or_kept_are_a_first_look(
