@@ -36,8 +36,8 @@ RIVALS := $(VENV)/rivals/.installed
 PINNER := $(VENV)/pinner
 INSTANCE := $(DAGSTER_HOME_DIR)/dagster.yaml
 
-# Variables that make or a login shell exports must not affect the virtual environment.
-unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+# Variables that make or a login shell exports must not affect the virtual environment, nor keep each process compiling again.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 # A command that takes long shows that it goes on; $(1) says what it does.
 slowly = $(BIN)/python .ci/show_progress.py "$(1)"

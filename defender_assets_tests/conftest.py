@@ -23,7 +23,8 @@ from defender_assets_tests.support.small_lake import SmallLake, make_small_lake
 
 __all__ = ["instance", "project"]
 
-WAITS_MOST = "test_growing_export.py"
+WAIT_MOST = ("test_growing_export.py", "test_working_in_dagster.py")
+"""Tests that wait minutes for daemons: they begin at once, in processes of their own, beside the fast tests."""
 
 # A deadline would depend on the load of the machine; a fixed seed gives the same run everywhere.
 settings.register_profile("defender", deadline=None, derandomize=True, database=None)
@@ -38,12 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the fast tests first: unmarked, azure, live installations, long, browser.
 
-    A live installation takes a minute or more, so none runs at the end, when one process would wait for the other. The
-    one that waits most begins at once, beside the fast tests.
+    A live installation takes a minute or more, so none runs at the end, when one process would wait for the other.
     """
 
     def rank(item: pytest.Item) -> tuple[int, bool]:
-        if item.path.name == WAITS_MOST:
+        if item.path.name in WAIT_MOST:
             return -1, False
         azure, live, long, browser = (
             item.get_closest_marker(mark) is not None for mark in ("azure", "live", "long", "browser")
