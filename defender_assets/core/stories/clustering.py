@@ -27,7 +27,7 @@ MERGE_GROUPS = 0.005
 """Two groups of which one is an ongoing story are merged if fewer unrelated leads than this are expected."""
 LARGER = 3
 ROUNDS = 3
-"""How often the lone leads are compared with the groups, which grow meanwhile."""
+"""How often at most the lone leads are compared with the groups, which grow meanwhile."""
 
 GROUPED = pl.Schema({"tenant_id": pl.String, "lead_id": pl.String, "group": pl.Int64})
 
@@ -56,9 +56,12 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     members = [(lead, min(component)) for component in connected_components(links) for lead in component]
     grouped = pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")
     for _ in range(ROUNDS):
+        before = grouped
         joined = _joined(expected_of_joins(known, pairs, grouped, leads, ordinary))
         grouped = pl.concat([grouped, joined])
         grouped = _merged(grouped, expected_of_merges(known, pairs, grouped, ordinary))
+        if grouped.equals(before):
+            break
     return grouped.join(leads.select("lead", *LEAD_KEY), on="lead").select(GROUPED.names())
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.risk.prevalence import detections_of
+from defender_assets.core.words import severity_ranks
 
 NEAR = timedelta(hours=24)
 """Leads within this time of a lead can belong to the same attack."""
@@ -49,7 +50,6 @@ _PRIOR_OTHERWISE = 0.015
 
 SEVERITIES = ("informational", "low", "medium", "high")
 RANKS = range(len(SEVERITIES))
-_UNKNOWN_RANK = SEVERITIES.index("medium")
 
 
 def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
@@ -112,12 +112,12 @@ def lead_entities(leads: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_detection(leads: pl.DataFrame) -> pl.DataFrame:
-    """Add `detection` (the title in its normal form, "" for none) and `rank` of the severity (0 to 3)."""
-    ranks = {name: rank for rank, name in enumerate(SEVERITIES)}
-    rank = pl.col("severity").str.to_lowercase().replace_strict(ranks, default=_UNKNOWN_RANK, return_dtype=pl.Int64)
-    return leads.with_columns(
-        detections_of(leads.get_column("title")).fill_null("").alias("detection"), rank=rank.fill_null(_UNKNOWN_RANK)
-    )
+    """Add `detection` (the title in its normal form, "" for none) and `rank` of the severity (0 to 3).
+
+    As where leads are shown, a word that is no severity, or none, is not above any of the four.
+    """
+    rank = (SEVERITIES.index("high") - severity_ranks(pl.col("severity"))).clip(lower_bound=0)
+    return leads.with_columns(detections_of(leads.get_column("title")).fill_null("").alias("detection"), rank=rank)
 
 
 def with_known_days(leads: pl.DataFrame, day: date) -> pl.DataFrame:

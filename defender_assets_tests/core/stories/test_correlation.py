@@ -395,3 +395,21 @@ def test_leads_of_different_users_are_not_linked_by_their_device_alone(subtests:
     for (name, (*_, expected)), linked in zip(cases.items(), found, strict=True):
         with subtests.test(name):
             assert (["1", "2"] in linked) is expected
+
+
+def test_an_unknown_severity_counts_like_the_lowest(subtests: pytest.Subtests) -> None:
+    words = ("Informational", None, "", "Catastrophic", "UnSpecified", "low-ish")
+    device, hours = ("device", "d"), (-40, -30, -28)
+
+    def case(word: str | None) -> list[Row]:
+        before = [lead_row(f"b{n}", device, when=at(when), severity=word) for n, when in enumerate(hours)]
+        return [*before, *(lead_row(f"{n}", device, when=at(minutes=n * 9), severity="Low") for n in range(3))]
+
+    found = groups_of_each(case(word) for word in words)
+    points = [
+        stories(*(lead_row(name, FILE, severity=word, risk_score=0) for name in "12"))["points"][0] for word in words
+    ]
+    for word, linked, earned in zip(words, found, points, strict=True):
+        with subtests.test(severity=word):
+            assert (linked, earned) == (found[0], points[0])
+    assert ["0", "1", "2"] in found[0]
