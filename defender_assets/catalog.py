@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from defender_assets.core.identifiers import PORTAL
 from defender_assets.core.lake.table_spec import BUILT_VERSION, Compaction, TableSpec, Upstream
 from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, build_leads
 from defender_assets.core.leads.risk import ScoringConfig
@@ -125,7 +126,7 @@ DAILY = tuple(table.name for table in LAKE_TABLES if table.daily)
 SPECS: Mapping[str, TableSpec] = {table.name: table for table in LAKE_TABLES}
 
 
-def derived_tables(scoring: ScoringConfig) -> tuple[DerivedTable, ...]:
-    """Return DERIVED, with the leads scored and muted by this configuration."""
-    leads = replace(LEADS, build=partial(LEADS.build, scoring=scoring))
+def derived_tables(scoring: ScoringConfig, portal: str = PORTAL) -> tuple[DerivedTable, ...]:
+    """Return DERIVED, with the leads scored and muted by this configuration, and links to this portal of Microsoft."""
+    leads = replace(LEADS, build=partial(LEADS.build, scoring=scoring, portal=portal))
     return (leads, *DERIVED[1:])

@@ -35,7 +35,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     return dg.Definitions(
         assets=[
             *container_specs(settings),
-            *all_assets(settings.start_date, lake, settings.scoring),
+            *all_assets(settings.start_date, lake, settings.scoring, settings.portal_url),
             *triage_assets(lake),
         ],
         jobs=[*DAY_JOBS, CHECK_DAYS, sweep, maintenance, quality, audit],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -20,9 +21,11 @@ from defender_assets.core.errors import SettingsError, contains_secret, quoted
 from defender_assets.core.export import AzureExport, DirectoryExport, Export
 from defender_assets.core.export import leave_out as leave_out_rules
 from defender_assets.core.export.leave_out import LeaveOutRule, SelectedExport
+from defender_assets.core.identifiers import PORTAL
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig, muting, weights
 from defender_assets.outputs.notifications import NotificationConfig, notification_config, webhooks
+from defender_assets.outputs.notifications.webhooks import base_of_links
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"
@@ -36,6 +39,7 @@ RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
 TEAMS_WEBHOOK, SLACK_WEBHOOK = webhooks.TEAMS_WEBHOOK, webhooks.SLACK_WEBHOOK
 NOTIFY_RISK, UI_URL = webhooks.NOTIFY_RISK, webhooks.UI_URL
 AUTHOR = "DEFENDER_AUTHOR"
+PORTAL_URL = "DEFENDER_PORTAL_URL"
 SECRETS = (CONNECTION_STRING, LAKE_CONNECTION_STRING, TEAMS_WEBHOOK, SLACK_WEBHOOK)
 """Variables with a key, a signature or the address of a webhook."""
 EXPORT_CHOICES = (CONNECTION_STRING, ACCOUNT_URL, EXPORT_DIR)
@@ -53,6 +57,7 @@ VARIABLES = (
     SLACK_WEBHOOK,
     NOTIFY_RISK,
     UI_URL,
+    PORTAL_URL,
     AUTHOR,
 )
 
@@ -72,6 +77,7 @@ DEFAULT_START = date(2026, 1, 1)
 # a mistyped year such as 0226 would mean half a million partitions; Dagster can load neither year 1 nor 9999
 EARLIEST_START, LATEST_START = date(1970, 1, 1), date(2999, 12, 31)
 DEFAULT_LOOKBACK = 3
+US_GOVERNMENT_PORTAL, US_GOVERNMENT_STORAGE = "https://security.microsoft.us", ".usgovcloudapi.net"
 LONGEST_LOOKBACK = 366
 # leads are built from the alerts of the last 30 days
 SHORTEST_RETENTION = 31
@@ -96,6 +102,7 @@ class Settings:
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     notifications: NotificationConfig = field(default_factory=NotificationConfig)
     author: str | None = None
+    portal_url: str = PORTAL
     origins: Mapping[str, str] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     """A line for each `DEFENDER_…` variable that is no setting: see `unknown_variables`."""
@@ -148,6 +155,7 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     demo = _demo(values, folder)
     values, origins = {**demo, **values}, {**dict.fromkeys(demo, DEMO_ORIGIN), **origins}
     account = _export_account(values)
+    portal = _portal(values, account)
     uri, lake_account = _lake(values, account, folder)
     files = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED, LEAVE_OUT) if name in values}
     lookback = _days(values, LOOKBACK_DAYS, 0, LONGEST_LOOKBACK, "such as 3")
@@ -169,8 +177,9 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
             weights.load_weights(files[RISK_WEIGHTS]) if RISK_WEIGHTS in files else weights.packaged_weights(),
             muting.load_mutes(files[MUTED]) if MUTED in files else (),
         ),
-        notifications=notification_config(values),
+        notifications=notification_config(values, portal),
         author=_author(values),
+        portal_url=portal,
         origins=origins,
         unknown=unknown_variables(environ, folder),
     )
@@ -290,6 +299,18 @@ def _lake(
             "use az://CONTAINER/PATH, or remove the connection string"
         )
     return local_lake(folder / _path(LAKE_URI, given)), None
+
+
+def _portal(values: Mapping[str, str], export_account: AzureAccount | None) -> str:
+    """Return the address of Microsoft's portal, by default that of the cloud of the export account."""
+    expected = f"expected the address of Microsoft's portal, such as {PORTAL}"
+    text = values.get(PORTAL_URL)
+    if text is None:
+        host = urlsplit(export_account.endpoint).hostname if export_account else None
+        return US_GOVERNMENT_PORTAL if (host or "").endswith(US_GOVERNMENT_STORAGE) else PORTAL
+    if not text.startswith("https://"):
+        raise SettingsError(f"{PORTAL_URL} is not an https address: {expected}")
+    return base_of_links(PORTAL_URL, text, expected)
 
 
 def _author(values: Mapping[str, str]) -> str | None:

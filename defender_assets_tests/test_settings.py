@@ -20,6 +20,7 @@ SIGNATURE = "dGhpcyBpcyBubyBzaWduYXR1cmU%3D"
 SAS = f"sv=2024-11-04&ss=b&srt=sco&sp=rl&sig={SIGNATURE}"
 PORTAL = f"DefaultEndpointsProtocol=https;AccountName=acc;AccountKey={KEY};EndpointSuffix=core.windows.net"
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
+ACCOUNT_URL, PORTAL_URL = "AZURE_STORAGE_ACCOUNT_URL", "DEFENDER_PORTAL_URL"
 
 
 def load(environ: Mapping[str, str] | None = None, **variables: str) -> Settings:
@@ -184,6 +185,26 @@ def test_a_shared_access_signature_is_kept_whole(head: str, question: str) -> No
 @pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "usedevelopmentstorage=TRUE;"])
 def test_development_storage_is_the_emulator(text: str) -> None:
     assert account_of(text) == AzureAccount("devstoreaccount1", EMULATOR_ENDPOINT, key=EMULATOR_KEY)
+
+
+@pytest.mark.parametrize(
+    ("variables", "portal"),
+    [
+        ({}, "https://security.microsoft.com"),
+        ({ACCOUNT_URL: "https://acme.blob.core.windows.net"}, "https://security.microsoft.com"),
+        ({ACCOUNT_URL: "https://acme.blob.core.usgovcloudapi.net"}, "https://security.microsoft.us"),
+        ({ACCOUNT_URL: "https://usgovcloudapi.net.example.org"}, "https://security.microsoft.com"),
+        (
+            {ACCOUNT_URL: "https://acme.blob.core.usgovcloudapi.net", PORTAL_URL: "https://portal.example/"},
+            "https://portal.example",
+        ),
+    ],
+)
+def test_links_lead_to_the_portal_of_the_accounts_cloud_or_the_one_that_is_set(
+    variables: Mapping[str, str], portal: str
+) -> None:
+    settings = load_settings(variables, Path("/work"))
+    assert (settings.portal_url, settings.notifications.portal_url) == (portal, portal)
 
 
 def test_an_account_url_uses_entra_id() -> None:

@@ -12,7 +12,7 @@ from defender_assets.assets.runs import AssetEvent, RunConfig, daily_asset, days
 from defender_assets.catalog import BRIEFS, FINDINGS, LEADS, QUEUE, STORIES
 from defender_assets.check_results import by_day, evaluations
 from defender_assets.checks import BALANCES, COMPLETENESS, Check, balance, outcome_of
-from defender_assets.core.identifiers import portal_url
+from defender_assets.core.identifiers import PORTAL, portal_url
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
 from defender_assets.core.quality.check_outcome import CheckOutcome
@@ -48,13 +48,13 @@ class AssetPresentation:
     run_metadata: Callable[[DerivedReport, date], Metadata] = lambda _report, _day: {}
     order: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
-    def ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Return the columns of the preview, in its order."""
+    def ordered(self, rows: pl.DataFrame, portal: str = PORTAL) -> pl.DataFrame:
+        """Return the columns of the preview, in its order; `portal` is the address of Microsoft's portal."""
         ordered = self.order(rows) if self.order else rows.sort(self.preview[0], descending=True, nulls_last=True)
         shown = ordered.head(PREVIEW_ROWS)
         if PORTAL_URL in self.preview and PORTAL_URL not in shown.columns:
             keys = shown.select("tenant_id", "alert_id").iter_rows()
-            urls = [portal_url(tenant, alert) if alert else None for tenant, alert in keys]
+            urls = [portal_url(tenant, alert, portal) if alert else None for tenant, alert in keys]
             shown = shown.with_columns(pl.Series(PORTAL_URL, urls, pl.String))
         return shown.select(self.preview)
 
@@ -107,8 +107,10 @@ PRESENTATIONS = {
 }
 
 
-def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, storage: Lake) -> dg.AssetsDefinition:
-    """Return the asset of a derived table."""
+def derived_asset_of(
+    derived: DerivedTable, days: dg.DailyPartitionsDefinition, storage: Lake, portal: str
+) -> dg.AssetsDefinition:
+    """Return the asset of a derived table; `portal` is the address of Microsoft's portal, for links."""
     shown = PRESENTATIONS[derived.name]
 
     @daily_asset(
@@ -133,7 +135,8 @@ def derived_asset_of(derived: DerivedTable, days: dg.DailyPartitionsDefinition, 
                 report = build_partition(lake, derived, day, force=wants_refresh(context, config))
                 for check, outcome in _outcomes(lake, derived.name, day, report):
                     outcomes.setdefault(check, {})[day] = outcome
-            metadata = derived_metadata(report, shown.ordered(report.rows), shown.run_metadata(report, day))
+            preview = shown.ordered(report.rows, portal)
+            metadata = derived_metadata(report, preview, shown.run_metadata(report, day))
             context.add_asset_metadata(metadata, partition_key=day.isoformat())
         yield dg.MaterializeResult()
         by_check = {check: by_day(of_days) for check, of_days in outcomes.items()}

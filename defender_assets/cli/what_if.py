@@ -167,8 +167,13 @@ def _compared(
         scoring = replace(scoring, weights=load_weights(weights))
     if muted is not None:
         scoring = replace(scoring, mutes=load_mutes(muted))
-    base = Rules(derived_tables(settings.scoring), settings.scoring.version, stored=True, judged_by_any=stored)
-    other = Rules(derived_tables(scoring), scoring.version)
+    base = Rules(
+        derived_tables(settings.scoring, settings.portal_url),
+        settings.scoring.version,
+        stored=True,
+        judged_by_any=stored,
+    )
+    other = Rules(derived_tables(scoring, settings.portal_url), scoring.version)
     lake = settings.lake()
     with _progress() as progress, reading(lake):
         result = compare(lake, base, other, *span, progress)

@@ -13,6 +13,9 @@ ALERT_KEY = ("tenant_id", "AlertId")
 LEAD_KEY = ("tenant_id", "lead_id")
 """Key of a lead in every frame."""
 
+PORTAL = "https://security.microsoft.com"
+"""Microsoft's portal of the public cloud."""
+
 _DIGEST_BYTES = 16
 
 
@@ -21,9 +24,9 @@ def stable_id(tenant_id: str, text: str) -> str:
     return hashlib.blake2b(f"{tenant_id.lower()}\0{text}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
-def portal_url(tenant_id: str, alert_id: str) -> str:
+def portal_url(tenant_id: str, alert_id: str, portal: str = PORTAL) -> str:
     """Return the URL of the alert in Microsoft's portal, with the identifiers percent-encoded."""
-    return f"https://security.microsoft.com/alerts/{quote(alert_id, safe='')}?tid={quote(tenant_id, safe='')}"
+    return f"{portal}/alerts/{quote(alert_id, safe='')}?tid={quote(tenant_id, safe='')}"
 
 
 def connected_components(links: Iterable[tuple[Item, Item]]) -> list[set[Item]]:

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from defender_assets.catalog import DERIVED, LEADS, STORIES
+from defender_assets.catalog import DERIVED, LEADS, QUEUE, STORIES
 from defender_assets.checks import AUDIT, BALANCES, CHECKS, STALE_DAYS
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Lake
@@ -270,3 +270,18 @@ def test_a_run_scores_leads_with_the_files_of_the_team(project: DagsterProject) 
     leads = project.lake.read(LEADS.name).collect()
     assert leads["muted_by"].to_list() == ["ours: known"] * 2
     assert leads["risk_reasons"][0][0]["points"] == 50
+
+
+def test_leads_and_previews_link_to_the_portal_of_the_settings(project: DagsterProject) -> None:
+    portal = "https://security.microsoft.us"
+    elsewhere = replace(project, settings=replace(project.settings, portal_url=portal))
+    elsewhere.put(yesterday())
+
+    result = elsewhere.run(yesterday())
+
+    assert result.success
+    urls = elsewhere.lake.read(LEADS.name).collect()["portal_url"]
+    assert [url.startswith(f"{portal}/alerts/") for url in urls] == [True] * 2
+    preview = str(metadata_of(result, QUEUE.name)["preview"])
+    assert portal in preview
+    assert "security.microsoft.com" not in preview

@@ -100,6 +100,8 @@ def test_a_preview_of_the_queue_has_the_lead_and_the_address_of_its_alert() -> N
 
     address = f"https://security.microsoft.com/alerts/a%2Fb{'c' * 38}?tid={'0' * 36}"
     assert shown["lead_id"].to_list() == ["ab12"] * 3
+    elsewhere = PRESENTATIONS[QUEUE.name].ordered(entries, "https://security.microsoft.us")["portal_url"]
+    assert elsewhere[2] == f"https://security.microsoft.us/alerts/x?tid={'0' * 36}"
     assert [row["portal_url"] for row in rows_of(table_preview(shown))] == [
         address,
         None,

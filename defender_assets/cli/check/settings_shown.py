@@ -25,6 +25,7 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
         },
         names.NOTIFY_RISK: str(settings.notifications.risk),
         names.AUTHOR: settings.author or "the user of the operating system",
+        names.PORTAL_URL: settings.portal_url,
         names.UI_URL: settings.notifications.ui_url or "no links to it",
     }
     if settings.lake_account and names.LAKE_CONNECTION_STRING in settings.origins:

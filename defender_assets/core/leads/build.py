@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from defender_assets.core.identifiers import ALERT_KEY, portal_url, stable_id
+from defender_assets.core.identifiers import ALERT_KEY, PORTAL, portal_url, stable_id
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
@@ -37,6 +37,7 @@ def build_leads(
     device_info: pl.LazyFrame,
     *,
     scoring: ScoringConfig | None = None,
+    portal: str = PORTAL,
 ) -> pl.DataFrame:
     """Return the leads of a day: one row per alert that was new or changed, with its device as it was at the time.
 
@@ -49,6 +50,7 @@ def build_leads(
         alert_evidence: the same.
         device_info: the typed table, partitions D-7 … D (others are ignored).
         scoring: the team's weights and mutes; by default the packaged weights and no mutes.
+        portal: the address of Microsoft's portal, for `portal_url`.
 
     Returns:
         LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
@@ -95,14 +97,15 @@ def build_leads(
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
     alerts = alerts.join(lead_versions(alerts, evidence), on=ALERT_KEY, how="left")
     alerts = with_prevalence(day, alerts, alert_info, alert_evidence)
-    return _to_leads(day, alerts, scoring or ScoringConfig())
+    return _to_leads(day, alerts, scoring or ScoringConfig(), portal)
 
 
-def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig) -> pl.DataFrame:
+def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig, portal: str) -> pl.DataFrame:
     keys = alerts.select(ALERT_KEY).rows()
+    urls = [portal_url(tenant_id, alert_id, portal) for tenant_id, alert_id in keys]
     leads = alerts.with_columns(
         pl.Series("lead_id", [stable_id(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
-        pl.Series("portal_url", [portal_url(tenant_id, alert_id) for tenant_id, alert_id in keys], dtype=pl.String),
+        pl.Series("portal_url", urls, dtype=pl.String),
         export_date=pl.lit(day, dtype=pl.Date),
         alert_id="AlertId",
         scoring_version=pl.lit(scoring.version),

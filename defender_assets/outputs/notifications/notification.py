@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from defender_assets.core.identifiers import portal_url
+from defender_assets.core.identifiers import PORTAL, portal_url
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.labels import (
     Row,
@@ -56,7 +56,7 @@ class Notification:
     is_end: bool = False
 
 
-def lead_notification(lead: Row, ui_url: str | None) -> Notification:
+def lead_notification(lead: Row, ui_url: str | None, portal: str = PORTAL) -> Notification:
     """Return the notification for a row of `device_enriched_leads` with its columns of the queue."""
     day = lead["export_date"]
     risk, severity = lead["risk_score"] or 0, lead["severity"] or "unrated"
@@ -82,13 +82,13 @@ def lead_notification(lead: Row, ui_url: str | None) -> Notification:
         title=whole_title(lead),
         facts=_without_empty(facts),
         reasons=_reasons(lead["risk_reasons"]),
-        links=(_portal(lead), *_partition(ui_url, "device_enriched_leads", day)),
+        links=(_portal(lead, portal), *_partition(ui_url, "device_enriched_leads", day)),
         lead_ids=(lead["lead_id"],),
     )
 
 
 def story_notification(
-    story: Row, leads: Sequence[Row], sent_lead_ids: frozenset[str], ui_url: str | None
+    story: Row, leads: Sequence[Row], sent_lead_ids: frozenset[str], ui_url: str | None, portal: str = PORTAL
 ) -> Notification:
     """Return the notification for a row of `lead_stories`, and for its `leads` that may be named, most urgent first.
 
@@ -116,7 +116,7 @@ def story_notification(
         facts=_without_empty(facts),
         reasons=(*_reasons(story["score_reasons"]), *(f"Lead: {whole_title(lead)}" for lead in named)),
         links=(
-            *(_portal(lead, f"Alert {number} in Defender") for number, lead in enumerate(named[:2], 1)),
+            *(_portal(lead, portal, f"Alert {number} in Defender") for number, lead in enumerate(named[:2], 1)),
             *_partition(ui_url, "lead_stories", story["export_date"]),
         ),
         lead_ids=tuple(story["lead_ids"]),
@@ -137,9 +137,9 @@ def incident_notification(incident: Incident, ui_url: str | None, *, is_end: boo
     )
 
 
-def _portal(lead: Row, label: str = "Open in Defender") -> Link:
+def _portal(lead: Row, portal: str, label: str = "Open in Defender") -> Link:
     # built from identifiers: no address is ever taken from a table
-    return Link(label, portal_url(lead["tenant_id"], lead["alert_id"] or ""))
+    return Link(label, portal_url(lead["tenant_id"], lead["alert_id"] or "", portal))
 
 
 def _partition(ui_url: str | None, asset: str, day: date) -> tuple[Link, ...]:

@@ -140,7 +140,10 @@ class Selector:
         wanted = candidates.join(keys, on=LEAD_KEY, how="semi").lazy()
         rows = collected(self.lake, recent.join(wanted, on=[*LEAD_KEY, "export_date"]))
         for lead in rows.to_dicts():
-            yield lead_notification(lead, self.config.ui_url), due[lead["tenant_id"], lead["lead_id"]]
+            yield (
+                lead_notification(lead, self.config.ui_url, self.config.portal_url),
+                due[lead["tenant_id"], lead["lead_id"]],
+            )
 
     def _stories(self, since: date) -> Iterator[Due]:
         stories = self.lake.read(STORIES_TABLE)
@@ -168,7 +171,8 @@ class Selector:
             if all((story["tenant_id"], lead_id) in closed for lead_id in story["lead_ids"]):
                 continue
             unmuted.sort(key=lambda lead: (lead["lead_id"] in sent_lead_ids, -lead["priority_points"]))
-            yield story_notification(story, unmuted, sent_lead_ids, self.config.ui_url), delivery
+            links = self.config.ui_url, self.config.portal_url
+            yield story_notification(story, unmuted, sent_lead_ids, *links), delivery
 
     def _leads_of(self, stories: list[dict[str, Any]]) -> dict[tuple[str, str], Row]:
         """Return the latest rows of the stories' leads by tenant and lead, with their priorities."""

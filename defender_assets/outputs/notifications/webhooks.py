@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.errors import SLACK_HOST, TEAMS_DOMAIN, SettingsError, contains_secret, quoted
+from defender_assets.core.identifiers import PORTAL
 
 TEAMS_WEBHOOK = "DEFENDER_TEAMS_WEBHOOK"
 SLACK_WEBHOOK = "DEFENDER_SLACK_WEBHOOK"
@@ -45,21 +46,25 @@ class Webhook:
 
 @dataclass(frozen=True)
 class NotificationConfig:
-    """Destinations, the lowest risk of a lead that is sent, and the base of links to Dagster's UI (None: no links)."""
+    """Destinations, the lowest risk of a lead to send, and the bases of links: Dagster's UI and Microsoft's portal.
+
+    Without the address of the UI there are no links to it.
+    """
 
     webhooks: tuple[Webhook, ...] = ()
     risk: int = DEFAULT_RISK
     ui_url: str | None = None
+    portal_url: str = PORTAL
 
 
-def notification_config(values: Mapping[str, str]) -> NotificationConfig:
+def notification_config(values: Mapping[str, str], portal: str = PORTAL) -> NotificationConfig:
     """Return the notification settings.
 
     Raises:
         SettingsError: one line that names the variable and never contains an address of a webhook.
     """
     webhooks = tuple(_webhook(variable, values[variable]) for variable in _KINDS if variable in values)
-    return NotificationConfig(webhooks, _risk(values), _ui_url(values))
+    return NotificationConfig(webhooks, _risk(values), _ui_url(values), portal)
 
 
 def _webhook(variable: str, url: str) -> Webhook:
@@ -88,12 +93,20 @@ def _ui_url(values: Mapping[str, str]) -> str | None:
     text = values.get(UI_URL)
     if text is None:
         return None
-    expected = "expected the address of Dagster's UI, such as https://dagster.example.org"
+    return base_of_links(UI_URL, text, "expected the address of Dagster's UI, such as https://dagster.example.org")
+
+
+def base_of_links(variable: str, text: str, expected: str) -> str:
+    """Return the address of a setting to which links lead, without a slash at its end.
+
+    Raises:
+        SettingsError: one line that names the variable and what is `expected`, and never contains a secret.
+    """
     if contains_secret(text):
-        raise SettingsError(f"{UI_URL} contains the address of a webhook or a key: {expected}")
+        raise SettingsError(f"{variable} contains the address of a webhook or a key: {expected}")
     address = _http_address(text)
     if not address or address.username or address.query or address.fragment or not _is_safe_in_links(text):
-        raise SettingsError(f"{UI_URL} is not a plain http or https address: {expected}")
+        raise SettingsError(f"{variable} is not a plain http or https address: {expected}")
     return text.rstrip("/")
 
 

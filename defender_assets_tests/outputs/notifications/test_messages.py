@@ -193,6 +193,9 @@ def test_a_message_contains_what_an_analyst_needs() -> None:
             assert part in text
     unlinked = lead_notification(row, None)
     assert "dagster" not in json.dumps([slack.message([unlinked]), teams.message([unlinked])])
+    elsewhere = json.dumps(teams.message([lead_notification(row, None, "https://security.microsoft.us")]))
+    assert "https://security.microsoft.us/alerts/da1" in elsewhere
+    assert "security.microsoft.com" not in elsewhere
 
 
 def test_the_portal_is_linked_before_the_facts() -> None:

@@ -105,6 +105,10 @@ def test_retry_after_is_parsed(after: str | None, seconds: int | None) -> None:
         ("DEFENDER_UI_URL", "dagster.example.org", "https://dagster.example.org"),
         ("DEFENDER_UI_URL", "https://dagster.example.org/<b>", "https://dagster.example.org"),
         ("DEFENDER_UI_URL", "javascript:alert(1)", "https://dagster.example.org"),
+        ("DEFENDER_PORTAL_URL", f"https://x:{TOKEN}@security.example", "https://security.microsoft.com"),
+        ("DEFENDER_PORTAL_URL", "http://security.microsoft.us", "https://security.microsoft.com"),
+        ("DEFENDER_PORTAL_URL", "security.microsoft.us", "https://security.microsoft.com"),
+        ("DEFENDER_PORTAL_URL", "https://security.microsoft.us/<b>", "https://security.microsoft.com"),
     ],
 )
 def test_a_wrong_setting_is_one_line_without_the_secret(variable: str, value: str, expected: str) -> None:
