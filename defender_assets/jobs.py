@@ -5,6 +5,7 @@ import dagster as dg
 PARTITION_TAG = "dagster/partition"
 FULL_REFRESH_TAG = "full_refresh"
 MAINTENANCE_JOB = "maintain_lake"
+AUDIT_JOB = "audit_lake"
 
 # the assets evaluate the checks of their days; the step that evaluates recent days is not part of one day's run
 _DAY = dg.AssetSelection.all().without_checks()

@@ -19,7 +19,7 @@ from defender_assets.core.lake.maintenance import apply_retention, maintain
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.text import pluralize
 from defender_assets.core.triage.precision import ALL_BANDS, QUALITY_TABLE, store_quality
-from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB
+from defender_assets.jobs import AUDIT_JOB, CHECK_DAYS, MAINTENANCE_JOB
 from defender_assets.metadata.reports import Metadata, table_preview
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
@@ -151,7 +151,7 @@ def audit_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         yield dg.Output(None)
 
     @dg.job(
-        name="audit_lake",
+        name=AUDIT_JOB,
         executor_def=dg.in_process_executor,
         resource_defs=_given(resources, "export", "lake"),
         description=(

@@ -2,7 +2,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -11,12 +11,14 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types
 
 import defender_assets
+from defender_assets.catalog import LEADS
 from defender_assets.check_results import current_failures
-from defender_assets.checks import DRIFT
+from defender_assets.checks import AUDIT, DRIFT
 from defender_assets.cli.demo import scenario
 from defender_assets.cli.demo.command import _HEADING, _line, _next, campaigns_found
-from defender_assets.cli.demo.run import WORKSPACE, DayRun, demo_instance
-from defender_assets.cli.demo.scenario import drift_day, old_demo, prepare_export
+from defender_assets.cli.demo.run import WORKSPACE, DayRun, audit_days, demo_instance, materialize_days
+from defender_assets.cli.demo.scenario import faulty_day, old_demo, prepare_export, readable_line
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, READING_DEMO, load_settings
 from defender_assets_tests.cli.conftest import Run
@@ -49,7 +51,7 @@ def new_bytes(output: str) -> int:
 
 
 @pytest.mark.live
-def test_the_demo_shows_leads_and_stories(tmp_path: Path) -> None:
+def test_the_demo_shows_leads_and_stories_and_what_is_to_be_fixed(tmp_path: Path, run: Run) -> None:
     home = tmp_path / "home"
     home.mkdir()
 
@@ -64,19 +66,36 @@ def test_the_demo_shows_leads_and_stories(tmp_path: Path) -> None:
     assert list(home.iterdir()) == []
     assert (tmp_path / DEMO / "dagster" / "dagster.yaml").exists()
     assert (tmp_path / DEMO / "dagster" / "history").is_dir()
-    day = drift_day(prepare_export(tmp_path)[0])
+    day = faulty_day(prepare_export(tmp_path)[0])
     assert f"makes the check drift fail on {day}" in output
     with dg.DagsterInstance.from_config(str(tmp_path / DEMO / "dagster")) as instance:
         # Dagster's timeline shows only runs of a code location
         origins = [run.remote_job_origin for run in instance.get_runs()]
         _, red = current_failures(instance, ALERT_INFO.name, DRIFT, datetime.now(UTC))
+        _, audited = current_failures(instance, LEADS.name, AUDIT, datetime.now(UTC))
     assert {(origin.location_name, origin.job_name) for origin in origins if origin} == {
-        ("defender_assets", "ingest_day")
+        ("defender_assets", "ingest_day"),
+        ("defender_assets", "audit_lake"),
     }
     assert None not in origins
     (failed,) = red.items()
     assert failed[0] == day.isoformat()
     assert "rebuild_day" in failed[1].summary
+    assert audited.keys() == {day.isoformat()}
+    assert f"run `defender-assets replay --day {day}`" in audited[day.isoformat()].summary
+
+    # the walk of the README: replay, the runs that the sensor then asks for, and the audit
+    assert "1 of 3 quarantined lines moved into the table" in run("replay", "--day", day.isoformat()).stdout
+    settings = load_settings()
+    days = [settings.start_date + timedelta(days=number) for number in range(scenario.DAYS)]
+    behind = [stale.day for stale in find_stale_days(settings.lake(), settings.export(), days)]
+    assert day in behind
+    with demo_instance(tmp_path) as instance:
+        assert [each.problems for each in materialize_days(settings, behind, instance)] == [()] * len(behind)
+        audit_days(settings, instance)
+        assert current_failures(instance, LEADS.name, AUDIT, datetime.now(UTC))[1] == {}
+    # the file is not added again
+    assert readable_line(prepare_export(tmp_path)[0], tmp_path / DEMO_EXPORT_DIR) is None
 
 
 def test_the_demo_writes_to_its_own_directory_only_and_reads_no_byte_twice(

@@ -47,8 +47,14 @@ def demo(*, dagster_home: bool) -> None:
 
     Everything is in .defender/demo/ of the working directory. A second run finds nothing new to read.
     """
-    from defender_assets.cli.demo.run import demo_home, demo_instance, materialize_days
-    from defender_assets.cli.demo.scenario import drift_day, old_demo, prepare_export
+    from defender_assets.cli.demo.run import (
+        audit_days,
+        demo_home,
+        demo_instance,
+        materialize_days,
+        quarantine_readable_line,
+    )
+    from defender_assets.cli.demo.scenario import faulty_day, old_demo, prepare_export, readable_line
     from defender_assets.core.pipeline.staleness import list_all
     from defender_assets.outputs.queries import views
     from defender_assets.settings import DEMO_EXPORT_DIR, DEMO_LAKE, Settings, load_settings
@@ -70,6 +76,9 @@ def demo(*, dagster_home: bool) -> None:
     days = sorted(list_all(settings.export())[0])
     runs = []
     with progress("Starting Dagster ..."):
+        planted = readable_line(scenario, settings.export_dir)
+        if planted:
+            quarantine_readable_line(settings, *planted, faulty_day(scenario))
         instance = demo_instance(folder)
         results = materialize_days(settings, days, instance)
     say(_HEADING)
@@ -79,13 +88,16 @@ def demo(*, dagster_home: bool) -> None:
                 run = next(results)
             say(_line(run))
             runs.append(run)
+        if planted:
+            with console().status("Dagster audits the days", spinner="line"):
+                audit_days(settings, instance)
     lake = settings.lake()
     leads = views.collected(lake, views.current_leads(lake))
     stories = views.collected(lake, views.current_stories(lake))
     _show(leads, stories)
     say(_compared(truth["campaigns"], leads, stories))
     say(f"{sum(run.new_bytes for run in runs):,} new bytes were read this time.\n")
-    say(_next(folder, drift_day(scenario)) if shown else _NOT_SHOWN)
+    say(_next(folder, faulty_day(scenario)) if shown else _NOT_SHOWN)
     if old := old_demo(folder):
         say(f"\n{old}")
     failed = [run for run in runs if run.problems]
@@ -117,7 +129,7 @@ def _line(run: "DayRun") -> str:
     )
 
 
-def _next(folder: Path, drift: "date") -> str:
+def _next(folder: Path, faulty: "date") -> str:
     """Return what to do next: the commands as they are typed in this working directory."""
     from defender_assets.cli.demo.run import WORKSPACE
     from defender_assets.settings import DEMO_DAGSTER_HOME
@@ -128,7 +140,9 @@ def _next(folder: Path, drift: "date") -> str:
     start = "make ui" if in_repository else by_hand
     lines = [
         (start, "Dagster on this data, sensors on, at http://127.0.0.1:3000"),
-        ("", f"a new column makes the check drift fail on {drift}"),
+        ("", f"a new column makes the check drift fail on {faulty}"),
+        (f"{prefix}defender-assets audit", f"names a quarantined line of {faulty} that is readable by now;"),
+        ("", "`replay` moves it into its table"),
     ]
     lines += [(f"{prefix}defender-assets {command}", what) for command, what in _NEXT]
     return "\n".join(

@@ -1,9 +1,10 @@
 """The demo's Dagster instance, and its days materialized through Dagster in this process. Nothing is printed here."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,34 @@ def demo_instance(folder: Path) -> "dg.DagsterInstance":
     return dg.DagsterInstance.from_config(str(demo_home(folder)))
 
 
+def quarantine_readable_line(settings: "Settings", file: Path, line: bytes, day: date) -> None:
+    """Add a file of one line to the export, as read by an older version that did not know the category of its record.
+
+    This version can parse the line, so that `replay` moves it into its table, and an audit says so until then.
+    """
+    from defender_assets.core.export import DirectoryExport
+    from defender_assets.core.raw.ingest import ingest
+    from defender_assets.core.schemas import ALERT_INFO
+    from defender_assets.core.tables.build import build_table_day
+
+    lake = settings.lake()
+    with tempfile.TemporaryDirectory() as before:
+        alone = Path(before) / file.relative_to(settings.export_dir)
+        alone.parent.mkdir(parents=True)
+        alone.write_bytes(line)
+        ingest(lake, DirectoryExport(Path(before)), ALERT_INFO, day)
+        build_table_day(lake, replace(ALERT_INFO, hunting_name=f"{ALERT_INFO.hunting_name}Preview"), day)
+        shutil.copy2(alone, file)
+
+
+def audit_days(settings: "Settings", instance: "dg.DagsterInstance") -> None:
+    """Run the job that audits all ended days."""
+    from defender_assets.definitions import build_defs
+    from defender_assets.jobs import AUDIT_JOB
+
+    _run(build_defs(settings).resolve_job_def(AUDIT_JOB), None, instance)
+
+
 def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.DagsterInstance") -> Iterator[DayRun]:
     """Run the job of each day, the oldest first, and yield its result."""
     from defender_assets.definitions import build_defs
@@ -80,8 +109,8 @@ def materialize_days(settings: "Settings", days: Sequence[date], instance: "dg.D
         yield _day_run(day, time.monotonic() - began, result)
 
 
-def _run(job: "dg.JobDefinition", day: date, instance: "dg.DagsterInstance") -> "dg.JobExecutionResult":
-    """Run a day in this process, as a run that looks launched from the workspace.
+def _run(job: "dg.JobDefinition", day: date | None, instance: "dg.DagsterInstance") -> "dg.JobExecutionResult":
+    """Run a job, of a day if one is given, in this process, as a run that looks launched from the workspace.
 
     Dagster's timeline groups runs by the code location that launched them, and leaves out runs without one, such as
     those of `execute_in_process`. A process for each run, as the daemon starts it, would import everything each time.
@@ -91,14 +120,12 @@ def _run(job: "dg.JobDefinition", day: date, instance: "dg.DagsterInstance") -> 
     from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(_LOCATION), _REPOSITORY)
+    of_day = job.get_tags_for_partition_key(day.isoformat(), selected_asset_keys=None) if day else {}
     run = instance.create_run_for_job(
         job,
         run_config=_QUIET,
         # a job's page lists the runs with this tag
-        tags={
-            **job.get_tags_for_partition_key(day.isoformat(), selected_asset_keys=None),
-            ".dagster/repository": repository.get_label(),
-        },
+        tags={**of_day, ".dagster/repository": repository.get_label()},
         remote_job_origin=RemoteJobOrigin(repository, job.name),
     )
     return execute_run(InMemoryJob(job), run, instance)

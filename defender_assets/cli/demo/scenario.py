@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from defender_assets.core.errors import ExportError
+from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, DEMO_SCENARIO, is_configured
 
 if TYPE_CHECKING:
@@ -48,8 +49,11 @@ def prepare_export(folder: Path) -> tuple["Scenario", dict[str, Any]]:
         ) from None
 
 
-def drift_day(scenario: "Scenario") -> date:
-    """Return the day on which a record has a field without a column: the second one, if there are several."""
+def faulty_day(scenario: "Scenario") -> date:
+    """Return the day with things to fix: the second one, if there are several.
+
+    One of its records has a field without a column, and one of its lines was quarantined by an older version.
+    """
     return scenario.start + timedelta(days=min(1, scenario.days - 1))
 
 
@@ -58,17 +62,34 @@ def _add_new_column(scenario: "Scenario", export_dir: Path) -> None:
 
     So one check of the demo fails, and says what to do. A file of its own leaves the simulator's files as they are.
     """
-    day = drift_day(scenario)
-    pattern = f"insights-logs-advancedhunting-alertinfo/tenantId=*/y={day:%Y}/m={day:%m}/d={day:%d}/h=*/m=00/PT1H.json"
-    begin = b'"properties":{'
+    if found := _alert_of(export_dir, faulty_day(scenario)):
+        blob, line, _ = found
+        begin = b'"properties":{'
+        changed = line.replace(begin, begin + f'"{NEW_COLUMN}":"P2",'.encode(), 1)
+        blob.with_name("PT1H_2.json").write_bytes(changed)
+
+
+def readable_line(scenario: "Scenario", export_dir: Path) -> tuple[Path, bytes] | None:
+    """Return a file to add to the faulty day, with one alert that the export does not have; none if it is there."""
+    found = _alert_of(export_dir, faulty_day(scenario))
+    if found is None:
+        return None
+    blob, line, alert_id = found
+    file = blob.with_name("PT1H_3.json")
+    return None if file.exists() else (file, line.replace(alert_id.encode(), f"{alert_id}-demo".encode()))
+
+
+def _alert_of(export_dir: Path, day: date) -> tuple[Path, bytes, str] | None:
+    """Return the first line of AlertInfo of a day, its file and its AlertId."""
+    pattern = f"{ALERT_INFO.container}/tenantId=*/y={day:%Y}/m={day:%m}/d={day:%d}/h=*/m=00/PT1H.json"
     for blob in sorted(export_dir.glob(pattern)):
         for line in blob.read_bytes().splitlines(keepends=True):
-            with suppress(ValueError):
-                # malformed lines are of no use here
-                if json.loads(line)["properties"].get("Severity"):
-                    changed = line.replace(begin, begin + f'"{NEW_COLUMN}":"P2",'.encode(), 1)
-                    blob.with_name("PT1H_2.json").write_bytes(changed)
-                    return
+            # malformed lines are of no use here
+            with suppress(ValueError, KeyError):
+                properties = json.loads(line)["properties"]
+                if properties["Severity"]:
+                    return blob, line, properties["AlertId"]
+    return None
 
 
 def old_demo(folder: Path) -> str:
