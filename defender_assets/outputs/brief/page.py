@@ -7,13 +7,14 @@ nothing else is loaded, run or sent, so a text that escapes both is still inert.
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from defender_assets.core.text import escape_control_chars, pluralize
 from defender_assets.outputs.brief.format import span_words
@@ -46,8 +47,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"pluralize": pluralize, "listed": listed, "span": span_words, "product": product_name}
+    environment.filters["whole_names"] = _whole_names
     environment.globals["moment"] = moment_words
     return environment
+
+
+def _whole_names(text: str) -> Markup:
+    """Return a text, escaped, whose words with a hyphen are not broken there, such as the name of a device."""
+    words = re.split(r"(\S+-\S+)", escape_control_chars(text))
+    whole = Markup('<span class="whole">{}</span>')
+    # the second of two parts is such a word
+    return Markup("").join(whole.format(word) if number % 2 else escape(word) for number, word in enumerate(words))
 
 
 def _shown(value: object) -> object:

@@ -16,6 +16,7 @@ from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
 from defender_assets.outputs.brief import build_briefs
 from defender_assets.outputs.brief.entries import LEADS_SHOWN
+from defender_assets.outputs.brief.page import _whole_names
 from defender_assets.outputs.brief.schema import BRIEF_SCHEMA
 from defender_assets.outputs.brief.timelines import STEPS_SHOWN
 from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, at, beat, frame, lead_frame, lead_row
@@ -277,3 +278,8 @@ def test_the_same_rows_in_another_order_make_the_same_page() -> None:
     stories = build_stories(DAY, lead_frame(leads)).lazy()
 
     assert brief(leads, stories) == brief(reversed(leads), stories)
+
+
+def test_names_with_hyphens_are_kept_whole_and_escaped() -> None:
+    shown = _whole_names("2 alerts on ws-04.<b>-x: a - \x1b-y")
+    assert shown == ('2 alerts on <span class="whole">ws-04.&lt;b&gt;-x:</span> a - <span class="whole">\\x1b-y</span>')
