@@ -12,6 +12,15 @@ from playwright.sync_api import Browser, Page
 
 from defender_assets_tests.integration.browser.chromium import run_chromium
 
+NARROW, WIDE = 1000, 1600
+SETTLED_MS = 1000
+# of each text, also of the text that is folded away
+_WITHOUT_PATHS = """(paths) => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node; node = texts.nextNode())
+    for (const [path, shown] of paths) if (node.data.includes(path)) node.data = node.data.replaceAll(path, shown);
+}"""
+
 Keep = Callable[[Page, str], None]
 """A function of a page and the name of a picture."""
 
@@ -24,13 +33,27 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def keep(pytestconfig: pytest.Config) -> Keep:
-    """Save a screenshot of a page as a picture of the documents, if `--pictures` is set."""
-    folder = Path(__file__).parents[3] / "docs" / "pictures"
+def keep(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Keep:
+    """Save screenshots of a page, if `--pictures` is set: the wide one for the documents, a narrow one to look at.
+
+    The narrow ones are in `.pictures`. Paths of this machine are replaced.
+    """
+    root = Path(__file__).parents[3]
+    folders = {WIDE: root / "docs" / "pictures", NARROW: root / ".pictures"}
 
     def save(page: Page, name: str) -> None:
-        if pytestconfig.getoption("pictures"):
+        if not pytestconfig.getoption("pictures"):
+            return
+        size = page.viewport_size
+        assert size is not None
+        # a page for a telephone keeps its width
+        for width in (NARROW, WIDE) if size["width"] > NARROW else (size["width"],):
+            folder = folders[NARROW if width == NARROW else WIDE]
             folder.mkdir(exist_ok=True)
+            page.set_viewport_size({"width": width, "height": size["height"]})
+            page.wait_for_timeout(SETTLED_MS)
+            page.evaluate(_WITHOUT_PATHS, [[str(tmp_path_factory.getbasetemp()), "/srv"], [str(root), "/srv/clone"]])
             page.screenshot(path=folder / f"{name}.png")
+        page.set_viewport_size(size)
 
     return save
