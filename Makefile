@@ -52,13 +52,10 @@ help: ## List the targets
 demo: $(INSTALLED) ## Simulate two small tenants, materialize their days, show leads and stories
 	@$(BIN)/defender-assets demo
 
-# `dagster dev` warns that `dg dev` supersedes it; both run the same code, and `dagster dev` needs no development tool.
 # The demo has a Dagster instance of its own, so that its runs never appear beside those of real data.
 .PHONY: ui
 ui: $(INSTALLED) $(INSTANCE) ## Dagster's UI with the sensors on, at 127.0.0.1:3000 (UI_PORT=…)
-	@home=$$($(BIN)/defender-assets demo --dagster-home) && \
-	PYTHONWARNINGS='ignore:Function `dev_command`' \
-	exec $(BIN)/python -m defender_assets.cli.ui --port $(UI_PORT) --home "$${home:-$(CURDIR)/$(DAGSTER_HOME_DIR)}"
+	@exec $(BIN)/defender-assets ui --port $(UI_PORT)
 
 # The tests of a file share fixtures, so one process runs the whole file. Files are distributed in order, quick ones first.
 # There are two workers more than processors, at most 5: tests of whole installations wait for other processes.

@@ -28,6 +28,7 @@ from defender_assets.cli.sql import sql
 from defender_assets.cli.stories import stories
 from defender_assets.cli.story import story
 from defender_assets.cli.triage import triage
+from defender_assets.cli.ui import ui
 from defender_assets.cli.what_if import what_if
 
 __all__ = ["main"]
@@ -45,7 +46,7 @@ def main() -> None:
     """
 
 
-for command in (init, check, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
+for command in (init, check, ui, demo, simulate, leads, lead, stories, story, brief, sql, ocsf):
     main.add_command(command)
 for command in (entity, triage, mute, muted, quality, what_if):
     main.add_command(command)

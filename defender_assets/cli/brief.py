@@ -34,8 +34,8 @@ def brief(*, day: date | None, out: Path | None, show: bool) -> None:
     if found.is_empty():
         of_day = f"for {day} " if day else ""
         raise NothingFoundError(
-            f"there is no brief {of_day}in {reader.lake.describe()}: run the day in Dagster (`make ui`, or `make demo` "
-            "with a simulated tenant)"
+            f"there is no brief {of_day}in {reader.lake.describe()}: run the day in Dagster (`defender-assets ui`, "
+            "or `defender-assets demo` with a simulated tenant)"
         )
     ((brief_day, stored),) = found.rows()
     if day is None and brief_day >= datetime.now(UTC).date():

@@ -89,7 +89,7 @@ def init(
     replaced = f" The old file is {moved}. Settings kept from it: {', '.join(kept) or 'none'}." if moved else ""
     if demo:
         say(demo)
-    say(f"{target.resolve()} is written{private}.{replaced} Next: defender-assets check")
+    say(f"{target.resolve()} is written{private}.{replaced} Next: defender-assets check, then defender-assets ui")
 
 
 class Answers:

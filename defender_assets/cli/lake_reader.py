@@ -135,8 +135,8 @@ class LakeReader:
         if has_data:
             return f" {why_none() or 'Nothing matches, or no day with alerts was materialized yet.'}"
         return (
-            " Nothing was materialized yet: `make ui` runs what is new, `make demo` shows it with a simulated tenant. "
-            "Settings are read from the environment and from .env in the working directory."
+            " Nothing was materialized yet: `defender-assets ui` runs what is new, `defender-assets demo` shows it on "
+            "simulated tenants. Settings are read from the environment and from .env in the working directory."
         )
 
     def which_filter(

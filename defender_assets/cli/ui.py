@@ -1,111 +1,35 @@
-"""`python -m defender_assets.cli.ui`, behind `make ui`: `dagster dev` in its own process group, which ends as a whole.
+"""`defender-assets ui`: Dagster's UI on the export and the lake of the working directory."""
 
-Nothing is started if the port is taken, or if the instance is already served.
-"""
-
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 import click
 
+from defender_assets.cli.dagster_dev import serve
+from defender_assets.cli.dagster_home import HOME, WORKSPACE, prepare_home
 from defender_assets.cli.errors import CliError
-
-HOST = "127.0.0.1"
-LOCK = "ui.lock"
-COMMAND = (sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", HOST)
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-GRACE_SECONDS = 15.0
-"""How long the processes may take to end: a run that is interrupted says so in its log."""
+from defender_assets.cli.lake_reader import announced_settings
 
 
-@click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=3000)
-@click.option("--home", type=click.Path(path_type=Path), envvar="DAGSTER_HOME", required=True)
-def ui(port: int, home: Path) -> None:
-    """Serve Dagster's UI, with the sensors on, until Ctrl-C."""
-    _check_port(port)
-    with _only_one(home):
-        click.echo(f"Dagster: http://{HOST}:{port} (stop with Ctrl-C). Ignore its warning about dagster.yaml.")
-        raise SystemExit(_serve([*COMMAND, "-p", str(port)], home))
+@click.command(short_help="Dagster's UI, with the sensors on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port of its address.")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help=f"The directory of Dagster's instance. Default: {HOME}, or that of the demo while the demo is read.",
+)
+def ui(port: int, home: Path | None) -> None:
+    """Serve Dagster's UI on this machine, with the sensors on, until Ctrl-C.
 
+    The instance has the settings of this project: telemetry is off, and a day never runs twice at once. A dagster.yaml
+    that is there stays. It is no server for production: see deploy/.
+    """
+    from defender_assets.settings import DEMO_DAGSTER_HOME
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        # a port whose last connections are still closing is free
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CliError(
-                f"port {port} of {HOST} cannot be used ({error.strerror}): stop what uses it, or name another port "
-                "(make ui UI_PORT=…)"
-            ) from None
-
-
-@contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Hold the lock of an instance. The system releases it with the process, however that ends."""
-    import fcntl
-
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / LOCK).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise CliError(
-                f"Dagster's UI already runs on {home} (process {file.read().strip() or 'unknown'}): stop it first"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
-
-
-def _serve(command: list[str], home: Path) -> int:
-    """Run a command until it ends or a signal comes; then end its whole process group. Return its exit code."""
-    # also SIGINT: a shell that starts a process in the background lets it ignore that
-    handlers = {number: signal.signal(number, _interrupt) for number in ENDING}
-    process = subprocess.Popen(command, env={**os.environ, "DAGSTER_HOME": str(home)}, start_new_session=True)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
-        return 0
-    finally:
-        # a second Ctrl-C does not wait
-        _end_group(process)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what the group still has: `dagster dev` leaves its code server, which would wait 45 seconds for a client."""
-    with suppress(ProcessLookupError, KeyboardInterrupt):
-        os.killpg(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while time.monotonic() < deadline:
-            process.poll()
-            os.killpg(process.pid, 0)
-            time.sleep(0.1)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-if __name__ == "__main__":
-    ui()
+    reads_demo = announced_settings().reads_demo
+    home = (home or Path(DEMO_DAGSTER_HOME if reads_demo else HOME)).resolve()
+    if sys.platform == "win32":
+        prepare_home(home)
+        raise CliError(f"not on Windows: set DAGSTER_HOME to {home}, and run dagster dev -w {home / WORKSPACE}")
+    raise SystemExit(serve(port, home))

@@ -48,7 +48,7 @@ def test_a_day_without_a_brief_says_what_to_do(on_small_lake: Run, run: Run) -> 
 
     assert result.exit_code == 3
     assert "there is no brief for 2020-01-01" in result.stderr
-    assert "make ui" in result.stderr
+    assert "defender-assets ui" in result.stderr
     assert result.stdout == ""
 
 

@@ -69,7 +69,7 @@ def test_an_empty_installation_is_well_and_says_what_to_do(run: Run, tmp_path: P
         "none of the export's containers",
         "nothing to read yet.",
         "Streaming API",
-        "make demo",
+        "defender-assets demo",
         "does not exist",
         "default",
     ):

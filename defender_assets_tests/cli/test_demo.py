@@ -14,13 +14,14 @@ import defender_assets
 from defender_assets.catalog import LEADS
 from defender_assets.check_results import current_failures
 from defender_assets.checks import AUDIT, DRIFT
+from defender_assets.cli.dagster_home import WORKSPACE
 from defender_assets.cli.demo import scenario
 from defender_assets.cli.demo.command import _HEADING, _line, _next, campaigns_found
-from defender_assets.cli.demo.run import WORKSPACE, DayRun, audit_days, demo_instance, materialize_days
+from defender_assets.cli.demo.run import DayRun, audit_days, demo_instance, materialize_days
 from defender_assets.cli.demo.scenario import faulty_day, old_demo, prepare_export, readable_line
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.schemas import ALERT_INFO
-from defender_assets.settings import DEMO, DEMO_EXPORT_DIR, READING_DEMO, load_settings
+from defender_assets.settings import DEMO, DEMO_DAGSTER_HOME, DEMO_EXPORT_DIR, READING_DEMO, load_settings
 from defender_assets_tests.cli.conftest import Run
 
 pytestmark = pytest.mark.long
@@ -61,7 +62,7 @@ def test_the_demo_shows_leads_and_stories_and_what_is_to_be_fixed(tmp_path: Path
     assert new_bytes(output) > 1_000_000
     staged, found = re.findall(r"staged (\d+) attacks across products; (\d+) were found whole", output)[0]
     assert int(staged) == int(found) > 0
-    assert f"dagster dev -w {DEMO}/workspace.yaml" in output
+    assert "\n  defender-assets ui\n" in output
     assert output.startswith("Simulating the export of two small tenants ...\n")
     assert list(home.iterdir()) == []
     assert (tmp_path / DEMO / "dagster" / "dagster.yaml").exists()
@@ -122,7 +123,6 @@ def test_the_demo_writes_to_its_own_directory_only_and_reads_no_byte_twice(
         "export",
         "lake",
         "dagster",
-        "workspace.yaml",
     }
     assert list(home.iterdir()) == []
 
@@ -139,7 +139,8 @@ def test_outside_of_the_repository_the_demos_instance_has_the_settings_of_the_re
     packaged = Path(defender_assets.__file__).with_name("dagster.yaml")
     assert packaged.read_bytes() == (ROOT / "dagster.yaml").read_bytes()
     (ours,), (theirs,) = (
-        yaml.safe_load(path.read_text())["load_from"] for path in (tmp_path / WORKSPACE, ROOT / "workspace.yaml")
+        yaml.safe_load(path.read_text())["load_from"]
+        for path in (tmp_path / DEMO_DAGSTER_HOME / WORKSPACE, ROOT / "workspace.yaml")
     )
     # the repository's is relative to its file; without one, the working directory counts
     assert ours["python_module"] | {"working_directory": "."} == theirs["python_module"]
@@ -157,7 +158,7 @@ def test_no_line_of_the_demo_is_wider_than_80_columns(tmp_path: Path) -> None:
     inside = _next(tmp_path, date(2026, 11, 25))
 
     assert ("make ui" in outside, "make ui" in inside) == (False, True)
-    assert f"  .venv/bin/dagster dev -w {WORKSPACE}\n" in outside
+    assert "  .venv/bin/defender-assets ui\n" in outside
     lines = [*_HEADING.splitlines(), _line(run), *outside.splitlines(), *inside.splitlines()]
     assert max(map(len, lines)) <= 80
 
@@ -191,20 +192,6 @@ def test_the_scenario_is_kept_for_the_next_run(tmp_path: Path) -> None:
 
     assert prepare_export(tmp_path) == written
     assert json.loads((tmp_path / DEMO / "demo.json").read_bytes())["until"] is not None
-
-
-def test_make_ui_takes_the_demos_instance_where_the_demo_is_read(
-    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def home() -> tuple[str, str]:
-        result = run("demo", "--dagster-home")
-        return result.stdout, result.stderr
-
-    assert home() == ("\n", "")
-    prepare_export(tmp_path)
-    assert home() == (f"{tmp_path / DEMO / 'dagster'}\n", f"{READING_DEMO}\n")
-    monkeypatch.setenv("DEFENDER_LAKE_URI", "elsewhere")
-    assert home() == ("\n", "")
 
 
 @pytest.mark.parametrize("command", [["leads"], ["stories", "--format", "json"], ["check", "--format", "json"]])

@@ -220,7 +220,7 @@ def test_an_empty_lake_is_explained_and_stays_empty(run: Run, tmp_path: Path, co
     result = run(command)
 
     assert result.exit_code == 3
-    assert "make demo" in result.stdout
+    assert "defender-assets demo" in result.stdout
     assert rows_of(run, command) == []
     assert len(run(command, "--format", "csv").stdout.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

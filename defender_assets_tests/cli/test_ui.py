@@ -1,4 +1,4 @@
-"""`make ui`: what it refuses before it starts anything, and that all its processes end with it."""
+"""`ui`: what it refuses before it starts anything, and that all its processes end with it."""
 
 import os
 import signal
@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
-from defender_assets.cli import ui
+from defender_assets.cli import dagster_dev, main
+from defender_assets.cli.demo.scenario import prepare_export
+from defender_assets.settings import DEMO, READING_DEMO
 from defender_assets_tests.support.waiting import wait_until
 
 # like `dagster dev`: it ends at SIGINT and leaves a child that does not
@@ -34,13 +37,14 @@ def free_port() -> int:
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that the command writes once it is started."""
-    monkeypatch.setattr(ui, "COMMAND", (sys.executable, "-c", f"open({str(tmp_path / 'started')!r}, 'w')"))
+    """The file to which the command writes its DAGSTER_HOME and its arguments once it is started."""
+    told = f"open({str(tmp_path / 'started')!r}, 'w').write(os.environ['DAGSTER_HOME'] + ' ' + ' '.join(sys.argv[1:]))"
+    monkeypatch.setattr(dagster_dev, "COMMAND", (sys.executable, "-c", f"import os, sys; {told}"))
     return tmp_path / "started"
 
 
 def serve(home: Path, port: int) -> Result:
-    return CliRunner().invoke(ui.ui, ["--port", str(port), "--home", str(home)])
+    return CliRunner().invoke(main, ["ui", "--port", str(port), "--home", str(home)])
 
 
 def test_a_busy_port_is_refused_before_anything_starts(fake: Path, tmp_path: Path) -> None:
@@ -65,9 +69,10 @@ def alive(process: int) -> bool:
 
 def test_a_second_one_is_refused_and_ctrl_c_ends_all_processes(fake: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    code = f"from defender_assets.cli import ui; ui.COMMAND = ({sys.executable!r}, '-c', {LEAVES_A_CHILD!r}); ui.ui()"
+    command = f"({sys.executable!r}, '-c', {LEAVES_A_CHILD!r})"
+    code = f"from defender_assets.cli import dagster_dev, main; dagster_dev.COMMAND = {command}; main()"
     first = subprocess.Popen(
-        [sys.executable, "-c", code, "--port", str(free_port()), "--home", str(home)],
+        [sys.executable, "-c", code, "ui", "--port", str(free_port()), "--home", str(home)],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -93,3 +98,45 @@ def test_a_second_one_is_refused_and_ctrl_c_ends_all_processes(fake: Path, tmp_p
     # the lock went with the process
     assert serve(home, free_port()).exit_code == 0
     assert fake.exists()
+
+
+def test_an_empty_directory_gets_an_instance_with_the_settings_of_this_project(fake: Path, tmp_path: Path) -> None:
+    port = free_port()
+    home = tmp_path / ".defender" / "dagster"
+
+    result = CliRunner().invoke(main, ["ui", "--port", str(port)])
+
+    assert result.exit_code == 0, result.output
+    assert f"http://127.0.0.1:{port}" in result.stdout
+    assert fake.read_text() == f"{home} -p {port} -w {home / 'workspace.yaml'}"
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert (instance.telemetry_enabled, instance.nux_enabled) == (False, False)
+        assert instance.run_monitoring_enabled
+    # limits that a user changes stay
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    assert CliRunner().invoke(main, ["ui", "--port", str(port)]).exit_code == 0
+    assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_the_instance_is_the_demos_while_the_demo_is_read(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_export(tmp_path)
+    result = CliRunner().invoke(main, ["ui", "--port", str(free_port())])
+    assert (result.exit_code, result.stderr) == (0, f"{READING_DEMO}\n")
+    assert fake.read_text().startswith(f"{tmp_path / DEMO / 'dagster'} ")
+
+    monkeypatch.setenv("DEFENDER_LAKE_URI", "elsewhere")
+    result = CliRunner().invoke(main, ["ui", "--port", str(free_port())])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert fake.read_text().startswith(f"{tmp_path / '.defender' / 'dagster'} ")
+
+
+def test_a_wrong_setting_is_one_line_and_nothing_starts(
+    fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFENDER_START_DATE", "soon")
+    result = CliRunner().invoke(main, ["ui"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: DEFENDER_START_DATE is 'soon'")
+    assert list(tmp_path.iterdir()) == []

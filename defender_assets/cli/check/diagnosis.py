@@ -80,7 +80,7 @@ def diagnose_export(report: Report, settings: Settings) -> None:
         report.notes.append("the export is empty: nothing to read yet")
         if settings.export_account is None:
             report.notes.append(
-                "`make demo` shows a simulated export, `defender-assets init` connects your own account"
+                "`defender-assets demo` shows a simulated export, `defender-assets init` connects your own account"
             )
     if not report.export.exists:
         line = f"{settings.export_dir} does not exist"
@@ -155,7 +155,7 @@ def diagnose_lake(report: Report, settings: Settings) -> None:
     if report.lake.behind:
         report.notes.append(
             f"{len(report.lake.behind)} of the last {pluralize(len(report.lake.looked_at), 'day')} are behind. "
-            "Dagster's sensor requests their runs while it is on (`make ui`)"
+            "Dagster's sensor requests their runs while it is on (`defender-assets ui`)"
         )
     if judged := report.lake.judged_by_others:
         days = ", ".join(first_few([str(day) for day in judged], NAMED))

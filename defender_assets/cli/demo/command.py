@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.leads import CELLS as LEAD_CELLS
 from defender_assets.cli.leads import FROM_WIDTH as LEADS_FROM
 from defender_assets.cli.leads import NARROW_CELLS
@@ -39,17 +38,13 @@ The other commands and Dagster do not show this demo: an export or a lake is set
 
 
 @click.command(short_help="Two simulated tenants, from export to stories.")
-@click.option(
-    "--dagster-home", is_flag=True, hidden=True, help="Only print the demo's DAGSTER_HOME if the demo is read."
-)
-def demo(*, dagster_home: bool) -> None:
+def demo() -> None:
     """Simulate two small tenants, materialize their days through Dagster, and show leads and stories.
 
     Everything is in .defender/demo/ of the working directory. A second run finds nothing new to read.
     """
     from defender_assets.cli.demo.run import (
         audit_days,
-        demo_home,
         demo_instance,
         materialize_days,
         quarantine_readable_line,
@@ -60,9 +55,6 @@ def demo(*, dagster_home: bool) -> None:
     from defender_assets.settings import DEMO_EXPORT_DIR, DEMO_LAKE, Settings, load_settings
 
     folder = Path.cwd()
-    if dagster_home:
-        click.echo(demo_home(folder) if announced_settings().reads_demo else "")
-        return
     with progress("Simulating the export of two small tenants ..."):
         scenario, truth = prepare_export(folder)
     shown = load_settings().reads_demo
@@ -131,13 +123,9 @@ def _line(run: "DayRun") -> str:
 
 def _next(folder: Path, faulty: "date") -> str:
     """Return what to do next: the commands as they are typed in this working directory."""
-    from defender_assets.cli.demo.run import WORKSPACE
-    from defender_assets.settings import DEMO_DAGSTER_HOME
-
     prefix = ".venv/bin/" if (folder / ".venv" / "bin" / "defender-assets").exists() else ""
     in_repository = (folder / "workspace.yaml").exists() and (folder / "Makefile").exists()
-    by_hand = f'export DAGSTER_HOME="$PWD/{DEMO_DAGSTER_HOME}"\n  {prefix}dagster dev -w {WORKSPACE}'
-    start = "make ui" if in_repository else by_hand
+    start = "make ui" if in_repository else f"{prefix}defender-assets ui"
     lines = [
         (start, "Dagster on this data, sensors on, at http://127.0.0.1:3000"),
         ("", f"a new column makes the check drift fail on {faulty}"),

@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from defender_assets.settings import DEMO, DEMO_DAGSTER_HOME
+from defender_assets.cli.dagster_home import prepare_home
+from defender_assets.settings import DEMO_DAGSTER_HOME
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -38,35 +39,11 @@ class DayRun:
     problems: tuple[str, ...]
 
 
-WORKSPACE = f"{DEMO}/workspace.yaml"
-_WORKSPACE_YAML = """\
-# What `dagster dev -w` loads where there is no repository: as its workspace.yaml.
-load_from:
-  - python_module:
-      module_name: defender_assets.definitions
-      location_name: defender_assets
-"""
-
-
-def demo_home(folder: Path) -> Path:
-    """Return the DAGSTER_HOME of the demo, with the package's `dagster.yaml` in it: telemetry is off everywhere.
-
-    Beside it is a workspace.yaml, for who has no repository.
-    """
-    import defender_assets
-
-    home = folder / DEMO_DAGSTER_HOME
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(Path(defender_assets.__file__).with_name("dagster.yaml"), home)
-    (folder / WORKSPACE).write_text(_WORKSPACE_YAML)
-    return home
-
-
 def demo_instance(folder: Path) -> "dg.DagsterInstance":
     """Return the demo's own instance."""
     import dagster as dg
 
-    return dg.DagsterInstance.from_config(str(demo_home(folder)))
+    return dg.DagsterInstance.from_config(str(prepare_home(folder / DEMO_DAGSTER_HOME)))
 
 
 def quarantine_readable_line(settings: "Settings", file: Path, line: bytes, day: date) -> None:
