@@ -25,7 +25,7 @@ from defender_assets.core.raw.cursors import read_cursors
 from defender_assets.core.schemas import DEVICE_INFO, RAW_SCHEMA, TABLES
 from defender_assets.core.tables import build
 from defender_assets.sensors.new_blobs import DEADLINE_SECONDS
-from defender_assets.settings import DEFAULT_LOOKBACK
+from defender_assets.settings import DEFAULT_LOOKBACK, DEFAULT_SENSOR_SECONDS
 from defender_assets.simulator import Scenario, simulate, write_directory
 
 DAY = date(2026, 11, 3)
@@ -38,7 +38,7 @@ LIST_DOLLARS = 0.055 / 10_000
 WRITE_DOLLARS = 0.065 / 10_000
 READ_DOLLARS = 0.005 / 10_000
 
-TICKS_A_DAY = 24 * 3600 // 30
+DAY_SECONDS = 24 * 3600
 RANGE_MB = 8 * 1024**2 / 1e6
 RECORD_KB = 1.5
 ID_BYTES = 16  # a number of 128 bits, see `core.tables.deduplication`
@@ -56,8 +56,8 @@ class Group:
 
     @property
     def lists_a_tick(self) -> int:
-        """Each table and day: a page of tenants, then a listing of each tenant's day."""
-        return len(TABLES) * (DEFAULT_LOOKBACK + 1) * (math.ceil(self.tenants / 5000) + self.tenants)
+        """Each table: pages of tenants, then a listing of each tenant's days."""
+        return len(TABLES) * (math.ceil(self.tenants / 5000) + (DEFAULT_LOOKBACK + 1) * self.tenants)
 
     @property
     def list_seconds(self) -> float:
@@ -87,10 +87,9 @@ class Group:
         """Range reads: full ranges, and a partial one for each tenant, table and run."""
         return self.gigabytes * 1000 / RANGE_MB + self.files_written
 
-    @property
-    def dollars(self) -> float:
+    def dollars(self, sensor_seconds: int) -> float:
         """Requests of a day: lists, reads, writes."""
-        lists = self.lists_a_tick * TICKS_A_DAY * LIST_DOLLARS
+        lists = self.lists_a_tick * DAY_SECONDS / sensor_seconds * LIST_DOLLARS
         return lists + self.reads * READ_DOLLARS + self.files_written * WRITE_DOLLARS
 
 
@@ -163,7 +162,10 @@ def show(groups: dict[str, Group]) -> None:
         "raw files kept a day": lambda g: f"{g.files_kept:,}",
         "… in 365 days, million": lambda g: f"{g.files_kept * 365 / 1e6:.1f}",
         "range reads a day": lambda g: f"{g.reads:,.0f}",
-        "requests a day, $": lambda g: f"{g.dollars:,.2f}",
+        f"requests a day, $, a tick in {DEFAULT_SENSOR_SECONDS} s": lambda g: (
+            f"{g.dollars(DEFAULT_SENSOR_SECONDS):,.2f}"
+        ),
+        "… a tick in 30 s": lambda g: f"{g.dollars(30):,.2f}",
     }
     print(f"{'':<30}" + "".join(f"{name:>16}" for name in groups))
     for name, format_value in lines.items():

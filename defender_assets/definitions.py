@@ -29,7 +29,7 @@ def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = N
     resources = {"export": settings.export(), "lake": lake, **(resources or {})}
     sweep, maintenance = sweep_job(settings.start_date, resources), maintenance_job(resources)
     quality, audit = quality_job(resources), audit_job(resources)
-    sensors = [new_blobs_sensor(sweep, settings.start_date, settings.lookback_days)]
+    sensors = [new_blobs_sensor(sweep, settings.start_date, settings.lookback_days, settings.sensor_seconds)]
     if settings.notifications.webhooks:
         sensors.append(notify_sensor(settings.notifications, settings.lookback_days))
     return dg.Definitions(

@@ -33,6 +33,7 @@ EXPORT_DIR = "DEFENDER_EXPORT_DIR"
 LAKE_URI, LAKE_CONNECTION_STRING = lake_uris.LAKE_URI, lake_uris.LAKE_CONNECTION_STRING
 START_DATE = "DEFENDER_START_DATE"
 LOOKBACK_DAYS = "DEFENDER_LOOKBACK_DAYS"
+SENSOR_SECONDS = "DEFENDER_SENSOR_SECONDS"
 RETENTION_DAYS = "DEFENDER_RETENTION_DAYS"
 LEAVE_OUT = leave_out_rules.VARIABLE
 RISK_WEIGHTS, MUTED = weights.VARIABLE, muting.VARIABLE
@@ -49,6 +50,7 @@ VARIABLES = (
     LAKE_CONNECTION_STRING,
     START_DATE,
     LOOKBACK_DAYS,
+    SENSOR_SECONDS,
     RETENTION_DAYS,
     LEAVE_OUT,
     RISK_WEIGHTS,
@@ -79,6 +81,9 @@ EARLIEST_START, LATEST_START = date(1970, 1, 1), date(2999, 12, 31)
 DEFAULT_LOOKBACK = 3
 US_GOVERNMENT_PORTAL, US_GOVERNMENT_STORAGE = "https://security.microsoft.us", ".usgovcloudapi.net"
 LONGEST_LOOKBACK = 366
+DEFAULT_SENSOR_SECONDS = 10
+# Dagster's daemon looks at its sensors every five seconds
+SHORTEST_SENSOR_SECONDS, LONGEST_SENSOR_SECONDS = 5, 3600
 # leads are built from the alerts of the last 30 days
 SHORTEST_RETENTION = 31
 LONGEST_RETENTION = 36_500
@@ -94,6 +99,7 @@ class Settings:
     lake_account: AzureAccount | None = None
     start_date: date = DEFAULT_START
     lookback_days: int = DEFAULT_LOOKBACK
+    sensor_seconds: int = DEFAULT_SENSOR_SECONDS
     retention_days: int | None = None
     leave_out: Path | None = None
     left_out: tuple[LeaveOutRule, ...] = ()
@@ -158,7 +164,8 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     portal = _portal(values, account)
     uri, lake_account = _lake(values, account, folder)
     files = {name: folder / _path(name, values[name]) for name in (RISK_WEIGHTS, MUTED, LEAVE_OUT) if name in values}
-    lookback = _days(values, LOOKBACK_DAYS, 0, LONGEST_LOOKBACK, "such as 3")
+    lookback = _number(values, LOOKBACK_DAYS, "days", (0, LONGEST_LOOKBACK), "such as 3")
+    sensor = _number(values, SENSOR_SECONDS, "seconds", (SHORTEST_SENSOR_SECONDS, LONGEST_SENSOR_SECONDS), "such as 30")
     return Settings(
         export_account=account,
         export_dir=folder / _export_dir(values),
@@ -166,8 +173,13 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         lake_account=lake_account,
         start_date=_start_date(values),
         lookback_days=DEFAULT_LOOKBACK if lookback is None else lookback,
-        retention_days=_days(
-            values, RETENTION_DAYS, SHORTEST_RETENTION, LONGEST_RETENTION, "such as 365; without it every day is kept"
+        sensor_seconds=DEFAULT_SENSOR_SECONDS if sensor is None else sensor,
+        retention_days=_number(
+            values,
+            RETENTION_DAYS,
+            "days",
+            (SHORTEST_RETENTION, LONGEST_RETENTION),
+            "such as 365; without it every day is kept",
         ),
         leave_out=files.get(LEAVE_OUT),
         left_out=leave_out_rules.load_leave_out(files[LEAVE_OUT]) if LEAVE_OUT in files else (),
@@ -332,9 +344,11 @@ def _start_date(values: Mapping[str, str]) -> date:
     )
 
 
-def _days(values: Mapping[str, str], name: str, least: int, most: int, example: str) -> int | None:
+def _number(values: Mapping[str, str], name: str, unit: str, limits: tuple[int, int], example: str) -> int | None:
+    """Return a whole number within its limits, both included; None if it is not set."""
     text = values.get(name)
+    least, most = limits
     # at most six digits, because Python refuses to parse thousands of them
     if text is not None and (not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most):
-        raise SettingsError(f"{name} is {quoted(text)}: expected a number of days from {least} to {most}, {example}")
+        raise SettingsError(f"{name} is {quoted(text)}: expected a number of {unit} from {least} to {most}, {example}")
     return None if text is None else int(text)

@@ -44,6 +44,12 @@ def test_definitions_can_be_loaded_with_every_kind_of_settings() -> None:
         dg.Definitions.validate_loadable(build_defs(load_settings(environ)))
 
 
+@pytest.mark.parametrize(("environ", "seconds"), [({}, 10), ({"DEFENDER_SENSOR_SECONDS": "30"}, 30)])
+def test_the_setting_decides_how_often_the_sensor_ticks(environ: dict[str, str], seconds: int) -> None:
+    sensor = build_defs(load_settings(environ)).resolve_sensor_def("new_blobs_sensor")
+    assert sensor.minimum_interval_seconds == seconds
+
+
 def test_importing_the_definitions_reads_no_environment() -> None:
     code = "import defender_assets.definitions as d; print(type(d.defs).__name__)"
     done = python(code, **BROKEN)

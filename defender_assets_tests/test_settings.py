@@ -38,6 +38,7 @@ def test_the_defaults_are_below_the_working_directory(tmp_path: Path) -> None:
     assert settings.export() == DirectoryExport(tmp_path / ".defender/export")
     assert settings.lake().uri == str(tmp_path / ".defender/lake")
     assert (settings.start_date, settings.lookback_days, settings.origins) == (date(2026, 1, 1), 3, {})
+    assert settings.sensor_seconds == 10
 
 
 @pytest.fixture
@@ -340,6 +341,10 @@ def test_at_most_one_variable_names_the_export(names: tuple[str, ...]) -> None:
         ("DEFENDER_LOOKBACK_DAYS", "367", "from 0 to 366"),
         ("DEFENDER_LOOKBACK_DAYS", "1.5", "from 0 to 366"),
         ("DEFENDER_LOOKBACK_DAYS", "٣", "from 0 to 366"),
+        ("DEFENDER_SENSOR_SECONDS", "0", "a number of seconds from 5 to 3600"),
+        ("DEFENDER_SENSOR_SECONDS", "4", "from 5 to 3600"),
+        ("DEFENDER_SENSOR_SECONDS", "3601", "from 5 to 3600"),
+        ("DEFENDER_SENSOR_SECONDS", "10s", "such as 30"),
     ],
 )
 def test_a_wrong_value_fails_with_one_line_with_the_variable_and_a_correct_value(

@@ -172,13 +172,15 @@ def rested(instance: dg.DagsterInstance, day: date, now: datetime) -> bool:
     return is_due(AttemptHistory(INCOMPLETE_ATTEMPTS, ends.last), now)
 
 
-def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -> dg.SensorDefinition:
-    """Return the sensor that keeps every day up to date with the containers."""
+def new_blobs_sensor(
+    sweep: dg.JobDefinition, start: date, lookback_days: int, interval_seconds: int
+) -> dg.SensorDefinition:
+    """Return the sensor that keeps every day up to date with the containers, one tick in each interval."""
 
     @dg.sensor(
         name="new_blobs_sensor",
         jobs=[INGEST_DAY, sweep],
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Requests a run for each day that is behind: the containers hold bytes that raw lacks, or a table is older "
@@ -191,7 +193,7 @@ def new_blobs_sensor(sweep: dg.JobDefinition, start: date, lookback_days: int) -
         now = datetime.now(UTC)
         swept = days_of_last_sweep(context.instance)
         requests = [] if swept.ran else first_sweep(context.instance, start, now)
-        tick = int(now.timestamp()) // 30
+        tick = int(now.timestamp()) // interval_seconds
         days = window(now.date(), start, lookback_days, share_of_sweep(swept.days, tick))
         in_flight = days_in_flight(context.instance, days, now)
         with user_facing_errors(lake):

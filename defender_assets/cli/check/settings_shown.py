@@ -15,6 +15,7 @@ def settings_shown(settings: Settings) -> Iterator[Setting]:
         names.LAKE_URI: settings.lake_uri,
         names.START_DATE: settings.start_date.isoformat(),
         names.LOOKBACK_DAYS: str(settings.lookback_days),
+        names.SENSOR_SECONDS: str(settings.sensor_seconds),
         names.RETENTION_DAYS: str(settings.retention_days or "every day is kept"),
         names.LEAVE_OUT: _file_of_rules(settings.leave_out, len(settings.left_out), "every blob is read"),
         names.RISK_WEIGHTS: str(settings.risk_weights or "the project's weights"),
