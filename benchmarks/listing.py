@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.backfill import resident_mb
 from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.export import AzureExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.export.blobs import day_prefix
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition

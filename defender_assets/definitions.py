@@ -4,18 +4,22 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 
-import dagster as dg
+from defender_assets.core.memory import collector_paused
 
-from defender_assets.assets import all_assets
-from defender_assets.assets.containers import container_specs
-from defender_assets.assets.triage import triage_assets
-from defender_assets.hourly_checks import hourly_checks
-from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
-from defender_assets.schedules import all_schedules, audit_job, maintenance_job, quality_job
-from defender_assets.sensors.new_blobs import new_blobs_sensor
-from defender_assets.sensors.notifications import notify_sensor
-from defender_assets.sensors.sweep import sweep_job
-from defender_assets.settings import READING_DEMO, Settings, load_settings
+# every run and every code server begins with these imports
+with collector_paused():
+    import dagster as dg
+
+    from defender_assets.assets import all_assets
+    from defender_assets.assets.containers import container_specs
+    from defender_assets.assets.triage import triage_assets
+    from defender_assets.hourly_checks import hourly_checks
+    from defender_assets.jobs import CHECK_DAYS, DAY_JOBS
+    from defender_assets.schedules import all_schedules, audit_job, maintenance_job, quality_job
+    from defender_assets.sensors.new_blobs import new_blobs_sensor
+    from defender_assets.sensors.notifications import notify_sensor
+    from defender_assets.sensors.sweep import sweep_job
+    from defender_assets.settings import READING_DEMO, Settings, load_settings
 
 
 def build_defs(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:

@@ -9,11 +9,8 @@ import polars as pl
 from defender_assets.catalog import LEADS
 from defender_assets.check_results import evaluations, known_results
 from defender_assets.checks import AUDIT
-from defender_assets.core.audit import audit_days, days_held
-from defender_assets.core.audit.outcome import audit_outcome
 from defender_assets.core.enums import VERDICTS
 from defender_assets.core.errors import LakeError
-from defender_assets.core.export import account_time
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.maintenance import apply_retention, maintain
 from defender_assets.core.quality.check_outcome import CheckOutcome
@@ -59,6 +56,8 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         name="maintain_tables", description="Applies retention, compacts fragmented days, deletes unreferenced files."
     )
     def maintain_tables(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
+        from defender_assets.core.export.azure import account_time  # noqa: PLC0415 (it loads the Azure SDK)
+
         failed = []
         with user_facing_errors(lake):
             clock = read_clock(lake, account_time(export))
@@ -134,6 +133,10 @@ def audit_job(resources: Mapping[str, object]) -> dg.JobDefinition:
     def audit_ended_days(
         context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+        # its libraries are loaded for the audit alone
+        from defender_assets.core.audit import audit_days, days_held  # noqa: PLC0415
+        from defender_assets.core.audit.outcome import audit_outcome  # noqa: PLC0415
+
         now = datetime.now(UTC)
         known = {day for results in known_results(context.instance, LEADS.name, AUDIT) for day in results}
         outcomes = {}

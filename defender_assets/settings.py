@@ -18,7 +18,7 @@ from defender_assets.core.azure import lake_uri as lake_uris
 from defender_assets.core.azure.account import AzureAccount, from_account_url, from_connection_string
 from defender_assets.core.azure.lake_uri import azure_lake, is_address, local_lake
 from defender_assets.core.errors import SettingsError, contains_secret, quoted
-from defender_assets.core.export import AzureExport, DirectoryExport, Export
+from defender_assets.core.export import DirectoryExport, Export
 from defender_assets.core.export import leave_out as leave_out_rules
 from defender_assets.core.export.leave_out import LeaveOutRule, SelectedExport
 from defender_assets.core.identifiers import PORTAL
@@ -121,6 +121,8 @@ class Settings:
     def whole_export(self) -> Export:
         """Return the export with the blobs that the team leaves out."""
         if self.export_account is not None:
+            from defender_assets.core.export.azure import AzureExport  # noqa: PLC0415 (it loads the Azure SDK)
+
             return AzureExport(self.export_account)
         return DirectoryExport(self.export_dir)
 

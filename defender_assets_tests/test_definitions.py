@@ -18,6 +18,22 @@ from defender_assets_tests.support.waiting import HANG_SECONDS
 BROKEN = {"DEFENDER_START_DATE": "no day at all", "AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"}
 
 
+ACCOUNT_URL = "https://acc.blob.core.windows.net"
+NEEDED_BY_SOME = {
+    "azure",
+    "duckdb",
+    "jinja2",
+    "llvmlite",
+    "mcp",
+    "msal",
+    "numba",
+    "numpy",
+    "requests",
+    "rich",
+    "tomlkit",
+}
+
+
 def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -55,6 +71,20 @@ def test_importing_the_definitions_reads_no_environment() -> None:
     done = python(code, **BROKEN)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == "LazyDefinitions"
+
+
+@pytest.mark.parametrize(
+    ("environ", "loaded"), [({}, []), ({"AZURE_STORAGE_ACCOUNT_URL": ACCOUNT_URL}, ["azure", "requests"])]
+)
+def test_loading_the_definitions_imports_no_library_that_only_some_runs_need(
+    environ: dict[str, str], loaded: list[str]
+) -> None:
+    code = (
+        "import gc, sys, defender_assets.definitions as d; d.defs().get_repository_def(); "
+        f"print(*sorted({{name.partition('.')[0] for name in sys.modules}} & {NEEDED_BY_SOME!r}), gc.isenabled(), "
+        "'azure.identity' in sys.modules)"
+    )
+    assert python(code, **environ).stdout.split() == [*loaded, "True", "False"]
 
 
 def test_loading_names_the_wrong_setting_without_secrets() -> None:

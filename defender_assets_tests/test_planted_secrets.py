@@ -20,7 +20,7 @@ from defender_assets.checks import FRESHNESS, outcome_of
 from defender_assets.cli import main
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.export import AzureExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.lake import snapshots
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Lake

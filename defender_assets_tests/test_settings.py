@@ -10,7 +10,8 @@ from dagster._core.secrets.env_file import get_env_var_dict
 
 from defender_assets.core.azure.account import EMULATOR_ENDPOINT, EMULATOR_KEY, AzureAccount
 from defender_assets.core.errors import SettingsError
-from defender_assets.core.export import AzureExport, DirectoryExport
+from defender_assets.core.export import DirectoryExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.export.leave_out import SelectedExport
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.settings import DEMO, DEMO_SCENARIO, VARIABLES, Settings, load_settings

@@ -107,7 +107,8 @@ def _write(scenario: "Scenario", observed: "GroundTruth", out: Path | None) -> t
 
     from defender_assets.core.azure.errors import describe_error
     from defender_assets.core.azure.sas import WRITE
-    from defender_assets.core.export import AzureExport, DirectoryExport
+    from defender_assets.core.export import DirectoryExport
+    from defender_assets.core.export.azure import AzureExport
     from defender_assets.simulator import simulate as simulated
     from defender_assets.simulator import write_account, write_directory
 

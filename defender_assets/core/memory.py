@@ -1,7 +1,10 @@
-"""Settings of the C library's memory allocator."""
+"""Settings of the C library's memory allocator, and of Python's garbage collector."""
 
 import ctypes
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 _M_ARENA_MAX = -8
@@ -21,3 +24,19 @@ def share_arenas() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, _ARENAS)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the garbage collector, for imports: they create many objects that stay, and no garbage worth collecting.
+
+    Afterwards, no collection looks at the objects that exist now: modules stay as long as the process does.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()

@@ -8,10 +8,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AoT
-
 from defender_assets.core.errors import SettingsError
 
 
@@ -49,6 +45,8 @@ def read_rules(variable: str, path: Path, name: str, example: str) -> list[tuple
 
 def rule_text(name: str, rule: Mapping[str, object]) -> str:
     """Return a rule as the table `[[name]]` in TOML."""
+    import tomlkit  # noqa: PLC0415 (for writing only)
+
     return tomlkit.dumps({name: [dict(rule)]})
 
 
@@ -59,6 +57,10 @@ def append_rule(path: Path, name: str, rule: Mapping[str, object]) -> None:
         OSError: when the file cannot be read or written; it is unchanged then.
         SettingsError: when it is not TOML, or `name` is something else in it.
     """
+    import tomlkit  # noqa: PLC0415 (for writing only)
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 (as above)
+    from tomlkit.items import AoT  # noqa: PLC0415 (as above)
+
     content = path.read_bytes() if path.exists() else b""
     try:
         document = tomlkit.parse(content.decode("utf-8-sig"))

@@ -14,7 +14,6 @@ from defender_assets.core.quality.day_results import Results, SubjectResult
 from defender_assets.core.quality.silence import EXPORT, outage_of
 from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB, PARTITION_TAG
 from defender_assets.outputs.notifications import NotificationConfig
-from defender_assets.outputs.notifications.delivery import Notifier
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED, SILENCE, Incident, Incidents
 from defender_assets.resources import LakeResource, user_facing_errors
 from defender_assets.sensors.sweep import SWEEP_JOB
@@ -100,6 +99,8 @@ def notify_sensor(config: NotificationConfig, lookback_days: int) -> dg.SensorDe
         ),
     )
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason:
+        from defender_assets.outputs.notifications.delivery import Notifier  # noqa: PLC0415 (it loads an HTTP client)
+
         notifier = Notifier(lake, config)
         with user_facing_errors(lake):
             reports = notifier.deliver(find_incidents(context.instance, notifier.clock(), lookback_days))

@@ -15,7 +15,7 @@ from defender_assets.catalog import LEADS
 from defender_assets.checks import FRESHNESS, LINE_BALANCE, outcome_of
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import ExportError, LakeError, SettingsError
-from defender_assets.core.export import AzureExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES, Table

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from azure.core.pipeline.transport import HttpTransport
 
-from defender_assets.core.export import AzureExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.days import today

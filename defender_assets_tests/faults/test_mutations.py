@@ -9,7 +9,8 @@ from deltalake.exceptions import CommitFailedError
 from defender_assets.core import retries
 from defender_assets.core.azure import container
 from defender_assets.core.errors import DefenderAssetsError
-from defender_assets.core.export import AzureExport, DirectoryExport, blobs, listing
+from defender_assets.core.export import DirectoryExport, blobs, listing
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.lake import compaction
 from defender_assets.core.lake.arrow import RowStream
 from defender_assets.core.lake.fences import Versions

@@ -13,7 +13,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.export import AzureExport, Blob, DirectoryExport, Export
+from defender_assets.core.export import Blob, DirectoryExport, Export
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.export.forwarding import ForwardingExport
 from defender_assets_tests.support.emulator import Emulator
 

@@ -13,7 +13,7 @@ from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.export import AzureExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.schemas import TABLES
 
 _DAY = re.compile(r"(?P<folder>tenantId=[0-9-]+/y=(?P<y>\d+)/m=(?P<m>\d+)/d=(?P<d>\d+)/)")

@@ -8,15 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from defender_assets.core.errors import ExportError, UnreadableError
-from defender_assets.core.export import (
-    AzureExport,
-    Blob,
-    BlobChangedError,
-    DirectoryExport,
-    Export,
-    IgnoredFile,
-    UnreadablePart,
-)
+from defender_assets.core.export import Blob, BlobChangedError, DirectoryExport, Export, IgnoredFile, UnreadablePart
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.export.leave_out import LeaveOutRule, rule_for
 from defender_assets.core.quality.silence import Shown
 from defender_assets.core.raw.batches import Source

@@ -19,7 +19,7 @@ from defender_assets.core.azure.container import container_of
 from defender_assets.core.azure.errors import describe_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
-from defender_assets.core.export import account_time
+from defender_assets.core.export.azure import account_time
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.log_files import DamagedLogError

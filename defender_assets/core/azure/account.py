@@ -6,13 +6,14 @@ import functools
 import logging
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
-from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient
-
 from defender_assets.core.errors import SettingsError, redact
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.storage.blob import BlobServiceClient
 
 DEFAULT_SUFFIX = "core.windows.net"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
@@ -51,7 +52,7 @@ class AzureAccount:
     def on_this_machine(self) -> bool:
         return urlsplit(self.endpoint).hostname in LOOPBACK
 
-    def service(self) -> BlobServiceClient:
+    def service(self) -> "BlobServiceClient":
         """Return a client of the account's blob service.
 
         A request to an unreachable account fails after three attempts, within 30 seconds: a sensor tick has one minute
@@ -60,6 +61,10 @@ class AzureAccount:
         Raises:
             ClientAuthenticationError: when there is no Entra identity. The SDK would retry for 30 seconds.
         """
+        # a local lake and export do not need the SDK
+        from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential  # noqa: PLC0415
+        from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
+
         logging.getLogger("urllib3.connectionpool").addFilter(_without_signature)
         credential: AzureNamedKeyCredential | AzureSasCredential | TokenCredential
         if self.key:
@@ -110,8 +115,10 @@ def _without_signature(line: logging.LogRecord) -> bool:
 
 
 @functools.cache
-def entra_credential() -> TokenCredential:
+def entra_credential() -> "TokenCredential":
     """Return this process's shared credential; it tries the environment, managed identity, Azure CLI and others."""
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 (a key or a SAS does not need it)
+
     return DefaultAzureCredential()
 
 

@@ -3,16 +3,16 @@
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError
-from azure.core.pipeline import PipelineResponse
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.errors import describe_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError
+
+if TYPE_CHECKING:
+    from azure.core.pipeline import PipelineResponse
 
 
 def container_of(uri: str) -> str:
@@ -23,6 +23,8 @@ def container_of(uri: str) -> str:
 
 def is_missing(account: AzureAccount, uri: str) -> bool:
     """Return whether the container certainly does not exist; False when the account refuses to answer."""
+    from azure.core.exceptions import AzureError  # noqa: PLC0415 (loaded with the first account)
+
     try:
         with account.service() as service:
             return not service.get_container_client(container_of(uri)).exists()
@@ -36,9 +38,11 @@ def service_time(account: AzureAccount, uri: str) -> datetime | None:
     Raises:
         AzureError: when the account cannot be reached.
     """
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 (loaded with the first account)
+
     times: list[datetime] = []
 
-    def hook(response: PipelineResponse[Any, Any]) -> None:
+    def hook(response: "PipelineResponse[Any, Any]") -> None:
         with suppress(ValueError, TypeError, OverflowError):
             times.append(parsedate_to_datetime(response.http_response.headers["Date"]))
 
@@ -53,6 +57,8 @@ def create_container(account: AzureAccount, uri: str) -> None:
     Raises:
         LakeError: when the account cannot be reached or refuses.
     """
+    from azure.core.exceptions import AzureError, ResourceExistsError  # noqa: PLC0415 (loaded with the first account)
+
     container = container_of(uri)
     try:
         with account.service() as service:

@@ -2,28 +2,20 @@
 
 import re
 import ssl
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
 from urllib.request import getproxies
-
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    DecodeError,
-    IncompleteReadError,
-    ResourceNotFoundError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
-from azure.storage.blob import StorageErrorCode
-from requests.exceptions import ProxyError
-from urllib3.exceptions import NameResolutionError
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.sas import READ, RequiredPermissions, grant_of
 from defender_assets.core.errors import redact
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 _STATUS = re.compile(r"non-2xx status code\W+(\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -42,8 +34,22 @@ _CONNECTION_FAILED = "client error (Connect)"
 _UNKNOWN_HOST = "no such account: DNS cannot resolve its name; check the name, and this machine's DNS and proxy"
 
 
-def describe_error(account: AzureAccount, action: str, error: AzureError, needs: RequiredPermissions = READ) -> str:
+def is_azure_error(error: BaseException) -> "TypeGuard[AzureError]":
+    """Return whether the Azure SDK raised an error. The SDK is not loaded for that: without it there is none."""
+    exceptions = sys.modules.get("azure.core.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.AzureError)
+
+
+def describe_error(account: AzureAccount, action: str, error: "AzureError", needs: RequiredPermissions = READ) -> str:
     """Return one line without secrets: the action that failed, the account and the fix."""
+    from azure.core.exceptions import (  # noqa: PLC0415 (loaded with the first account)
+        ClientAuthenticationError,
+        DecodeError,
+        IncompleteReadError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
+
     status, error_code = getattr(error, "status_code", None), getattr(error, "error_code", None)
     code = str(getattr(error_code, "value", error_code) or status or type(error).__name__)
     if isinstance(error, ServiceRequestError):
@@ -63,8 +69,10 @@ def describe_error(account: AzureAccount, action: str, error: AzureError, needs:
     return _line(account, action, advice)
 
 
-def is_refusal(error: AzureError) -> bool:
+def is_refusal(error: "AzureError") -> bool:
     """Return whether the service answered and refused this request for good, as far as it knows: a 4xx."""
+    from azure.core.exceptions import DecodeError  # noqa: PLC0415 (loaded with the first account)
+
     status = getattr(error, "status_code", None)
     return (
         isinstance(status, int)
@@ -91,8 +99,10 @@ def no_blob_service(account: AzureAccount, action: str) -> str:
     return _line(account, action, advice)
 
 
-def is_container_missing(error: ResourceNotFoundError) -> bool:
+def is_container_missing(error: "ResourceNotFoundError") -> bool:
     """Return whether the 404 comes from the blob service itself and means a missing container."""
+    from azure.storage.blob import StorageErrorCode  # noqa: PLC0415 (loaded with the first account)
+
     return getattr(error, "error_code", None) == StorageErrorCode.CONTAINER_NOT_FOUND
 
 
@@ -100,7 +110,10 @@ def _line(account: AzureAccount, action: str, advice: str) -> str:
     return f"cannot {action} at {account.endpoint} ({account.auth_method}): {advice}"
 
 
-def _connection_advice(account: AzureAccount, error: AzureError) -> str:
+def _connection_advice(account: AzureAccount, error: "AzureError") -> str:
+    from requests.exceptions import ProxyError  # noqa: PLC0415 (loaded with the first account)
+    from urllib3.exceptions import NameResolutionError  # noqa: PLC0415 (as above)
+
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return (

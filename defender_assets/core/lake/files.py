@@ -6,17 +6,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
-from azure.storage.blob import ContainerClient
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import container_of
-from defender_assets.core.azure.errors import describe_error
+from defender_assets.core.azure.errors import describe_error, is_azure_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 LOG = "_delta_log"
 
@@ -45,6 +45,8 @@ class TableFiles:
             if self.account is None:
                 root = Path(self.uri)
                 return dict(_local_sizes(root / folder, root))
+            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
+
             prefix = f"{self._folder()}/{folder}".rstrip("/") + "/"
             with self._container(self.account) as container, suppress(ResourceNotFoundError):
                 cut = len(self._folder()) + 1
@@ -59,6 +61,8 @@ class TableFiles:
                     return (Path(self.uri) / path).read_bytes()
                 except FileNotFoundError:
                     return None
+            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
+
             with self._container(self.account) as container:
                 try:
                     return container.download_blob(f"{self._folder()}/{path}").readall()
@@ -74,6 +78,8 @@ class TableFiles:
                 except FileNotFoundError:
                     return None
                 return found.st_ino, found.st_size, found.st_mtime_ns
+            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
+
             with self._container(self.account) as container:
                 try:
                     return (str(container.get_blob_client(f"{self._folder()}/{path}").get_blob_properties().etag),)
@@ -88,6 +94,9 @@ class TableFiles:
         if self.account is None:
             effective = os.access in os.supports_effective_ids
             return os.access((Path(self.uri) / path).parent, os.W_OK, effective_ids=effective)
+        from azure.core import MatchConditions  # noqa: PLC0415 (loaded with the first account)
+        from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 (as above)
+
         with self._errors(f"look at {path}"), self._container(self.account) as container:
             blob = container.get_blob_client(f"{self._folder()}/{path}")
             try:
@@ -105,6 +114,8 @@ class TableFiles:
             if self.account is None:
                 (Path(self.uri) / path).unlink(missing_ok=True)
                 return
+            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
+
             with self._container(self.account) as container, suppress(ResourceNotFoundError):
                 container.delete_blob(f"{self._folder()}/{path}")
 
@@ -132,7 +143,7 @@ class TableFiles:
         return urlsplit(self.uri).path.strip("/")
 
     @contextmanager
-    def _container(self, account: AzureAccount) -> Iterator[ContainerClient]:
+    def _container(self, account: AzureAccount) -> Iterator["ContainerClient"]:
         with account.service() as service:
             yield service.get_container_client(container_of(self.uri))
 
@@ -140,13 +151,13 @@ class TableFiles:
     def _errors(self, action: str) -> Iterator[None]:
         try:
             yield
-        except AzureError as error:
-            if self.account is None:
-                raise
-            raise LakeError(describe_error(self.account, f"{action} of the lake", error, WRITE)) from None
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise LakeError(f"cannot {action} in {self.uri}: {reason}; check the disk and its permissions") from None
+        except Exception as error:
+            if self.account is None or not is_azure_error(error):
+                raise
+            raise LakeError(describe_error(self.account, f"{action} of the lake", error, WRITE)) from None
 
 
 def _local_sizes(folder: Path, root: Path) -> Iterator[tuple[str, int]]:

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from azure.core.exceptions import AzureError
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import create_container, is_missing
-from defender_assets.core.azure.errors import describe_error, describe_error_text
+from defender_assets.core.azure.errors import describe_error, describe_error_text, is_azure_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
@@ -336,10 +335,6 @@ class Lake:
             yield
         except CommitFailedError:
             raise
-        except AzureError as error:
-            if self.account is None:
-                raise
-            raise LakeError(describe_error(self.account, f"{what} of the lake", error, WRITE)) from None
         except (DeltaError, OSError) as error:
             if self.account:
                 message = describe_error_text(self.account, f"{what} in {self.uri}", str(error), WRITE)
@@ -348,3 +343,7 @@ class Lake:
             reason = redact(str(error), self.secrets)[:400]
             advice = "check DEFENDER_LAKE_URI, free space and write permission"
             raise LakeError(f"cannot {what} in {self.describe()}: {reason}; {advice}") from None
+        except Exception as error:
+            if self.account is None or not is_azure_error(error):
+                raise
+            raise LakeError(describe_error(self.account, f"{what} of the lake", error, WRITE)) from None

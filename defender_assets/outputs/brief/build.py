@@ -15,7 +15,6 @@ from defender_assets.outputs.brief.data_quality import health
 from defender_assets.outputs.brief.entries import LEADS_SHOWN, device_entry, lead_entry
 from defender_assets.outputs.brief.figures import Figures, devices_hit, figures
 from defender_assets.outputs.brief.format import KINDS, day_words
-from defender_assets.outputs.brief.page import page, picture
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
 from defender_assets.outputs.brief.timelines import STORIES_SHOWN, story_entry
 from defender_assets.outputs.brief.triage import Triage, closed_leads, with_known_states
@@ -108,6 +107,9 @@ def build_briefs(
         "health": state,
         "silent": [short_day(silent) for silent in state.silent],
     }
+    # the template engine is loaded for a brief that is built
+    from defender_assets.outputs.brief.page import page, picture  # noqa: PLC0415
+
     row = {
         "tenant_id": tenants[0] if len(tenants) == 1 else None,
         "export_date": day,

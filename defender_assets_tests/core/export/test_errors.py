@@ -24,7 +24,8 @@ from defender_assets.core.azure.account import AzureAccount, entra_credential, f
 from defender_assets.core.azure.errors import describe_error, describe_error_text
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import ExportError, SettingsError
-from defender_assets.core.export import AzureExport, Blob, DirectoryExport
+from defender_assets.core.export import Blob, DirectoryExport
+from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES
