@@ -27,8 +27,7 @@ QUICKER_DEFINITIONS = "defender_assets_tests.integration.live.quicker"
 QUICKER = {
     "poll_interval_seconds: 30": "poll_interval_seconds: 2",
     "start_timeout_seconds: 300": f"start_timeout_seconds: {HANG_SECONDS:.0f}",
-    "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\n"
-    f"code_servers: {{local_startup_timeout: {HANG_SECONDS:.0f}}}\nretention:",
+    "\nretention:": f"\ncode_servers: {{local_startup_timeout: {HANG_SECONDS:.0f}}}\nretention:",
 }
 # Dagster's timeouts for responses of the code server
 GRPC_TIMEOUTS = {

@@ -31,7 +31,6 @@ WEB_PORT, CODE_PORT = "3000", "4000"
 QUICKER = {
     "poll_interval_seconds: 30": "poll_interval_seconds: 2",
     "max_runtime_seconds: 3600": "max_runtime_seconds: 150",
-    "\nretention:": "\nrun_queue: {dequeue_interval_seconds: 1}\nretention:",
 }
 
 
