@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks import (
+    append,
     backfill,
     clustering,
     garbage,
@@ -11,6 +12,7 @@ from benchmarks import (
     listing,
     plan,
     stages,
+    startup,
     stories,
     syncing,
     throughput,
@@ -20,6 +22,7 @@ from benchmarks import (
 
 BENCHMARKS = {
     "throughput": throughput.main,
+    "append": append.main,
     "backfill": backfill.main,
     "clustering": clustering.main,
     "garbage": garbage.main,
@@ -28,6 +31,7 @@ BENCHMARKS = {
     "listing": listing.main,
     "plan": plan.main,
     "stages": stages.main,
+    "startup": startup.main,
     "stories": stories.main,
     "syncing": syncing.main,
     "ticks": ticks.main,

@@ -1,8 +1,11 @@
 """The cost of a whole process: wall seconds, CPU seconds and peak memory."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -25,12 +28,18 @@ class Cost(NamedTuple):
     peak_mb: float
 
 
-def cost(command: list[str]) -> Cost:
-    """Run a command to its end and return its cost."""
+def cost(
+    command: list[str],
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    codes: Collection[int] = (0,),
+) -> Cost:
+    """Run a command to its end and return its cost; its exit code must be one of `codes`."""
     starter = [sys.executable, "-ISc", _STARTER, *command]
-    output = subprocess.run(starter, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
-    status, *spent = json.loads(output)
-    if status:
+    done = subprocess.run(starter, check=True, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
+    status, *spent = json.loads(done.stdout.splitlines()[-1])
+    if os.waitstatus_to_exitcode(status) not in codes:
         raise SystemExit(f"{command}: status {status}")
     return Cost(*spent)
 
