@@ -180,7 +180,7 @@ def test_jobs_sensor_and_schedules_match_the_literals(definitions: dg.Definition
         "audit_lake",
     }
     assert all(job.executor_def is dg.in_process_executor for job in jobs.values())
-    assert (sensor.name, sensor.minimum_interval_seconds) == ("new_blobs_sensor", 30)
+    assert (sensor.name, sensor.minimum_interval_seconds) == ("new_blobs_sensor", 10)
     assert {target.job_name for target in sensor.targets} == {"ingest_day", "sweep_older_days"}
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert sorted(
