@@ -1,7 +1,7 @@
 """What a start costs: imports, definitions, commands, a tick, and a run of a day with nothing new; in CPU seconds.
 
-With `--against CHECKOUT`, another checkout of the project (with its own `.venv`) is measured in alternation, and the
-ratio of each pair is printed. Each side has a lake and a Dagster instance that its own code makes of the same export.
+With `--against CHECKOUT…`, other checkouts of the project, each with its own `.venv`, are measured in alternation, and
+the ratio of each pair is printed. Each side has a lake and a Dagster instance, made by its own code of the same export.
 """
 
 import argparse
@@ -145,26 +145,25 @@ def sides(root: Path, checkouts: Sequence[Path]) -> Iterator[list[Side]]:
         yield found
 
 
-def show(found: Sequence[Mapping[str, Sequence[float]]]) -> None:
-    """Print the medians of each side, and the ratio of the pairs with its range."""
-    header = "".join(
-        f"{name:>10}" for name in ("CPU-s", "against", "ratio", "from", "to")[: 1 if len(found) < 2 else 5]
-    )
-    print(f"{'':<34}{header}")
-    for name, spent in found[0].items():
+def show(measured_sides: Sequence[Side], found: Sequence[Mapping[str, Sequence[float]]]) -> None:
+    """Print the medians of the first side and, for each other one, its medians and the ratios with their range."""
+    own, *others = found
+    names = [f"{side.name[:11]:>12}{'ratio':>8}{'from':>7}{'to':>7}" for side in measured_sides[1:]]
+    print(f"{'':<34}{'CPU-s':>10}" + "".join(names))
+    for name, spent in own.items():
         row = f"{name:<34}{median(spent):>10.2f}"
-        if len(found) > 1:
-            ratios = [one / other for one, other in zip(spent, found[1][name], strict=True)]
-            row += f"{median(found[1][name]):>10.2f}{median(ratios):>10.2f}{min(ratios):>10.2f}{max(ratios):>10.2f}"
+        for other in others:
+            ratios = [one / theirs for one, theirs in zip(spent, other[name], strict=True)]
+            row += f"{median(other[name]):>12.2f}{median(ratios):>8.2f}{min(ratios):>7.2f}{max(ratios):>7.2f}"
         print(row)
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout, with its own .venv")
+    parser.add_argument("--against", type=Path, nargs="+", default=[], metavar="CHECKOUT", help="each with a .venv")
     options = parser.parse_args(arguments)
-    checkouts = [Path.cwd(), *([options.against.resolve()] if options.against else [])]
+    checkouts = [Path.cwd(), *(checkout.resolve() for checkout in options.against)]
     with TemporaryDirectory(prefix="startup-") as folder, sides(Path(folder), checkouts) as all_sides:
         found: list[dict[str, list[float]]] = [{} for _ in all_sides]
         for number in range(options.rounds):
@@ -174,4 +173,4 @@ def main(arguments: list[str]) -> None:
                     figures.setdefault(name, []).append(seconds)
             print(f"round {number + 1} of {options.rounds}, load {os.getloadavg()[0]:.0f}", flush=True)
         print(f"CPU seconds of the whole process; a tick without its imports. Medians of {options.rounds}")
-        show(found)
+        show(all_sides, found)
