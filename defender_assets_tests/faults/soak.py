@@ -53,8 +53,7 @@ def run_steps(options: SoakOptions, machine: type[Interruptions], steps: int, lo
     while machine.steps < steps and time.monotonic() - began < 60 * options.minutes:
         run_state_machine_as_test(seed(options.seed + rounds)(machine), settings=BUDGET)
         rounds += 1
-        if rounds % 10 == 0:
-            _report(began, f"{machine.steps} steps so far")
+        _report(began, f"{machine.steps} steps so far, by seeds {options.seed} to {options.seed + rounds - 1}")
     _report(
         began, f"{machine.steps} steps over {location} ended with the truth, in {rounds * EXAMPLES_AT_ONCE} examples"
     )
