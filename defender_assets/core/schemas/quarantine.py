@@ -36,7 +36,7 @@ _COLUMNS = (
     ),
     Column("detail", pl.String(), "Details of the reason"),
     Column("content", pl.Binary(), "The line as written without its line end; of a line above 16 MiB the first 64 KiB"),
-    Column("batch", pl.Int64(), "Raw batch of the line"),
+    Column("batch", pl.Int64(), "Raw batch in which the line was quarantined first"),
 )
 
 _RAW_NAMES = {column.name for column in RAW_COLUMNS}

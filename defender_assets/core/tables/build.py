@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, partial
+from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
@@ -16,7 +17,6 @@ from defender_assets.core.lake.damage import drop_damaged, naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, files_of_day, held_partitions, row_count
 from defender_assets.core.lake.fences import fence_of, version_of
 from defender_assets.core.lake.lake import Built, Commit, FencedTable, Lake
-from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.batches import RawBatches
 from defender_assets.core.raw.cursors import digest_bytes, read_ranges
@@ -24,8 +24,15 @@ from defender_assets.core.raw.numbering import add_empty_batch, next_batch, pars
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import QUARANTINE, QUARANTINE_SCHEMA, Table
 from defender_assets.core.tables.agreement import digest_upto, disagreement, parsed_inputs
+from defender_assets.core.tables.bad_lines import BadLines, in_groups, missing_lines
 from defender_assets.core.tables.deduplication import SeenRecordIds
-from defender_assets.core.tables.keeping import PLACE, keep_lines, keep_records, line_keys, unknown_lines
+from defender_assets.core.tables.keeping import (
+    keep_lines,
+    keep_records,
+    line_keys,
+    lines_of,
+    unknown_lines,
+)
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally
 from defender_assets.core.tables.prefetch import ParsePrefetcher, read_batches
 from defender_assets.core.text import MEBIBYTE, pluralize
@@ -183,7 +190,7 @@ def _one_portion(
         if later:
             prefetcher.begin(later[0])
         known = seen.lookup(target.table, _ids_of(pieces), keep=bool(later))
-        lines = scan_days(quarantine.table, day, day).filter(pl.col("table_name") == table.name)
+        lines = lines_of(quarantine.table, table, day)
         portion = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
         fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
         fresh = unknown_lines(fresh, lines, read_ranges(raw, [day], files=files))
@@ -230,34 +237,35 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
             )
         yield from kept_rows.frames(table.schema)
 
-    def bad_lines() -> Iterator[pl.DataFrame]:
-        known = no_lines
-        for batches in bad:
-            fresh = _distinct(table, day, read_batches(table, batches), no_ids, known).quarantined
-            known = pl.concat([known, fresh.select(_LINE)])
-            yield fresh
-        yield from kept_lines.frames(QUARANTINE_SCHEMA)
-
     # Quarantine is committed first, so finding its lines is a separate pass. Their content may be as large as the day:
     # it is read once more for the commit, a portion at a time.
-    bad, ids, lines = [], no_ids, []
+    bad = BadLines(table)
+    ids = no_ids
     with report.timings.stage("parse"):
         for batches in portions:
             portion = _distinct(table, day, read_batches(table, batches), no_ids, no_lines)
             ids = pl.concat([ids, portion.rows.select("record_id")]).unique()
             if portion.quarantined.height:
-                bad.append(batches)
-                lines.append(line_keys(portion.quarantined))
-    found = pl.concat([line_keys(QUARANTINE_SCHEMA.to_frame()), *lines]).unique(PLACE, keep="first")
+                bad.portions.append((batches, line_keys(portion.quarantined)))
+    found = bad.keys()
     with report.timings.stage("look"):
         ranges = read_ranges(raw, [day])
         kept_rows = keep_records(target.table, day, ids, ranges)
-        kept_lines = keep_lines(quarantine.table, table, day, found, ranges)
+        lines = lines_of(quarantine.table, table, day)
+        held = line_keys(lines).collect(engine="streaming")
+        kept_lines = keep_lines(lines, held, found, ranges)
+        missing = missing_lines(held, found, kept_lines.height)
     inputs = parsed_inputs(table, day, newest, digest_bytes(ranges).get(day, ""))
     with report.timings.stage("commit"):
         built = Built(inputs, found.height + kept_lines.height, kept_lines.height)
-        frames = report.timings.each("parse", bad_lines())
-        lake.commit(quarantine, Commit(frames, newest, replaces=f"table_name = '{table.name}'", built=built))
+        frames = report.timings.each("parse", bad.frames(found if missing is None else missing))
+        if missing is None:
+            frames = chain(frames, kept_lines.frames(QUARANTINE_SCHEMA))
+            lake.commit(quarantine, Commit(frames, newest, replaces=f"table_name = '{table.name}'", built=built))
+        else:
+            # delta-rs has 8,192 rows of a commit in memory; the day is stale until it has as many rows as recorded
+            for group in in_groups(frames, portion_bytes):
+                lake.commit(quarantine, Commit(group, newest, built=built))
         built = Built(inputs, ids.height + kept_rows.height, kept_rows.height)
         lake.commit(target, Commit(report.timings.each("parse", rows()), newest, replaces="", built=built))
     report.landed = row_count(target.table, day)

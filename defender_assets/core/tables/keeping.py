@@ -8,13 +8,14 @@ import polars as pl
 from deltalake import DeltaTable
 
 from defender_assets.core.errors import LakeError
-from defender_assets.core.lake.snapshots import in_batches, scan_days
+from defender_assets.core.lake.snapshots import Frame, in_batches, scan_days
 from defender_assets.core.schemas import Table
 from defender_assets.core.tables.agreement import without_bytes
 
 SAMPLES = 10
 PLACE = ["tenant_id", "blob", "blob_created_at", "byte_offset"]
 _SAME = ["tenant_id", "blob", "byte_offset", "content"]
+LINE = [*PLACE, "reason", "detail", "content"]
 _CONTENT = pl.col("content").hash().alias("content")
 
 
@@ -58,21 +59,26 @@ def keep_records(typed: DeltaTable, day: date, parsed: pl.DataFrame, ranges: pl.
     return KeptRows(rows, without_bytes(others, ranges).unique("record_id").collect(), ("record_id",))
 
 
-def line_keys(lines: pl.DataFrame) -> pl.DataFrame:
-    """Return where each bad line is, and the hash of its content."""
-    return lines.select(*PLACE, _CONTENT)
+def line_keys(lines: Frame) -> Frame:
+    """Return where each bad line is, why it is one, and the hash of its content."""
+    return lines.with_columns(_CONTENT).select(LINE)
 
 
-def keep_lines(quarantine: DeltaTable, table: Table, day: date, parsed: pl.DataFrame, ranges: pl.DataFrame) -> KeptRows:
-    """Return the bad lines of the day that are not among the parsed ones, and whose bytes raw does not hold.
+def lines_of(quarantine: DeltaTable, table: Table, day: date) -> pl.LazyFrame:
+    """Return the bad lines of a table's day."""
+    return scan_days(quarantine, day, day).filter(pl.col("table_name") == table.name)
 
-    `parsed` has the results of `line_keys`. In a directory, bytes that raw lost and read again may be of another
-    generation: an equal line at the same place is the same line.
+
+def keep_lines(lines: pl.LazyFrame, held: pl.DataFrame, parsed: pl.DataFrame, ranges: pl.DataFrame) -> KeptRows:
+    """Return those of a day's bad lines that are not among the parsed ones, and whose bytes raw does not hold.
+
+    `held` and `parsed` have the results of `line_keys`. In a directory, bytes that raw lost and read again may be of
+    another generation: an equal line at the same place is the same line.
     """
-    rows = scan_days(quarantine, day, day).filter(pl.col("table_name") == table.name)
-    others = rows.select(*PLACE, _CONTENT).join(parsed.lazy(), on=PLACE, how="anti", nulls_equal=True)
-    others = others.join(parsed.lazy(), on=_SAME, how="anti", nulls_equal=True)
-    return KeptRows(rows, without_bytes(others, ranges).unique(PLACE).collect(), tuple(PLACE))
+    others = held.join(parsed, on=PLACE, how="anti", nulls_equal=True).join(
+        parsed, on=_SAME, how="anti", nulls_equal=True
+    )
+    return KeptRows(lines, without_bytes(others.lazy(), ranges).unique(PLACE).collect(), tuple(PLACE))
 
 
 def unknown_lines(parsed: pl.DataFrame, known: pl.LazyFrame, ranges: pl.DataFrame) -> pl.DataFrame:

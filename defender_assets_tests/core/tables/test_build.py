@@ -13,6 +13,7 @@ from defender_assets.core.errors import ReconciliationError
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Commit, FencedTable, Lake
+from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.quality.line_balance import line_balance
 from defender_assets.core.raw import range_reader
 from defender_assets.core.raw.batches import RawBatches, Source
@@ -23,6 +24,7 @@ from defender_assets.core.tables.build import TypedReport, build_table_day
 from defender_assets.core.tables.daily_summary import summarize_day
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.typed_rows import Parsed
+from defender_assets_tests.faults.lakes import DiedError, FaultyLake, died
 from defender_assets_tests.support.exports import (
     DAY,
     MOMENT,
@@ -287,28 +289,83 @@ def test_a_parser_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
     assert setup.build_table_day().rows == 3
 
 
-def test_a_rebuild_keeps_the_content_of_one_portion_of_bad_lines_in_memory(
-    lake: Lake, export: DirectoryExport, folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def forty_bad_lines(setup: Setup) -> pl.DataFrame:
+    """The quarantine of a day with a bad line of 2 KB in each of 40 batches."""
     for number in range(40):
         bad = b"no record %d " % number + b"x" * 2000 + b"\n"
-        folder.append(ALERT_INFO, blob_path(), bad + (records(ALERT_INFO, number, 1) if number % 10 == 0 else b""))
-        ingest(lake, export, ALERT_INFO, DAY)
-    build_table_day(lake, ALERT_INFO, DAY)
-    before = lake.read(QUARANTINE).sort("byte_offset").collect()
-    frames: list[int] = []
+        setup.folder.append(
+            ALERT_INFO, blob_path(), bad + (records(ALERT_INFO, number, 1) if number % 10 == 0 else b"")
+        )
+        setup.ingest()
+    setup.build_table_day()
+    return setup.quarantined()
+
+
+def rebuild_counting(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Rebuild in portions of three lines; return the heights of the frames of each commit to quarantine."""
+    commits: list[list[int]] = []
     commit = Lake.commit
 
     def counted(self: Lake, target: FencedTable, rows: Commit) -> None:
-        def heights() -> Iterator[pl.DataFrame]:
+        heights: list[int] = []
+
+        def frames() -> Iterator[pl.DataFrame]:
             for frame in rows.frames:
-                frames.append(frame.height)
+                heights.append(frame.height)
                 yield frame
 
-        commit(self, target, replace(rows, frames=heights()) if target.spec.name == QUARANTINE else rows)
+        commit(self, target, replace(rows, frames=frames()))
+        if target.spec.name == QUARANTINE:
+            commits.append(heights)
 
-    monkeypatch.setattr(Lake, "commit", counted)
-    report = build_table_day(lake, ALERT_INFO, DAY, rebuild=True, portion_bytes=6000)
-    assert (sum(frames), report.tally.quarantined, report.rows) == (40, 40, 4)
-    assert max(frames) <= 3
-    assert lake.read(QUARANTINE).sort("byte_offset").collect().equals(before)
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "commit", counted)
+        report = build_table_day(setup.lake, ALERT_INFO, DAY, rebuild=True, portion_bytes=6000)
+    assert (report.balanced, report.tally.quarantined, report.rows) == (True, 40, 4)
+    return commits
+
+
+def test_a_rebuild_writes_no_bad_line_that_quarantine_has(
+    setup: Setup, forty_bad_lines: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rebuild_counting(setup, monkeypatch) == [[]]
+    assert setup.quarantined().equals(forty_bad_lines)
+
+
+def test_a_rebuild_adds_lost_bad_lines_in_commits_of_less_than_two_portions(
+    setup: Setup, forty_bad_lines: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.lake.open(QUARANTINE).delete("byte_offset > 50000")
+    lost = forty_bad_lines.height - setup.quarantined().height
+    commits = rebuild_counting(setup, monkeypatch)
+    assert sum(map(sum, commits)) == lost > 10
+    assert min(map(sum, commits)) > 0
+    assert max(map(sum, commits)) < 6
+    assert setup.quarantined().equals(forty_bad_lines)
+
+
+def test_a_rebuild_that_died_between_its_commits_of_bad_lines_is_completed(
+    setup: Setup, forty_bad_lines: pl.DataFrame
+) -> None:
+    setup.lake.open(QUARANTINE).delete("byte_offset > 50000")
+    dying = FaultyLake.over(setup.lake, 4, "after", died)
+    with pytest.raises(DiedError):
+        build_table_day(dying, ALERT_INFO, DAY, rebuild=True, portion_bytes=6000)
+    assert dying.fault.seen[1:] == [QUARANTINE] * 3
+    assert 0 < setup.quarantined().height < forty_bad_lines.height
+    assert find_stale_days(setup.lake, setup.export, [DAY])
+    setup.build_table_day()
+    assert setup.quarantined().equals(forty_bad_lines)
+
+
+@pytest.mark.parametrize("change", ["detail = 'of another version'", "byte_offset = 7"])
+def test_a_rebuild_replaces_bad_lines_that_it_finds_no_more(
+    setup: Setup, forty_bad_lines: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    name, value = change.split(" = ")
+    setup.lake.open(QUARANTINE).update({name: value}, predicate="byte_offset < 3000")
+    (heights,) = rebuild_counting(setup, monkeypatch)
+    assert sum(heights) == 40
+    assert max(heights) <= 3
+    assert setup.quarantined().equals(forty_bad_lines)
