@@ -6,7 +6,7 @@ matches the truth and equals a lake that was built once from the same raw bytes.
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import date
@@ -29,9 +29,9 @@ from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest, refresh
 from defender_assets.core.raw.range_reader import TornLineError
-from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE, TABLES, Table
+from defender_assets.core.schemas import ALERT_EVIDENCE, QUARANTINE, TABLES
 from defender_assets.core.tables.build import build_table_day
-from defender_assets_tests.faults.damage import Kind, Operator, data_file, spoil, spoil_data
+from defender_assets_tests.faults.damage import Kind, Operator, all_damage, data_file, spoil, spoil_data
 from defender_assets_tests.faults.equal_lakes import assert_same_tables, built_at_once
 from defender_assets_tests.faults.exports import Call, Event, FaultyExport, refused
 from defender_assets_tests.faults.lakes import (
@@ -190,10 +190,9 @@ class Interruptions(UnreadableParts):
     @rule(day=days, table=tables, kind=kinds_of_damage, which=numbers)
     def damage_a_table(self, day: date, table: Any, kind: Kind, which: int) -> None:
         name = (table.name, QUARANTINE)[which % 2]
-        # quarantine has lines of all tables
-        self.damage_and_follow(day, name, (table,) if name == table.name else TABLES, kind, which)
+        self.damage_and_follow(day, name, kind, which)
 
-    def damage_and_follow(self, day: date, name: str, tables: Sequence[Table], kind: Kind, which: int = 0) -> None:
+    def damage_and_follow(self, day: date, name: str, kind: Kind, which: int = 0) -> None:
         """Damage a file of a table and do what its error says. Rows that only this file had are lost."""
         path = data_file(self.lake, name, day, which)
         if path is not None:
@@ -202,12 +201,12 @@ class Interruptions(UnreadableParts):
             assert content
             self.truth.lose(name, pl.read_parquet(content).lazy().with_columns(export_date=day))
             spoil(files, path, kind)
-            Operator(self.lake, self.export, tables, ()).follow_damage([name])
+            self.operator(name).follow_damage([name])
 
     @rule(day=days, derived=st.sampled_from(DERIVED), kind=kinds_of_damage)
     def damage_a_derived_table(self, day: date, derived: Any, kind: Kind) -> None:
         if spoil_data(self.lake, derived.name, day, kind):
-            Operator(self.lake, self.export, (), (derived,)).follow_damage([derived.name])
+            self.operator(derived.name).follow_damage([derived.name])
 
     @rule(slot=slots, kind=kinds_of_damage, which=numbers)
     def damage_raw(self, slot: Slot, kind: Kind, which: int) -> None:
@@ -223,8 +222,10 @@ class Interruptions(UnreadableParts):
     def damage_a_log(self, table: Any, kind: Kind, hint: bool) -> None:
         for name in (table.raw, table.name):
             maintain(self.lake, name)
-            version = self.lake.open(name).version()
-            spoil(self.lake.files(name), HINT if hint else checkpoint_path(version), kind)
+            version, files = self.lake.open(name).version(), self.lake.files(name)
+            # delta-rs writes a damaged hint again only with the next checkpoint
+            if not hint or files.read(HINT):
+                spoil(files, HINT if hint else checkpoint_path(version), kind)
             assert self.lake.open(name).version() == version
 
     # concurrent runs of a day, in a deterministic order: each of them succeeds
@@ -291,17 +292,31 @@ class Interruptions(UnreadableParts):
 
     @rule(names=some_tables, steps=numbers)
     def restore_versions(self, names: frozenset[str], steps: int) -> None:
-        """Restore tables to an earlier version of their log."""
+        """Restore tables to an earlier version of their log. If it has a damaged file, the remedy follows."""
 
         def restore(name: str) -> None:
             self.lake.open(name)
             table = DeltaTable(self.lake.table_uri(name))
-            if table.version():
-                # Delta refuses a version of which a file is missing
-                with suppress(DeltaError):
-                    table.restore(max(table.version() - steps, 0))
+            before = table.version()
+            if not before:
+                return
+            # Delta refuses a version of which a file is missing
+            with suppress(DeltaError):
+                table.restore(max(before - steps, 0))
+            if all_damage(self.lake, [name]):
+                if name.startswith("raw_"):
+                    # the account may no longer have what only this file has
+                    table.restore(before)
+                else:
+                    self.operator(name).follow_damage([name])
 
         self.take_back(names, restore)
+
+    def operator(self, name: str) -> Operator:
+        """Who repairs a typed table, the quarantine (it has lines of all tables) or a derived table."""
+        derived = [each for each in DERIVED if each.name == name]
+        typed = TABLES if name == QUARANTINE else [table for table in TABLES if table.name == name]
+        return Operator(self.lake, self.export, typed, derived)
 
     def take_back(self, names: frozenset[str], restore: Callable[[str], None]) -> None:
         self.truth.take_back(sorted(names), restore)
