@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from click.testing import CliRunner
+from deltalake import DeltaTable
 from polars.exceptions import PanicException
 
 from defender_assets.assets import runs
@@ -22,8 +23,10 @@ from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import SettingsError
 from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.lake import snapshots
+from defender_assets.core.lake.clock import MOST_DAYS_AT_ONCE
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
 from defender_assets.outputs.notifications import NotificationConfig, Webhook, webhook_client
 from defender_assets.resources import user_facing_errors
@@ -31,6 +34,7 @@ from defender_assets.settings import load_settings
 from defender_assets_tests.support.dagster_project import DagsterProject
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.refusing_account import refusing_account
+from defender_assets_tests.support.webhook_receiver import PATH, receiving
 
 PLANTED = "cGxhbnRlZCBzaWduYXR1cmU"
 SIGNATURE = f"{PLANTED}%2Bx%3D"
@@ -135,6 +139,45 @@ def test_dagster_stores_and_logs_no_secret_of_what_fails(
     for each, succeeds in ((signed, True), (unusable, False)):
         job = each.definitions().resolve_job_def("maintain_lake")
         assert job.execute_in_process(instance=project.instance, raise_on_error=False).success == succeeds
+
+    assert_no_secret(caplog.text, "log")
+    assert_no_secret("".join(capfd.readouterr()), "output")
+    home.assert_no_secret()
+
+
+def test_restored_tables_refused_deletions_and_slow_receivers_show_no_secret(
+    home: Home, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    project = home.project
+    for back in range(1, MOST_DAYS_AT_ONCE + 4):
+        project.put(day_before(back))
+        ingest(project.lake, project.export, ALERT_INFO, day_before(back))
+    project.fill(day_before(2), derived=())
+    with receiving() as receiver:
+        receiver.drips = "body"
+        address = f"{receiver.url.removesuffix(PATH)}/services/T0/B0/{TOKEN}"
+        config = NotificationConfig((Webhook("slack", address),), risk=0)
+        slow = replace(project, settings=replace(project.settings, notifications=config))
+
+        # what raw lost cannot be read again: the account refuses it with the signed address
+        for name, version in ((ALERT_INFO.raw, 0), (ALERT_INFO.name, 0)):
+            DeltaTable(project.lake.table_uri(name)).restore(version)
+        signed = slow.with_resources(export=home.signed)
+        assert signed.run(yesterday(), ALERT_INFO.raw, ALERT_INFO.name).success
+        signed.tick()
+        signed.check()
+
+        # more days would leave at once than usual
+        DeltaTable(project.lake.table_uri(ALERT_INFO.raw)).restore(MOST_DAYS_AT_ONCE + 3)
+        short = slow.with_resources(lake=replace(project.lake, keep_days=2))
+        job = short.definitions().resolve_job_def("maintain_lake")
+        refused = job.execute_in_process(instance=project.instance, raise_on_error=False)
+        assert not refused.success
+        assert "would be deleted at once" in str([event.event_specific_data for event in refused.all_events])
+
+        notify(slow)
+        assert receiver.asked
 
     assert_no_secret(caplog.text, "log")
     assert_no_secret("".join(capfd.readouterr()), "output")
