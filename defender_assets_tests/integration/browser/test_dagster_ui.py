@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from defender_assets.assets import raw, runs
 from defender_assets.catalog import BRIEFS, LEADS
-from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
+from defender_assets.checks import BYTE_BALANCE, DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROKEN
 from defender_assets.cli.demo.run import materialize_days
+from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEAD_COLUMNS
-from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
+from defender_assets.core.quality.byte_balance import byte_balance
+from defender_assets.core.quality.check_outcome import CheckOutcome
+from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, Table
 from defender_assets.jobs import INGEST_DAY
 from defender_assets.metadata.specs import DOCS
 from defender_assets.settings import Settings
@@ -30,7 +35,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 GROUPS = ("export", "tables", "leads")
 # curves between assets; icons are drawn without commas
-WARNING = "[aria-label='warning_outline']"
+WARNING, FAILURE, FAILURE_IN_GRAPH = (f"[aria-label='{icon}']" for icon in ("warning_outline", "cancel", "close"))
 EDGES = "svg path[d*=','][d*='C']"
 
 
@@ -38,14 +43,14 @@ EDGES = "svg path[d*=','][d*='C']"
 class Site:
     """A web server for the days of the small lake; the first day was materialized through Dagster.
 
-    `materialize` does the same with another day.
+    `materialize` does the same with another day, and returns what failed.
     """
 
     address: str
     lake_dir: Path
     day: date
     next_day: date
-    materialize: Callable[[date], None]
+    materialize: Callable[[date], tuple[str, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +71,12 @@ def site(small_lake: SmallLake, tmp_path_factory: pytest.TempPathFactory) -> Ite
             (run,) = materialize_days(settings, [which], instance)
         return run.problems
 
-    def materialize(which: date) -> None:
+    def materialize(which: date) -> tuple[str, ...]:
         # Playwright's event loop runs in this thread, and Dagster starts another one
         with ThreadPoolExecutor(1) as thread:
-            assert thread.submit(problems_of, which).result() == ()
+            return thread.submit(problems_of, which).result()
 
-    materialize(day)
+    assert materialize(day) == ()
     with web_server(installation) as server:
         yield Site(server.address, small_lake.lake_dir, day, next_day, materialize)
 
@@ -190,10 +195,10 @@ def test_a_check_shows_its_result_and_what_to_do_if_it_fails(watched: Watched, s
         page.get_by_text(text).first.wait_for()
 
 
-def test_a_check_that_failed_for_one_day_is_red_after_the_next_day_passed(watched: Watched, site: Site) -> None:
+def test_a_check_that_warned_of_one_day_still_warns_after_the_next_day_passed(watched: Watched, site: Site) -> None:
     """The hostile alert of the first day drifts; the second day has none. It comes last, because it adds a run."""
     page = watched.page
-    site.materialize(site.next_day)
+    assert site.materialize(site.next_day) == ()
 
     # the Checks tab
     page.goto(f"{site.address}/assets/{ALERT_INFO.name}?view=checks")
@@ -207,3 +212,33 @@ def test_a_check_that_failed_for_one_day_is_red_after_the_next_day_passed(watche
     page.goto(f"{site.address}/assets/{ALERT_INFO.name}?view=lineage")
     page.get_by_text("2 / 3 Passed").first.wait_for()
     page.locator(WARNING).first.wait_for()
+
+
+def test_a_check_that_failed_for_one_day_is_red_after_the_next_day_passed(
+    watched: Watched, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = watched.page
+
+    def broken(lake: Lake, table: Table, day: date, *rest: Any) -> CheckOutcome:
+        outcome = byte_balance(lake, table, day, *rest)
+        return replace(outcome, passed=False) if (table, day) == (DEVICE_INFO, site.day) else outcome
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "RETRIES", None)
+        patched.setattr(raw, "byte_balance", broken)
+        assert BYTE_BALANCE.name in str(site.materialize(site.day))
+    assert site.materialize(site.next_day) == ()
+
+    # the Checks tab
+    page.goto(f"{site.address}/assets/{DEVICE_INFO.raw}?view=checks")
+    page.get_by_text(BYTE_BALANCE.name, exact=True).first.click()
+    page.get_by_text(f"{site.day}: ").first.wait_for()
+    page.get_by_text("Failed", exact=True).first.wait_for()
+    page.locator(FAILURE).first.wait_for()
+    # the page of the asset in the catalog
+    page.goto(f"{site.address}/assets/{DEVICE_INFO.raw}")
+    page.locator(FAILURE).first.wait_for()
+    # the graph
+    page.goto(f"{site.address}/assets/{DEVICE_INFO.raw}?view=lineage")
+    page.get_by_text("0 / 1 Passed").first.wait_for()
+    page.locator(FAILURE_IN_GRAPH).first.wait_for()
