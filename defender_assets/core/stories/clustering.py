@@ -51,7 +51,7 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     ordinary = ordinariness(leads)
     close = expected_of_pairs(pairs, ordinary).filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique("lead", keep="first", maintain_order=True)
-    sure = close.filter(pl.col("expected") < MERGE_THRESHOLD)
+    sure = close.filter(pl.col("expected_once") < MERGE_THRESHOLD)
     links = ((lead, earlier) for lead, earlier in pl.concat([best, sure]).select("lead", "earlier").iter_rows())
     members = [(lead, min(component)) for component in connected_components(links) for lead in component]
     grouped = pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")

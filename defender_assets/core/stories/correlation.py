@@ -11,14 +11,14 @@ from datetime import timedelta
 import polars as pl
 
 from defender_assets.core.stories.occurrences import (
-    BROUGHT,
+    AGAIN,
     DENSE,
-    FEW,
     RANKS,
     SEVERITIES,
     USER_ON_PLACE,
     count_by_rank,
     count_of_rank,
+    few_of_kind,
 )
 
 LINK_WINDOW = timedelta(hours=72)
@@ -33,13 +33,13 @@ USUAL_DENSITY = 2
 _PRINCIPALS = {"user": "user", "device": "device", "resource": "device", USER_ON_PLACE: USER_ON_PLACE}
 """Who and where, also in the cloud. Nearly every lead has both, and they occur together, so only the rarer one counts.
 What an intruder brings (files, addresses, mails …) counts in addition."""
-_PARTS = ("user", "device", USER_ON_PLACE, "what")
-_PART = pl.col("kind").replace_strict(_PRINCIPALS, default="what", return_dtype=pl.Enum(_PARTS))
+_WHO = ("user", "device", USER_ON_PLACE)
+_PARTS = (*_WHO, AGAIN, "what")
+_PART = pl.col("kind").replace_strict(_PRINCIPALS | {AGAIN: AGAIN}, default="what", return_dtype=pl.Enum(_PARTS))
 _WHAT = pl.lit("what", dtype=pl.Enum(_PARTS))
 
 STRANGERS = 100.0
-"""How much more often leads of different detections meet on a device by chance if they name different users. Repeats of
-one detection have one cause, whoever the users are."""
+"""How much more often leads meet on a device by chance if they name different users."""
 
 SMOOTHING = 3
 """Additive smoothing: a pseudo-count per detection, so that two alerts in a quiet tenant are not noise."""
@@ -76,7 +76,7 @@ def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
         .join(typical, on="tenant_id")
         .select(
             "lead",
-            noise=often.clip(0.2, 20),
+            noise=often.clip(0.5, 20),
             severity=pl.col("rank").replace_strict(dict(zip(RANKS, factors, strict=True)), return_dtype=pl.Float64),
             names_user=pl.col("entities").list.eval(pl.element().struct.field("kind") == "user").list.any(),
         )
@@ -118,7 +118,7 @@ def neighbours(occurrences: pl.DataFrame) -> pl.DataFrame:
         gap=gap,
         spread=pl.when(gap <= DENSE).then(pl.max_horizontal(before, after)).otherwise(pl.min_horizontal(before, after)),
         rate=(leads + pl.col("prior")) / pl.col("known_days"),
-        repeated=pl.col("detection") == pl.col("later_detection"),
+        repeated=(pl.col("detection") == pl.col("later_detection")).fill_null(value=False),
     )
 
 
@@ -133,11 +133,15 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
         ordinary: result of `ordinariness`.
 
     Returns:
-        `lead` (the later one), `earlier`, `expected`; the best pairs of each lead first.
+        `lead` (the later one), `earlier`, `expected`; `expected_once`: without what a detection tells that comes again
+        on one user or device. The best pairs of each lead first.
     """
     shared = _by_part(pairs.with_columns(expected=_in_time("rate")), ["lead", "earlier"], pl.col("repeated").any())
     repeated = pl.col("repeated")
     strangers = pl.col("names_user") & pl.col("_names_user") & ~pl.col("shares_user")
+    who = _more_of_strangers(pl.min_horizontal(_WHO), strangers)
+    severity = pl.when(repeated & (pl.col("user") < 1) & (pl.col("device") < 1)).then(1.0).otherwise(pl.col("severity"))
+    once = pl.when(repeated).then(pl.min_horizontal(who, "what")).otherwise(who * pl.col("what") * pl.col("noise"))
     return (
         shared.join(ordinary, on="lead")
         .join(ordinary.select(earlier="lead", **{f"_{name}": name for name in ordinary.columns[1:]}), on="earlier")
@@ -145,16 +149,8 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
         .select(
             "lead",
             "earlier",
-            expected=pl.when(repeated & (pl.col("user") < 1) & (pl.col("device") < 1))
-            .then(pl.min_horizontal(_PARTS))
-            .when(repeated)
-            .then(pl.min_horizontal(_PARTS) * pl.col("severity"))
-            .otherwise(
-                _more_of_strangers(pl.min_horizontal("user", "device", USER_ON_PLACE), strangers)
-                * pl.col("what")
-                * pl.col("noise")
-                * pl.col("severity")
-            ),
+            expected=pl.min_horizontal(once, _of_again(strangers)) * severity,
+            expected_once=once * severity,
         )
         .sort("lead", "expected", "earlier")
     )
@@ -210,7 +206,10 @@ def expected_of_joins(
         .select(
             *lone,
             "size",
-            expected=_more_of_strangers(who, strangers) * pl.col("what") * pl.col("noise") * pl.col("severity"),
+            expected=pl.min_horizontal(
+                _more_of_strangers(who, strangers) * pl.col("what") * pl.col("noise"), _of_again(strangers)
+            )
+            * pl.col("severity"),
         )
     )
 
@@ -260,9 +259,9 @@ def expected_of_merges(
             smaller=pl.min_horizontal("size", "_size"),
             larger=pl.max_horizontal("size", "_size"),
             expected=_more_of_strangers(
-                pl.min_horizontal("user", "device", USER_ON_PLACE),
+                pl.min_horizontal(_WHO),
                 strangers,
-                STRANGERS / (pl.col("detections") * pl.col("_detections")).clip(lower_bound=1),
+                (STRANGERS / (pl.col("detections") * pl.col("_detections")).clip(lower_bound=1)).clip(lower_bound=1),
             )
             * pl.col("what")
             * pl.max_horizontal("noise", "_noise")
@@ -293,7 +292,7 @@ def _of_shared_entities(
         pl.col("kind", "prior", "known_days").first(), total=pl.len().cast(pl.Int64)
     )
     others = pl.col("total") - pl.col("inside") - pl.col("_inside")
-    others -= pl.when(pl.col("kind").is_in(BROUGHT)).then(FEW).otherwise(0)
+    others -= few_of_kind()
     crowd = pl.max_horizontal("crowd", "_crowd")
     share = pl.max_horizontal(pl.col("size") / pl.col("inside"), pl.col("_size") / pl.col("_inside"))
     return (
@@ -328,7 +327,7 @@ def _of_entities(
     own = occurrences.select("entity", "lead", "kind", "rank", "crowd", "prior", "known_days")
     inside = count_by_rank(occurrences.join(grouped, on="lead"), ["entity", "group"], "inside")
     others = count_of_rank("total") - count_of_rank("inside") - 1
-    others -= pl.when(pl.col("kind").is_in(BROUGHT)).then(FEW).otherwise(0)
+    others -= few_of_kind()
     share = (pl.col("size") / pl.col("inside_0")).clip(lower_bound=1)
     return (
         met.group_by("entity", "part", "lead", "group")
@@ -395,6 +394,11 @@ def _beyond_usual(density: pl.Expr) -> pl.Expr:
 
 def _in_time(rate: str) -> pl.Expr:
     return pl.col(rate) * ((pl.col("gap") + _LEEWAY) / _DAY) / pl.col("spread")
+
+
+def _of_again(strangers: pl.Expr) -> pl.Expr:
+    """Return what one detection that comes again says. On a device with another user it says nothing."""
+    return pl.when(strangers).then(1.0).otherwise(pl.col(AGAIN) * pl.col("noise") ** 2)
 
 
 def _more_of_strangers(expected: pl.Expr, strangers: pl.Expr, factor: pl.Expr | float = STRANGERS) -> pl.Expr:

@@ -19,7 +19,8 @@ NEAR = timedelta(hours=24)
 """Leads within this time of a lead can belong to the same attack."""
 
 DENSE = timedelta(hours=1)
-"""The time in which several different detections on one user or device make chance less likely."""
+"""The time in which several different detections on one user or device make chance less likely. Bins count it, so it
+is up to one and a half times as long: see `_distinct_within`."""
 
 MOST_REPEATS = 9
 """More leads of one detection than this within NEAR make an entity common for that detection."""
@@ -28,7 +29,7 @@ MOST_STRANGERS = 3
 """More users than this on a device within NEAR, most of them with a single lead, make it a shared device."""
 
 FEW = 2
-"""So many leads of other days do not make a file or a mail common: an intrusion can last longer than a day.
+"""So many leads of other days do not make a file, a mail or AGAIN common: an intrusion can last longer than a day.
 Hosts and addresses also serve strangers, and users and devices have other leads anyway."""
 BROUGHT = ("file", "mail")
 """Kinds that an intruder brings."""
@@ -42,6 +43,12 @@ LEAST_KNOWN_DAYS = 3
 USER_ON_PLACE = "user on device"
 """The kind of one user on one device: rarer than an administrator, and rarer than a server, each for itself. No entity
 has this kind."""
+
+AGAIN = "detection on user on device"
+"""The kind of one detection on one user on one device, or on the one of them that a lead names. No entity has it."""
+
+SHARE_OF_DETECTION = 0.01
+"""Share of the leads of a user on a device that one detection has, if it is as frequent as the tenant's others."""
 
 # Prior number of leads with an entity that the look-back shows nowhere else: any user or device can have a next alert,
 # while a file that was never seen hardly ever comes twice.
@@ -60,18 +67,18 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
             columns of `with_detection` and `with_known_days`. Muted leads count in what is ordinary.
 
     Returns:
-        `lead`, `alert_time`, `detection`, `rank` (of the severity), `entity` (a number), `kind`, by entity and time;
+        `lead`, `alert_time`, `detection` (a number, null for none), `rank` (of the severity), `entity` (a number),
+        `kind`, by entity and time;
         `elsewhere`: leads on other days; `crowd`: leads nearby that make the entity common; `density`: different
         detections within DENSE (1 for kinds other than user and device); `prior`; `known_days`.
     """
     rows = _numbered(leads)
     users = rows.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
-    unseen = pl.col("kind").replace_strict(_PRIOR, default=_PRIOR_OTHERWISE, return_dtype=pl.Float64)
     brought = pl.col("kind").is_in(BROUGHT)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
-    elsewhere = pl.col("elsewhere") - pl.when(brought).then(FEW).otherwise(0)
+    elsewhere = pl.col("elsewhere") - few_of_kind()
     return (
-        _with_elsewhere(rows)
+        _with_prior(_with_elsewhere(rows))
         .join(_densities(rows, users), on=["entity", "lead"], how="left")
         .join(_strangers(rows, users), on=["entity", "lead"], how="left")
         .with_columns(
@@ -79,13 +86,12 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
             # An outbreak is one new file on many devices: its repeats do not make the file common.
             crowd=pl.when(brought).then(0).otherwise(repeats) + pl.col("strangers").fill_null(0),
             density=pl.col("density").fill_null(1),
-            prior=unseen,
         )
         .join(exclude_muted(leads).select("lead"), on="lead", how="semi")
         .select(
             "lead",
             "alert_time",
-            "detection",
+            pl.when("titled").then("detection").alias("detection"),
             "rank",
             "entity",
             "kind",
@@ -97,6 +103,11 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("entity", "alert_time", "lead")
     )
+
+
+def few_of_kind() -> pl.Expr:
+    """Return how many leads of other days do not make an entity of the row's kind common."""
+    return pl.when(pl.col("kind").is_in((*BROUGHT, AGAIN))).then(FEW).otherwise(0)
 
 
 def lead_entities(leads: pl.DataFrame) -> pl.DataFrame:
@@ -143,15 +154,60 @@ def count_of_rank(name: str) -> pl.Expr:
 
 
 def _numbered(leads: pl.DataFrame) -> pl.DataFrame:
-    """Return the entities of the leads that have a time, and each user on each place, with `entity`, by that number.
+    """Return the entities of the leads that have a time, USER_ON_PLACE and AGAIN, with `entity`, by that number.
 
-    The detection is a number too.
+    The detection is a number too. `owner` names the user, the place or both on which a detection can come again.
     """
-    timed = leads.filter(pl.col("alert_time").is_not_null()).with_columns(pl.col("detection").rank("dense"))
-    rows = lead_entities(timed)
-    rows = pl.concat([rows, _users_on_places(rows)]).sort("tenant_id", "kind", "value")
-    return rows.select("lead", "kind", "identity", entity=pl.struct("tenant_id", "kind", "value").rle_id()).join(
-        timed.select("lead", "alert_time", "detection", "rank", "known_days"), on="lead"
+    timed = leads.filter(pl.col("alert_time").is_not_null()).with_columns(
+        pl.col("detection").rank("dense"), titled=pl.col("detection") != ""
+    )
+    owner = pl.when(pl.col("kind") == "user").then("identity").when(pl.col("kind").is_in(PLACES)).then("value")
+    rows = lead_entities(timed).with_columns(owner=pl.concat_str(pl.lit("on"), "kind", owner, separator=" "))
+    rows = pl.concat([rows, _users_on_places(rows)])
+    rows = pl.concat([rows, _again(rows, timed)]).sort("tenant_id", "kind", "value")
+    return rows.select(
+        "lead", "kind", "identity", "owner", entity=pl.struct("tenant_id", "kind", "value").rle_id()
+    ).join(timed.select("lead", "alert_time", "detection", "titled", "rank", "known_days"), on="lead")
+
+
+def _again(rows: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of AGAIN: the detection of each lead on its USER_ON_PLACE, or on its places if it names no user."""
+    kind = pl.col("kind")
+    place_alone = kind.is_in(PLACES) & ~(kind == "user").any().over("lead")
+    return (
+        rows.filter((kind == USER_ON_PLACE) | place_alone)
+        .select("lead", "tenant_id", "owner")
+        .unique()
+        .join(leads.filter("titled").select("lead", "detection"), on="lead")
+        .select(
+            "lead",
+            "tenant_id",
+            kind=pl.lit(AGAIN),
+            value=pl.concat_str("owner", "detection", separator=": "),
+            identity=pl.lit(None, dtype=pl.String),
+            owner="owner",
+        )
+    )
+
+
+def _with_prior(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `prior`: how many leads the entity is expected to have without an attack.
+
+    A detection comes again on a user or device the more often, the more leads they have.
+    """
+    rows = rows.with_columns(
+        prior=pl.col("kind").replace_strict(_PRIOR, default=_PRIOR_OTHERWISE, return_dtype=pl.Float64)
+    )
+    again = pl.col("kind") == AGAIN
+    of_owner = (
+        rows.filter(~again & pl.col("owner").is_not_null())
+        .group_by("lead", "owner")
+        .agg(_usual=(pl.col("elsewhere") + pl.col("prior")).max())
+    )
+    return (
+        rows.join(of_owner, on=["lead", "owner"], how="left")
+        .with_columns(prior=pl.when(again).then(pl.col("_usual") * SHARE_OF_DETECTION).otherwise("prior"))
+        .drop("_usual")
     )
 
 
@@ -163,7 +219,10 @@ def _users_on_places(rows: pl.DataFrame) -> pl.DataFrame:
         places.filter(pl.len().over("lead") == 1)
         .join(users, on="lead")
         .with_columns(
-            kind=pl.lit(USER_ON_PLACE), value=pl.concat_str("user", "value", separator=" on "), identity="user"
+            kind=pl.lit(USER_ON_PLACE),
+            value=pl.concat_str("user", "value", separator=" on "),
+            identity="user",
+            owner=pl.concat_str(pl.lit("on"), "user", "kind", "value", separator=" "),
         )
         .select(rows.columns)
     )

@@ -413,3 +413,70 @@ def test_an_unknown_severity_counts_like_the_lowest(subtests: pytest.Subtests) -
         with subtests.test(severity=word):
             assert (linked, earned) == (found[0], points[0])
     assert ["0", "1", "2"] in found[0]
+
+
+WEEK_AGO = lead_row("week", FILE, when=at(days=-6), day=at(days=-6).date())
+
+
+def test_a_detection_that_comes_again_on_one_user_on_one_device_is_a_story(subtests: pytest.Subtests) -> None:
+    user, device = ("user", "u"), ("device", "d")
+    daily = [-49.0, -30.0, 0.0]
+    cases: dict[str, tuple[list[Row], bool]] = {
+        "a user on a device": (
+            [lead_row(str(hours), user, device, when=at(hours), title="t") for hours in daily],
+            True,
+        ),
+        "a device without a user": ([lead_row(str(hours), device, when=at(hours), title="t") for hours in daily], True),
+        "a resource": ([lead_row(str(hours), ("resource", "r"), when=at(hours), title="t") for hours in daily], True),
+        "different detections": ([lead_row(str(hours), device, when=at(hours)) for hours in daily], False),
+        "no title": ([lead_row(str(hours), device, when=at(hours), title=None) for hours in daily], False),
+        "a user who gets mails": ([lead_row(str(hours), user, when=at(hours), title="t") for hours in daily], False),
+        "a user on many devices": (
+            [lead_row(str(hours), user, ("device", str(hours)), when=at(hours), title="t") for hours in daily],
+            False,
+        ),
+        "users on one device": (
+            [lead_row(str(hours), ("user", str(hours)), device, when=at(hours), title="t") for hours in daily],
+            False,
+        ),
+        "every few hours": (
+            [lead_row(str(n), user, device, when=at(n * -9), title="t", severity="Low") for n in range(16)],
+            False,
+        ),
+        "a noisy detection": (
+            [
+                *(lead_row(str(hours), user, device, when=at(hours), title="t") for hours in daily),
+                *(lead_row(f"o{n}", ("user", f"o{n}"), when=at(-n), title="t") for n in range(120)),
+                *(lead_row(f"x{n}", ("user", f"x{n}"), when=at(-n)) for n in range(60)),
+            ],
+            False,
+        ),
+    }
+    found = groups_of_each([*rows, WEEK_AGO] for rows, _ in cases.values())
+    for (name, (rows, expected)), linked in zip(cases.items(), found, strict=True):
+        with subtests.test(name):
+            assert (len(linked) == 1 and len(linked[0]) == len(rows)) if expected else linked == []
+
+
+def attack(name: str, user: str, hours: float, devices: Iterable[str]) -> list[Row]:
+    """Forty detections of one user, a minute apart, on these devices in turn."""
+    places = list(devices)
+    return [
+        lead_row(
+            f"{name}{n:02}",
+            ("device", places[n % len(places)]),
+            ("user", user),
+            when=at(hours, minutes=n),
+            title=f"{name}{n}",
+        )
+        for n in range(40)
+    ]
+
+
+def test_large_attacks_of_different_users_that_meet_on_a_device_stay_apart(subtests: pytest.Subtests) -> None:
+    many, few = [f"d{n}" for n in range(20)], ["d0", "e1", "e2", "e3"]
+    for pause in (20, 30, 50):
+        for first, second in ((many, few), (few, many), (many, ["d0"]), (["d0"], many)):
+            with subtests.test(pause=pause, devices=(len(first), len(second))):
+                rows = [*attack("a", "u", -pause, first), *attack("b", "v", 0, second)]
+                assert len(groups(*rows, WEEK_AGO)) == 2

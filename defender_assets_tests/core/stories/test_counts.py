@@ -135,9 +135,26 @@ def test_strangers_on_a_shared_server_are_no_story(count: int, hours: float, sev
 
 
 @FEW
-@given(st.integers(4, 120), st.floats(0, 20))
-def test_strangers_with_one_detection_on_a_shared_server_are_no_story(count: int, hours: float) -> None:
-    assert stories_of(*strangers(count, hours, same=True)) == []
+@given(SIZES, st.floats(0, 20), st.sampled_from(["High", "Medium", "Low"]), st.booleans())
+def test_strangers_with_one_detection_on_a_shared_server_are_no_story(
+    count: int, hours: float, severity: str, known: bool
+) -> None:
+    week = [lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))] if known else []
+    assert stories_of(*strangers(count, hours, same=True, severity=severity), *week) == []
+
+
+@FEW
+@given(SIZES, st.floats(0, 20))
+def test_strangers_without_a_title_on_a_shared_server_are_no_story(count: int, hours: float) -> None:
+    assert stories_of(*(row | {"title": None} for row in strangers(count, hours, severity="High"))) == []
+
+
+@FEW
+@given(st.integers(1, 40), st.floats(0, 2), st.sampled_from(["High", "Medium"]))
+def test_floods_of_many_detections_elsewhere_do_not_tie_strangers(floods: int, hours: float, severity: str) -> None:
+    week = lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))
+    loud = [lead_row(f"f{n}", ("user", f"f{n}"), when=at(-n / 60), title=f"f{n % floods}") for n in range(40 * floods)]
+    assert stories_of(*strangers(3, hours, severity=severity), week, *loud) == []
 
 
 @FEW
