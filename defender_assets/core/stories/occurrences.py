@@ -28,6 +28,9 @@ MOST_REPEATS = 9
 MOST_STRANGERS = 3
 """More users than this on a device within NEAR, most of them with a single lead, make it a shared device."""
 
+MOST_NAMED = 10
+"""A lead that names more users than this, as a dump of credentials does, does not say whose it is."""
+
 FEW = 2
 """So many leads of other days do not make a file, a mail or AGAIN common: an intrusion can last longer than a day.
 Hosts and addresses also serve strangers, and users and devices have other leads anyway."""
@@ -281,8 +284,10 @@ def _densities(rows: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     """Return `entity`, `lead` and `density` for the leads of each user and device; `users` has those of each lead.
 
     On a device only the detections of one user count together, with those of no user: strangers on a shared server set
-    off different detections too.
+    off different detections too. Leads of more than MOST_NAMED users count as those of no user, so the cost does not
+    grow with the pairs of users and devices.
     """
+    users = users.filter(pl.len().over("lead") <= MOST_NAMED)
     of_user = rows.filter(pl.col("kind") == "user").with_columns(_bin=_bin(DENSE))
     places = rows.filter(pl.col("kind").is_in(PLACES)).join(users, on="lead", how="left").with_columns(_bin=_bin(DENSE))
     nobody = pl.col("user").is_null()

@@ -480,3 +480,11 @@ def test_large_attacks_of_different_users_that_meet_on_a_device_stay_apart(subte
             with subtests.test(pause=pause, devices=(len(first), len(second))):
                 rows = [*attack("a", "u", -pause, first), *attack("b", "v", 0, second)]
                 assert len(groups(*rows, WEEK_AGO)) == 2
+
+
+def test_leads_that_name_hundreds_of_users_and_devices_are_a_story(subtests: pytest.Subtests) -> None:
+    for users, devices in ((200, 500), (500, 1), (1, 500), (11, 11)):
+        with subtests.test(users=users, devices=devices):
+            entities = [*(("device", f"d{n}") for n in range(devices)), *(("user", f"u{n}") for n in range(users))]
+            rows = [lead_row(str(n), *entities, when=at(minutes=n)) for n in range(4)]
+            assert groups(*rows, WEEK_AGO) == [["0", "1", "2", "3"]]
