@@ -36,7 +36,7 @@ from defender_assets.simulator import Scenario, causes_of, export_directory
 from defender_assets.simulator.export import campaigns_of
 from defender_assets.simulator.worlds import WORLDS
 
-START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(911, 915), timedelta(days=1), timedelta(hours=1)
+START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(951, 954), timedelta(days=1), timedelta(hours=1)
 _MEASURED_TABLES = ("device_enriched_leads", "lead_stories", QUEUE_TABLE)
 
 
@@ -125,7 +125,10 @@ def _connected(leads: pl.DataFrame, window: timedelta) -> dict[Alert, str]:
 
 
 def orders(leads: pl.DataFrame, queue: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The leads in the order of each way: both are rows of one partition, or the current ones."""
+    """The leads in the order of each way: both are rows of one partition, or the current ones.
+
+    The queue of a day also has leads of earlier days, so only "severity, of the queue" has the ceiling of the queue.
+    """
     severity = severity_ranks(pl.col("severity"))
     arbitrary = pl.col("lead_id")
     return {
@@ -133,6 +136,7 @@ def orders(leads: pl.DataFrame, queue: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "risk_score": leads.sort(-pl.col("risk_score"), arbitrary),
         "severity": leads.sort(severity, arbitrary),
         "severity, newest first": leads.sort(severity, -pl.col("alert_time").to_physical(), arbitrary),
+        "severity, of the queue": queue.sort(severity, arbitrary),
     }
 
 
