@@ -197,9 +197,23 @@ def test_old_values_are_offered_when_the_file_is_replaced(tmp_path: Path) -> Non
     assert (tmp_path / ".env").read_text() == (tmp_path / ".env.old").read_text()
 
 
-def test_ctrl_c_at_a_question_ends_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("answers", "question"),
+    [
+        ((), "Number [1]: "),
+        ((("Number [1]: ", "1"),), "Connection string (not shown): "),
+        ((("Number [1]: ", "2"),), "URL of the account's blob service: "),
+        ((("Number [1]: ", "3"),), "Directory: "),
+        ((("Number [1]: ", "3"), ("Directory: ", "export")), "[.defender/lake]: "),
+        ((("Number [1]: ", "3"), ("Directory: ", "export"), ("[.defender/lake]: ", "")), "[2026-01-01]: "),
+    ],
+)
+def test_ctrl_c_at_a_question_ends_at_once(tmp_path: Path, answers: tuple[tuple[str, str], ...], question: str) -> None:
     with Terminal("init") as terminal:
-        terminal.wait_for("Number [1]")
+        for asked, answer in answers:
+            terminal.wait_for(asked)
+            terminal.type(f"{answer}\n")
+        terminal.wait_for(question)
 
         assert terminal.interrupt() == 1
         assert terminal.shown.endswith("Aborted!\n")
