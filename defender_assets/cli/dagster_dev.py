@@ -38,7 +38,9 @@ def serve(port: int, home: Path) -> int:
     _check_port(port)
     with _only_one(home):
         prepare_home(home)
-        click.echo(f"Dagster: http://{HOST}:{port} (stop with Ctrl-C). Ignore its warning about dagster.yaml.")
+        # Dagster warns of a file in the working directory, as in a clone, that it does not read
+        ignore = " Ignore its warning about dagster.yaml." if Path("dagster.yaml").exists() else ""
+        click.echo(f"Dagster: http://{HOST}:{port} (stop with Ctrl-C).{ignore}")
         return _run([*COMMAND, "-p", str(port), "-w", str(home / WORKSPACE)], home)
 
 

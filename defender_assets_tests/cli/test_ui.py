@@ -107,7 +107,7 @@ def test_an_empty_directory_gets_an_instance_with_the_settings_of_this_project(f
     result = CliRunner().invoke(main, ["ui", "--port", str(port)])
 
     assert result.exit_code == 0, result.output
-    assert f"http://127.0.0.1:{port}" in result.stdout
+    assert result.stdout == f"Dagster: http://127.0.0.1:{port} (stop with Ctrl-C).\n"
     assert fake.read_text() == f"{home} -p {port} -w {home / 'workspace.yaml'}"
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert (instance.telemetry_enabled, instance.nux_enabled) == (False, False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FloatRect, Page
 
 from defender_assets_tests.integration.browser.chromium import run_chromium
 
@@ -18,11 +18,12 @@ SETTLED_MS = 1000
 _WITHOUT_PATHS = """(paths) => {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = texts.nextNode(); node; node = texts.nextNode())
-    for (const [path, shown] of paths) if (node.data.includes(path)) node.data = node.data.replaceAll(path, shown);
+    for (const [path, shown] of paths)
+      if (node.data.includes(path)) node.data = node.data.replace(new RegExp(`${path}[^ ]*/(?=lake|export)`), shown);
 }"""
 
-Keep = Callable[[Page, str], None]
-"""A function of a page and the name of a picture."""
+Keep = Callable[..., None]
+"""A function of a page, the name of a picture and, if the wide one is only a part of the page, its box."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def keep(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
     root = Path(__file__).parents[3]
     folders = {WIDE: root / "docs" / "pictures", NARROW: root / ".pictures"}
 
-    def save(page: Page, name: str) -> None:
+    def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
         if not pytestconfig.getoption("pictures"):
             return
         size = page.viewport_size
@@ -52,8 +53,8 @@ def keep(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
             folder.mkdir(exist_ok=True)
             page.set_viewport_size({"width": width, "height": size["height"]})
             page.wait_for_timeout(SETTLED_MS)
-            page.evaluate(_WITHOUT_PATHS, [[str(tmp_path_factory.getbasetemp()), "/srv"], [str(root), "/srv/clone"]])
-            page.screenshot(path=folder / f"{name}.png")
+            page.evaluate(_WITHOUT_PATHS, [[str(tmp_path_factory.getbasetemp()), "/srv/"], [str(root), "/srv/"]])
+            page.screenshot(path=folder / f"{name}.png", clip=clip if width == WIDE else None)
         page.set_viewport_size(size)
 
     return save

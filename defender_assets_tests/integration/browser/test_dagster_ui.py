@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 GROUPS = ("export", "tables", "leads")
 # curves between assets; icons are drawn without commas
+MARGIN = 16
 WARNING, FAILURE, FAILURE_IN_GRAPH = (f"[aria-label='{icon}']" for icon in ("warning_outline", "cancel", "close"))
 EDGES = "svg path[d*=','][d*='C']"
 
@@ -117,7 +118,13 @@ def test_the_lineage_shows_every_asset_in_its_group_and_every_edge(watched: Watc
         around = shown[group]
         assert around[0] <= left < right <= around[2], name
         assert around[1] <= top < bottom <= around[3], name
-    keep(page, "lineage")
+    drawn = [box for box in page.locator("foreignObject").all() if box.text_content()]
+    edges_of = [box.bounding_box() or {"x": 0, "y": 0, "width": 0, "height": 0} for box in drawn]
+    left, top = (min(box[side] for box in edges_of) - MARGIN for side in ("x", "y"))
+    right = max(box["x"] + box["width"] for box in edges_of) + MARGIN
+    bottom = max(box["y"] + box["height"] for box in edges_of) + MARGIN
+    # the names are readable only without the page around the graph
+    keep(page, "lineage", clip={"x": left, "y": top, "width": right - left, "height": bottom - top})
 
 
 def test_an_asset_shows_what_it_is_and_what_each_column_means(watched: Watched, site: Site, keep: Keep) -> None:
