@@ -34,9 +34,9 @@ from defender_assets_tests.support.small_lake import SmallLake
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
 GROUPS = ("export", "tables", "leads")
-# curves between assets; icons are drawn without commas
 MARGIN = 16
 WARNING, FAILURE, FAILURE_IN_GRAPH = (f"[aria-label='{icon}']" for icon in ("warning_outline", "cancel", "close"))
+# curves between assets; icons are drawn without commas
 EDGES = "svg path[d*=','][d*='C']"
 
 
