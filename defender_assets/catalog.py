@@ -50,7 +50,14 @@ QUARANTINED = TableSpec(
     compaction=Compaction(("blob", "byte_offset", "blob_created_at"), at_once=10_000),
 )
 TYPED = tuple(
-    TableSpec(table.name, table.all_columns, compaction=Compaction((table.key, "Timestamp", "record_id")))
+    TableSpec(
+        table.name,
+        table.all_columns,
+        distinct_values=tuple(
+            name for name in ("Timestamp", "ReportId", "byte_offset", "record_id") if name in table.schema
+        ),
+        compaction=Compaction((table.key, "Timestamp", "record_id")),
+    )
     for table in TABLES
 )
 LEADS = DerivedTable(

@@ -69,6 +69,7 @@ class TableSpec:
         partition_by: partition columns; none in a table without days.
         large_values: a column of large values. It gets no dictionary and no statistics, because Parquet would store
             whole values as minimum and maximum in its footers.
+        distinct_values: columns whose values rarely repeat. They get no dictionary, which Parquet would build and drop.
         fence_column: if rows of several fences share a day, the column with the fences' names.
         compaction: None if each run replaces the whole day.
         upstreams: the tables that a derived table reads, in the order in which they are opened.
@@ -79,6 +80,7 @@ class TableSpec:
     columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ("export_date",)
     large_values: str | None = None
+    distinct_values: tuple[str, ...] = ()
     fence_column: str | None = None
     compaction: Compaction | None = None
     upstreams: tuple[Upstream, ...] = ()
@@ -108,7 +110,11 @@ class TableSpec:
 
     def writer(self) -> WriterProperties:
         if self.large_values is None:
-            return WriterProperties(compression="ZSTD", compression_level=1)
+            return WriterProperties(
+                compression="ZSTD",
+                compression_level=1,
+                column_properties={name: ColumnProperties(dictionary_enabled=False) for name in self.distinct_values},
+            )
         return WriterProperties(
             compression="ZSTD",
             compression_level=1,
