@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from defender_assets.core.memory import collector_paused
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import INSTANT, QUARANTINE_SCHEMA, TABLES, Table
 from defender_assets.core.tables.parsing.records import RecordBuffer, parse_lines
@@ -96,9 +97,10 @@ def _parse_group(table: Table, group: Chunks, fast_path_bytes: int, *, compiled:
 def _compiled_reader() -> Reader | None:
     """Return the compiled reader, or None if it cannot be compiled and cached."""
     try:
-        from defender_assets.core.tables.parsing.fast.reader import parse_fast  # noqa: PLC0415 (a small share does not need it)
+        with collector_paused():
+            from defender_assets.core.tables.parsing.fast.reader import parse_fast  # noqa: PLC0415 (a small share does not need it)
 
-        parse_fast(TABLES[0], "", b"\n")
+            parse_fast(TABLES[0], "", b"\n")
     except Exception as error:  # noqa: BLE001 (no cache folder, a torn file, an unknown machine: slow is correct too)
         logger.warning(
             "parsing is slower, because the fast reader could not be compiled (%s: %s): set NUMBA_CACHE_DIR to an "
