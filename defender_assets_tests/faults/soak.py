@@ -1,8 +1,9 @@
 """`make soak`: many repetitions of what `make test` runs a few times: the state machine, growth between runs, random
-kills and concurrent runs, with a seed. It prints their figures.
+kills, concurrent runs and mutated lines, with a seed. It prints their figures.
 
 The environment sets SOAK_STEPS, SOAK_MINUTES (a time limit for the state machine), SOAK_GROWTHS, SOAK_KILLS,
-SOAK_PAIRS and SEED. A failure stops it with a traceback and, for the state machine, the steps that led to it.
+SOAK_PAIRS, SOAK_LINES and SEED. A failure stops it with a traceback and, for the state machine, the steps that led to
+it.
 """
 
 import os
@@ -19,6 +20,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from defender_assets_tests.faults.kills import WorkerSetup, kill_at_random, two_at_once
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
+from defender_assets_tests.faults.mutated_lines import check_with_bounds
 from defender_assets_tests.faults.test_interruptions import grow_and_run, growths, simulate_reference_day
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 
@@ -43,6 +45,7 @@ class SoakOptions:
     growths: int
     kills: int
     pairs: int
+    lines: int
     seed: int
 
 
@@ -73,6 +76,13 @@ def run_growths(options: SoakOptions) -> None:
 
         grow()
     _report(began, f"{options.growths} interleavings of growth and runs ended like a day ingested at once")
+
+
+def run_mutations(options: SoakOptions) -> None:
+    """Parse mutated lines with both readers, the compiled one with checked bounds."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        _report(began, ", ".join(check_with_bounds(options.lines, options.seed, Path(folder)).splitlines()))
 
 
 def run_in_azurite_too(options: SoakOptions) -> None:
@@ -117,6 +127,7 @@ def main() -> None:
                 ("SOAK_GROWTHS", 20),
                 ("SOAK_KILLS", 20),
                 ("SOAK_PAIRS", 8),
+                ("SOAK_LINES", 1_000_000),
                 ("SEED", 1),
             )
         )
@@ -126,6 +137,7 @@ def main() -> None:
     _report(time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options}, {versions}")
     run_steps(options, Interruptions, options.steps, "a directory")
     run_growths(options)
+    run_mutations(options)
     run_in_azurite_too(options)
 
 

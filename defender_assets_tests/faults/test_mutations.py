@@ -22,7 +22,7 @@ from defender_assets.core.raw.given_up import GivenUp
 from defender_assets.core.raw.hours import Hour
 from defender_assets.core.raw.range_reader import RangeReader
 from defender_assets.core.raw.unanswered import Unanswered
-from defender_assets.core.tables import agreement, build
+from defender_assets.core.tables import agreement, build, deduplication
 from defender_assets.core.tables.prefetch import ParsePrefetcher
 from defender_assets_tests.faults import committing, reading, restoring
 from defender_assets_tests.faults.mutations import Mutation, mutated
@@ -82,8 +82,15 @@ COMPLETE_AND_NO_FAILURE = Mutation(
 BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
 ONE_GENERATION = Mutation("a refresh of one generation", Hour, "kept", ' | (pl.col("blob_created_at") != created)')
 KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
-KNOWN_RECORDS = Mutation("known records", build, "_distinct", '.join(known, on="record_id", how="anti")')
-COPIES = Mutation("copies in one portion", build, "_distinct", '.unique("record_id", keep="first")')
+KNOWN_RECORDS = Mutation(
+    "known records", deduplication, "distinct_order", '.join(known, on="number", how="anti", maintain_order="left")'
+)
+COPIES = Mutation(
+    "copies in one portion",
+    deduplication,
+    "distinct_order",
+    '.filter((pl.col("number") != pl.col("number").shift()).fill_null(value=True))',
+)
 FENCE = Mutation("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version), *recorded]")
 RAW_HANDLE = Mutation(
     "the fenced handle of raw", ingest, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"

@@ -25,7 +25,7 @@ from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas import QUARANTINE, QUARANTINE_SCHEMA, Table
 from defender_assets.core.tables.agreement import digest_upto, disagreement, parsed_inputs
 from defender_assets.core.tables.bad_lines import BadLines, in_groups, missing_lines
-from defender_assets.core.tables.deduplication import SeenRecordIds
+from defender_assets.core.tables.deduplication import SeenRecordIds, distinct_order
 from defender_assets.core.tables.keeping import (
     keep_lines,
     keep_records,
@@ -33,6 +33,7 @@ from defender_assets.core.tables.keeping import (
     lines_of,
     unknown_lines,
 )
+from defender_assets.core.tables.parsing.coded_rows import CodedRows, concat
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally
 from defender_assets.core.tables.prefetch import ParsePrefetcher, read_batches
 from defender_assets.core.text import MEBIBYTE, pluralize
@@ -79,10 +80,23 @@ class TypedReport:
 
 
 class _Portion(NamedTuple):
-    rows: pl.DataFrame
+    """Parsed records, `order` being the positions of those to commit, and bad lines to commit."""
+
+    records: CodedRows
+    order: pl.Series
     quarantined: pl.DataFrame
     tally: Tally
-    copies: int
+
+    @property
+    def height(self) -> int:
+        return len(self.order)
+
+    @property
+    def ids(self) -> pl.DataFrame:
+        return self.records.ids[self.order]
+
+    def rows(self) -> pl.DataFrame:
+        return self.records.frame(self.order)
 
 
 def build_table_day(
@@ -189,9 +203,10 @@ def _one_portion(
         pieces = prefetcher.take(batches)
         if later:
             prefetcher.begin(later[0])
-        known = seen.lookup(target.table, _ids_of(pieces), keep=bool(later))
+        records = concat(table, (piece.records for piece in pieces))
+        known = seen.lookup(target.table, records.ids, keep=bool(later))
         lines = lines_of(quarantine.table, table, day)
-        portion = _distinct(table, day, pieces, known, lines.select(_LINE).collect())
+        portion = _distinct(table, day, pieces, records, known, lines.select(_LINE).collect())
         fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
         fresh = unknown_lines(fresh, lines, read_ranges(raw, [day], files=files))
     with timings.stage("commit"):
@@ -201,12 +216,12 @@ def _one_portion(
             lake.commit(quarantine, Commit([fresh], batches.upto, built=Built(inputs, held.rows + fresh.height)))
         before = row_count(target.table, day)
         if batches.upto > target.version:
-            built = Built(inputs, before + portion.rows.height)
-            lake.commit(target, Commit([portion.rows], batches.upto, built=built))
-            seen.add(target.table, portion.rows)
+            built = Built(inputs, before + portion.height)
+            lake.commit(target, Commit([portion.rows()], batches.upto, built=built))
+            seen.add(target.table, portion.ids)
     _account(report, portion, batches.upto)
     report.landed += row_count(target.table, day) - before
-    progress = f"up to batch {batches.upto} of {newest}, {portion.rows.height} rows"
+    progress = f"up to batch {batches.upto} of {newest}, {portion.height} rows"
     logger.info("%s %s: %s, %.1f s", table.name, day, progress, timings.total)
     with timings.stage("compact"):
         compact_if_fragmented(lake, target.table, table.name, day)
@@ -220,16 +235,16 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
     newest = version_of(raw, table.raw, day)
     portions = RawBatches(raw, day, 0, newest).split(portion_bytes)
     report = TypedReport()
-    no_ids = _ids_of([])
+    no_ids = concat(table, []).ids
     no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
 
     def rows() -> Iterator[pl.DataFrame]:
         known = no_ids
         for batches in portions:
-            portion = _distinct(table, day, read_batches(table, batches), known, no_lines)
-            known = pl.concat([known, portion.rows.select("record_id")])
+            portion = _parse_again(table, day, batches, known, no_lines)
+            known = pl.concat([known, portion.ids])
             _account(report, portion, batches.upto)
-            yield portion.rows
+            yield portion.rows()
         if known.height != ids.height:
             raise ReconciliationError(
                 f"{table.name} {day}: {known.height} records when parsed again, {ids.height} before; nothing was "
@@ -243,8 +258,8 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
     ids = no_ids
     with report.timings.stage("parse"):
         for batches in portions:
-            portion = _distinct(table, day, read_batches(table, batches), no_ids, no_lines)
-            ids = pl.concat([ids, portion.rows.select("record_id")]).unique()
+            portion = _parse_again(table, day, batches, no_ids, no_lines)
+            ids = pl.concat([ids, portion.ids]).unique()
             if portion.quarantined.height:
                 bad.portions.append((batches, line_keys(portion.quarantined)))
     found = bad.keys()
@@ -281,40 +296,41 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
     return report
 
 
+def _parse_again(
+    table: Table, day: date, batches: RawBatches, known: pl.DataFrame, known_lines: pl.DataFrame
+) -> _Portion:
+    parsed = read_batches(table, batches)
+    return _distinct(table, day, parsed, concat(table, (piece.records for piece in parsed)), known, known_lines)
+
+
 def _distinct(
-    table: Table, day: date, parsed: list[Parsed], known: pl.DataFrame, known_lines: pl.DataFrame
+    table: Table,
+    day: date,
+    parsed: list[Parsed],
+    records: CodedRows,
+    known: pl.DataFrame,
+    known_lines: pl.DataFrame,
 ) -> _Portion:
     """Return the parsed records and bad lines that are not known yet, each once. Rows are sorted as leads read them."""
     tally = Tally()
     for piece in parsed:
         tally.add(piece.tally)
-    # contiguous, because selecting rows from many chunks is several times slower
-    rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in parsed)]).rechunk()
-    # sort and deduplicate a few columns, so that whole rows are copied only once
-    order = (table.key, "Timestamp", "record_id")
-    ids = rows.select(order).with_row_index("row")
-    fresh_ids = ids.unique("record_id", keep="first").join(known, on="record_id", how="anti").sort(order)
-    distinct = rows[fresh_ids["row"]]
     lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
     fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
-    portion = _Portion(distinct, fresh, tally, rows.height - distinct.height)
-    if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != distinct.height + portion.copies:
+    portion = _Portion(records, distinct_order(records, known), fresh, tally)
+    if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != records.height:
         # raise before the commit, because a later run would find nothing new and pass its check
         raise ReconciliationError(
             f"{table.name} {day}: {tally.lines} lines are not {tally.good} good + {tally.quarantined} "
-            f"quarantined + {tally.blank} blank, or {tally.records} records not {distinct.height} rows + "
-            f"{portion.copies} copies; nothing was committed, raw holds every byte: report this as a bug"
+            f"quarantined + {tally.blank} blank, or {tally.records} records not {records.height} rows; "
+            f"nothing was committed, raw holds every byte: report this as a bug"
         )
     return portion
 
 
 def _account(report: TypedReport, portion: _Portion, batch: int) -> None:
     report.tally.add(portion.tally)
-    report.rows += portion.rows.height
-    report.duplicates += portion.copies
+    report.rows += portion.height
+    report.duplicates += portion.records.height - portion.height
     report.reasons.update(portion.quarantined["reason"].to_list())
     report.batch = batch
-
-
-def _ids_of(parsed: list[Parsed]) -> pl.DataFrame:
-    return pl.concat([pl.DataFrame(schema={"record_id": pl.String}), *(p.rows.select("record_id") for p in parsed)])

@@ -11,8 +11,15 @@ from deltalake import DeltaTable
 
 from defender_assets.core.lake.data_files import files_of_day
 from defender_assets.core.lake.snapshots import scan_days
+from defender_assets.core.tables.parsing.coded_rows import CodedRows
 
-_NUMBER = pl.col("record_id").str.decode("hex").bin.reinterpret(dtype=pl.UInt128, endianness="big").alias("number")
+_DIGEST = pl.col("record_id").str.decode("hex", strict=False).bin
+NUMBER = (
+    pl.when(_DIGEST.size() == 16)  # noqa: PLR2004 (128 bits)
+    .then(_DIGEST.reinterpret(dtype=pl.UInt128, endianness="big"))
+    .alias("number")
+)
+"""The `record_id` of a typed row as in `CodedRows.ids`; null if another program wrote something else."""
 
 
 class SeenRecordIds:
@@ -24,23 +31,32 @@ class SeenRecordIds:
         self._numbers: list[pl.DataFrame] = []
 
     def lookup(self, table: DeltaTable, ids: pl.DataFrame, *, keep: bool) -> pl.DataFrame:
-        """Return the `record_id`s of `ids` in this snapshot; `keep` caches the day's ids for later portions."""
+        """Return the ids (`CodedRows.ids`) in this snapshot; `keep` caches the day's ids for later portions."""
         if self._files is None or self._files != _files(table, self._day):
-            day = scan_days(table, self._day, self._day).select("record_id")
+            day = scan_days(table, self._day, self._day).select(NUMBER)
             if not keep:
-                return day.join(ids.lazy(), on="record_id", how="semi").collect(engine="streaming")
-            self._numbers = [day.select(_NUMBER).collect(engine="streaming")]
+                return day.join(ids.lazy(), on="number", how="semi").collect(engine="streaming")
+            self._numbers = [day.collect(engine="streaming")]
             self._files = _files(table, self._day)
-        own = ids.select("record_id", _NUMBER)
-        # two joins, because a join hashes its right side, which should be the smaller one
-        seen = pl.concat(self._numbers, rechunk=False).join(own, on="number", how="semi")
-        return own.join(seen, on="number", how="semi").select("record_id")
+        # a join hashes its right side, which should be the smaller one
+        return pl.concat(self._numbers, rechunk=False).join(ids, on="number", how="semi")
 
     def add(self, table: DeltaTable, ids: pl.DataFrame) -> None:
         """Add the ids that this run has committed to the day since `lookup`, on the same table handle."""
         if self._files is not None:
-            self._numbers.append(ids.select(_NUMBER))
+            self._numbers.append(ids)
             self._files = _files(table, self._day)
+
+
+def distinct_order(rows: CodedRows, known: pl.DataFrame) -> pl.Series:
+    """Return the positions of the records that are not `known` (ids), each once, in the order in which leads read."""
+    keys = rows.ids.with_columns(rows.plain["Timestamp"], rows.ranks(rows.table.key))
+    ordered = keys.with_row_index("row").sort("rank", "Timestamp", "number", maintain_order=True)
+    # copies are equal bytes, so their keys and Timestamps are equal too and they are neighbours now
+    first = ordered.filter((pl.col("number") != pl.col("number").shift()).fill_null(value=True))
+    if known.height:
+        first = first.join(known, on="number", how="anti", maintain_order="left")
+    return first["row"]
 
 
 def _files(table: DeltaTable, day: date) -> set[str]:

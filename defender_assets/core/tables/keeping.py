@@ -11,6 +11,7 @@ from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.snapshots import Frame, in_batches, scan_days
 from defender_assets.core.schemas import Table
 from defender_assets.core.tables.agreement import without_bytes
+from defender_assets.core.tables.deduplication import NUMBER
 
 SAMPLES = 10
 PLACE = ["tenant_id", "blob", "blob_created_at", "byte_offset"]
@@ -53,9 +54,9 @@ class KeptRows:
 
 
 def keep_records(typed: DeltaTable, day: date, parsed: pl.DataFrame, ranges: pl.DataFrame) -> KeptRows:
-    """Return the records of the day that are not among the parsed `record_id`s, and whose bytes raw does not hold."""
+    """Return the records of the day that are not among the parsed ids, and whose bytes raw does not hold."""
     rows = scan_days(typed, day, day)
-    others = rows.select("record_id", *PLACE).join(parsed.lazy(), on="record_id", how="anti")
+    others = rows.select("record_id", *PLACE, NUMBER).join(parsed.lazy(), on="number", how="anti").drop("number")
     return KeptRows(rows, without_bytes(others, ranges).unique("record_id").collect(), ("record_id",))
 
 

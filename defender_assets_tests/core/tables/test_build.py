@@ -22,6 +22,7 @@ from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, QUARANTINE, Ta
 from defender_assets.core.tables import prefetch
 from defender_assets.core.tables.build import TypedReport, build_table_day
 from defender_assets.core.tables.daily_summary import summarize_day
+from defender_assets.core.tables.parsing.coded_rows import CodedRows
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.typed_rows import Parsed
 from defender_assets_tests.faults.lakes import DiedError, FaultyLake, died
@@ -277,7 +278,7 @@ def test_a_parser_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
 
     def forgetful(table: Table, chunks: Iterator[tuple[Source, bytes]], size: int) -> Iterator[Parsed]:
         for parsed in parse(table, chunks, size):
-            yield replace(parsed, rows=parsed.rows.head(2))
+            yield replace(parsed, records=CodedRows.of(table, parsed.rows.head(2)))
 
     with monkeypatch.context() as patch:
         patch.setattr(prefetch, "parse", forgetful)

@@ -20,6 +20,7 @@ import polars as pl
 from defender_assets.core.memory import collector_paused
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import INSTANT, QUARANTINE_SCHEMA, TABLES, Table
+from defender_assets.core.tables.parsing.coded_rows import Coded, CodedRows
 from defender_assets.core.tables.parsing.records import RecordBuffer, parse_lines
 from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally, parsed_rows
 from defender_assets.core.tables.parsing.warmup import Warmup
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GROUP_BYTES = 16 * MEBIBYTE
+GROUP_BYTES = 32 * MEBIBYTE
 WARMUP = Warmup(48 * MEBIBYTE)
 """Reading this many bytes line by line takes as long as loading the compiled reader."""
 FAST_PATH_BYTES = MEBIBYTE // 4
@@ -49,12 +50,12 @@ def parse(
     warmup: Warmup = WARMUP,
     fast_path_bytes: int = FAST_PATH_BYTES,
 ) -> Iterator[Parsed]:
-    """Yield the rows of chunks of whole lines, `size` bytes in total, in groups of 16 MiB."""
-    compiled = warmup.is_over(size)
+    """Yield the rows of chunks of whole lines, `size` bytes in total, in groups of 32 MiB."""
+    reader = _compiled_reader() if warmup.is_over(size) else None
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="parse") as pool:
         pending: deque[Future[list[Parsed]]] = deque()
         for group in _groups(chunks):
-            pending.append(pool.submit(_parse_group, table, group, fast_path_bytes, compiled=compiled))
+            pending.append(pool.submit(_parse_group, table, group, fast_path_bytes, reader))
             if len(pending) > WORKERS:
                 yield from pending.popleft().result()
         while pending:
@@ -74,17 +75,16 @@ def _groups(chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Chunks]:
         yield group
 
 
-def _parse_group(table: Table, group: Chunks, fast_path_bytes: int, *, compiled: bool) -> list[Parsed]:
+def _parse_group(table: Table, group: Chunks, fast_path_bytes: int, reader: Reader | None) -> list[Parsed]:
     """Return the rows of a group. Tenants with few bytes in it are parsed together, line by line."""
     ordered = sorted(group, key=lambda chunk: chunk[0].tenant_id)
-    reader = _compiled_reader() if compiled else None
     parsed = []
     rest = RecordBuffer()
     for _, of_tenant in groupby(ordered, key=lambda chunk: chunk[0].tenant_id):
         chunks = list(of_tenant)
         whole = all(content.endswith(b"\n") for _, content in chunks)
         if reader and whole and sum(len(content) for _, content in chunks) >= fast_path_bytes:
-            parsed += _parse_fast(reader, table, chunks)
+            parsed += parse_fast_chunks(reader, table, chunks)
         else:
             for source, content in chunks:
                 parse_lines(table, source, content, rest)
@@ -112,31 +112,14 @@ def _compiled_reader() -> Reader | None:
     return parse_fast
 
 
-def _parse_fast(parse_fast: Reader, table: Table, chunks: Chunks) -> list[Parsed]:
+def parse_fast_chunks(parse_fast: Reader, table: Table, chunks: Chunks) -> list[Parsed]:
+    """Return the rows of chunks of one tenant: those that the compiled reader parsed, then the others."""
     content = b"".join(content for _, content in chunks)
     starts = list(accumulate((len(content) for _, content in chunks), initial=0))
     sources = [source for source, _ in chunks]
     fast = parse_fast(table, sources[0].tenant_id, content)
-    chunk_starts = pl.DataFrame(
-        {
-            "at": starts[:-1],
-            "tenant_id": [source.tenant_id for source in sources],
-            "export_date": [source.day for source in sources],
-            "blob": [source.blob for source in sources],
-            "blob_created_at": [source.blob_created_at for source in sources],
-            "shift": [source.byte_start - start for source, start in zip(sources, starts, strict=False)],
-        },
-        schema_overrides={"at": pl.Int64, "shift": pl.Int64, "blob_created_at": INSTANT},
-    )
-    # both sides are sorted by offset
-    rows = (
-        fast.rows.set_sorted("at")
-        .join_asof(chunk_starts.set_sorted("at"), on="at")
-        .with_columns(byte_offset=pl.col("at") + pl.col("shift"), unmapped=pl.lit(None, pl.String))
-        .select(table.schema.names())
-    )
+    rows = _with_sources(table, fast, sources, starts[:-1])
     left = RecordBuffer()
-    lines = content.count(b"\n")
     for begin, end in fast.left:
         number = bisect_right(starts, begin) - 1
         while begin < end:
@@ -145,8 +128,31 @@ def _parse_fast(parse_fast: Reader, table: Table, chunks: Chunks) -> list[Parsed
             parse_lines(table, source, content[begin:upto], left)
             begin, number = upto, number + 1  # noqa: PLW2901 (a run of lines may continue in the next chunk)
     # counted separately, so that a line that both paths missed breaks the line balance
-    tally = Tally(lines=lines - left.counted, blank=fast.blank, good=rows.height, records=rows.height)
+    tally = Tally(lines=fast.lines - left.counted, blank=fast.blank, good=rows.height, records=rows.height)
     parsed = [Parsed(rows, pl.DataFrame(schema=QUARANTINE_SCHEMA), tally)]
     if left.counted:
         parsed.append(parsed_rows(table, left))
     return parsed
+
+
+def _with_sources(table: Table, fast: "FastParsed", sources: list[Source], starts: list[int]) -> CodedRows:
+    """Return the records with the provenance of the chunks that begin at `starts`."""
+    of_chunks = pl.DataFrame(
+        {
+            "at": starts,
+            "tenant_id": [source.tenant_id for source in sources],
+            "export_date": [source.day for source in sources],
+            "blob": [source.blob for source in sources],
+            "blob_created_at": [source.blob_created_at for source in sources],
+            "byte_start": [source.byte_start for source in sources],
+        },
+        schema_overrides={"at": pl.Int64, "byte_start": pl.Int64, "blob_created_at": INSTANT},
+    )
+    codes = of_chunks["at"].search_sorted(fast.at, side="right").cast(pl.UInt32) - 1
+    nothing = Coded(pl.Series([None], dtype=pl.String), codes.clear().extend_constant(0, len(codes)))
+    coded = {name: Coded(of_chunks[name], codes) for name in ("tenant_id", "blob")} | {"unmapped": nothing}
+    plain = fast.plain.with_columns(
+        *(of_chunks[name].gather(codes) for name in ("export_date", "blob_created_at")),
+        (fast.at + (of_chunks["byte_start"] - of_chunks["at"]).gather(codes)).alias("byte_offset"),
+    )
+    return CodedRows(table, fast.coded | coded, plain)

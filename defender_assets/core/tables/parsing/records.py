@@ -17,6 +17,7 @@ from defender_assets.core.raw.batches import Source
 from defender_assets.core.raw.range_reader import LONGEST_LINE
 from defender_assets.core.schemas import Column, Table
 from defender_assets.core.tables.parsing.envelopes import OpenedRecord, UnreadableLineError, open_line, read_object
+from defender_assets.core.tables.parsing.record_ids import identity
 from defender_assets.core.tables.parsing.values import TypeMismatchError, coerce, wire_type
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -63,26 +64,26 @@ def parse_lines(table: Table, source: Source, content: bytes, into: RecordBuffer
         lines.pop()
     into.counted += content.count(b"\n")
     offsets = accumulate((len(line) + 1 for line in lines), initial=source.byte_start)
-    identity = hashlib.blake2b(f"{table.name}\0{source.tenant_id}\0".encode(), digest_size=16)
+    empty = identity(table, source.tenant_id)
     for line, offset in zip(lines, offsets, strict=False):
         if not line or line.isspace():
             into.blank += 1
             continue
         into.lines.append(Line(source, offset, line))
         try:
-            _read_line(table, source.tenant_id, identity, line, into)
+            _read_line(table, source.tenant_id, empty, line, into)
             into.read += 1
         except UnreadableLineError as error:
             # a new one: the traceback of the raised one holds the buffer, and this cycle all lines of the chunk
             into.bad[len(into.lines) - 1] = UnreadableLineError(error.reason, error.detail)
 
 
-def _read_line(table: Table, tenant_id: str, identity: "hashlib.blake2b", line: bytes, into: RecordBuffer) -> None:
+def _read_line(table: Table, tenant_id: str, empty: "hashlib.blake2b", line: bytes, into: RecordBuffer) -> None:
     if len(line) > LONGEST_LINE:
         raise UnreadableLineError("line_too_long", f"{len(line)} bytes")
     records = []
     for opened in open_line(table, tenant_id, line.removeprefix(BYTE_ORDER_MARK)):
-        digest = identity.copy()
+        digest = empty.copy()
         digest.update(opened.written)
         records.append((opened, digest.hexdigest(), *_read_properties(table, opened.properties, opened.written)))
     for opened, record_id, record, unmapped in records:

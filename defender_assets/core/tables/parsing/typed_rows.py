@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import INSTANT, QUARANTINE_SCHEMA, Column, Table
+from defender_assets.core.tables.parsing.coded_rows import CodedRows, concat
 from defender_assets.core.tables.parsing.envelopes import UnreadableLineError, read_object
 from defender_assets.core.tables.parsing.records import ENVELOPE_KEY, RecordBuffer, parse_lines
 from defender_assets.core.tables.parsing.values import read_arrays, read_instants
@@ -39,11 +40,16 @@ class Tally:
 
 @dataclass
 class Parsed:
-    """Typed rows (the table's schema, duplicates included), quarantined lines (`QUARANTINE_SCHEMA`) and the tally."""
+    """Typed rows (duplicates included), quarantined lines (`QUARANTINE_SCHEMA`) and the tally."""
 
-    rows: pl.DataFrame
+    records: CodedRows
     quarantined: pl.DataFrame
     tally: Tally
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Return the typed rows with the table's schema."""
+        return self.records.frame()
 
 
 def parse_chunk(table: Table, source: Source, content: bytes) -> Parsed:
@@ -58,7 +64,7 @@ def quarantine_long_line(table: Table, source: Source, head: bytes, length: int)
     error = UnreadableLineError("line_too_long", f"{length} bytes; raw holds them all")
     row = _quarantine_row(table, source, source.byte_start, error, head)
     quarantined = pl.DataFrame([row], schema=QUARANTINE_SCHEMA, orient="row")
-    return Parsed(pl.DataFrame(schema=table.schema), quarantined, Tally(lines=1, quarantined=1))
+    return Parsed(concat(table, []), quarantined, Tally(lines=1, quarantined=1))
 
 
 def parsed_rows(table: Table, buffer: RecordBuffer) -> Parsed:
@@ -81,7 +87,7 @@ def parsed_rows(table: Table, buffer: RecordBuffer) -> Parsed:
     for record, fields in buffer.unmapped.items():
         if buffer.line_of[record] not in buffer.bad:
             tally.mismatches.update(fields.keys())
-    return Parsed(rows, pl.DataFrame(bad, schema=QUARANTINE_SCHEMA, orient="row"), tally)
+    return Parsed(CodedRows.of(table, rows), pl.DataFrame(bad, schema=QUARANTINE_SCHEMA, orient="row"), tally)
 
 
 def _frame(table: Table, buffer: RecordBuffer) -> pl.DataFrame:

@@ -5,112 +5,25 @@ import os
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
-from defender_assets.core.raw.batches import Source
-from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE_SCHEMA, TABLES, Table
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
+from defender_assets.core.tables.parsing.fast import reader
 from defender_assets.core.tables.parsing.fast.reader import parse_fast
-from defender_assets.core.tables.parsing.lines import parse
-from defender_assets.core.tables.parsing.typed_rows import Parsed, Tally, parse_chunk
-from defender_assets.core.tables.parsing.warmup import Warmup
-from defender_assets_tests.support.exports import DAY, MOMENT, OTHER_TENANT, TENANT, line, properties
-
-SOURCE = Source(TENANT, DAY, "a blob", datetime(2026, 11, 3, 8, tzinfo=UTC), 1000, 7)
-COMPACT = (",", ":")
-
-
-def combined(table: Table, pieces: list[Parsed]) -> Parsed:
-    tally = Tally()
-    for piece in pieces:
-        tally.add(piece.tally)
-    rows = pl.concat([pl.DataFrame(schema=table.schema), *(piece.rows for piece in pieces)])
-    lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in pieces)])
-    order = ("blob", "byte_offset")
-    return Parsed(rows.sort(order, maintain_order=True), lines.sort(order, maintain_order=True), tally)
-
-
-def both_agree(table: Table, *contents: bytes, tenants: tuple[str, ...] = (TENANT,)) -> None:
-    chunks = [
-        (replace(SOURCE, tenant_id=tenants[n % len(tenants)], blob=f"blob {n}", byte_start=7 * n), content)
-        for n, content in enumerate(contents)
-    ]
-    fast = combined(table, list(parse(table, chunks, 0, warmup=Warmup(0), fast_path_bytes=0)))
-    exact = combined(table, [parse_chunk(table, source, content) for source, content in chunks])
-    assert_frame_equal(fast.rows, exact.rows)
-    assert_frame_equal(fast.quarantined, exact.quarantined)
-    assert fast.tally == exact.tally
-
-
-def compact(table: Table, **changes: Any) -> bytes:
-    return line(table, json.dumps({**json.loads(properties(table)), **changes}, separators=COMPACT))
+from defender_assets_tests.faults.mutated_lines import check_with_bounds
+from defender_assets_tests.support.exports import MOMENT, OTHER_TENANT, TENANT, line
+from defender_assets_tests.support.odd_lines import HOSTILE, SOURCE, both_agree, compact
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.hunting_name)
 def test_lines_as_microsoft_writes_them_take_the_fast_path(table: Table) -> None:
     parsed = parse_fast(table, TENANT, compact(table, **{table.key: "x"}) * 3 + b"\r\n")
-    assert (parsed.rows.height, parsed.left, parsed.blank) == (3, [], 1)
-
-
-HOSTILE = [
-    compact(DEVICE_INFO, DeviceName='q"\\/\b\f\n\r\t\u00e9\u20ac\x00'),
-    compact(DEVICE_INFO, DeviceName="\U0001f600"),
-    line(DEVICE_INFO, f'{{"Timestamp":"{MOMENT}","DeviceId":"é€😀"}}'),
-    *(
-        line(DEVICE_INFO, f'{{"Timestamp":"{MOMENT}","DeviceId":"d",{more}}}')
-        for more in (
-            r'"DeviceName":"\ud800"', r'"DeviceName":"\uDC00\ud800"', r'"DeviceName":"\u00E9\u20aC\u0041"',
-            r'"DeviceName":"\u00g0"', r'"DeviceName":"\x"', r'"DeviceName":"\\\""', '"DeviceName":"tab\there"',
-            '"DeviceId":"e"', '"DeviceName":"a","DeviceName":"b"', '"New":1', '"deviceName":"x"', '"DeviceName" :"x"',
-            '"DeviceName": "x"', '"DeviceName":"x",', '"OSBuild":1e3', '"OSBuild":1.5', '"OSBuild":-0', '"OSBuild":00',
-            '"OSBuild":-', '"OSBuild":-7', '"OSBuild":999999999999999999', '"OSBuild":9223372036854775807',
-            '"OSBuild":9223372036854775808', '"OSBuild":' + "9" * 4000, '"OSBuild":"4096"', '"OSBuild":true',
-            '"IsExcluded":true', '"IsExcluded":false', '"IsExcluded":"true"', '"IsExcluded":tru', '"IsExcluded":nul',
-            '"IsExcluded":1', '"LoggedOnUsers":"[{\\"UserName\\":\\"a\\"}]"', '"LoggedOnUsers":"[{\\"X\\":1}]"',
-            '"LoggedOnUsers":""', '"DeviceManualTags":"[\\"a\\",null]"', '"DeviceManualTags":"no"',
-            '"MergedDeviceIds":"a, b"', '"AdditionalFields":{"a":1}', '"AdditionalFields":' + "[" * 3000 + "]" * 3000,
-            '"DeviceName":null', '"DeviceName":""', '"DeviceName":[]',
-        )
-    ),
-    *(
-        line(DEVICE_INFO, f'{{"Timestamp":"{moment}","DeviceId":"d"}}', time=moment)
-        for moment in (
-            "2024-02-29T23:59:59Z", "2026-02-29T00:00:00Z", "2000-02-29T00:00:00.1Z", "2100-02-29T00:00:00Z",
-            "1969-12-31T23:59:59.9999999Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z",
-            "0000-01-01T00:00:00Z",
-            "2026-11-03T24:00:00Z", "2026-11-03T23:59:60Z", "2026-11-03T08:15:30.Z", "2026-11-03T08:15:30.123456789Z",
-            "2026-11-03T08:15:30.12345678901Z", "2026-11-03T08:15:30", "2026-11-03T08:15:30+01:00",
-            "2026-1-3T08:15:30Z",
-            "2026-11-03 08:15:30Z", "", "never",
-        )
-    ),
-    line(DEVICE_INFO, "{}"),
-    line(DEVICE_INFO, "null"),
-    line(DEVICE_INFO, f'{{"Timestamp":"{MOMENT}"}}'),
-    line(DEVICE_INFO, f'{{"Timestamp":"{MOMENT}","DeviceId":""}}'),
-    line(DEVICE_INFO, f'{{"Timestamp":"{MOMENT}","DeviceId":null}}'),
-    line(DEVICE_INFO, json.dumps(properties(DEVICE_INFO))),
-    line(ALERT_INFO, properties(ALERT_INFO)),
-    compact(DEVICE_INFO).replace(TENANT.encode(), OTHER_TENANT.encode()),
-    compact(DEVICE_INFO).replace(b"AdvancedHunting", b"advancedhunting"),
-    compact(DEVICE_INFO).replace(b'"Tenant":"DefaultTenant"', b'"Tenant":null,"New":1'),
-    compact(DEVICE_INFO).replace(b'"Tenant":"DefaultTenant"', b'"time":null'),
-    compact(DEVICE_INFO).replace(b'"operationName":"Publish",', b""),
-    b"\xef\xbb\xbf" + compact(DEVICE_INFO),
-    b'{"records":[' + compact(DEVICE_INFO).strip() + b"," + compact(DEVICE_INFO, New=1).strip() + b"]}\r\n",
-    compact(DEVICE_INFO).strip() * 2 + b"\n",
-    compact(DEVICE_INFO).strip() + b" \n",
-    compact(DEVICE_INFO).strip() + b"\r\r\n",
-    compact(DEVICE_INFO).replace(b"host0", b"\xff\xfe"),
-    b"\n", b"\r\n", b"  \r\n", b"{\n", b'{"\n', b"\x00\n", b"[" * 20_000 + b"\n",
-]  # fmt: skip
+    assert (len(parsed.at), parsed.left, parsed.lines, parsed.blank) == (3, [], 4, 1)
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
@@ -134,6 +47,60 @@ def test_alternating_chunks_of_several_tenants_are_kept_apart() -> None:
     ours = compact(DEVICE_INFO) + HOSTILE[0]
     theirs = ours.replace(TENANT.encode(), OTHER_TENANT.encode())
     both_agree(DEVICE_INFO, ours, theirs, ours + theirs, theirs + b"?\n", tenants=(TENANT, OTHER_TENANT))
+
+
+ESCAPES = st.sampled_from(
+    [
+        r"\\",
+        r"\"",
+        r"\/",
+        r"\n",
+        r"\u0000",
+        r"\u00e9",
+        r"\u20AC",
+        r"\ud83d\ude00",
+        r"\ud83d",
+        r"\uDE00",
+        r"\u00g0",
+        r"\x",
+    ]
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.lists(ESCAPES | st.text(max_size=9), max_size=6), min_size=1, max_size=5))
+def test_both_paths_agree_on_any_escapes_at_any_place_of_a_text(texts: list[list[str]]) -> None:
+    # with a text on each side, so that escapes are at any place of a word of eight bytes
+    fields = (f'{{"Timestamp":"{MOMENT}","DeviceId":"d","DeviceName":"{"".join(text)}"}}' for text in texts)
+    both_agree(DEVICE_INFO, b"".join(line(DEVICE_INFO, field).replace(b"\n", b"") + b"\n" for field in fields))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from((TENANT, OTHER_TENANT)), st.integers(0, 30)), max_size=60), st.data())
+def test_both_paths_agree_if_texts_are_forgotten(rows: list[tuple[str, int]], data: st.DataObject) -> None:
+    contents = {
+        tenant: b"".join(
+            compact(DEVICE_INFO, DeviceId=f"d{number}", DeviceName=f"{number}\n").replace(
+                TENANT.encode(), tenant.encode()
+            )
+            for of, number in rows
+            if of == tenant
+        )
+        for tenant in (TENANT, OTHER_TENANT)
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        # more distinct texts than the reader remembers, so texts replace each other
+        patch.setattr(reader, "_RECENT_TEXTS", data.draw(st.sampled_from((1, 2, 8))))
+        both_agree(DEVICE_INFO, contents[TENANT], contents[OTHER_TENANT], tenants=(TENANT, OTHER_TENANT))
+
+
+def test_mutated_lines_never_leave_an_array() -> None:
+    # kept, because compiling it takes ten times as long as the check
+    compiled = Path(sys.prefix, "numba-boundscheck")
+    assert check_with_bounds(600, 1, compiled).splitlines() == [
+        "bounds are checked",
+        "600 mutated lines: both readers agree",
+    ]
 
 
 names = st.sampled_from([column.name for column in ALERT_EVIDENCE.columns]) | st.text(max_size=6)

@@ -9,6 +9,9 @@ from numba import njit
 
 _NULL = -1
 _NONE = np.iinfo(np.int64).min
+_PARTS = ((5, 0x2D, 1, 12), (8, 0x2D, 1, 31), (11, 0x54, 0, 23), (14, 0x3A, 0, 59), (17, 0x3A, 0, 59))
+"""Place, byte before it, smallest and largest value of month, day, hour, minute and second."""
+_TENS = 10 ** np.arange(7)
 
 
 @njit
@@ -33,33 +36,25 @@ def _day(year, month, day):
 
 
 @njit
-def _instant(content, at):
+def _instant(content, at, parts):
     """Return microseconds since 1970, or _NONE: 0 to 7 fractional digits, cut to 6, then `Z` and the closing quote."""
     year = _digits(content, at, 4)
-    if year < 1970 or content[at + 4] != 0x2D:
+    if year < 1970:
         return _NONE
-    month = _digits(content, at + 5, 2)
-    if month < 1 or month > 12 or content[at + 7] != 0x2D:
-        return _NONE
-    day = _digits(content, at + 8, 2)
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    longest = 31 if month in (1, 3, 5, 7, 8, 10, 12) else 30 if month != 2 else 29 if leap else 28
-    if day < 1 or day > longest or content[at + 10] != 0x54:
-        return _NONE
-    hour = _digits(content, at + 11, 2)
-    if hour < 0 or hour > 23 or content[at + 13] != 0x3A:
-        return _NONE
-    minute = _digits(content, at + 14, 2)
-    if minute < 0 or minute > 59 or content[at + 16] != 0x3A:
-        return _NONE
-    second = _digits(content, at + 17, 2)
-    if second < 0 or second > 59:
+    for part, (place, before, least, most) in enumerate(_PARTS):
+        if content[at + place - 1] != before:
+            return _NONE
+        parts[part] = _digits(content, at + place, 2)
+        if parts[part] < least or parts[part] > most:
+            return _NONE
+    month, day, hour, minute, second = parts
+    date = _day(year, month, day)
+    if day > 28 and date >= _day(year + month // 12, month % 12 + 1, 1):
         return _NONE
     at += 19
-    micro = 0
+    micro = digits = 0
     if content[at] == 0x2E:
         at += 1
-        digits = 0
         while 0x30 <= content[at] <= 0x39:
             if digits < 6:
                 micro = micro * 10 + (np.int64(content[at]) - 0x30)
@@ -67,11 +62,10 @@ def _instant(content, at):
             at += 1
         if digits < 1 or digits > 7:
             return _NONE
-        for _ in range(digits, 6):
-            micro *= 10
+        micro *= _TENS[max(6 - digits, 0)]
     if content[at] != 0x5A or content[at + 1] != 0x22:
         return _NONE
-    return (((_day(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micro
+    return (((date * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micro
 
 
 @njit(nogil=True, cache=True)
@@ -80,11 +74,12 @@ def read(content, columns, begins, lengths, moments, unfit):
 
     `begins` and `lengths` come from `scanner.scan`.
     """
+    parts = np.empty(len(_PARTS), dtype=np.int64)
     for row in range(len(unfit)):
         for number, column in enumerate(columns):
             moments[number, row] = 0
-            if lengths[column, row] != _NULL:
-                moment = _instant(content, begins[column, row])
+            if lengths[row, column] != _NULL:
+                moment = _instant(content, begins[row, column], parts)
                 if moment == _NONE:
                     unfit[row] = True
                 else:

@@ -1,0 +1,55 @@
+"""Polars series of what the compiled reader finds: NumPy arrays, not copied where Polars has the same layout."""
+
+from typing import Any
+
+import nanoarrow as na
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from defender_assets.core.schemas import Column, Table
+from defender_assets.core.tables.parsing.coded_rows import Coded
+from defender_assets.core.tables.parsing.values import read_arrays
+
+Numbers = NDArray[Any]
+
+
+def strings(texts: Numbers, offsets: Numbers, valid: Numbers | None = None) -> pl.Series:
+    """Return the texts between each two offsets into the bytes of `texts`, null where they are not valid."""
+    return _series(na.string(), len(offsets) - 1, valid, offsets, texts)
+
+
+def numbers(values: Numbers, valid: Numbers, dtype: pl.DataType) -> pl.Series:
+    """Return 64-bit numbers as integers, instants or flags, null where they are not valid."""
+    if dtype == pl.Boolean():
+        return _series(na.bool_(), len(values), valid, np.packbits(values.astype(bool) & valid, bitorder="little"))
+    return _series(na.int64(), len(values), valid, np.ascontiguousarray(values)).cast(dtype)
+
+
+def _series(kind: Any, height: int, valid: Numbers | None, *buffers: Numbers) -> pl.Series:
+    validity, nulls = None, 0
+    if valid is not None:
+        validity, nulls = np.packbits(valid, bitorder="little"), height - int(np.count_nonzero(valid))
+    return pl.Series(na.c_array_from_buffers(kind, height, [validity, *buffers], null_count=nulls))
+
+
+def has_utf8(content: bytes) -> bool:
+    """Return whether the content is valid UTF-8 with bytes above 0x7F."""
+    if content.isascii():
+        return False
+    try:
+        # Polars only validates the bytes; `decode` would build a text, which takes twenty times as long
+        pl.Series([content], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return False
+    return True
+
+
+def decoded(column: Column, texts: Coded, table: Table) -> tuple[Coded, Numbers]:
+    """Return a list column of texts, each of which is decoded once, and which rows do not fit."""
+    codes = texts.codes.to_numpy()
+    occurs = np.zeros(len(texts.values), dtype=np.bool_)
+    occurs[codes] = True
+    positions = (np.cumsum(occurs, dtype=np.uint32) - 1)[codes]
+    arrays, mismatches = read_arrays(column, texts.values.filter(occurs), comma_list=column.name in table.comma_lists)
+    return Coded(arrays, pl.Series(positions)), mismatches.to_numpy()[positions]
