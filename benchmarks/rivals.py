@@ -1,7 +1,8 @@
 """Alternatives to this project that write the export to Delta. Run separately, in the environment of the rivals.
 
-`python rivals.py NAME FOLDER OUT COLUMNS`, where COLUMNS is JSON: column -> VARCHAR, BIGINT or BOOLEAN. None of them
-keeps offsets, hashes, de-duplicates or checks for losses; lists stay text, and timestamps are parsed.
+`python rivals.py NAME FOLDER OUT COLUMNS`, where COLUMNS is JSON: column -> DuckDB type. None of them keeps offsets,
+hashes, de-duplicates or checks for losses. Lists stay text and only `Timestamp` is parsed, except in
+`duckdb_all_types`, which types what this project types.
 """
 
 import json
@@ -14,16 +15,38 @@ Columns = dict[str, str]
 
 
 def duckdb_typed(folder: Path, out: str, columns: Columns) -> None:
+    _duckdb(folder, out, columns, "* EXCLUDE properties, properties.*")
+
+
+def duckdb_all_types(folder: Path, out: str, columns: Columns) -> None:
+    typed = [f'TRY_CAST("{name}" AS TIMESTAMP) AS "{name}"' for name in ("time", "_TimeReceivedBySvc")]
+    for name, kind in columns.items():
+        value = f'properties."{name}"'
+        if kind == "STRUCT[]":
+            user = '{"UserName":"VARCHAR","DomainName":"VARCHAR","Sid":"VARCHAR"}'
+            value = f"from_json(nullif({value}, ''), '[{user}]')"
+        elif kind == "VARCHAR[]":
+            ids = f"string_split(nullif({value}, ''), ',')"
+            value = f"""CASE WHEN starts_with({value}, '[') THEN from_json({value}, '["VARCHAR"]') ELSE {ids} END"""
+        elif kind == "VARCHAR" and name != "Timestamp":
+            value = f"nullif({value}, '')"
+        typed.append(f'{value} AS "{name}"')
+    _duckdb(folder, out, columns, ", ".join(["tenantId", *typed]))
+
+
+def _duckdb(folder: Path, out: str, columns: Columns, select: str) -> None:
     import duckdb
     from deltalake import write_deltalake
 
-    struct = ", ".join(f'"{name}" {"TIMESTAMP" if name == "Timestamp" else kind}' for name, kind in columns.items())
+    kinds = {name: kind if kind in {"BIGINT", "BOOLEAN"} else "VARCHAR" for name, kind in columns.items()}
+    kinds["Timestamp"] = "TIMESTAMP"
+    struct = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
     fields = ", ".join(f"'{name}': 'VARCHAR'" for name in ENVELOPE)
     source = f"read_json('{folder}/**/*.json', format='newline_delimited', hive_partitioning=false, "
     source += f"maximum_object_size=16777216, columns={{{fields}, 'properties': 'STRUCT({struct})'}})"
     connection = duckdb.connect()
     connection.execute("SET preserve_insertion_order=false; SET memory_limit='4GB'")
-    query = f"SELECT * EXCLUDE properties, properties.* FROM {source}"  # noqa: S608 (our own folder and columns)
+    query = f"SELECT {select} FROM {source}"  # noqa: S608 (our own folder and columns)
     write_deltalake(out, connection.sql(query).to_arrow_reader(65536))
 
 
@@ -31,7 +54,7 @@ def polars_scan(folder: Path, out: str, columns: Columns) -> None:
     import polars as pl
 
     kinds = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "BOOLEAN": pl.Boolean}
-    inner = pl.Struct({name: kinds[kind] for name, kind in columns.items()})
+    inner = pl.Struct({name: kinds.get(kind, pl.String) for name, kind in columns.items()})
     rows = pl.scan_ndjson(
         sorted(folder.rglob("*.json")), schema={**dict.fromkeys(ENVELOPE, pl.String), "properties": inner}
     ).unnest("properties")
@@ -45,7 +68,9 @@ def orjson_pyarrow(folder: Path, out: str, columns: Columns) -> None:
     from deltalake import write_deltalake
 
     kinds = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_()}
-    schema = pa.schema([*((name, pa.string()) for name in ENVELOPE), *((n, kinds[k]) for n, k in columns.items())])
+    schema = pa.schema(
+        [*((name, pa.string()) for name in ENVELOPE), *((n, kinds.get(k, pa.string())) for n, k in columns.items())]
+    )
 
     def batches() -> Iterator[pa.RecordBatch]:
         for file in sorted(folder.rglob("*.json")):
@@ -90,7 +115,7 @@ def disk_read(folder: Path, _: str, __: Columns) -> None:
 
 RIVALS: dict[str, Callable[[Path, str, Columns], None]] = {
     each.__name__: each
-    for each in (disk_read, simdjson_pass, duckdb_typed, polars_scan, orjson_pyarrow, dlt_filesystem)
+    for each in (disk_read, simdjson_pass, duckdb_typed, duckdb_all_types, polars_scan, orjson_pyarrow, dlt_filesystem)
 }
 
 if __name__ == "__main__":
