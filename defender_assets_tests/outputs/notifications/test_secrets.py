@@ -97,7 +97,7 @@ def test_retry_after_is_parsed(after: str | None, seconds: int | None) -> None:
         ("DEFENDER_SLACK_WEBHOOK", f"https://hooks:{TOKEN}{PATH}", "https://hooks.slack.com/services/…"),
         ("DEFENDER_SLACK_WEBHOOK", f"{URL} {TOKEN}", "https://hooks.slack.com/services/…"),
         ("DEFENDER_SLACK_WEBHOOK", "https://hooks.slack.com/", "names a host but no webhook"),
-        ("DEFENDER_TEAMS_WEBHOOK", f"https:{PATH}", "a Teams workflow"),
+        ("DEFENDER_TEAMS_WEBHOOK", f"https:{PATH}", "a Teams workflow, https://….api.powerplatform.com/"),
         ("DEFENDER_TEAMS_WEBHOOK", f"https://[{PATH}", "a Teams workflow"),
         ("DEFENDER_NOTIFY_RISK", "high", "from 0 to 100, such as 80"),
         ("DEFENDER_NOTIFY_RISK", "101", "from 0 to 100"),
