@@ -69,8 +69,17 @@ def fill(lake: Lake, size: Size) -> None:
         _put(lake, DEVICE_INFO, day, _pieces(back * rows, rows, _heartbeats, size, day))
 
 
+def add_alert(lake: Lake, size: Size) -> None:
+    """Append one more alert to DAY, as the next version of the day."""
+    held = lake.fenced(ALERT_INFO.name, DAY).version
+    number = size.evidence + held
+    _put(lake, ALERT_EVIDENCE, DAY, _pieces(number * ROWS_OF_ALERT, ROWS_OF_ALERT, _evidence, size, DAY))
+    _put(lake, ALERT_INFO, DAY, _pieces(number, 1, _info, size, DAY))
+
+
 def _put(lake: Lake, table: Table, day: date, frames: Iterable[pl.DataFrame]) -> None:
-    lake.commit(lake.fenced(table.name, day), Commit(frames, 1))
+    target = lake.fenced(table.name, day)
+    lake.commit(target, Commit(frames, target.version + 1))
 
 
 def _pieces(first: int, rows: int, made: Made, size: Size, day: date) -> Iterator[pl.DataFrame]:

@@ -1,0 +1,88 @@
+"""The cost of one more alert in a large lake: CPU seconds of each derived table, and peak memory.
+
+The look-back has a million rows of evidence and five million heartbeats of 100,000 devices (`big_day`), and the leads
+of the week before. Each round adds an alert to the day and builds leads, stories, queue, OCSF events and the brief in a
+fresh process, whose imports are not counted. `--lake` keeps the lake for further measurements, such as with the code of
+another checkout: run the module there.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from benchmarks.big_day import DAY, Size, add_alert
+from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS
+from defender_assets.core.lake.lake import Lake
+from defender_assets.core.pipeline.derived_table import build_partition
+from defender_assets.core.stories import STORY_LOOKBACK_DAYS
+
+TARGET_CPU_SECONDS = 8
+
+
+def build_week_before(lake: Lake) -> None:
+    """Build the leads of the days before."""
+    for back in range(STORY_LOOKBACK_DAYS, 0, -1):
+        build_partition(lake, LEADS, DAY - timedelta(days=back))
+
+
+def build_day(lake: Lake) -> dict[str, float]:
+    """Build the derived tables of the day; return CPU seconds by table, and peak GiB."""
+    spent, rows = {}, {}
+    for derived in DERIVED:
+        before = _cpu()
+        rows[derived.name] = build_partition(lake, derived, DAY).rows.height
+        spent[derived.name] = _cpu() - before
+    peak = getrusage(RUSAGE_SELF).ru_maxrss / 2**20
+    return {**spent, "all": sum(spent.values()), "leads": rows[LEADS.name], "peak GiB": peak}
+
+
+def _cpu() -> float:
+    used = getrusage(RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _run(*command: str) -> str:
+    return subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main(arguments: list[str]) -> None:
+    """Fill the lake unless it exists, and print the medians of the rounds."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks large_lake", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lake", help="a directory to keep the lake in; an existing one is not filled again")
+    for name, value in asdict(Size()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+    options = vars(parser.parse_args(arguments))
+    rounds, kept = options.pop("rounds"), options.pop("lake")
+    with nullcontext(kept) if kept else TemporaryDirectory(prefix="large-lake-") as folder:
+        lake = str(Path(folder) / "lake")
+        if not Path(lake).exists():
+            _run(
+                "benchmarks.big_day", lake, *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())
+            )
+            _run("benchmarks.large_lake", lake, "week")
+        found = []
+        for _ in range(rounds):
+            add_alert(Lake(lake, LAKE_TABLES), Size(**options))
+            found.append(json.loads(_run("benchmarks.large_lake", lake, "day")))
+    for name in found[0]:
+        values = [one[name] for one in found]
+        print(f"{name:<28}{median(values):>10,.2f}   {min(values):,.2f} to {max(values):,.2f}")
+    print(f"target: {TARGET_CPU_SECONDS} CPU seconds in all")
+
+
+if __name__ == "__main__":
+    target, what = sys.argv[1:]
+    opened = Lake(target, LAKE_TABLES)
+    if what == "week":
+        build_week_before(opened)
+    else:
+        print(json.dumps(build_day(opened)))
