@@ -16,6 +16,11 @@ from defender_assets.core.words import severity_ranks
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 ORDER = ("priority_points", "_severity", "alert_time", "lead_id", "tenant_id", "export_date")
+_READ = (
+    *LEAD_KEY, "export_date", "alert_id", "risk_score", "title", "severity", "product", "device_name", "alert_time",
+    "entities", "muted_by",
+)  # fmt: skip
+"""The columns of leads that are read."""
 _DESCENDING = (True, False, True, False, False, True)
 
 
@@ -36,6 +41,7 @@ def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.Dat
     since = day - timedelta(days=QUEUE_LOOKBACK_DAYS)
     latest = exclude_muted(
         days_between(leads, since, day)
+        .select(_READ)
         .collect()
         .sort(*LEAD_KEY, "export_date")
         .unique(LEAD_KEY, keep="last", maintain_order=True)

@@ -33,6 +33,12 @@ FOR_TACTICS = 20
 RISK_SHARE = 0.5
 """Share of the strongest lead's risk that counts for the story."""
 
+_READ = (
+    *LEAD_KEY, "export_date", "alert_time", "title", "severity", "category", "product", "attack_techniques",
+    "device_id", "device_name", "devices", "entities", "risk_score", "muted_by",
+)  # fmt: skip
+"""The columns of leads that are read."""
+
 
 def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     """Return the stories of a day: groups of two or more leads that share entities in time, one of them from the day.
@@ -45,7 +51,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
         STORY_SCHEMA, sorted by tenant and story_id.
     """
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
-    rows = with_detection(days_between(leads, since, day).collect().sort(*LEAD_KEY, "export_date"))
+    rows = with_detection(days_between(leads, since, day).select(_READ).collect().sort(*LEAD_KEY, "export_date"))
     latest = _latest(rows)
     if latest.height <= 1 or latest["_last_day"].max() != day:
         return STORY_SCHEMA.to_frame()
