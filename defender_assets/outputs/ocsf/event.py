@@ -18,9 +18,9 @@ from defender_assets.outputs.ocsf.evidences import (
 
 # These depend on which copy of a re-delivered record was kept, or on when a day was built, and equal records must give
 # equal events.
-_BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources", BUILT_VERSION.name})
+BY_COPY = frozenset({"first_seen_at", "last_updated_at", "sources", BUILT_VERSION.name})
 # Columns that are mapped to fields of the event; all others go to `unmapped`.
-_MAPPED = _BY_COPY | {
+_MAPPED = BY_COPY | {
     "accounts", "alert_id", "alert_time", "applications", "attack_techniques", "category", "change", "cloud_resources",
     "detection_source", "device_id", "device_name", "device_seen_at", "device_type", "entities", "export_date",
     "files", "ip_addresses", "lead_id", "logon_sessions", "machine_group", "mailboxes", "mails", "original_device_id",
