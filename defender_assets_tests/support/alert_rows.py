@@ -11,9 +11,9 @@ import polars as pl
 from defender_assets.core.identifiers import ALERT_KEY, portal_url, stable_id
 from defender_assets.core.leads import LEAD_SCHEMA, build_leads
 from defender_assets.core.leads.entities.additional_fields import with_fields
-from defender_assets.core.leads.entities.correlation_keys import link_entities
+from defender_assets.core.leads.entities.correlation_keys import link_entities, named_users
 from defender_assets.core.leads.entities.identities import known_persons
-from defender_assets.core.leads.entities.normalize import entity_rows
+from defender_assets.core.leads.entities.normalize import entity_rows, with_person
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 
@@ -170,8 +170,9 @@ def leads_of_each(
 def entity_rows_of(*evidences: Row) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what the entity rooms read of evidence rows, and the persons known through them."""
     typed = frame(ALERT_EVIDENCE, evidences)
-    persons = known_persons(typed)
-    return entity_rows(with_fields(typed.collect()), persons), persons
+    rows = entity_rows(with_fields(typed.collect()))
+    persons = known_persons(typed, named_users(rows))
+    return with_person(rows, persons), persons
 
 
 def entities_of(lead: Row) -> set[tuple[str, str]]:

@@ -14,17 +14,22 @@ from defender_assets.core.leads.devices.primary import distinct_devices, linking
 from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.additional_fields import with_fields
-from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities
+from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities, named_users
 from defender_assets.core.leads.entities.identities import known_persons
 from defender_assets.core.leads.entities.lists import entity_lists
-from defender_assets.core.leads.entities.normalize import entity_rows
+from defender_assets.core.leads.entities.normalize import entity_rows, with_person
 from defender_assets.core.leads.entities.verdicts import verdicts
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import with_muted
 from defender_assets.core.leads.risk.prevalence import with_prevalence
 from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
-from defender_assets.core.leads.selection import alert_history, candidate_alerts, late_device_matches
+from defender_assets.core.leads.selection import (
+    alert_history,
+    alerts_without_device,
+    candidate_alerts,
+    late_device_matches,
+)
 from defender_assets.core.leads.versions import lead_versions
 from defender_assets.core.tables.deduplication import distinct_records
 from defender_assets.core.tables.moments import moment, with_moments
@@ -59,30 +64,38 @@ def build_leads(
     alert_span = (day - timedelta(days=ALERT_LOOKBACK_DAYS), day)
     alert_info = days_between(alert_info, *alert_span)
     alert_evidence = days_between(alert_evidence, *alert_span)
-    device_info = days_between(device_info, day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
+    device_span = (day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
+    device_info = days_between(device_info, *device_span)
 
     touched = candidate_alerts(day, alert_info, alert_evidence)
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
-    device_info = with_moments(device_info)
+    device_info = with_moments(device_info, *device_span)
     info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
 
-    # Alerts of the day before need only their device: AdditionalFields is parsed only if Machine rows lack DeviceIds.
     parsed = with_fields(_of(evidence, fresh))
-    partly_parsed = with_fields(_of(evidence, eve), where=needs_fields())
-    probes = named_devices(pl.concat([parsed, partly_parsed])).join(
-        history.select(*ALERT_KEY, "alert_time"), on=ALERT_KEY
-    )
-    as_of = devices_as_of(device_info, probes, day)
-    late = _of(eve, late_device_matches(day, _of(probes, eve), as_of, device_info))
+    named, times = named_devices(parsed), history.select(*ALERT_KEY, "alert_time")
+    probes, late = named.join(times, on=ALERT_KEY), eve.clear()
+    if eve.is_empty():
+        as_of = devices_as_of(device_info, probes, day)
+    else:
+        # Only the devices of these alerts are needed: AdditionalFields is parsed only if Machine rows lack DeviceIds.
+        eve_probes = named_devices(with_fields(_of(evidence, eve), where=needs_fields())).join(times, on=ALERT_KEY)
+        eve_probes = _of(eve_probes, alerts_without_device(day, eve_probes, device_info, DEVICE_LOOKBACK_DAYS))
+        as_of = devices_as_of(device_info, pl.concat([probes, eve_probes]), day)
+        late = _of(eve, late_device_matches(day, eve_probes, as_of, device_info))
+    if not late.is_empty():
+        late_parsed = with_fields(_of(evidence, late))
+        parsed, named = pl.concat([parsed, late_parsed]), pl.concat([named, named_devices(late_parsed)])
 
     alerts = pl.concat([fresh, late])
-    info, evidence = _of(info, alerts), pl.concat([parsed, with_fields(_of(evidence, late))])
-    devices = distinct_devices(named_devices(evidence), as_of)
-    persons = known_persons(alert_evidence)
-    rows = entity_rows(evidence, persons)
+    info, evidence = _of(info, alerts), parsed
+    devices = distinct_devices(named, as_of)
+    rows = entity_rows(evidence)
+    persons = known_persons(alert_evidence, named_users(rows))
+    rows = with_person(rows, persons)
     parts = (
         alert_values(info, evidence),
         alert_provenance(info, evidence),

@@ -22,6 +22,8 @@ def alert_changes(day: date, info: pl.DataFrame, evidence: pl.DataFrame, late: p
         late: ALERT_KEY of the alerts whose device became known on the day.
     """
     earlier = pl.col("export_date") < day
+    if info.filter(earlier).is_empty() and evidence.filter(earlier).is_empty():
+        return info.select(ALERT_KEY).clear().with_columns(changes=pl.lit(None, pl.List(pl.String)))
     before = alert_values(info.filter(earlier), evidence.filter(earlier))
     had_info = info.filter(earlier).select(ALERT_KEY).unique().with_columns(_had_info=True)
     got_info = info.select(ALERT_KEY).unique().with_columns(_got_info=True)

@@ -6,7 +6,8 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.lake.snapshots import days_between
-from defender_assets.core.leads.devices.as_of import devices_as_of
+from defender_assets.core.leads.devices.as_of import devices_as_of, ids_with_heartbeats
+from defender_assets.core.leads.devices.merges import merge_paths, merges
 from defender_assets.core.leads.devices.primary import distinct_devices
 from defender_assets.core.schemas.column import INSTANT
 
@@ -38,6 +39,27 @@ def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
         is_new=(pl.col("export_date") == day).any(),
         known_before=(pl.col("export_date") < day).any(),
     )
+
+
+def alerts_without_device(day: date, probes: pl.DataFrame, devices: pl.LazyFrame, look_back: int) -> pl.DataFrame:
+    """Return the alerts (ALERT_KEY) that name a device without a heartbeat on an earlier day, or by name only.
+
+    Only their devices can have become known on the day (`late_device_matches`). The arguments are those of
+    `late_device_matches`, and the number of earlier days that `devices` has.
+    """
+    by_id = probes.select(*ALERT_KEY, start_id="original_device_id")
+    earlier = devices.filter(pl.col("export_date") < day)
+    unseen = merge_paths(merges(earlier), by_id.drop_nulls("start_id"))
+    start, found = ["tenant_id", "start_id"], []
+    # Most devices have a heartbeat on the day before, so the other days are rarely read.
+    for back in range(1, look_back + 1):
+        if unseen.is_empty():
+            break
+        ids = ids_with_heartbeats(devices.filter(pl.col("export_date") == day - timedelta(days=back)), unseen)
+        found.append(unseen.join(ids, on=["tenant_id", "lookup_id"], how="semi").select(start))
+        unseen = unseen.join(found[-1], on=start, how="anti")
+    known = pl.concat(found) if found else unseen.select(start)
+    return by_id.join(known, on=start, how="anti").select(ALERT_KEY).unique()
 
 
 def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, devices: pl.LazyFrame) -> pl.DataFrame:

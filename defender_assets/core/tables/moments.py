@@ -1,6 +1,6 @@
 """Which Timestamps of typed rows are moments: .NET's MinValue, MaxValue and clocks far ahead are none."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 
@@ -22,12 +22,18 @@ def moment() -> pl.Expr:
     return pl.when((pl.col("Timestamp") >= EARLIEST_MOMENT) & ~_ahead()).then("Timestamp")
 
 
-def with_moments(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return typed rows whose `Timestamp` is null where it is no moment; of copies, the earliest `export_date` decides.
+def with_moments(rows: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
+    """Return typed rows of the days `first` to `last` whose `Timestamp` is null where it is no moment.
 
-    This reads `Timestamp` of all rows; the result stays lazy.
+    Of copies, the earliest `export_date` decides. This reads the rows whose Timestamp is ahead; the result stays lazy.
     """
-    ahead = rows.filter(_ahead()).select(_RECORD).unique().collect()
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    # Constants can be compared with the statistics of the files, so that hardly any file is read.
+    limits = [
+        (pl.col("export_date") == day) & (pl.col("Timestamp") >= datetime.combine(day, time(), UTC) + DAYS_AHEAD)
+        for day in days
+    ]
+    ahead = rows.filter(pl.any_horizontal(limits)).select(_RECORD).unique().collect()
     rows = rows.with_columns(Timestamp=moment())
     if ahead.is_empty():
         return rows

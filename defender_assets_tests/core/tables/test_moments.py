@@ -11,7 +11,7 @@ MIDNIGHT = datetime(2026, 3, 12, tzinfo=UTC)
 
 
 def moments(*rows: Row) -> list[datetime | None]:
-    return with_moments(frame(DEVICE_INFO, rows)).collect()["Timestamp"].to_list()
+    return with_moments(frame(DEVICE_INFO, rows), EVE, DAY).collect()["Timestamp"].to_list()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import polars as pl
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.devices.merges import Device, merge_paths, merges
 from defender_assets.core.leads.devices.names import devices_by_name
-from defender_assets.core.leads.devices.texts import filled, filled_list, identifier
+from defender_assets.core.leads.devices.texts import filled, filled_list
 from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
 
 DEVICES_AT_ONCE = 20_000
@@ -74,6 +74,7 @@ A null in a partial heartbeat is unknown, so values are carried forward; so is a
 
 _PATH, _MENTION = ["tenant_id", "start_id"], [*ALERT_KEY, "mention"]
 _NAMES = [taken.column.name for taken in DEVICE_COLUMNS]
+_CARRIED = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
 
 
 def end_of(day: date) -> datetime:
@@ -96,8 +97,8 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.
 
     Returns:
         ALERT_KEY, `mention`, `device_id` (the last successor; null for a name that not exactly one device bears),
-        `device_match`, `device_seen_at` and DEVICE_COLUMNS; also `now_seen_at` and DEVICE_COLUMNS with the prefix
-        `now_`, as of the newest heartbeat that is not later than the day, carried forward too.
+        `device_match`, `device_seen_at` and DEVICE_COLUMNS; also `now_seen_at` and the carried DEVICE_COLUMNS with the
+        prefix `now_`, as of the newest heartbeat that is not later than the day.
     """
     successors = merges(devices)
     started = _with_start(devices, successors, probes)
@@ -107,7 +108,21 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.
         for part in starts.iter_slices(DEVICES_AT_ONCE)
     ]
     nowhere = started.filter(pl.col("start_id").is_null())
-    return pl.concat([*parts, _as_of(devices.head(0), {}, nowhere, day)])
+    if nowhere.height or not parts:
+        parts.append(_as_of(devices.head(0), {}, nowhere, day))
+    return pl.concat(parts)
+
+
+def ids_with_heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `lookup_id` of the identifiers of merge paths that have a heartbeat with a moment."""
+    lookup_id = _lookup_id()
+    ids = paths.get_column("lookup_id").unique().implode()
+    return (
+        devices.filter(lookup_id.is_in(ids) & pl.col("Timestamp").is_not_null())
+        .select("tenant_id", lookup_id=lookup_id)
+        .unique()
+        .collect()
+    )
 
 
 def _with_start(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.DataFrame) -> pl.DataFrame:
@@ -120,68 +135,79 @@ def _with_start(devices: pl.LazyFrame, successors: Mapping[Device, str], probes:
 
 def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.DataFrame, day: date) -> pl.DataFrame:
     paths = merge_paths(successors, probes.drop_nulls("start_id"))
-    beats = _heartbeats(devices, paths)
-    names = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
-    carried = beats.with_columns(pl.col(names).forward_fill().over(_PATH))
-    before = _nearest(probes, carried, "backward").with_columns(device_match=pl.lit("as_of"))
-    rest = probes.join(before, on=_MENTION, how="anti")
-    after = _nearest(rest, beats, "forward").with_columns(device_match=pl.lit("after"))
+    numbers = paths.select(_PATH).unique().with_row_index("path")
+    beats = _heartbeats(devices, paths.join(numbers, on=_PATH))
+    carried = beats.with_columns(pl.col(_CARRIED).forward_fill().over("path"))
+    # Whole heartbeats are copied last, and only those that are wanted.
+    times = beats.select("path", "device_seen_at").with_row_index("row")
+    asked = probes.join(numbers, on=_PATH)
+    before = _nearest(asked, times, "backward")
+    after = _nearest(asked.join(before, on=_MENTION, how="anti"), times, "forward")
+    found = pl.concat([_found(before, carried, "as_of"), _found(after, beats, "after")])
     return (
         probes.select(*_MENTION, *_PATH[1:])
         .join(paths.select(*_PATH, "device_id").unique(), on=_PATH, how="left")
-        .join(pl.concat([before, after]), on=_MENTION, how="left")
-        .join(_newest(carried, day), on=_PATH, how="left")
+        .join(found, on=_MENTION, how="left")
+        .join(_newest(carried, times, numbers, day), on=_PATH, how="left")
         .with_columns(pl.col("device_match").fill_null("unknown"))
         .drop("start_id")
     )
 
 
 def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
-    """Return the heartbeats along each path, sorted by time."""
-    lookup_id = identifier(pl.col("DeviceId"))
+    """Return the heartbeats along each path, with its number, by path and time."""
+    lookup_id = _lookup_id()
     ids = paths.get_column("lookup_id").unique().implode()
     # The filter is pushed down, so that only these devices are decoded; the join adds the tenant and the path.
     return (
         devices.filter(lookup_id.is_in(ids) & pl.col("Timestamp").is_not_null())
         .with_columns(lookup_id=lookup_id)
-        .join(paths.lazy().select(*_PATH, "lookup_id"), on=["tenant_id", "lookup_id"])
+        .join(paths.lazy().select("tenant_id", "lookup_id", "path"), on=["tenant_id", "lookup_id"])
         .select(
-            *_PATH,
+            "path",
             "ReportId",
             "record_id",
             pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
             **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
         )
         .collect()
-        .sort(*_PATH, "device_seen_at", "ReportId", "record_id", nulls_last=False)
+        .sort("path", "device_seen_at", "ReportId", "record_id", nulls_last=False)
     )
 
 
-def _newest(carried: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Return the newest heartbeat of each path that is not later than the day, as `now_…`."""
-    return (
-        carried.filter(pl.col("device_seen_at") < end_of(day))
-        .unique(_PATH, keep="last", maintain_order=True)
-        .select(*_PATH, now_seen_at="device_seen_at", **{f"now_{name}": name for name in _NAMES})
-    )
+def _lookup_id() -> pl.Expr:
+    """Return DeviceId as `identifier` does, but also what fills nothing, which is never looked up."""
+    return pl.col("DeviceId").str.strip_chars().str.to_lowercase()
 
 
-def _nearest(probes: pl.DataFrame, beats: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:
-    """Return for each probe the heartbeat nearest to its alert."""
-    distinct = beats.unique([*_PATH, "device_seen_at"], keep="last", maintain_order=True)
+def _nearest(asked: pl.DataFrame, times: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:
+    """Return `_MENTION` and `row`, the number of the heartbeat nearest to the alert, where there is one."""
+    beat = ["path", "device_seen_at"]
     return (
         # An unsorted side would give wrong rows, not an error.
-        probes.drop_nulls("start_id")
-        .sort("alert_time")
+        asked.sort("alert_time")
         .join_asof(
-            distinct.sort("device_seen_at"),
+            times.unique(beat, keep="last", maintain_order=True).sort("device_seen_at"),
             left_on="alert_time",
             right_on="device_seen_at",
-            by=_PATH,
+            by="path",
             strategy=strategy,
-            coalesce=False,
             check_sortedness=False,
         )
-        .filter(pl.col("device_seen_at").is_not_null())
-        .select(*_MENTION, "device_seen_at", *_NAMES)
+        .drop_nulls("row")
+        .select(*_MENTION, "row")
     )
+
+
+def _found(nearest: pl.DataFrame, beats: pl.DataFrame, match: str) -> pl.DataFrame:
+    rows = beats[nearest.get_column("row")].select("device_seen_at", *_NAMES, device_match=pl.lit(match))
+    return pl.concat([nearest.select(_MENTION), rows], how="horizontal")
+
+
+def _newest(carried: pl.DataFrame, times: pl.DataFrame, numbers: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Return the newest heartbeat of each path that is not later than the day, as `now_…`."""
+    last = times.filter(pl.col("device_seen_at") < end_of(day)).group_by("path").agg(pl.col("row").max())
+    rows = carried[last.get_column("row")].select(
+        "path", now_seen_at="device_seen_at", **{f"now_{name}": name for name in _CARRIED}
+    )
+    return rows.join(numbers, on="path").drop("path")

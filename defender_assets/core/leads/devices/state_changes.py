@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.devices.as_of import end_of
 from defender_assets.core.leads.devices.primary import tags
+from defender_assets.core.tables.moments import DAYS_AHEAD
 
 COMPARED = (
     "device_name", "os_version", "machine_group", "onboarding_status", "sensor_health_state", "exposure_level",
@@ -29,13 +31,9 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
         devices: result of `distinct_devices`, with `now_…` columns.
         device_info: typed DeviceInfo rows of the look-back, with moments.
     """
-    newest = (
-        device_info.filter(pl.col("Timestamp") < end_of(day))
-        .group_by("tenant_id")
-        .agg(_tenants_newest=pl.col("Timestamp").max())
-        .collect()
-    )
-    first = devices.unique(ALERT_KEY, keep="first", maintain_order=True).join(newest, on="tenant_id", how="left")
+    first = devices.unique(ALERT_KEY, keep="first", maintain_order=True)
+    newest = _newest_heartbeats(day, device_info, first.drop_nulls("now_seen_at").select("tenant_id").unique())
+    first = first.join(newest, on="tenant_id", how="left")
     known = pl.col("now_seen_at") >= pl.col("device_seen_at")  # an alert of tomorrow has no "now" yet
     before, after = tags(), tags("now_")
     changes = pl.concat_list(
@@ -45,6 +43,19 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
         pl.concat_list(_silence()).list.drop_nulls(),
     )
     return first.select(*ALERT_KEY, device_changes=pl.when(known).then(changes))
+
+
+def _newest_heartbeats(day: date, device_info: pl.LazyFrame, tenants: pl.DataFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `_tenants_newest`, the tenant's newest heartbeat that is not later than the day."""
+
+    def newest(rows: pl.LazyFrame) -> pl.DataFrame:
+        rows = rows.filter(pl.col("Timestamp") < end_of(day))
+        return rows.group_by("tenant_id").agg(_tenants_newest=pl.col("Timestamp").max()).collect()
+
+    # A moment is less than DAYS_AHEAD after the beginning of its day, so only these days have moments of this day.
+    found = newest(days_between(device_info, day - DAYS_AHEAD + timedelta(days=1), day))
+    of_day = found.filter(pl.col("_tenants_newest") >= end_of(day) - timedelta(days=1))
+    return found if tenants.join(of_day, on="tenant_id", how="anti").is_empty() else newest(device_info)
 
 
 def _compared(column: str) -> pl.Expr:

@@ -4,7 +4,11 @@ import re
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from defender_assets.core.leads.entities.identifier_text import normal_text
+from defender_assets.core.leads.entities.identifier_text import Simple, normal_text
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+SIMPLE_ADDRESS = Simple(rf"^{_OCTET}(?:\.{_OCTET}){{3}}$")
+"""The simple texts of `normal_address`: IPv4 addresses."""
 
 # Not `is_private`: it includes the documentation ranges (RFC 5737), which simulators and examples use for attackers.
 _INTERNAL = tuple(

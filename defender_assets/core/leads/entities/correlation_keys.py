@@ -10,7 +10,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.entities import untied
-from defender_assets.core.leads.entities.addresses import normal_address
+from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
 from defender_assets.core.leads.entities.identifier_text import by_value, each
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
 
@@ -26,7 +26,7 @@ def link_entities(
     """Return ALERT_KEY and `entities`, a sorted List(ENTITY); an alert without any has no row.
 
     Args:
-        rows: result of `entity_rows`.
+        rows: result of `with_person`.
         persons: result of `known_persons`; a lead gets all identifiers of a person, whichever its evidence names.
         devices: ALERT_KEY and `device_id`, resolved, one row per device of the alert.
         egress: result of `egress_addresses`.
@@ -58,7 +58,11 @@ def link_entities(
 def egress_addresses(devices: pl.LazyFrame) -> pl.DataFrame:
     """Return the organisation's own public addresses: `tenant_id`, `address`, from DeviceInfo's PublicIP."""
     seen = devices.select("tenant_id", address="PublicIP").drop_nulls().unique().collect()
-    return seen.with_columns(address=by_value(seen.get_column("address"), normal_address)).drop_nulls().unique()
+    return (
+        seen.with_columns(address=by_value(seen.get_column("address"), normal_address, SIMPLE_ADDRESS))
+        .drop_nulls()
+        .unique()
+    )
 
 
 def _one(rows: pl.DataFrame, kind: str, value: pl.Expr) -> pl.DataFrame:
@@ -75,15 +79,21 @@ def _each(rows: pl.DataFrame, kind: str, values: pl.Expr) -> pl.DataFrame:
     return _one(listed, kind, pl.col("value"))
 
 
-def _users(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
-    """Return the identifiers of the alerts' users, and all others of the same persons in the look-back."""
+def named_users(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ALERT_KEY, `kind` and `value`: the identifiers of users in the result of `entity_rows`, each once."""
     # The organisation's user is the recipient, or the sender of an outbound mail.
     insider = pl.when(pl.col("mail_direction") == "outbound").then("sender").otherwise("recipient")
     columns = [*IDENTIFIERS, "mailbox_address"]
     named = [_one(rows, "user", pl.col(name)) for name in columns] + [_each(rows, "user", insider.str.split(", "))]
-    mentioned = pl.concat(named).drop("identity").unique()
-    users = mentioned.join(persons, on=["tenant_id", "value"], how="left").with_columns(
-        identity=pl.coalesce("identity", "value")
+    return pl.concat(named).drop("identity").unique()
+
+
+def _users(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
+    """Return the identifiers of the alerts' users, and all others of the same persons in the look-back."""
+    users = (
+        named_users(rows)
+        .join(persons, on=["tenant_id", "value"], how="left")
+        .with_columns(identity=pl.coalesce("identity", "value"))
     )
     others = users.drop("value").unique().join(persons, on=["tenant_id", "identity"]).select(users.columns)
     return pl.concat([users, others]).unique()
@@ -104,7 +114,7 @@ def _files(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _addresses_and_hosts(rows: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:
     """Return external addresses without the organisation's own, and hosts; a host that is an address counts as one."""
-    rows = rows.with_columns(_address=by_value(rows.get_column("value"), normal_address))
+    rows = rows.with_columns(_address=by_value(rows.get_column("value"), normal_address, SIMPLE_ADDRESS))
     hosts = _tying(rows.filter(pl.col("_address").is_null()).drop("_address"), untied.host_ties)
     addresses = rows.filter(pl.col("_address").is_not_null()).with_columns(
         kind=pl.lit("address"), value="_address", identity="_address"

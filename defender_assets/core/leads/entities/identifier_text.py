@@ -6,6 +6,7 @@ have to be one identifier.
 
 import unicodedata
 from collections.abc import Callable
+from typing import NamedTuple
 
 import polars as pl
 
@@ -48,12 +49,39 @@ def shown(text: str) -> str | None:
     return None if normal_text(text).lower() in PLACEHOLDERS else text.strip()
 
 
-def by_value(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    """Return `function` of each text, called once per distinct text; null stays null."""
+class Simple(NamedTuple):
+    """The texts whose normal form is known without a call: the text itself, or its lower case.
+
+    `pattern` matches whole texts. Placeholders and texts of more than LONGEST_SIMPLE bytes are never simple.
+    """
+
+    pattern: str
+    lower: bool = True
+
+
+LONGEST_SIMPLE = 1_000
+MANY = 1_000
+"""From so many texts on, finding the simple ones costs less than calling the function for them."""
+
+_VISIBLE = r"^[!-~](?:[ -~]*[!-~])?$"
+SIMPLE_IDENTIFIER, SIMPLE_SHOWN = Simple(_VISIBLE), Simple(_VISIBLE, lower=False)
+"""The simple texts of `identifier` and `shown`."""
+
+
+def by_value(texts: pl.Series, function: Callable[[str], str | None], simple: Simple | None = None) -> pl.Series:
+    """Return `function` of each text, called once per distinct text, and not for simple ones; null stays null."""
+    if simple is not None and len(texts) >= MANY:
+        text, lower = pl.col("text"), pl.col("text").str.to_lowercase()
+        is_simple = (
+            text.str.contains(simple.pattern) & (text.str.len_bytes() <= LONGEST_SIMPLE) & ~lower.is_in(PLACEHOLDERS)
+        )
+        frame = texts.to_frame("text").select("text", known=pl.when(is_simple).then(lower if simple.lower else text))
+        others = by_value(frame.select(pl.when(pl.col("known").is_null()).then(text)).to_series(), function)
+        return frame.select(pl.coalesce("known", others)).to_series().rename(texts.name)
     distinct = texts.drop_nulls().unique().to_list()
     return texts.replace_strict({text: function(text) for text in distinct}, default=None, return_dtype=pl.String)
 
 
-def each(expression: pl.Expr, function: Callable[[str], str | None]) -> pl.Expr:
+def each(expression: pl.Expr, function: Callable[[str], str | None], simple: Simple | None = None) -> pl.Expr:
     """Return an expression of `by_value`."""
-    return expression.map_batches(lambda texts: by_value(texts, function), return_dtype=pl.String)
+    return expression.map_batches(lambda texts: by_value(texts, function, simple), return_dtype=pl.String)

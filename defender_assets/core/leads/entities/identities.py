@@ -8,8 +8,8 @@ from itertools import pairwise
 import polars as pl
 
 from defender_assets.core.identifiers import connected_components
-from defender_assets.core.leads.entities.identifier_text import by_value, each, identifier
-from defender_assets.core.leads.entities.mail_addresses import mail_address
+from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, each, identifier
+from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
 from defender_assets.core.leads.entities.untied import GROUP_SID, PERSON_SID, is_authority, is_system_name
 
 IDENTIFIERS = ("user_object_id", "user_upn", "user_sid", "user_name")
@@ -50,8 +50,10 @@ def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
 
     They are null for accounts that everybody has (`untied`): of the system, of machines, built-in groups.
     """
-    frame = frame.with_columns(each(pl.col(name), identifier).name.prefix("_") for name in ACCOUNT_COLUMNS)
-    frame = frame.with_columns(_account_upn=each(pl.col("_account_upn"), mail_address))
+    frame = frame.with_columns(
+        each(pl.col(name), identifier, SIMPLE_IDENTIFIER).name.prefix("_") for name in ACCOUNT_COLUMNS
+    )
+    frame = frame.with_columns(_account_upn=each(pl.col("_account_upn"), mail_address, SIMPLE_MAIL))
     domain, name, sid, upn = (pl.col(f"_account_{part}") for part in ("domain", "name", "sid", "upn"))
     entra = sid.str.starts_with(_ENTRA_SID)
     from_sid = by_value(frame.select(pl.when(entra).then(sid)).to_series(), object_id_of_sid)
@@ -79,10 +81,14 @@ def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
     ).drop(f"_{name}" for name in ACCOUNT_COLUMNS)
 
 
-def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
-    """Return PERSONS from the evidence rows that have several identifiers of one account.
+def known_persons(evidence: pl.LazyFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """Return PERSONS from the evidence rows that have several identifiers of one account, of the named ones alone.
 
     One row per identifier that belongs to a group; `identity` is the preferred identifier of the group.
+
+    Args:
+        evidence: typed AlertEvidence rows of the look-back.
+        named: `tenant_id` and `value`, identifiers in normal form; groups that have none of them are left out.
     """
     rows = with_identifiers(
         evidence.select("tenant_id", **ACCOUNT_COLUMNS)
@@ -92,7 +98,7 @@ def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
     )
     pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []
     ranks: dict[tuple[str, str], tuple[int, str]] = {}
-    for tenant_id, *values in rows.select("tenant_id", *IDENTIFIERS).unique().iter_rows():
+    for tenant_id, *values in _reached(rows.select("tenant_id", *IDENTIFIERS).unique(), named).iter_rows():
         nodes = [(tenant_id, value) for value in values if value]
         ranks |= {(tenant_id, value): (rank, value) for rank, value in enumerate(values) if value}
         pairs += pairwise(nodes)
@@ -103,6 +109,22 @@ def known_persons(evidence: pl.LazyFrame) -> pl.DataFrame:
         for tenant_id, value in group
     ]
     return pl.DataFrame(found, schema=PERSONS, orient="row")
+
+
+def _reached(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """Return the accounts that share an identifier with the named ones, directly or through other accounts."""
+    numbered = accounts.with_row_index("_row")
+    identifiers = (
+        numbered.unpivot(list(IDENTIFIERS), index=["_row", "tenant_id"]).drop_nulls("value").drop("variable").unique()
+    )
+    found = identifiers.join(named.select("tenant_id", "value"), on=["tenant_id", "value"], how="semi")
+    rows = found.select("_row").unique()
+    count = -1
+    while rows.height != count:
+        count = rows.height
+        values = identifiers.join(rows, on="_row", how="semi").select("tenant_id", "value").unique()
+        rows = identifiers.join(values, on=["tenant_id", "value"], how="semi").select("_row").unique()
+    return numbered.join(rows, on="_row", how="semi").drop("_row")
 
 
 def _is(text: pl.Expr, test: Callable[[str], bool]) -> pl.Expr:

@@ -116,14 +116,18 @@ def entity_lists(rows: pl.DataFrame) -> pl.DataFrame:
     )
     result = rows.select(ALERT_KEY).unique()
     for entity_list in ENTITY_LISTS:
-        result = result.join(_one_list(rows, entity_list), on=ALERT_KEY, how="left")
+        kept = rows.filter(entity_list.keep)
+        if kept.is_empty():
+            result = result.with_columns(pl.lit(None, entity_list.dtype).alias(entity_list.name))
+        else:
+            result = result.join(_one_list(kept, entity_list), on=ALERT_KEY, how="left")
     return result
 
 
-def _one_list(rows: pl.DataFrame, entity_list: EntityList) -> pl.DataFrame:
+def _one_list(kept: pl.DataFrame, entity_list: EntityList) -> pl.DataFrame:
     keys = {f"_key_{column}": column for column in entity_list.key}
     fields = entity_list.fields
-    kept = rows.filter(entity_list.keep).select(*ALERT_KEY, "nested", "Timestamp", "record_id", **keys, **fields)
+    kept = kept.select(*ALERT_KEY, "nested", "Timestamp", "record_id", **keys, **fields)
     return (
         kept.sort("nested", "Timestamp", "record_id", descending=[True, False, False])
         .group_by(*ALERT_KEY, *keys, maintain_order=True)

@@ -6,7 +6,10 @@ from email.header import decode_header, make_header
 from email.utils import getaddresses
 
 from defender_assets.core.leads.entities.addresses import ascii_host
-from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS, normal_text
+from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS, Simple, normal_text
+
+SIMPLE_MAIL = Simple(r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*$")
+"""The simple texts of `mail_address`: one address without a name, quotes or escapes."""
 
 _LONGEST = 4_000
 # `victim@corp.example <evil@bad.example>`: a display name that looks like an address. Header parsers take both for one

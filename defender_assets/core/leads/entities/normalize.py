@@ -3,10 +3,16 @@
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.addresses import normal_address
-from defender_assets.core.leads.entities.identifier_text import each, identifier, shown
+from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
+from defender_assets.core.leads.entities.identifier_text import (
+    SIMPLE_IDENTIFIER,
+    SIMPLE_SHOWN,
+    each,
+    identifier,
+    shown,
+)
 from defender_assets.core.leads.entities.identities import ACCOUNT_COLUMNS, IDENTIFIERS, with_identifiers
-from defender_assets.core.leads.entities.mail_addresses import display_name, mail_address
+from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, display_name, mail_address
 from defender_assets.core.leads.entities.urls import host_of
 
 COLUMNS = {
@@ -52,31 +58,30 @@ _PLATFORMS = {
 _KIND_PLATFORMS = {"amazonresource": "Amazon Web Services", "googlecloudresource": "Google Cloud Platform"}
 
 
-def entity_rows(evidence: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
+def entity_rows(evidence: pl.DataFrame) -> pl.DataFrame:
     """Return one normalised row per evidence row, and one per entity inside it.
 
     Args:
         evidence: typed AlertEvidence rows, each record once, with `fields` (`additional_fields.FIELDS`).
-        persons: result of `known_persons`.
 
     Returns:
         ALERT_KEY, `Timestamp`, `record_id`, `entity` (kind in lower case, `kinds.Kind.name`), `nested` (whether the
-        entity is inside the row's own), the entity's values in snake_case, the identifiers of its account, and
-        `person`, which is equal for all accounts of one person. Each entity has its own role.
+        entity is inside the row's own), the entity's values in snake_case, and the identifiers of its account. Each
+        entity has its own role.
     """
     rows = pl.concat([_own(evidence), _inside(evidence)], how="diagonal")
     rows = rows.with_columns(
         # AlertEvidence's own columns tell whether a row is about an address of the other side or of this one.
-        address=each(pl.coalesce("address", "_local"), normal_address),
-        url=each(pl.col("url"), shown),
-        application_id=each(pl.col("application_id"), shown),
-        resource_id=each(pl.col("resource_id"), shown),
-        sender=each(pl.col("_sender"), mail_address),
+        address=each(pl.coalesce("address", "_local"), normal_address, SIMPLE_ADDRESS),
+        url=each(pl.col("url"), shown, SIMPLE_SHOWN),
+        application_id=each(pl.col("application_id"), shown, SIMPLE_SHOWN),
+        resource_id=each(pl.col("resource_id"), shown, SIMPLE_SHOWN),
+        sender=each(pl.col("_sender"), mail_address, SIMPLE_MAIL),
         sender_name=each(pl.col("_sender"), display_name),
-        recipient=each(pl.col("_recipient"), mail_address),
-        mailbox_address=each(pl.col("mailbox_address"), mail_address),
-        **{name: each(pl.col(name), identifier) for name in _IDS},
-        **{name: each(pl.col(name), shown) for name in (*ACCOUNT_COLUMNS, "account_display_name")},
+        recipient=each(pl.col("_recipient"), mail_address, SIMPLE_MAIL),
+        mailbox_address=each(pl.col("mailbox_address"), mail_address, SIMPLE_MAIL),
+        **{name: each(pl.col(name), identifier, SIMPLE_IDENTIFIER) for name in _IDS},
+        **{name: each(pl.col(name), shown, SIMPLE_SHOWN) for name in (*ACCOUNT_COLUMNS, "account_display_name")},
     ).drop("_local", "_sender", "_recipient")
     rows = rows.with_columns(
         host=pl.coalesce(each(pl.col("url"), host_of), each(pl.col("domain"), host_of)),
@@ -88,7 +93,7 @@ def entity_rows(evidence: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
             pl.coalesce("name", "threat_family", "file_name", "cloud_name", "application", "url", "address")
         ),
     )
-    return _with_person(with_identifiers(pl.concat([rows, _accounts(rows)], how="diagonal")), persons)
+    return with_identifiers(pl.concat([rows, _accounts(rows)], how="diagonal"))
 
 
 def _own(evidence: pl.DataFrame) -> pl.DataFrame:
@@ -176,7 +181,8 @@ def _platform() -> pl.Expr:
     return pl.coalesce(*by_id, by_kind)
 
 
-def _with_person(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
+def with_person(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
+    """Add `person`, which is equal for all accounts of one person, to the result of `entity_rows`."""
     # Accounts of the system and of machines have no IDENTIFIERS; they are listed, so they need a name too.
     fallback = pl.coalesce(
         "account_object_id",

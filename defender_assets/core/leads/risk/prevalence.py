@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities.addresses import normal_address
-from defender_assets.core.leads.entities.identifier_text import by_value, identifier
+from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
+from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, identifier
 from defender_assets.core.leads.entities.urls import host_of
 from defender_assets.core.words import comparable
 
@@ -24,8 +24,9 @@ _COLUMNS = {
     "address": pl.col("RemoteIP"),
     "app": pl.col("OAuthApplicationId"),
 }
-_NORMAL_FORMS = {"host": host_of, "address": normal_address}
-"""Kind -> normal form as in `entities`; of the others, that of identifiers."""
+_IDENTIFIER = (identifier, SIMPLE_IDENTIFIER)
+_NORMAL_FORMS = {"host": (host_of, None), "address": (normal_address, SIMPLE_ADDRESS)}
+"""Kind -> normal form as in `entities`, and its simple texts; of the others, that of identifiers."""
 
 
 def with_prevalence(
@@ -85,7 +86,7 @@ def _rarest(alerts: pl.DataFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:
         .filter(pl.col("kind").is_in(list(_COLUMNS)))
         .select(*ALERT_KEY, "kind", "value")
     )
-    mentions = pl.concat([_mentions(alert_evidence, kind) for kind in _COLUMNS]).join(own, on=entity, how="semi")
+    mentions = _mentions(alert_evidence, own)
     counts = mentions.group_by(entity).agg(rarest_alerts=pl.col("AlertId").n_unique().cast(pl.Int64) - 1)
     return (
         own.join(mentions, on=[*ALERT_KEY, "kind", "value"], how="semi")
@@ -96,8 +97,11 @@ def _rarest(alerts: pl.DataFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _mentions(evidence: pl.LazyFrame, kind: str) -> pl.DataFrame:
-    """Return ALERT_KEY, `kind`, `value` of all entities of a kind, in the normal form of `entities`."""
-    rows = evidence.select(*ALERT_KEY, kind=pl.lit(kind), value=_COLUMNS[kind]).drop_nulls("value").unique().collect()
-    normal = by_value(rows.get_column("value"), _NORMAL_FORMS.get(kind, identifier))
-    return rows.with_columns(value=normal).drop_nulls("value").unique()
+def _mentions(evidence: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return ALERT_KEY, `kind`, `value` of the rows that name a wanted entity, in the normal form of `entities`."""
+    found = [wanted.clear()]
+    for (kind,), entities in wanted.partition_by("kind", as_dict=True).items():
+        rows = evidence.select(*ALERT_KEY, kind=pl.lit(kind), value=_COLUMNS[kind]).drop_nulls("value").collect()
+        normal = by_value(rows.get_column("value"), *_NORMAL_FORMS.get(kind, _IDENTIFIER))
+        found.append(rows.with_columns(value=normal).join(entities, on=["tenant_id", "value"], how="semi").unique())
+    return pl.concat(found)

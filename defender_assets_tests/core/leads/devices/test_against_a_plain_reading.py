@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
 
+from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads import DEVICE_LOOKBACK_DAYS
 from defender_assets.core.leads.devices.as_of import devices_as_of
+from defender_assets.core.leads.selection import alerts_without_device, late_device_matches
 from defender_assets.core.schemas import DEVICE_INFO
 from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, Row, at, beat, frame
 
@@ -185,6 +188,23 @@ def test_the_joins_agree_with_a_reference_implementation(seed: int) -> None:
         answer = rows[probe["AlertId"], probe["mention"]]
         wanted = expected(beats, probe)
         assert {name: answer[name] for name in wanted} == wanted
+
+
+def test_no_alert_that_is_left_out_has_a_late_match() -> None:
+    late_matches = 0
+    for seed in range(12):
+        seeded_rng = random.Random(seed)
+        days = [DAY, DAY, DAY - timedelta(days=1), DAY - timedelta(days=4)]
+        beats = [row | {"export_date": seeded_rng.choice(days)} for row in a_world(seeded_rng, 12)]
+        nothing = {"role": "", "named_at": DAY, "evidence_name": "", "evidence_os": ""}
+        probes = pl.DataFrame([probe | nothing for probe in probes_of() if seeded_rng.random() < 0.3])
+        devices = frame(DEVICE_INFO, beats)
+        late = late_device_matches(DAY, probes, devices_as_of(devices, probes, DAY), devices)
+        assert late.join(
+            alerts_without_device(DAY, probes, devices, DEVICE_LOOKBACK_DAYS), on=ALERT_KEY, how="anti"
+        ).is_empty()
+        late_matches += late.height
+    assert late_matches > 0
 
 
 def test_the_generated_worlds_cover_every_case() -> None:

@@ -83,6 +83,13 @@ CASES: dict[str, tuple[list[Row], list[Change] | None]] = {
         [SILENT, beat(SERVER, when=at(-6))],
         [("heartbeat", SILENT_SINCE, f"none since {SILENT_SINCE}")],
     ),
+    "a silent sensor while others reported some days ago": (
+        [
+            beat(when=at(days=-6), day=DAY - timedelta(days=6)),
+            beat(SERVER, when=at(days=-3), day=DAY - timedelta(days=3)),
+        ],
+        [("heartbeat", "2026-03-04 12:00", "none since 2026-03-04 12:00")],
+    ),
     "a sensor that is not silent for long": ([SILENT, beat(SERVER, when=at(-7))], []),
     "a silent sensor while another tenant's report": ([SILENT, beat(SERVER, when=at(-6), tenant=OTHER_TENANT)], []),
     "a silent sensor while the clock of another is wrong": ([SILENT, beat(SERVER, when=at(days=400))], []),

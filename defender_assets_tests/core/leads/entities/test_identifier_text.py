@@ -1,8 +1,19 @@
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender_assets.core.leads.entities.identifier_text import identifier, normal_text
+from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
+from defender_assets.core.leads.entities.identifier_text import (
+    MANY,
+    SIMPLE_IDENTIFIER,
+    SIMPLE_SHOWN,
+    by_value,
+    identifier,
+    normal_text,
+    shown,
+)
+from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
 from defender_assets_tests.support.alert_rows import described, evidence, links_of_each
 
 
@@ -23,6 +34,31 @@ def test_a_placeholder_is_no_identifier(text: str) -> None:
 @given(st.text(max_size=30))
 def test_the_normal_text_is_stable(text: str) -> None:
     assert normal_text(normal_text(text)) == normal_text(text)
+
+
+NORMAL_FORMS = [
+    (identifier, SIMPLE_IDENTIFIER),
+    (shown, SIMPLE_SHOWN),
+    (mail_address, SIMPLE_MAIL),
+    (normal_address, SIMPLE_ADDRESS),
+]
+ODD = [
+    None, "", " ", "-", "N/A", "Jane Doe", " AB-1", "ab\n", "\u00c4\u00e9", "ja\u200bne", "1.2.3.4", "01.2.3.4",
+    "1.2.3.256", "255.255.255.255", "1.2.3.4\n", "::ffff:1.2.3.4", "A@b", "a..b@c.d", ".a@b.c", "-a@b.c", "a@b-.c",
+    "a@b..c", "a@1.2.3.4", "a_+b@C.example", "S-1-0-0", "Unknown", "none@none",
+    f"{'a' * 5_000}@b.example", f"a@{'b.' * 3_000}c",
+]  # fmt: skip
+LETTERS = st.text("aZ0-_.+@ :=?<>%\"'\\\u00e4\u200b\n", max_size=9)
+ADDRESSES = st.lists(st.integers(0, 300).map(str), min_size=3, max_size=5).map(".".join)
+
+
+@given(st.lists(st.none() | LETTERS | ADDRESSES | st.emails() | st.text(max_size=5), max_size=60))
+def test_simple_texts_have_the_value_that_a_call_would_return(texts: list[str | None]) -> None:
+    texts = [*texts, *ODD]
+    many = pl.Series("text", texts * (MANY // len(texts) + 1), dtype=pl.String)
+    for function, simple in NORMAL_FORMS:
+        expected = [None if text is None else function(text) for text in texts]
+        assert by_value(many, function, simple).to_list()[: len(texts)] == expected
 
 
 ALIKE = [

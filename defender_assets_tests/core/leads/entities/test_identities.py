@@ -1,13 +1,17 @@
+import random
 from typing import Any
 
 import pytest
 
+from defender_assets.core.leads.entities.correlation_keys import named_users
 from defender_assets.core.leads.entities.identities import MOST_IDENTIFIERS, known_persons, object_id_of_sid
 from defender_assets.core.schemas import ALERT_EVIDENCE
 from defender_assets_tests.support.alert_rows import (
     EVE,
     OTHER_TENANT,
+    TENANT,
     Row,
+    entity_rows_of,
     evidence,
     frame,
     info,
@@ -108,9 +112,25 @@ def test_a_upn_in_the_place_of_the_name_is_a_upn() -> None:
     assert users(user(AccountName="Jane@contoso.com")) == {("user", "jane@contoso.com")}
 
 
+def test_the_persons_of_some_alerts_are_those_of_all_that_they_name() -> None:
+    for seed in range(20):
+        rng = random.Random(seed)
+        pool = {"AccountUpn": "u{}@c", "AccountObjectId": "id-{}", "AccountSid": "S-1-5-21-1-2-3-{}"}
+        rows = []
+        for _ in range(rng.randrange(2, 12)):
+            columns: Row = {column: rng.choice([None, text.format(rng.randrange(6))]) for column, text in pool.items()}
+            rows.append(user(tenant=rng.choice([TENANT, OTHER_TENANT]), **columns))
+        typed, everybody = frame(ALERT_EVIDENCE, rows), named_users(entity_rows_of(*rows)[0])
+        of_all = known_persons(typed, everybody)
+        some = everybody.sample(min(2, everybody.height), seed=seed)
+        identities = of_all.join(some, on=["tenant_id", "value"], how="semi").select("tenant_id", "identity")
+        expected = of_all.join(identities, on=["tenant_id", "identity"], how="semi")
+        assert sorted(known_persons(typed, some).rows()) == sorted(expected.rows())
+
+
 def test_a_name_that_joins_too_many_joins_nobody() -> None:
     rows = [
         user("da2_1", AccountDomain="c", AccountName="shared", AccountUpn=f"u{n}@c") for n in range(MOST_IDENTIFIERS)
     ]
-    assert known_persons(frame(ALERT_EVIDENCE, rows)).is_empty()
-    assert known_persons(frame(ALERT_EVIDENCE, rows[1:])).height == MOST_IDENTIFIERS
+    assert entity_rows_of(*rows)[1].is_empty()
+    assert entity_rows_of(*rows[1:])[1].height == MOST_IDENTIFIERS
