@@ -21,7 +21,7 @@ from defender_assets.catalog import LAKE_TABLES, LEADS
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
 
-TARGET_SECONDS, TARGET_GIB = 60, 6
+TARGET_SECONDS, TARGET_GIB = 60, 3
 
 
 def build(lake: str) -> None:

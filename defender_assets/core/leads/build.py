@@ -1,6 +1,7 @@
 """Builds a day's leads from alerts, devices, entities and risk."""
 
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
@@ -33,6 +34,17 @@ from defender_assets.core.leads.selection import (
 from defender_assets.core.leads.versions import lead_versions
 from defender_assets.core.tables.deduplication import distinct_records
 from defender_assets.core.tables.moments import moment, with_moments
+
+ALERTS_AT_ONCE = 50_000
+"""Alerts that are built together: bounds memory by this number instead of the size of the day."""
+
+
+class _Tables(NamedTuple):
+    """The typed rows of the look-back: AlertInfo, AlertEvidence, and DeviceInfo with moments."""
+
+    alert_info: pl.LazyFrame
+    alert_evidence: pl.LazyFrame
+    device_info: pl.LazyFrame
 
 
 def build_leads(
@@ -70,7 +82,17 @@ def build_leads(
     touched = candidate_alerts(day, alert_info, alert_evidence)
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
-    device_info = with_moments(device_info, *device_span)
+    tables = _Tables(alert_info, alert_evidence, with_moments(device_info, *device_span))
+    leads = [
+        _to_leads(day, _alerts_of(day, part, tables), scoring or ScoringConfig(), portal)
+        for part in touched.iter_slices(ALERTS_AT_ONCE)
+    ]
+    return pl.concat(leads).sort("tenant_id", "lead_id")
+
+
+def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
+    """Return the alerts of a part of the day that get a lead, with their values."""
+    alert_info, alert_evidence, device_info = tables
     info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
@@ -109,8 +131,7 @@ def build_leads(
     for part in parts:
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
     alerts = alerts.join(lead_versions(alerts, evidence), on=ALERT_KEY, how="left")
-    alerts = with_prevalence(day, alerts, alert_info, alert_evidence)
-    return _to_leads(day, alerts, scoring or ScoringConfig(), portal)
+    return with_prevalence(day, alerts, alert_info, alert_evidence)
 
 
 def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig, portal: str) -> pl.DataFrame:
@@ -131,7 +152,7 @@ def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig, portal: s
         if isinstance(dtype, pl.List) and name in leads.columns and name not in _NULLABLE_LISTS
     )
     scored = with_muted(with_score(leads, scoring.weights), scoring.mutes)
-    return scored.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA).sort("tenant_id", "lead_id")
+    return scored.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA)
 
 
 # The device's lists are null if the device is unknown; all other lists are empty instead of null.

@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from defender_assets.core.leads import build
+from defender_assets.core.leads.entities import additional_fields
 from defender_assets.core.stories import build_stories
 from defender_assets_tests.support.alert_rows import (
     DAY,
@@ -111,6 +113,14 @@ def test_the_order_of_the_records_changes_nothing(subtests: pytest.Subtests) -> 
             stories = build_stories(DAY, leads.lazy())
             assert not stories.is_empty()
             assert_frame_equal(stories, build_stories(DAY, leads.sample(fraction=1, shuffle=True, seed=seed).lazy()))
+
+
+def test_a_day_that_is_built_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds = [a_small_world(seed) for seed in range(4)]
+    whole = pl.concat(leads_of_each(worlds))
+    monkeypatch.setattr(build, "ALERTS_AT_ONCE", 9)
+    monkeypatch.setattr(additional_fields, "_TEXTS_AT_ONCE", 2)
+    assert_frame_equal(pl.concat(leads_of_each(worlds)), whole)
 
 
 def test_the_choice_of_copies_changes_only_provenance(subtests: pytest.Subtests) -> None:

@@ -19,6 +19,8 @@ from defender_assets.core.leads.entities.kinds import Kind, kind_of
 MOST_OF_ONE_FIELD = 100
 """URLs, message ids, attachments … of one field that become entities; of message ids, the smallest ones."""
 _MOST_INSIDE = 300
+_TEXTS_AT_ONCE = 20_000
+"""Texts whose values are Python objects at the same time: bounds memory."""
 _MOST_NODES = 20_000
 _MOST_DETAILS = 24
 _LONGEST_DETAIL = 200
@@ -195,10 +197,17 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
     wanted = pl.lit(value=True) if where is None else where
     evidence = evidence.with_columns(_text=pl.when(wanted).then(text), _kind=pl.when(wanted).then(kind))
     distinct = evidence.select(key).unique().filter(pl.any_horizontal(pl.col(key).is_not_null()))
+    parts = [_parsed(part) for part in distinct.iter_slices(_TEXTS_AT_ONCE)]
+    by_text = pl.concat(parts) if parts else _parsed(distinct)
+    return evidence.join(by_text, on=key, how="left", maintain_order="left", nulls_equal=True).drop(key)
+
+
+def _parsed(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return EntityTypes and texts of AdditionalFields with `fields`."""
     outer: list[Values] = []
     inner: list[Values] = []
     owners: list[int] = []
-    for owner, (entity_type, json_text) in enumerate(distinct.iter_rows()):
+    for owner, (entity_type, json_text) in enumerate(texts.iter_rows()):
         first, *rest = read_entities(json_text or "", entity_type)
         outer.append(first)
         inner += rest
@@ -216,8 +225,7 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
         .drop("_owner")
         .to_struct("fields")
     )
-    by_text = distinct.with_columns(found)
-    return evidence.join(by_text, on=key, how="left", maintain_order="left", nulls_equal=True).drop(key)
+    return texts.with_columns(found)
 
 
 def read_fields(text: str, entity_type: str | None = None) -> Fields:
