@@ -71,12 +71,13 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         `lead`, `alert_time`, `detection` (a number, null for none), `rank` (of the severity), `entity` (a number),
-        `kind`, by entity and time;
+        `kind`, by entity and time, without entities of a single lead;
         `elsewhere`: leads on other days; `crowd`: leads nearby that make the entity common; `density`: different
         detections within DENSE (1 for kinds other than user and device); `prior`; `known_days`.
     """
     rows = _numbered(leads)
     users = rows.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
+    rows = _of_several_leads(rows)
     brought = pl.col("kind").is_in(BROUGHT)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
     elsewhere = pl.col("elsewhere") - few_of_kind()
@@ -106,6 +107,16 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("entity", "alert_time", "lead")
     )
+
+
+def _of_several_leads(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows without entities that only one lead has: most are such, and none of them links leads.
+
+    Those of an `owner` that several leads have stay, because its AGAIN is as usual as they are.
+    """
+    lead = pl.col("lead")
+    of_owner = pl.col("owner").is_not_null() & (lead.min().over("owner") != lead.max().over("owner"))
+    return rows.filter((pl.len().over("entity") > 1) | of_owner)
 
 
 def few_of_kind() -> pl.Expr:
