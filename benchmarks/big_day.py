@@ -190,7 +190,7 @@ def _heartbeats(numbers: pl.DataFrame, size: Size, day: date) -> pl.DataFrame:
         LoggedOnUsers=pl.concat_list(
             pl.struct(UserName=pl.format("u{}", device), DomainName=pl.lit("corp"), Sid=pl.lit("S-1-5-21-1-2-3-4"))
         ).cast(LOGGED_ON_USERS),
-    )
+    ).sort("DeviceId", "Timestamp")  # as typed tables are sorted
 
 
 def _moment(number: pl.Expr, day: date) -> pl.Expr:
