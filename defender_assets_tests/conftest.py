@@ -39,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the fast tests first: unmarked, azure, live installations, long, browser.
 
-    A live installation takes a minute or more, so none runs at the end, when one process would wait for the other.
+    What waits for other processes takes a minute or more, so none of it runs at the end, when one process would wait
+    for the other.
     """
 
     def rank(item: pytest.Item) -> tuple[int, bool]:
@@ -50,7 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         if live and not long:
             return 2, not azure
-        return 3 if long else 4 if browser else int(azure), azure
+        if long:
+            return 3, not (azure or live)
+        return 4 if browser else int(azure), azure
 
     items.sort(key=rank)
 
