@@ -155,7 +155,7 @@ def test_restored_tables_refused_deletions_and_slow_receivers_show_no_secret(
         ingest(project.lake, project.export, ALERT_INFO, day_before(back))
     project.fill(day_before(2), derived=())
     with receiving() as receiver:
-        receiver.drips = "body"
+        receiver.drips = "header"
         address = f"{receiver.url.removesuffix(PATH)}/services/T0/B0/{TOKEN}"
         config = NotificationConfig((Webhook("slack", address),), risk=0)
         slow = replace(project, settings=replace(project.settings, notifications=config))
