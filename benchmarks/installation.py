@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.process_groups import end, start
 from defender_assets_tests.support.waiting import wait_until
 
 LOCATION = "defender_assets"
@@ -83,16 +83,8 @@ class Installation:
 
     @contextmanager
     def _running(self, name: str, *module: str) -> Iterator[subprocess.Popen[bytes]]:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [str(self.python), "-m", *module],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        command = [str(self.python), "-m", *module]
+        process = start(command, self.folder, self.environment, self.folder / f"{name}.log")
         try:
             yield process
         finally:

@@ -1,10 +1,26 @@
-"""End a process that a test started, with all of its children."""
+"""Start a process in a group of its own, and end it with all of its children."""
 
 import os
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 END_SECONDS = 15
+
+
+def start(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a command in a folder and in its own process group; its output goes to the log file."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def end(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.process_groups import end, start
 from defender_assets_tests.support.waiting import HANG_SECONDS, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
@@ -72,16 +72,8 @@ class Installation:
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a command of the virtual environment in its own process group; its output goes to a log file."""
-        with (self.folder / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(
-                [str(Path(sys.executable).parent / command[0]), *command[1:]],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        program = str(Path(sys.executable).parent / command[0])
+        return start([program, *command[1:]], self.folder, self.environment, self.folder / f"{name}.log")
 
     def log_tails(self) -> str:
         """The end of each process's log."""
