@@ -1,12 +1,16 @@
-"""Conversion of Polars frames to an Arrow stream with exactly the table's schema, for Delta commits."""
+"""Arrow: frames as a stream with exactly the table's schema, for Delta commits, and bytes that are not copied."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from struct import unpack_from
 
 import polars as pl
 from arro3.core import RecordBatchReader, Schema, Table
 
 from defender_assets.core.lake.snapshots import conformed
+
+_IN_VIEW = 12
+"""Arrow keeps a value of so many bytes or fewer in its view."""
 
 
 class RowStream:
@@ -45,3 +49,15 @@ class RowStream:
 def arrow_schema(schema: pl.Schema) -> Schema:
     """Return the Arrow schema of a Polars schema."""
     return Table.from_arrow(pl.DataFrame(schema=schema)).schema
+
+
+def binary_values(column: pl.Series) -> Iterator[memoryview]:
+    """Yield the bytes of each value of a Binary column that has no nulls. They are those of the column, not copies."""
+    import nanoarrow  # noqa: PLC0415 (only raw's content is read so)
+
+    for part in nanoarrow.c_array_stream(column):
+        # the layout "binary view": size and, for a longer value, the number of its buffer and its place there
+        _, views, *buffers, _ = (memoryview(buffer).cast("B") for buffer in part.view().buffers)
+        for at in range(16 * part.offset, 16 * (part.offset + part.length), 16):
+            size, _, buffer, start = unpack_from("<4i", views, at)
+            yield views[at + 4 : at + 4 + size] if size <= _IN_VIEW else buffers[buffer][start : start + size]

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import polars as pl
 from deltalake import DeltaTable
 
+from defender_assets.core.lake.arrow import binary_values
 from defender_assets.core.lake.snapshots import in_batches, scan
 
 LONG_LINE_HEAD = 64 * 1024
@@ -63,11 +64,14 @@ class RawBatches:
         portions.append(RawBatches(self.raw, self.day, after, self.upto, taken))
         return portions
 
-    def chunks(self) -> Iterator[tuple[Source, bytes]]:
+    def chunks(self) -> Iterator[tuple[Source, memoryview]]:
         """Yield the chunks of whole lines, in any order, a few at a time in memory."""
         rows = self._rows().filter(_WHOLE).select(*_GENERATION, "byte_start", "batch", "content")
         for frame in in_batches(rows, 8):
-            for tenant_id, blob, created_at, start, batch, content in frame.iter_rows():
+            contents = binary_values(frame["content"])
+            for (tenant_id, blob, created_at, start, batch), content in zip(
+                frame.drop("content").iter_rows(), contents, strict=True
+            ):
                 yield Source(tenant_id, self.day, blob, created_at, start, batch), content
 
     def long_lines(self) -> list[tuple[Source, bytes, int]]:

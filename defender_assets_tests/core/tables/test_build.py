@@ -201,10 +201,9 @@ def test_a_rebuild_removes_only_rows_whose_bytes_raw_holds(setup: Setup, monkeyp
     generations = setup.lake.read(ALERT_INFO.raw).filter(hour=8).collect()["blob_created_at"].unique().sort()
     raw.delete(f"hour = 8 AND blob_created_at = '{generations[0].isoformat()}'")
 
-    def stricter(table: Table, chunks: Iterator[tuple[Source, bytes]], size: int) -> Iterator[Parsed]:
-        return parse(
-            table, ((source, text.replace(b"AlertId-12", b"AlertId-\xff\xff")) for source, text in chunks), size
-        )
+    def stricter(table: Table, chunks: Iterator[tuple[Source, memoryview]], size: int) -> Iterator[Parsed]:
+        changed = ((source, bytes(text).replace(b"AlertId-12", b"AlertId-\xff\xff")) for source, text in chunks)
+        return parse(table, changed, size)
 
     monkeypatch.setattr(prefetch, "parse", stricter)
     # two of the older generation, while hour 10 has those of hour 9

@@ -32,19 +32,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GROUP_BYTES = 32 * MEBIBYTE
+PIECE_BYTES = 8 * MEBIBYTE
+"""About as many bytes of a tenant are parsed at once: a chunk of raw, as a rule, so nothing has to be joined."""
 WARMUP = Warmup(48 * MEBIBYTE)
 """Reading this many bytes line by line takes as long as loading the compiled reader."""
 FAST_PATH_BYTES = MEBIBYTE // 4
 """The least that a tenant must have in a group for the fast path, because a call costs some milliseconds."""
 WORKERS = min(4, os.cpu_count() or 1)
 
-Chunks = list[tuple[Source, bytes]]
-Reader = Callable[[Table, str, bytes], "FastParsed"]
+Content = bytes | memoryview
+Chunks = list[tuple[Source, Content]]
+Reader = Callable[[Table, str, Content], "FastParsed"]
 
 
 def parse(
     table: Table,
-    chunks: Iterable[tuple[Source, bytes]],
+    chunks: Iterable[tuple[Source, Content]],
     size: int,
     *,
     warmup: Warmup = WARMUP,
@@ -62,7 +65,7 @@ def parse(
             yield from pending.popleft().result()
 
 
-def _groups(chunks: Iterable[tuple[Source, bytes]]) -> Iterator[Chunks]:
+def _groups(chunks: Iterable[tuple[Source, Content]]) -> Iterator[Chunks]:
     group: Chunks = []
     size = 0
     for source, content in chunks:
@@ -82,15 +85,29 @@ def _parse_group(table: Table, group: Chunks, fast_path_bytes: int, reader: Read
     rest = RecordBuffer()
     for _, of_tenant in groupby(ordered, key=lambda chunk: chunk[0].tenant_id):
         chunks = list(of_tenant)
-        whole = all(content.endswith(b"\n") for _, content in chunks)
+        whole = all(content[-1:] == b"\n" for _, content in chunks)
         if reader and whole and sum(len(content) for _, content in chunks) >= fast_path_bytes:
-            parsed += parse_fast_chunks(reader, table, chunks)
+            for piece in _pieces(chunks):
+                parsed += parse_fast_chunks(reader, table, piece)
         else:
             for source, content in chunks:
-                parse_lines(table, source, content, rest)
+                parse_lines(table, source, bytes(content), rest)
     if rest.counted or rest.lines:
         parsed.append(parsed_rows(table, rest))
     return parsed
+
+
+def _pieces(chunks: Chunks) -> Iterator[Chunks]:
+    """Yield the chunks of a tenant in pieces, each with as many as fit into `PIECE_BYTES`, but at least one."""
+    piece: Chunks = []
+    size = 0
+    for chunk in chunks:
+        if piece and size + len(chunk[1]) > PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+        piece.append(chunk)
+        size += len(chunk[1])
+    yield piece
 
 
 @cache
@@ -114,7 +131,7 @@ def _compiled_reader() -> Reader | None:
 
 def parse_fast_chunks(parse_fast: Reader, table: Table, chunks: Chunks) -> list[Parsed]:
     """Return the rows of chunks of one tenant: those that the compiled reader parsed, then the others."""
-    content = b"".join(content for _, content in chunks)
+    content = chunks[0][1] if len(chunks) == 1 else b"".join(content for _, content in chunks)
     starts = list(accumulate((len(content) for _, content in chunks), initial=0))
     sources = [source for source, _ in chunks]
     fast = parse_fast(table, sources[0].tenant_id, content)
@@ -125,7 +142,7 @@ def parse_fast_chunks(parse_fast: Reader, table: Table, chunks: Chunks) -> list[
         while begin < end:
             upto = min(end, starts[number + 1])
             source = replace(sources[number], byte_start=sources[number].byte_start + begin - starts[number])
-            parse_lines(table, source, content[begin:upto], left)
+            parse_lines(table, source, bytes(content[begin:upto]), left)
             begin, number = upto, number + 1  # noqa: PLW2901 (a run of lines may continue in the next chunk)
     # counted separately, so that a line that both paths missed breaks the line balance
     tally = Tally(lines=fast.lines - left.counted, blank=fast.blank, good=rows.height, records=rows.height)

@@ -11,7 +11,7 @@ def identity(table: Table, tenant_id: str) -> "hashlib.blake2b":
     return hashlib.blake2b(f"{table.name}\0{tenant_id}\0".encode(), digest_size=16)
 
 
-def digests(table: Table, tenant_id: str, content: bytes, spans: Iterable[tuple[int, int]]) -> list[bytes]:
+def digests(table: Table, tenant_id: str, content: bytes | memoryview, spans: Iterable[tuple[int, int]]) -> list[bytes]:
     """Return the 16 bytes of the id of each record, whose bytes begin and end at the two numbers of a span."""
     empty, whole = identity(table, tenant_id), memoryview(content)
     found = []

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from defender_assets.core.schemas import Column, Table
 from defender_assets.core.tables.parsing.coded_rows import Coded
-from defender_assets.core.tables.parsing.values import read_arrays
+from defender_assets.core.tables.parsing.decoded_lists import decoded_lists
 
 Numbers = NDArray[Any]
+_BLOCK = 1 << 16
 
 
 def strings(texts: Numbers, offsets: Numbers, valid: Numbers | None = None) -> pl.Series:
@@ -33,13 +34,26 @@ def _series(kind: Any, height: int, valid: Numbers | None, *buffers: Numbers) ->
     return pl.Series(na.c_array_from_buffers(kind, height, [validity, *buffers], null_count=nulls))
 
 
-def has_utf8(content: bytes) -> bool:
+def newlines(content: Numbers) -> int:
+    """Return how many bytes of the content are newlines. Each block's comparison is in the same memory."""
+    blocks = (content[at : at + _BLOCK] for at in range(0, len(content), _BLOCK))
+    return sum(int(np.count_nonzero(block == ord("\n"))) for block in blocks)
+
+
+def line_end(content: Numbers, begin: int) -> int:
+    """Return the end of the line at `begin`; the content ends with a newline."""
+    while not len(found := np.flatnonzero(content[begin : begin + _BLOCK] == ord("\n"))):
+        begin += _BLOCK
+    return begin + int(found[0]) + 1
+
+
+def has_utf8(content: Numbers) -> bool:
     """Return whether the content is valid UTF-8 with bytes above 0x7F."""
-    if content.isascii():
+    if content.max(initial=0) < 0x80:  # noqa: PLR2004 (the first byte that is not ASCII)
         return False
     try:
         # Polars only validates the bytes; `decode` would build a text, which takes twenty times as long
-        pl.Series([content], dtype=pl.Binary).cast(pl.String)
+        _series(na.binary(), 1, None, np.array([0, len(content)], dtype=np.int32), content).cast(pl.String)
     except pl.exceptions.ComputeError:
         return False
     return True
@@ -51,5 +65,5 @@ def decoded(column: Column, texts: Coded, table: Table) -> tuple[Coded, Numbers]
     occurs = np.zeros(len(texts.values), dtype=np.bool_)
     occurs[codes] = True
     positions = (np.cumsum(occurs, dtype=np.uint32) - 1)[codes]
-    arrays, mismatches = read_arrays(column, texts.values.filter(occurs), comma_list=column.name in table.comma_lists)
+    arrays, mismatches = decoded_lists(table, column).of(texts.values.filter(occurs))
     return Coded(arrays, pl.Series(positions)), mismatches.to_numpy()[positions]
