@@ -1,5 +1,6 @@
 """Arrow: frames as a stream with exactly the table's schema, for Delta commits, and bytes that are not copied."""
 
+from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from struct import unpack_from
@@ -49,6 +50,13 @@ class RowStream:
 def arrow_schema(schema: pl.Schema) -> Schema:
     """Return the Arrow schema of a Polars schema."""
     return Table.from_arrow(pl.DataFrame(schema=schema)).schema
+
+
+def binary_column(value: bytes) -> pl.Series:
+    """Return a Binary column with one value, shorter than 2 GiB. Its bytes are not copied."""
+    import nanoarrow  # noqa: PLC0415 (only raw's content is written so)
+
+    return pl.Series(nanoarrow.c_array_from_buffers(nanoarrow.binary(), 1, [None, array("i", (0, len(value))), value]))
 
 
 def binary_values(column: pl.Series) -> Iterator[memoryview]:

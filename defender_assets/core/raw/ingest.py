@@ -12,6 +12,7 @@ import polars as pl
 from defender_assets.core.errors import ExportError, UnreadableError
 from defender_assets.core.export.blobs import Blob, Export, UnreadablePart, generation
 from defender_assets.core.export.listing import DayListing, list_table_day
+from defender_assets.core.lake.arrow import binary_column
 from defender_assets.core.lake.compaction import compact_if_fragmented
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import data_files, files_of_day
@@ -294,7 +295,7 @@ def _rows(chunks: Iterator[Chunk], batch: int, counted: RawReport) -> Iterator[p
                 "batch": [batch],
                 "line_part": [chunk.line_part],
                 "fetched_at": [datetime.now(UTC)],
-                "content": [chunk.content],
+                "content": binary_column(chunk.content),
             },
             schema=RAW_SCHEMA,
         )

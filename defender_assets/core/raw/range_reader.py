@@ -150,14 +150,17 @@ class RangeReader:
                 yield from self._long_line(part, line_start, start + end, slice_bytes)
                 line_start, rest, skipping = start + end, b"", False
                 content = content[end:]  # noqa: PLW2901 (bytes after the long line are processed as any slice)
-            lines = rest + content
-            end = lines.rfind(b"\n") + 1
-            if end and (first := lines.find(b"\n") + 1) > LONGEST_LINE:
-                yield from self._pieces(part, line_start, lines[:first], slice_bytes)
-                line_start, lines, end = line_start + first, lines[first:], end - first
+            # the rest has no line end
+            end = content.rfind(b"\n") + 1
+            if end and len(rest) + (first := content.find(b"\n") + 1) > LONGEST_LINE:
+                line = rest + content[:first]
+                yield from self._pieces(part, line_start, line, slice_bytes)
+                line_start, rest, content, end = line_start + len(line), b"", content[first:], end - first  # noqa: PLW2901
             if end:
-                yield Chunk(part, line_start, lines[:end])
-            line_start, rest = line_start + end, lines[end:]
+                lines = b"".join((rest, memoryview(content)[:end]))
+                yield Chunk(part, line_start, lines)
+                line_start, rest = line_start + len(lines), b""
+            rest += content[end:]
             if len(rest) > LONGEST_LINE:
                 rest, skipping = b"", True
         self.pending[part.blob.path] = part.blob.size - line_start

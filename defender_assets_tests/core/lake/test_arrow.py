@@ -1,8 +1,8 @@
-"""Bytes come out of a Binary column without a copy, and are equal."""
+"""Bytes go into a Binary column and out of it without a copy, and are equal."""
 
 import polars as pl
 
-from defender_assets.core.lake.arrow import binary_values
+from defender_assets.core.lake.arrow import binary_column, binary_values
 
 VALUES = [b"", b"short", b"x" * 12, b"y" * 13, b"z" * 100_000]
 
@@ -20,3 +20,10 @@ def test_values_outlive_their_column() -> None:
     others = [bytes(1_000_000) for _ in range(20)]
     assert [bytes(value) for value in values] == [bytes([n]) * 1_000_000 for n in range(20)]
     assert not any(map(any, others))
+
+
+def test_a_column_of_one_value_has_its_bytes() -> None:
+    for value in VALUES:
+        column = binary_column(value)
+        assert (column.dtype, column.to_list()) == (pl.Binary(), [value])
+    assert column.bin.size().item() == len(VALUES[-1])
