@@ -56,11 +56,9 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         name="maintain_tables", description="Applies retention, compacts fragmented days, deletes unreferenced files."
     )
     def maintain_tables(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
-        from defender_assets.core.export.azure import account_time  # noqa: PLC0415 (it loads the Azure SDK)
-
         failed = []
         with user_facing_errors(lake):
-            clock = read_clock(lake, account_time(export))
+            clock = read_clock(lake, export.service_time())
         try:
             for name, rows in apply_retention(lake, clock).items():
                 context.log.info("%s: deleted %d rows of days past retention", name, rows)

@@ -87,9 +87,7 @@ def _warn_of_unknown_variables() -> None:
 
 
 def _fail(error: BaseException) -> NoReturn:
-    from azure.core.exceptions import AzureError
-
-    from defender_assets.core.azure.errors import describe_error
+    from defender_assets.core.azure.errors import describe_error, is_azure_error
     from defender_assets.settings import load_settings
 
     settings = None
@@ -100,7 +98,7 @@ def _fail(error: BaseException) -> NoReturn:
     if isinstance(error, DefenderAssetsError):
         raise CliError(_one_line(str(error), secrets)) from None
     account = (settings.lake_account or settings.export_account) if settings else None
-    if isinstance(error, AzureError) and account:
+    if is_azure_error(error) and account:
         raise CliError(_one_line(describe_error(account, "reach the account", error), secrets)) from None
     if isinstance(error, OSError) and error.strerror:
         path = error.filename or "standard output"

@@ -13,7 +13,6 @@ from itertools import count
 from pathlib import Path
 
 import click
-from dotenv import dotenv_values
 
 from defender_assets.cli.errors import CliError
 from defender_assets.cli.options import DAY
@@ -210,6 +209,8 @@ def _old_values(target: Path) -> dict[str, str]:
     if not target.is_file():
         return {}
     try:
+        from dotenv import dotenv_values
+
         current = dotenv_values(target, encoding="utf-8-sig", interpolate=False)
     except (OSError, UnicodeDecodeError):
         return {}

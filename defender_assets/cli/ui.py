@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from defender_assets.cli.dagster_dev import serve
 from defender_assets.cli.dagster_home import HOME, WORKSPACE, prepare_home
 from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
@@ -25,6 +24,7 @@ def ui(port: int, home: Path | None) -> None:
     The instance has the settings of this project: telemetry is off, and a day never runs twice at once. A dagster.yaml
     that is there stays. It is no server for production: see deploy/.
     """
+    from defender_assets.cli.dagster_dev import serve
     from defender_assets.settings import DEMO_DAGSTER_HOME
 
     reads_demo = announced_settings().reads_demo

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from defender_assets.core.errors import ExportError, UnreadableError
 from defender_assets.core.export import Blob, BlobChangedError, DirectoryExport, Export, IgnoredFile, UnreadablePart
-from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.export.leave_out import LeaveOutRule, rule_for
 from defender_assets.core.quality.silence import Shown
 from defender_assets.core.raw.batches import Source
@@ -130,7 +129,7 @@ def inspect_export(
         facts.error = _nothing_readable(facts.containers)
         if facts.error is None:
             _which_exist(facts.containers, export)
-            if isinstance(export, AzureExport) and (service_time := export.service_time(TABLES[0].container)):
+            if service_time := export.service_time():
                 facts.clock_ahead_seconds = round((datetime.now(UTC) - service_time).total_seconds())
     except ExportError as error:
         facts.error = str(error)

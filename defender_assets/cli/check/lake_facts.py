@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import polars as pl
-from azure.core.exceptions import AzureError, HttpResponseError
 from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.azure.account import AzureAccount
@@ -19,7 +18,6 @@ from defender_assets.core.azure.container import container_of
 from defender_assets.core.azure.errors import describe_error
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
-from defender_assets.core.export.azure import account_time
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.log_files import DamagedLogError
@@ -84,7 +82,7 @@ def inspect_lake(
         facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
         facts.damaged = list(_damage(lake, facts.tables))
         facts.tenants = sorted(tenants_in_raw(lake))
-        facts.clock_doubt = read_clock(lake, account_time(export) if export else None).doubt
+        facts.clock_doubt = read_clock(lake, export.service_time() if export else None).doubt
         if export is not None:
             window = (today - timedelta(days=back) for back in range(settings.lookback_days + 1))
             facts.looked_at = sorted(day for day in window if day >= settings.start_date)
@@ -96,9 +94,6 @@ def inspect_lake(
             facts.not_shown = [found.summary for found in missing_parts(signs, shown, now).values() if not found.passed]
     except LakeError as error:
         facts.error = str(error)
-    except AzureError as error:
-        # no token for the account of the lake
-        facts.error = describe_error(lake.account, "reach the lake", error, WRITE) if lake.account else str(error)
     return facts
 
 
@@ -127,10 +122,15 @@ def _reach(account: AzureAccount, uri: str) -> None:
     """Ask the account for the container, because delta-rs retries longer and reports less.
 
     Raises:
-        AzureError: when the account cannot be reached or there is no identity. Refusals are left to the trial.
+        LakeError: when the account cannot be reached or there is no identity. Refusals are left to the trial.
     """
-    with suppress(HttpResponseError), account.service() as service:
-        service.get_container_client(container_of(uri)).exists()
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+    try:
+        with suppress(HttpResponseError), account.service() as service:
+            service.get_container_client(container_of(uri)).exists()
+    except AzureError as error:
+        raise LakeError(describe_error(account, "reach the lake", error, WRITE)) from None
 
 
 def write_and_read_back(lake: Lake, day: date) -> None:
@@ -170,6 +170,8 @@ def _remove(lake: Lake, name: str) -> None:
     if lake.account is None:
         shutil.rmtree(lake.table_uri(name), ignore_errors=True)
         return
+    from azure.core.exceptions import AzureError
+
     address = urlsplit(lake.table_uri(name))
     with suppress(AzureError), lake.account.service() as service:
         container = service.get_container_client(container_of(lake.uri))

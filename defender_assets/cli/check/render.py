@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from defender_assets.cli.output import Cells, console, hour_of, say, table
+from defender_assets.core.schemas.column import CONTAINER_PREFIX
 from defender_assets.core.text import format_duration, pluralize
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ def show(report: "Report") -> None:
     else:
         say(f"! Export: {report.export.where}: does not exist", "bold yellow")
     if report.export.containers:
-        from defender_assets.core.export.azure import CONTAINER_PREFIX
-
         containers: Cells = {
             "container": lambda row: row.container.removeprefix(CONTAINER_PREFIX),
             "tenants": lambda row: len(row.tenants),

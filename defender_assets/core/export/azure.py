@@ -26,7 +26,6 @@ from defender_assets.core.export.blobs import (
     Blob,
     BlobChangedError,
     Entry,
-    Export,
     IgnoredFile,
     UnreadablePart,
     blob_at,
@@ -35,8 +34,9 @@ from defender_assets.core.export.blobs import (
     is_tenant_folder,
     whole_milliseconds,
 )
+from defender_assets.core.schemas import TABLES
+from defender_assets.core.schemas.column import CONTAINER_PREFIX
 
-CONTAINER_PREFIX = "insights-logs-advancedhunting-"
 LARGEST_RANGE = 16 * 1024 * 1024
 
 
@@ -69,16 +69,16 @@ class AzureExport:
         folders_of_tenants = (name for name in names if name.endswith("/") and is_tenant_folder(name))
         return sorted(name.removeprefix(TENANT_PREFIX).rstrip("/") for name in folders_of_tenants)
 
-    def service_time(self, container: str) -> datetime | None:
-        """Return the service's clock; None when its response has no date."""
+    def service_time(self) -> datetime | None:
         times: list[datetime] = []
 
         def hook(response: PipelineResponse[Any, Any]) -> None:
             if date_header := response.http_response.headers.get("Date"):
                 times.append(parsedate_to_datetime(date_header))
 
-        with self._translate_errors(f"list {container}"), suppress(ResourceNotFoundError):
-            blobs = self._container(container).list_blobs(
+        # a missing container answers too
+        with suppress(ExportError), self._translate_errors("read the clock"):
+            blobs = self._container(TABLES[0].container).list_blobs(
                 name_starts_with=TENANT_PREFIX, results_per_page=1, raw_response_hook=hook
             )
             next(iter(blobs), None)
@@ -154,14 +154,6 @@ class AzureExport:
             raise kind(describe_error(self.account, action, error)) from None
         except (DeserializationError, UnicodeDecodeError):
             raise ExportError(no_blob_service(self.account, action)) from None
-
-
-def account_time(export: Export) -> datetime | None:
-    """Return the clock of the export's account; None for a directory, or if the account does not answer."""
-    if isinstance(export, AzureExport):
-        with suppress(ExportError):
-            return export.service_time(f"{CONTAINER_PREFIX}alertinfo")
-    return None
 
 
 @contextmanager

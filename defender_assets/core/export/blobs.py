@@ -99,6 +99,9 @@ class Export(Protocol):
     def describe(self) -> str:
         """Return the location and the authentication method, without a secret."""
 
+    def service_time(self) -> datetime | None:
+        """Return the account's clock; None for a directory, and if the account does not answer. It never raises."""
+
     def containers(self) -> list[str]:
         """Return the names of the existing containers of advanced-hunting tables."""
 

@@ -45,6 +45,9 @@ class DirectoryExport:
     def describe(self) -> str:
         return f"directory {self.root}"
 
+    def service_time(self) -> None:
+        return None
+
     def containers(self) -> list[str]:
         """Return the folders that contain a tenant's folder, or cannot be read."""
         return sorted(name for name in _folders(self.root) if self._may_be_container(name))

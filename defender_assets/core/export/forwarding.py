@@ -1,7 +1,7 @@
 """A view of another export: the base of exports that change a part of what another one shows."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 
 from defender_assets.core.export.blobs import Blob, Entry, Export, IgnoredFile, UnreadablePart
 
@@ -17,6 +17,9 @@ class ForwardingExport:
 
     def describe(self) -> str:
         return self.export.describe()
+
+    def service_time(self) -> datetime | None:
+        return self.export.service_time()
 
     def containers(self) -> list[str]:
         return self.export.containers()

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import polars as pl
 
+CONTAINER_PREFIX = "insights-logs-advancedhunting-"
 INSTANT = pl.Datetime("us", "UTC")
 TEXTS = pl.List(pl.String)
 LOGGED_ON_USERS = pl.List(pl.Struct({"UserName": pl.String, "DomainName": pl.String, "Sid": pl.String}))
@@ -140,7 +141,7 @@ class Table:
     @property
     def container(self) -> str:
         """Return the container that Microsoft exports this table to."""
-        return f"insights-logs-advancedhunting-{self.hunting_name.lower()}"
+        return f"{CONTAINER_PREFIX}{self.hunting_name.lower()}"
 
     @property
     def category(self) -> str:

@@ -172,6 +172,7 @@ def test_an_unreachable_account_fails_within_the_minute_of_a_sensor(closed_port:
     attempts = len(pauses) / REQUESTS + 1
     assert 2 <= attempts <= 3
     assert sum(pauses) / REQUESTS < 12
+    assert AzureExport(account).service_time() is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Listing the blobs of a day by tenant and day prefix, in a directory and in an account."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from defender_assets.core.export import Blob
+from defender_assets.core.export.leave_out import LeaveOutRule, SelectedExport
 from defender_assets.core.export.listing import list_day
 from defender_assets.core.schemas import ALERT_INFO, TABLES
 from defender_assets_tests.support.export_accounts import ExportStorage
@@ -84,3 +85,16 @@ def test_more_blobs_than_one_page_are_all_listed(storage: ExportStorage) -> None
             storage.create(CONTAINER, blob_path(hour=hour, tenant=tenant))
     assert len(list_day(storage.export, CONTAINER, DAY).blobs) == 48
     assert storage.export.tenants(CONTAINER) == tenants
+
+
+def test_an_account_tells_its_time_also_where_blobs_are_left_out_and_a_directory_tells_none(
+    storage: ExportStorage,
+) -> None:
+    selected = SelectedExport(storage.export, (LeaveOutRule("*/h=07/*", "lost key"),))
+    for export in (storage.export, selected, SelectedExport(selected, ())):
+        answered = export.service_time()
+        if storage.export.fixed_creation:
+            assert answered is not None
+            assert abs(answered - datetime.now(UTC)) < timedelta(minutes=1)
+        else:
+            assert answered is None
