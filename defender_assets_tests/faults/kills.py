@@ -85,13 +85,13 @@ class WorkerSetup:
 def kill_at_random(setup: WorkerSetup, count: int) -> Counter[str]:
     """Kill `count` runs (SIGKILL) at random moments, then check; return the number of kills after each message."""
     killed: Counter[str] = Counter()
-    spare = Worker.start(setup.settings)
+    spare = Worker.start(setup.settings, setup.folder)
     try:
         while killed.total() < count:
             setup.grow()
-            worker, spare = spare, Worker.start(setup.settings)
+            worker, spare = spare, Worker.start(setup.settings, setup.folder)
             worker.wait_for(READY)
-            worker.send("run" if setup.rng.randrange(ONE_REFRESH_IN) else "refresh", *DAYS)
+            worker.send("run" if setup.rng.randrange(ONE_REFRESH_IN) else "refresh", DAYS)
             worker.wait_for(DONE, most=setup.rng.randrange(MOST_MESSAGES))
             at = worker.kill(setup.rng, KILL_DELAY_SECONDS)
             if at != DONE:
@@ -104,14 +104,14 @@ def kill_at_random(setup: WorkerSetup, count: int) -> Counter[str]:
 
 def two_at_once(setup: WorkerSetup, count: int) -> None:
     """Let two workers run the same days at the same time, `count` times while the export grows, then check."""
-    workers = [Worker.start(setup.settings) for _ in range(2)]
+    workers = [Worker.start(setup.settings, setup.folder) for _ in range(2)]
     try:
         for worker in workers:
             worker.wait_for(READY)
         for number in range(count):
             setup.grow()
             for worker in workers:
-                worker.send("run" if (number + 1) % PAIRS_TO_A_REFRESH else "refresh", *DAYS)
+                worker.send("run" if (number + 1) % PAIRS_TO_A_REFRESH else "refresh", DAYS)
             for worker in workers:
                 worker.wait_for(DONE)
     finally:

@@ -1,7 +1,6 @@
 """The result is the same after kills at every commit, two concurrent runs, and any interleaving of growth."""
 
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -16,7 +15,7 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.simulator import Scenario, simulate, write_directory
-from defender_assets_tests.support.day_runs import DayRun, Runner, assert_same, promised, run_day, run_runner
+from defender_assets_tests.support.day_runs import DayRun, assert_same, promised, run_at_once, run_day
 from defender_assets_tests.support.exports import local_lake
 
 pytestmark = pytest.mark.long
@@ -63,12 +62,6 @@ def simulate_reference_day(root: Path) -> ReferenceDay:
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> ReferenceDay:
     return simulate_reference_day(tmp_path_factory.mktemp("reference"))
-
-
-@pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    with run_runner(tmp_path_factory.mktemp("runner")) as running:
-        yield running
 
 
 def write(root: Path, blob: str, content: bytes) -> None:
@@ -123,13 +116,13 @@ def lake_root(tmp_path: Path) -> Path:
 @pytest.mark.live
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
 def test_runs_killed_at_every_commit_end_like_an_undisturbed_run(
-    reference: ReferenceDay, runner: Runner, lake_root: Path, moment: str
+    reference: ReferenceDay, tmp_path: Path, lake_root: Path, moment: str
 ) -> None:
     number = 1 if moment == "after" else 2
     deaths = 0
     for _ in range(COMMITS_OF_A_DAY + 2):
-        (code,) = runner.run(DayRun(reference.export, lake_root, DAY, (moment, number)))
-        assert code in (0, -signal.SIGKILL), runner.said()
+        (code,) = run_at_once(tmp_path, DayRun(reference.export, lake_root, DAY, (moment, number)))
+        assert code in (0, -signal.SIGKILL)
         if code == 0:
             break
         deaths += 1
@@ -140,12 +133,12 @@ def test_runs_killed_at_every_commit_end_like_an_undisturbed_run(
 
 @pytest.mark.live
 def test_two_runs_of_one_day_at_once_end_like_an_undisturbed_run(
-    reference: ReferenceDay, runner: Runner, lake_root: Path, tmp_path: Path
+    reference: ReferenceDay, lake_root: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "export"
     thirds = [{blob: (len(content) * n // 3) for blob, content in reference.blobs.items()} for n in range(4)]
     for before, after in pairwise(thirds):
         for blob, content in reference.blobs.items():
             write(root, blob, content[before[blob] : after[blob]])
-        assert runner.run(*[DayRun(root, lake_root, DAY)] * 2) == [0, 0], runner.said()
+        assert run_at_once(tmp_path, *[DayRun(root, lake_root, DAY)] * 2) == [0, 0]
     assert_same(local_lake(lake_root), reference.lake)

@@ -1,22 +1,15 @@
 """A day's run without Dagster, for tests that interrupt it: in this process, or in one that is killed at a commit.
 
-`python -m defender_assets_tests.support.day_runs` is the process behind `Runner`. On request, a run kills itself with
-SIGKILL before, during or after its N-th commit.
+On request, a run kills itself with SIGKILL before, during or after its N-th commit.
 """
 
-import json
 import os
-import select
 import signal
-import subprocess
-import sys
-import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -27,9 +20,8 @@ from defender_assets.core.pipeline.derived_table import DerivedTable, build_part
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import QUARANTINE, TABLES
 from defender_assets.core.tables.build import build_table_day
+from defender_assets_tests.support import forks
 from defender_assets_tests.support.exports import local_lake
-from defender_assets_tests.support.process_groups import end
-from defender_assets_tests.support.waiting import HANG_SECONDS
 
 # guarantee 4 does not promise which copy's provenance is kept
 NOT_PROMISED = (
@@ -98,46 +90,15 @@ class DayRun:
     dies: tuple[str, int] | None = None
 
 
-@dataclass
-class Runner:
-    """Runs days in forks of one process that has imported everything: imports cost more than a small day."""
+def run_at_once(folder: Path, *runs: DayRun) -> list[int]:
+    """Run them at the same time, each in a process; return each exit code: 0, or the negative number of its signal.
 
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def run(self, *runs: DayRun) -> list[int]:
-        """Run them at the same time; return each exit code: 0, or the negative number of its signal."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        requests = [[str(run.export), str(run.lake), run.day.isoformat(), *(run.dies or ())] for run in runs]
-        self.process.stdin.write(json.dumps(requests).encode() + b"\n")
-        assert select.select([self.process.stdout], [], [], HANG_SECONDS)[0], f"a run hangs\n{self.said()}"
-        codes: list[int] = json.loads(self.process.stdout.readline())
-        return codes
-
-    def said(self) -> str:
-        """The stderr of the runs."""
-        return self.log.read_text(errors="replace")
-
-
-@contextmanager
-def run_runner(folder: Path) -> Iterator[Runner]:
-    """A runner whose processes end with the block."""
-    with (folder / "runner.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "defender_assets_tests.support.day_runs"],
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            bufsize=0,
-            start_new_session=True,
-        )
-    with process:
-        try:
-            yield Runner(process, folder / "runner.log")
-        finally:
-            end(process, signal.SIGKILL)
+    What they write to standard error is printed.
+    """
+    started = [forks.start(folder / "runs.log", _run, run) for run in runs]
+    codes = [fork.exit_code() for fork in started]
+    print(started[-1].said())  # noqa: T201 (pytest shows it with a failure)
+    return codes
 
 
 def die_at(moment: str, number: int) -> None:
@@ -168,27 +129,7 @@ def die_at(moment: str, number: int) -> None:
     setattr(Lake, "commit", commit_and_die)  # noqa: B010 (the parameters' names differ, which an assignment would not pass)
 
 
-def _fork(export: str, lake: str, day: str, *dies: Any) -> int:
-    """Start a run in a fork and return its process id. The fork skips the exit handlers of its parent."""
-    process = os.fork()
-    if process:
-        return process
-    try:
-        if dies:
-            die_at(*dies)
-        run_day(local_lake(Path(lake)), DirectoryExport(Path(export)), date.fromisoformat(day))
-    except BaseException:  # noqa: BLE001 (shown by the test)
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
-
-
-def main() -> None:
-    """Run the runs of each line until the parent closes the pipe. Open nothing here: a fork does not copy threads."""
-    for line in sys.stdin:
-        forks = [_fork(*requests) for requests in json.loads(line)]
-        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) for fork in forks]), flush=True)  # noqa: T201 (what the parent waits for)
-
-
-if __name__ == "__main__":
-    main()
+def _run(_: Connection, run: DayRun) -> None:
+    if run.dies:
+        die_at(*run.dies)
+    run_day(local_lake(run.lake), DirectoryExport(run.export), run.day)
