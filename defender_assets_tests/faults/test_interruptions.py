@@ -100,7 +100,7 @@ def grow_and_run(reference: ReferenceDay, steps: list[tuple[str, bytes] | None])
         assert find_stale_days(lake, export, [DAY]) == []
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_interleaving_of_growth_ends_like_a_day_ingested_at_once(
     reference: ReferenceDay, data: st.DataObject

@@ -20,7 +20,7 @@ from defender_assets_tests.support.emulator import Emulator
 pytestmark = pytest.mark.long
 
 BUDGET = settings(
-    max_examples=2,
+    max_examples=1,
     stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
@@ -73,4 +73,4 @@ def test_a_restored_version_with_a_damaged_file_is_repaired(name: str) -> None:
 @pytest.mark.azure
 def test_any_interleaving_in_an_account_ends_with_the_truth(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(InterruptionsInAzure, "emulator", account, raising=False)
-    run_state_machine_as_test(InterruptionsInAzure, settings=settings(BUDGET, max_examples=1))
+    run_state_machine_as_test(InterruptionsInAzure, settings=BUDGET)

@@ -1,6 +1,7 @@
 """Rows of texts by number are the same rows as their frames, in any order and joined from any pieces."""
 
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
 from defender_assets.core.schemas import DEVICE_INFO
@@ -9,6 +10,8 @@ from defender_assets.core.tables.parsing.coded_rows import CodedRows, concat
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.warmup import Warmup
 from defender_assets_tests.support.odd_lines import HOSTILE, SOURCE, compact
+
+pytestmark = pytest.mark.usefixtures("compiled")
 
 USUAL = [
     compact(DEVICE_INFO, DeviceId=f"d{number % 3}", DeviceName=f"n{number}", LoggedOnUsers='[{"UserName":"u"}]')

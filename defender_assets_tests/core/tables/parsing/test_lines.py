@@ -19,6 +19,8 @@ from defender_assets_tests.faults.mutated_lines import check_with_bounds
 from defender_assets_tests.support.exports import MOMENT, OTHER_TENANT, TENANT, line
 from defender_assets_tests.support.odd_lines import HOSTILE, SOURCE, both_agree, compact
 
+pytestmark = pytest.mark.usefixtures("compiled")
+
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.hunting_name)
 def test_lines_as_microsoft_writes_them_take_the_fast_path(table: Table) -> None:
