@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 
 from defender_assets.core.schemas import Table
-from defender_assets.simulator import Scenario, simulate
 
 DAY = date(2026, 11, 3)
 _COPY = "~copy~"
@@ -16,6 +15,8 @@ _MARK = {"DeviceInfo": b'"ReportId":', "AlertEvidence": b'"AlertId":"'}
 
 def chunk(table: Table, size: int) -> tuple[str, bytes]:
     """Return the folder of a tenant and about `size` bytes of its lines, without faults."""
+    from defender_assets.simulator import Scenario, simulate  # a measured process does not write data
+
     alerts = 4000 if table.hunting_name == "AlertEvidence" else 8
     scenario = Scenario(DAY, 1, devices=1500, tenants=1, alerts_per_day=alerts, faults=False, bad_lines=0)
     lines: list[bytes] = []

@@ -1,11 +1,12 @@
 """Rows of a typed table whose texts and lists are codes: positions in a series of values that many rows share.
 
-Rows are compared, sorted and selected as numbers. Their values are only looked up once, in the final order.
+Rows are compared, sorted and selected as numbers. Their values are only looked up once, in the final order. They are
+selected by `series[positions]`: `Series.gather` plans a query each time, which costs more than the rows do.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import polars as pl
@@ -52,7 +53,7 @@ class CodedRows:
         """Return numbers that sort as the texts of a column do."""
         values, codes = self.coded[name]
         used = codes.unique()
-        ranks = pl.DataFrame({"code": used, "rank": values.gather(used).rank("dense")})
+        ranks = pl.DataFrame({"code": used, "rank": values[used].rank("dense")})
         return codes.to_frame("code").join(ranks, on="code", how="left", maintain_order="left")["rank"]
 
     def frame(self, order: pl.Series | None = None) -> pl.DataFrame:
@@ -61,7 +62,7 @@ class CodedRows:
         columns = {name: plain[name] for name in _plain_names(self.table)}
         columns["record_id"] = plain[DIGEST].bin.encode("hex")
         for name, (values, codes) in self.coded.items():
-            columns[name] = values.gather(codes if order is None else codes.gather(order))
+            columns[name] = values[codes if order is None else codes[order]]
         return pl.DataFrame(columns).select(self.table.schema.names())
 
 
@@ -91,11 +92,13 @@ def _shifted(parts: Sequence[Coded]) -> pl.Series:
     return pl.concat(shifted, rechunk=True)
 
 
+@cache
 def _coded_names(table: Table) -> list[str]:
     return [
         name for name, dtype in table.schema.items() if isinstance(dtype, pl.String | pl.List) and name != "record_id"
     ]
 
 
+@cache
 def _plain_names(table: Table) -> list[str]:
     return [name for name in table.schema.names() if name not in {*_coded_names(table), "record_id"}]

@@ -36,7 +36,7 @@ class DecodedLists:
                 self._decode(new)
             positions = pl.Series([self._positions[text] for text in wanted], dtype=pl.UInt32)
             lists, mismatches = self._lists, self._mismatches
-        return lists.gather(positions), mismatches.gather(positions)
+        return lists[positions], mismatches[positions]
 
     def _decode(self, new: list[str | None]) -> None:
         texts = pl.Series(self._column.name, new, dtype=pl.String)

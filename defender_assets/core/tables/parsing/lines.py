@@ -169,7 +169,7 @@ def _with_sources(table: Table, fast: "FastParsed", sources: list[Source], start
     nothing = Coded(pl.Series([None], dtype=pl.String), codes.clear().extend_constant(0, len(codes)))
     coded = {name: Coded(of_chunks[name], codes) for name in ("tenant_id", "blob")} | {"unmapped": nothing}
     plain = fast.plain.with_columns(
-        *(of_chunks[name].gather(codes) for name in ("export_date", "blob_created_at")),
-        (fast.at + (of_chunks["byte_start"] - of_chunks["at"]).gather(codes)).alias("byte_offset"),
+        *(of_chunks[name][codes] for name in ("export_date", "blob_created_at")),
+        (fast.at + (of_chunks["byte_start"] - of_chunks["at"])[codes]).alias("byte_offset"),
     )
     return CodedRows(table, fast.coded | coded, plain)
