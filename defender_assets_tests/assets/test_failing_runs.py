@@ -149,7 +149,7 @@ def test_a_lake_that_cannot_be_written_fails_with_one_line(project: DagsterProje
     said = error_of(result, ALERT_INFO.raw).message.strip()
     assert "\n" not in said
     assert f"cannot open {ALERT_INFO.raw} in {tmp_path}/a-file" in said
-    assert said.endswith("check DEFENDER_LAKE_URI, free space and write permission")
+    assert said.endswith(f"{tmp_path}/a-file is a file where a folder belongs: move it away")
 
 
 def test_a_broken_balance_fails_the_check_and_leads_are_not_built(

@@ -15,8 +15,7 @@ from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import container_of
-from defender_assets.core.azure.errors import describe_error
-from defender_assets.core.azure.sas import WRITE
+from defender_assets.core.azure.errors import as_lake_error
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.clock import read_clock
 from defender_assets.core.lake.lake import Commit, Lake
@@ -124,13 +123,10 @@ def _reach(account: AzureAccount, uri: str) -> None:
     Raises:
         LakeError: when the account cannot be reached or there is no identity. Refusals are left to the trial.
     """
-    from azure.core.exceptions import AzureError, HttpResponseError
+    from azure.core.exceptions import HttpResponseError
 
-    try:
-        with suppress(HttpResponseError), account.service() as service:
-            service.get_container_client(container_of(uri)).exists()
-    except AzureError as error:
-        raise LakeError(describe_error(account, "reach the lake", error, WRITE)) from None
+    with as_lake_error(account, "reach the lake"), suppress(HttpResponseError), account.service() as service:
+        service.get_container_client(container_of(uri)).exists()
 
 
 def write_and_read_back(lake: Lake, day: date) -> None:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.errors import describe_error
-from defender_assets.core.azure.sas import WRITE
-from defender_assets.core.errors import LakeError
+from defender_assets.core.azure.errors import as_lake_error
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
@@ -57,15 +55,12 @@ def create_container(account: AzureAccount, uri: str) -> None:
     Raises:
         LakeError: when the account cannot be reached or refuses.
     """
-    from azure.core.exceptions import AzureError, ResourceExistsError  # noqa: PLC0415 (loaded with the first account)
+    from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 (loaded with the first account)
 
     container = container_of(uri)
-    try:
-        with account.service() as service:
-            client = service.get_container_client(container)
-            if not client.exists():
-                # another writer may create it at the same time
-                with suppress(ResourceExistsError):
-                    client.create_container()
-    except AzureError as error:
-        raise LakeError(describe_error(account, f"create the lake's container {container}", error, WRITE)) from None
+    with as_lake_error(account, f"create the lake's container {container}"), account.service() as service:
+        client = service.get_container_client(container)
+        if not client.exists():
+            # another writer may create it at the same time
+            with suppress(ResourceExistsError):
+                client.create_container()

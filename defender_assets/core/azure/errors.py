@@ -4,6 +4,7 @@ import re
 import ssl
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeGuard
@@ -11,8 +12,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.sas import READ, RequiredPermissions, grant_of
-from defender_assets.core.errors import redact
+from defender_assets.core.azure.sas import READ, WRITE, RequiredPermissions, grant_of
+from defender_assets.core.errors import LakeError, redact
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, ResourceNotFoundError
@@ -38,6 +39,17 @@ def is_azure_error(error: BaseException) -> "TypeGuard[AzureError]":
     """Return whether the Azure SDK raised an error. The SDK is not loaded for that: without it there is none."""
     exceptions = sys.modules.get("azure.core.exceptions")
     return exceptions is not None and isinstance(error, exceptions.AzureError)
+
+
+@contextmanager
+def as_lake_error(account: AzureAccount | None, action: str) -> Iterator[None]:
+    """Raise errors of the Azure SDK as LakeError: one line without secrets, with the action that failed."""
+    try:
+        yield
+    except Exception as error:
+        if account is None or not is_azure_error(error):
+            raise
+        raise LakeError(describe_error(account, action, error, WRITE)) from None
 
 
 def describe_error(account: AzureAccount, action: str, error: "AzureError", needs: RequiredPermissions = READ) -> str:

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import container_of
-from defender_assets.core.azure.errors import describe_error, is_azure_error
-from defender_assets.core.azure.sas import WRITE
+from defender_assets.core.azure.errors import as_lake_error
 from defender_assets.core.errors import LakeError
 
 if TYPE_CHECKING:
@@ -45,10 +44,8 @@ class TableFiles:
             if self.account is None:
                 root = Path(self.uri)
                 return dict(_local_sizes(root / folder, root))
-            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
-
             prefix = f"{self._folder()}/{folder}".rstrip("/") + "/"
-            with self._container(self.account) as container, suppress(ResourceNotFoundError):
+            with _unless_missing(), self._container(self.account) as container:
                 cut = len(self._folder()) + 1
                 return {blob.name[cut:]: blob.size for blob in container.list_blobs(name_starts_with=prefix)}
             return {}
@@ -61,13 +58,9 @@ class TableFiles:
                     return (Path(self.uri) / path).read_bytes()
                 except FileNotFoundError:
                     return None
-            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
-
-            with self._container(self.account) as container:
-                try:
-                    return container.download_blob(f"{self._folder()}/{path}").readall()
-                except ResourceNotFoundError:
-                    return None
+            with _unless_missing(), self._container(self.account) as container:
+                return container.download_blob(f"{self._folder()}/{path}").readall()
+            return None
 
     def identity(self, path: str) -> FileIdentity | None:
         """Return what changes when a file is written or replaced; None if it is missing."""
@@ -78,13 +71,9 @@ class TableFiles:
                 except FileNotFoundError:
                     return None
                 return found.st_ino, found.st_size, found.st_mtime_ns
-            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
-
-            with self._container(self.account) as container:
-                try:
-                    return (str(container.get_blob_client(f"{self._folder()}/{path}").get_blob_properties().etag),)
-                except ResourceNotFoundError:
-                    return None
+            with _unless_missing(), self._container(self.account) as container:
+                return (str(container.get_blob_client(f"{self._folder()}/{path}").get_blob_properties().etag),)
+            return None
 
     def may_write(self, path: str) -> bool:
         """Return whether this identity may write beside a file that exists. Nothing is written.
@@ -114,9 +103,7 @@ class TableFiles:
             if self.account is None:
                 (Path(self.uri) / path).unlink(missing_ok=True)
                 return
-            from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
-
-            with self._container(self.account) as container, suppress(ResourceNotFoundError):
+            with _unless_missing(), self._container(self.account) as container:
                 container.delete_blob(f"{self._folder()}/{path}")
 
     def describe(self, path: str) -> str:
@@ -150,14 +137,18 @@ class TableFiles:
     @contextmanager
     def _errors(self, action: str) -> Iterator[None]:
         try:
-            yield
+            with as_lake_error(self.account, f"{action} of the lake"):
+                yield
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise LakeError(f"cannot {action} in {self.uri}: {reason}; check the disk and its permissions") from None
-        except Exception as error:
-            if self.account is None or not is_azure_error(error):
-                raise
-            raise LakeError(describe_error(self.account, f"{action} of the lake", error, WRITE)) from None
+
+
+def _unless_missing() -> suppress:
+    """Return a context that what is missing in the account ends without an error."""
+    from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
+
+    return suppress(ResourceNotFoundError)
 
 
 def _local_sizes(folder: Path, root: Path) -> Iterator[tuple[str, int]]:

@@ -21,12 +21,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import create_container, is_missing
-from defender_assets.core.azure.errors import describe_error, describe_error_text, is_azure_error
+from defender_assets.core.azure.errors import as_lake_error, describe_error_text
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
-from defender_assets.core.lake.files import TableFiles
+from defender_assets.core.lake.files import LOG, TableFiles
 from defender_assets.core.lake.log_files import is_about_content, mend_log, sync_commits
 from defender_assets.core.lake.snapshots import Snapshot, scan, schema_of
 from defender_assets.core.lake.table_spec import (
@@ -332,7 +332,8 @@ class Lake:
     def translate_errors(self, what: str) -> Iterator[None]:
         """Raise errors of the storage and of delta-rs as LakeError without secrets, except commit conflicts."""
         try:
-            yield
+            with as_lake_error(self.account, f"{what} of the lake"):
+                yield
         except CommitFailedError:
             raise
         except (DeltaError, OSError) as error:
@@ -341,9 +342,15 @@ class Lake:
                 if message:
                     raise LakeError(message) from None
             reason = redact(str(error), self.secrets)[:400]
-            advice = "check DEFENDER_LAKE_URI, free space and write permission"
+            advice = self._file_in_the_way(reason) or "check DEFENDER_LAKE_URI, free space and write permission"
             raise LakeError(f"cannot {what} in {self.describe()}: {reason}; {advice}") from None
-        except Exception as error:
-            if self.account is None or not is_azure_error(error):
-                raise
-            raise LakeError(describe_error(self.account, f"{what} of the lake", error, WRITE)) from None
+
+    def _file_in_the_way(self, reason: str) -> str | None:
+        """Return what to do about a file in place of a folder; None if that is not the reason."""
+        if self.account:
+            return None
+        folders = [Path(self.uri, spec.name) for spec in self.tables]
+        for path in [Path(self.uri), *Path(self.uri).parents, *folders, *(folder / LOG for folder in folders)]:
+            if path.is_file():
+                return f"{path} is a file where a folder belongs: move it away"
+        return "a file is where a folder belongs: move it away" if "Not a directory" in reason else None
