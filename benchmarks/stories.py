@@ -172,7 +172,8 @@ def compare(
     first = versions.group_by("tenant_id", "alert_id").agg(day=pl.col("export_date").min())
     counted = set(first.filter(pl.col("day") >= since).select("tenant_id", "alert_id").rows())
     truth = {alert: cause for alert, cause in causes_of(scenario).items() if alert in counted}
-    attacks = [{(each.tenant_id, alert.alert_id) for alert in each.alerts} & counted for each in campaigns_of(scenario)]
+    attacks = [{(each.tenant_id, alert.alert_id) for alert in each.alerts} for each in campaigns_of(scenario)]
+    # A step of the first days comes back into the queue when its attack goes on: it is as relevant as the others.
     attacked: set[Alert] = set().union(*attacks)
     named = {
         tuple(row) for row in current.filter(pl.col("entities").list.len() > 0).select("tenant_id", "alert_id").rows()
@@ -189,7 +190,7 @@ def compare(
             of_days[name].append(_relevant(ordered, attacked))
     return Found(
         {name: quality(found, truth) for name, found in groups.items()},
-        {name: _whole(found, attacks, named) for name, found in groups.items()},
+        {name: _whole(found, [attack & counted for attack in attacks], named) for name, found in groups.items()},
         {
             name: Order(average_precision(_relevant(ordered, attacked)), *first_ten(of_days[name]))
             for name, ordered in orders(current, _latest(queue).join(kept, on=["tenant_id", "alert_id"])).items()

@@ -26,12 +26,12 @@ from defender_assets.core.words import severity_ranks
 DETECTION_POINTS = {"informational": 5, "low": 10, "medium": 20, "high": 25}
 """Points of a detection by its severity; divided by one more than the leads of it that are outside of the story."""
 MOST_FOR_DETECTIONS = 150
-PER_PRODUCT, MOST_FOR_PRODUCTS = 15, 60
+PER_PRODUCT, MOST_FOR_PRODUCTS = 20, 80
 PER_DEVICE, MOST_FOR_DEVICES = 6, 120
 FOR_TACTICS = 20
-"""Points of two or more tactics."""
-RISK_SHARE = 0.5
-"""Share of the strongest lead's risk that counts for the story."""
+"""Points of two or more tactics, as far as the detections are new."""
+RISK_SHARE = 0.3
+"""Share of the strongest lead's risk that counts for the story, as far as the detections are new."""
 
 _READ = (
     *LEAD_KEY, "export_date", "alert_time", "title", "severity", "category", "product", "attack_techniques",
@@ -139,7 +139,11 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
-    """Return for each group `_detections`, `_own` (those that no lead outside of it has), and `_points` of them all.
+    """Return for each group `_detections`, `_own` (those that no lead outside of it has), their `_points`, and `_new`.
+
+    `_new` is 1 if a detection is new, or several are nearly so, and less if the tenant knows them all: an
+    administrator's work has severe alerts and several tactics too, but it has them every week. More detections never
+    lower it, so a flood of usual ones changes nothing.
 
     A detection that the tenant knows anyway says little. Less severe leads of it do not count: a flood of cheap alerts
     must not outvote severe ones. Leads without a title are one detection, unless nothing says how severe they are.
@@ -151,6 +155,7 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
     detection = ["tenant_id", "detection"]
     points = dict(zip(RANKS, (DETECTION_POINTS[name] for name in SEVERITIES), strict=True))
     outside = count_of_rank("all") - count_of_rank("inside")
+    share = 1 / (outside + 1)
     return (
         members.filter((pl.col("detection") != "") | pl.col("severity").is_not_null())
         .group_by("group", *detection)
@@ -161,7 +166,8 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
         .agg(
             _detections=pl.len(),
             _own=(outside == 0).sum(),
-            _points=(pl.col("rank").replace_strict(points, return_dtype=pl.Float64) / (outside + 1)).sum(),
+            _points=(pl.col("rank").replace_strict(points, return_dtype=pl.Float64) * share).sum(),
+            _new=share.sum().clip(upper_bound=1.0),
         )
     )
 
@@ -184,7 +190,7 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and `score_reasons`: its detections, and what its strongest lead and its extent add to them."""
     detections, own = pl.col("_detections"), pl.col("_own")
     products, tactics = (pl.col(name).list for name in ("products", "tactics"))
-    devices = pl.col("_device_count").fill_null(0)
+    devices, new = pl.col("_device_count").fill_null(0), pl.col("_new").fill_null(1.0)
     reasons = [
         _earned(
             pl.when(detections > 1)
@@ -196,7 +202,7 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
         ),
         _earned(
             pl.format("Its strongest alert: {}", pl.col("_strongest").fill_null("untitled")),
-            (pl.col("_risk") * RISK_SHARE).round(),
+            (pl.col("_risk") * RISK_SHARE * new).round(),
         ),
         _earned(
             pl.format("{} products see it: {}", products.len(), products.join(", ")),
@@ -204,7 +210,7 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
         ),
         _earned(
             pl.format("It moves through {} tactics: {}", "_tactics", tactics.join(", ")),
-            _further(pl.col("_tactics"), FOR_TACTICS, FOR_TACTICS),
+            (_further(pl.col("_tactics"), FOR_TACTICS, FOR_TACTICS) * new).round(),
         ),
         _earned(pl.format("It spans {} devices", devices), _further(devices, PER_DEVICE, MOST_FOR_DEVICES)),
     ]

@@ -102,13 +102,13 @@ def test_the_score_is_that_of_its_detections_strongest_lead_and_extent() -> None
     ]
     assert reasons(*rows) == [
         ("2 different detections, 2 of which only this story has", 25 + 20),
-        ("Its strongest alert: Title of 2", 20),
-        ("2 products see it: endpoint, identity", 15),
+        ("Its strongest alert: Title of 2", 12),
+        ("2 products see it: endpoint, identity", 20),
         ("It moves through 2 tactics: Execution, Discovery", 20),
         ("It spans 2 devices", 6),
-        ("More than 100 points count as 100", -6),
+        ("More than 100 points count as 100", -3),
     ]
-    assert (story(*rows)["score"], story(*rows)["points"]) == (100, 106)
+    assert (story(*rows)["score"], story(*rows)["points"]) == (100, 103)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,33 @@ def test_a_detection_counts_for_less_the_more_other_alerts_have_it(others: int, 
     assert reasons(*both, *rows) == [(f"One detection, {text}", points)]
 
 
+def usual(*titles: str) -> list[Row]:
+    """Leads outside of the story: three of each detection."""
+    return [
+        lead_row(f"o {title} {n}", ("file", f"{title} {n}"), title=title, severity="High")
+        for title in titles
+        for n in range(3)
+    ]
+
+
+def test_risk_and_tactics_count_as_far_as_the_detections_are_new() -> None:
+    rows = [
+        lead_row("1", FILE, title="a", severity="High", risk_score=80),
+        lead_row("2", FILE, title="b", category="Discovery"),
+    ]
+    cases = {"new": [], "one is new": usual("a"), "none is new": usual("a", "b")}
+    earned = {name: dict(reasons(*rows, *others)) for name, others in cases.items()}
+    strongest, tactics = "Its strongest alert: a", "It moves through 2 tactics: Execution, Discovery"
+    assert [(each[strongest], each[tactics]) for each in earned.values()] == [(24, 20), (24, 20), (12, 10)]
+
+
+def test_usual_alerts_that_join_a_story_never_lower_its_points() -> None:
+    attack = [lead_row(f"a{n}", FILE, title="attack", severity="High", risk_score=80) for n in range(2)]
+    joined = [lead_row(f"j{n}", FILE, title=f"t{n % 3}", severity="Low", risk_score=10) for n in range(12)]
+    others = usual("t0", "t1", "t2", "attack")
+    assert story(*attack, *joined, *others)["points"] >= story(*attack, *others)["points"] > 0
+
+
 def test_a_score_is_cut_at_100_with_a_reason() -> None:
     rows = [lead_row(str(n), FILE, risk_score=99, product=f"p{n}", category=f"c{n}") for n in range(9)]
     assert story(*rows)["score"] == 100
@@ -131,13 +158,13 @@ def test_a_score_is_cut_at_100_with_a_reason() -> None:
 
 def test_a_lead_without_a_risk_is_not_the_strongest() -> None:
     rows = [lead_row("1", FILE, risk_score=None), lead_row("2", FILE, risk_score=80)]
-    assert ("Its strongest alert: Title of 2", 40) in reasons(*rows)
+    assert ("Its strongest alert: Title of 2", 24) in reasons(*rows)
 
 
 def test_equal_alerts_add_nothing() -> None:
     assert reasons(lead_row("1", FILE, title="t"), lead_row("2", FILE, title="t")) == [
         ("One detection, which only this story has", 20),
-        ("Its strongest alert: t", 15),
+        ("Its strongest alert: t", 9),
     ]
 
 
