@@ -20,6 +20,7 @@ from defender_assets.core.stories.occurrences import (
     count_of_rank,
     few_of_kind,
 )
+from defender_assets.core.stories.routine import routine_days
 
 LINK_WINDOW = timedelta(hours=72)
 """Leads further apart than this are not linked directly, only through leads between them."""
@@ -61,22 +62,25 @@ def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     """Return what makes a lead ordinary, whatever it is compared with.
 
     Args:
-        leads: one row per lead, with its number `lead`, `tenant_id`, `entities`, and the columns of `with_detection`.
+        leads: one row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, and the columns of
+            `with_detection`.
 
     Returns:
-        `lead`; `noise`: 1 for a detection as frequent as the tenant's others, more for a noisy one; `severity`: its
-        SEVERITY_FACTOR; `names_user`.
+        `lead`; `noise`: 1 for a detection as frequent as the tenant's others, more for a noisy one and for a routine of
+        the lead's user; `severity`: its SEVERITY_FACTOR; `names_user`.
     """
     counts = leads.group_by("tenant_id", "detection").agg(_count=pl.len())
     typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
     often = (pl.col("_count") + SMOOTHING) / (pl.col("_typical") + SMOOTHING)
+    routine = 1 + pl.col("routine_days").fill_null(0)
     factors = [SEVERITY_FACTOR[name] for name in SEVERITIES]
     return (
         leads.join(counts, on=["tenant_id", "detection"])
         .join(typical, on="tenant_id")
+        .join(routine_days(leads), on="lead", how="left")
         .select(
             "lead",
-            noise=often.clip(0.5, 20),
+            noise=(often * routine).clip(0.5, 20),
             severity=pl.col("rank").replace_strict(dict(zip(RANKS, factors, strict=True)), return_dtype=pl.Float64),
             names_user=pl.col("entities").list.eval(pl.element().struct.field("kind") == "user").list.any(),
         )

@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import polars as pl
 import pytest
@@ -488,3 +489,28 @@ def test_leads_that_name_hundreds_of_users_and_devices_are_a_story(subtests: pyt
             entities = [*(("device", f"d{n}") for n in range(devices)), *(("user", f"u{n}") for n in range(users))]
             rows = [lead_row(str(n), *entities, when=at(minutes=n)) for n in range(4)]
             assert groups(*rows, WEEK_AGO) == [["0", "1", "2", "3"]]
+
+
+def test_what_an_account_does_on_other_days_elsewhere_ties_less(subtests: pytest.Subtests) -> None:
+    user, server = ("user", "u"), ("device", "d")
+    today = [lead_row(f"{n}", user, server, when=at(n * 4), title=f"t{n}") for n in range(2)]
+
+    def before(place: str, account: str = "u", days: Iterable[int] = (-2, -3, -4), **columns: Any) -> list[Row]:
+        return [
+            lead_row(f"b{day}{n}", ("user", account), ("device", place), when=at(days=day), title=f"t{n}", **columns)
+            for day in days
+            for n in range(2)
+        ]
+
+    cases: dict[str, tuple[list[Row], bool]] = {
+        "nothing before": ([], True),
+        "on another device": (before("e"), False),
+        "on several other devices": ([*before("e", days=[-2, -4]), *before("f", days=[-3])], False),
+        "by another account": (before("e", "v"), True),
+        "less severe": (before("e", severity="Low"), True),
+        "hours before": (before("e", days=[0]), True),
+    }
+    found = groups_of_each([*today, *others, WEEK_AGO] for others, _ in cases.values())
+    for (name, (_, expected)), linked in zip(cases.items(), found, strict=True):
+        with subtests.test(name):
+            assert any({"0", "1"} <= set(group) for group in linked) is expected
