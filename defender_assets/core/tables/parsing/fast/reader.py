@@ -88,10 +88,10 @@ def _texts(
     values = strings(copied[: offsets[-1]], offsets, np.arange(count) > 0)
     if rejected.any():
         unfit |= rejected[codes].any(axis=0)
-    coded = {}
-    for number, of_rows in zip(shape.texts, codes, strict=True):
+    coded, rows, of_columns = {}, len(unfit), pl.Series(codes.reshape(-1))
+    for nth, number in enumerate(shape.texts):
         column = table.columns[number]
-        coded[column.name] = Coded(values, pl.Series(of_rows))
+        coded[column.name] = Coded(values, of_columns.slice(nth * rows, rows))
         if isinstance(column.dtype, pl.List):
             coded[column.name], mismatches = decoded(column, coded[column.name], table)
             unfit |= mismatches
