@@ -26,6 +26,8 @@ ONGOING = 3
 MERGE_GROUPS = 0.005
 """Two groups of which one is an ongoing story are merged if fewer unrelated leads than this are expected."""
 LARGER = 3
+FEW_OF_GROUP = 0.1
+"""A lead at the edge of a group that shares something with at most this share of it can be a bystander."""
 ROUNDS = 3
 """How often at most the lone leads are compared with the groups, which grow meanwhile."""
 
@@ -36,7 +38,8 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return the groups of leads: GROUPED, `group` is an arbitrary number.
 
     A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
-    does not merge them. Only links below MERGE_THRESHOLD do. Then lone leads join the group that they share most with.
+    does not merge them. Only links below MERGE_THRESHOLD do. Then bystanders are taken out, and lone leads join the
+    group that they share most with.
 
     Args:
         leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
@@ -55,6 +58,7 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     links = ((lead, earlier) for lead, earlier in pl.concat([best, sure]).select("lead", "earlier").iter_rows())
     members = [(lead, min(component)) for component in connected_components(links) for lead in component]
     grouped = pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")
+    grouped = grouped.join(_bystanders(grouped, known, best, sure), on="lead", how="anti")
     for _ in range(ROUNDS):
         before = grouped
         joined = _joined(expected_of_joins(known, pairs, grouped, leads, ordinary))
@@ -63,6 +67,24 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
         if grouped.equals(before):
             break
     return grouped.join(leads.select("lead", *LEAD_KEY), on="lead").select(GROUPED.names())
+
+
+def _bystanders(grouped: pl.DataFrame, known: pl.DataFrame, best: pl.DataFrame, sure: pl.DataFrame) -> pl.DataFrame:
+    """Return `lead` of those that a single link holds, to which no other lead is linked, and that share little.
+
+    The larger a group is, the sooner an unrelated lead is on one of its devices. Such a lead is compared with the group
+    as a whole, like any lone one.
+    """
+    edge = (
+        best.select("lead")
+        .join(sure, on="lead", how="anti")
+        .join(pl.concat([best, sure]).select(lead="earlier"), on="lead", how="anti")
+    )
+    sizes = grouped.with_columns(size=pl.len().cast(pl.Int64).over("group"))
+    inside = pl.len().cast(pl.Int64).over("entity", "group")
+    shared = known.select("entity", "lead").join(sizes, on="lead").with_columns(inside=inside)
+    little = (pl.col("inside").max() - 1) <= (pl.col("size").first() - 1) * FEW_OF_GROUP
+    return edge.join(shared.group_by("lead").agg(little=little).filter("little"), on="lead", how="semi")
 
 
 def _merged(grouped: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:

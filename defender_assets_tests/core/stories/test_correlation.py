@@ -514,3 +514,34 @@ def test_what_an_account_does_on_other_days_elsewhere_ties_less(subtests: pytest
     for (name, (_, expected)), linked in zip(cases.items(), found, strict=True):
         with subtests.test(name):
             assert any({"0", "1"} <= set(group) for group in linked) is expected
+
+
+def outbreak(count: int) -> list[Row]:
+    """One file on many devices, six minutes apart."""
+    return [
+        lead_row(
+            f"{n:02}",
+            FILE,
+            ("device", f"d{n}"),
+            ("user", f"u{n}"),
+            when=at(-3, minutes=n * 6),
+            title="t",
+            severity="High",
+        )
+        for n in range(count)
+    ]
+
+
+def test_a_bystander_on_one_of_many_attacked_devices_is_not_in_the_story(subtests: pytest.Subtests) -> None:
+    own = (("device", "d3"), ("user", "u3"))
+    cases: dict[str, tuple[int, list[tuple[str, str]], bool]] = {
+        "one of many devices": (30, [*own], False),
+        "one of a few devices": (4, [*own], True),
+        "the file of the others": (30, [*own, FILE], True),
+    }
+    for name, (count, entities, expected) in cases.items():
+        with subtests.test(name):
+            bystander = lead_row("bystander", *entities, when=at(-2, minutes=30), title="other")
+            (found,) = groups(*outbreak(count), bystander, WEEK_AGO)
+            assert len(found) == count + expected
+            assert ("bystander" in found) is expected
