@@ -4,6 +4,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.products import product_of
+from defender_assets.core.lists import without_nulls
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO
 
 _FROM_BOTH = {
@@ -36,7 +37,7 @@ def alert_values(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     )
     newest_evidence = (
         evidence.sort(order)
-        .with_columns(category=pl.col("Categories").list.drop_nulls().list.first())
+        .with_columns(category=without_nulls(pl.col("Categories")).list.first())
         .group_by(ALERT_KEY, maintain_order=True)
         .agg(
             *(pl.col(theirs).last(ignore_nulls=True).alias(f"{ours}_evidence") for ours, theirs in _FROM_BOTH.items()),

@@ -6,6 +6,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.alerts import alert_values
+from defender_assets.core.lists import row_list
 
 _RANKS = {"informational": 0, "low": 1, "medium": 2, "high": 3}
 
@@ -48,7 +49,7 @@ def alert_changes(day: date, info: pl.DataFrame, evidence: pl.DataFrame, late: p
         pl.when(pl.col("_added") > 1).then(pl.format("{} evidence records added", "_added")),
         pl.when(pl.col("_late")).then(pl.lit("Its device became known")),
     ]
-    return joined.select(*ALERT_KEY, changes=pl.concat_list(sentences).list.drop_nulls())
+    return joined.select(*ALERT_KEY, changes=row_list(sentences))
 
 
 def _severity() -> pl.Expr:

@@ -10,6 +10,7 @@ from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.risk.points import clamp_score, reason
+from defender_assets.core.lists import row_list
 from defender_assets.core.queue.schema import QUEUE_LOOKBACK_DAYS, QUEUE_SCHEMA
 from defender_assets.core.words import severity_ranks
 
@@ -94,7 +95,5 @@ def _with_priority(rows: pl.DataFrame) -> pl.DataFrame:
             )
         ),
     ]
-    rows = rows.with_columns(
-        priority_reasons=pl.concat_list(reasons).list.drop_nulls(), priority_points=(risk + added).cast(pl.Int64)
-    )
+    rows = rows.with_columns(priority_reasons=row_list(reasons), priority_points=(risk + added).cast(pl.Int64))
     return clamp_score(rows, "priority", "priority_reasons")

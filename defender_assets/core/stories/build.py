@@ -11,6 +11,7 @@ from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.points import clamp_score, reason
+from defender_assets.core.lists import row_list
 from defender_assets.core.stories.clustering import groups, shared_entities
 from defender_assets.core.stories.occurrences import (
     RANKS,
@@ -214,7 +215,7 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
         ),
         _earned(pl.format("It spans {} devices", devices), _further(devices, PER_DEVICE, MOST_FOR_DEVICES)),
     ]
-    stories = stories.with_columns(score_reasons=pl.concat_list(reasons).list.drop_nulls())
+    stories = stories.with_columns(score_reasons=row_list(reasons))
     points = pl.col("score_reasons").list.eval(pl.element().struct.field("points")).list.sum().cast(pl.Int64)
     return clamp_score(stories.with_columns(points=points), "score", "score_reasons")
 

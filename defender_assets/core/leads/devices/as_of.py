@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 import polars as pl
 
@@ -136,26 +136,26 @@ def _with_start(devices: pl.LazyFrame, successors: Mapping[Device, str], probes:
 def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.DataFrame, day: date) -> pl.DataFrame:
     paths = merge_paths(successors, probes.drop_nulls("start_id"))
     numbers = paths.select(_PATH).unique().with_row_index("path")
-    beats = _heartbeats(devices, paths.join(numbers, on=_PATH))
-    carried = beats.with_columns(pl.col(_CARRIED).forward_fill().over("path"))
-    # Whole heartbeats are copied last, and only those that are wanted.
-    times = beats.select("path", "device_seen_at").with_row_index("row")
+    timelines = _Timelines.of(_heartbeats(devices, paths.join(numbers, on=_PATH)))
     asked = probes.join(numbers, on=_PATH)
-    before = _nearest(asked, times, "backward")
-    after = _nearest(asked.join(before, on=_MENTION, how="anti"), times, "forward")
-    found = pl.concat([_found(before, carried, "as_of"), _found(after, beats, "after")])
+    before = _nearest(asked, timelines.rows, "backward")
+    after = _nearest(asked.join(before, on=_MENTION, how="anti"), timelines.rows, "forward")
+    found = [
+        _found(before, timelines.carried(before.get_column("row")), "as_of"),
+        _found(after, timelines.whole(after.get_column("row")), "after"),
+    ]
     return (
         probes.select(*_MENTION, *_PATH[1:])
         .join(paths.select(*_PATH, "device_id").unique(), on=_PATH, how="left")
-        .join(found, on=_MENTION, how="left")
-        .join(_newest(carried, times, numbers, day), on=_PATH, how="left")
+        .join(pl.concat(found), on=_MENTION, how="left")
+        .join(_newest(timelines, numbers, day), on=_PATH, how="left")
         .with_columns(pl.col("device_match").fill_null("unknown"))
         .drop("start_id")
     )
 
 
 def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
-    """Return the heartbeats along each path, with its number, by path and time."""
+    """Return the heartbeats along each path, with its number, in any order."""
     lookup_id = _lookup_id()
     ids = paths.get_column("lookup_id").unique().implode()
     # The filter is pushed down, so that only these devices are decoded; the join adds the tenant and the path.
@@ -171,8 +171,50 @@ def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
             **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
         )
         .collect()
-        .sort("path", "device_seen_at", "ReportId", "record_id", nulls_last=False)
     )
+
+
+class _Timelines(NamedTuple):
+    """The heartbeats of each path in order of time. Only numbers are sorted; values are copied when they are wanted."""
+
+    beats: pl.DataFrame
+    """The heartbeats, in any order."""
+    rows: pl.DataFrame
+    """`row`, `path`, `device_seen_at`, and `beat`: the heartbeat's place in `beats`; by path and time."""
+    newest: pl.DataFrame
+    """For each row and carried column, the newest row up to it that has a value, null if none of the path has."""
+
+    @classmethod
+    def of(cls, beats: pl.DataFrame) -> Self:
+        rows = (
+            beats.select(
+                "path", "device_seen_at", "ReportId", "record_id", beat=pl.int_range(pl.len(), dtype=pl.UInt32)
+            )
+            .sort("path", "device_seen_at", "ReportId", "record_id", nulls_last=False)
+            .select("path", "device_seen_at", "beat")
+            .with_row_index("row")
+        )
+        path, row = pl.col("path"), pl.col("row")
+        has_value = beats.select(pl.col(_CARRIED).is_not_null())[rows.get_column("beat")]
+        newest = (
+            rows.select("row", first=pl.when(path.ne_missing(path.shift())).then(row).forward_fill())
+            .hstack(has_value)
+            .select("first", *(pl.when(name).then(row).forward_fill().alias(name) for name in _CARRIED))
+            .select(pl.when(pl.col(name) >= pl.col("first")).then(name) for name in _CARRIED)
+        )
+        return cls(beats, rows, newest)
+
+    def carried(self, rows: pl.Series) -> pl.DataFrame:
+        """Return `device_seen_at` and _NAMES of these rows, with what the heartbeat does not fill carried forward."""
+        whole, newest = self.whole(rows), self.newest[rows]
+        return whole.with_columns(
+            self.beats.get_column(name).gather(self.rows.get_column("beat").gather(newest.get_column(name)))
+            for name in _CARRIED
+        )
+
+    def whole(self, rows: pl.Series) -> pl.DataFrame:
+        """Return `device_seen_at` and _NAMES of these rows, as the heartbeat itself has them."""
+        return self.beats.select("device_seen_at", *_NAMES)[self.rows.get_column("beat").gather(rows)]
 
 
 def _lookup_id() -> pl.Expr:
@@ -199,15 +241,15 @@ def _nearest(asked: pl.DataFrame, times: pl.DataFrame, strategy: Literal["backwa
     )
 
 
-def _found(nearest: pl.DataFrame, beats: pl.DataFrame, match: str) -> pl.DataFrame:
-    rows = beats[nearest.get_column("row")].select("device_seen_at", *_NAMES, device_match=pl.lit(match))
-    return pl.concat([nearest.select(_MENTION), rows], how="horizontal")
+def _found(nearest: pl.DataFrame, values: pl.DataFrame, match: str) -> pl.DataFrame:
+    return pl.concat([nearest.select(_MENTION), values.with_columns(device_match=pl.lit(match))], how="horizontal")
 
 
-def _newest(carried: pl.DataFrame, times: pl.DataFrame, numbers: pl.DataFrame, day: date) -> pl.DataFrame:
+def _newest(timelines: _Timelines, numbers: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return the newest heartbeat of each path that is not later than the day, as `now_…`."""
-    last = times.filter(pl.col("device_seen_at") < end_of(day)).group_by("path").agg(pl.col("row").max())
-    rows = carried[last.get_column("row")].select(
-        "path", now_seen_at="device_seen_at", **{f"now_{name}": name for name in _CARRIED}
+    in_time = timelines.rows.filter(pl.col("device_seen_at") < end_of(day))
+    last = in_time.group_by("path").agg(pl.col("row").max())
+    values = timelines.carried(last.get_column("row")).select(
+        now_seen_at="device_seen_at", **{f"now_{name}": name for name in _CARRIED}
     )
-    return rows.join(numbers, on="path").drop("path")
+    return last.select("path").hstack(values).join(numbers, on="path").drop("path")

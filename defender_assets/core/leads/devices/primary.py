@@ -6,6 +6,7 @@ from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.devices.as_of import DEVICE_COLUMNS
 from defender_assets.core.leads.devices.mentions import BY_ID, BY_NAME, rank_devices, same_host
 from defender_assets.core.leads.devices.texts import has_domain, host_name, is_host_name
+from defender_assets.core.lists import without_nulls
 from defender_assets.core.schemas.column import INSTANT
 
 MATCHED_BY = ("id", "name")
@@ -114,7 +115,7 @@ def tags(prefix: str = "") -> pl.Expr:
     """Return the device's tags of all three columns, sorted; null if no heartbeat is known."""
     lists = [pl.col(f"{prefix}{name}").fill_null(pl.lit([], dtype=pl.List(pl.String()))) for name in _TAGS[:2]]
     single = pl.concat_list(pl.col(f"{prefix}registry_tag"))
-    found = pl.concat_list(*lists, single).list.drop_nulls().list.unique().list.sort()
+    found = without_nulls(pl.concat_list(*lists, single)).list.unique().list.sort()
     return pl.when(pl.col("device_seen_at").is_not_null()).then(found)
 
 

@@ -8,6 +8,7 @@ from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.devices.as_of import end_of
 from defender_assets.core.leads.devices.primary import tags
+from defender_assets.core.lists import row_list
 from defender_assets.core.tables.moments import DAYS_AHEAD
 
 COMPARED = (
@@ -37,10 +38,10 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
     known = pl.col("now_seen_at") >= pl.col("device_seen_at")  # an alert of tomorrow has no "now" yet
     before, after = tags(), tags("now_")
     changes = pl.concat_list(
-        pl.concat_list(_compared(column) for column in COMPARED).list.drop_nulls(),
+        row_list(_compared(column) for column in COMPARED),
         after.list.set_difference(before).list.sort().list.eval(_change("device_tag", pl.lit(None), pl.element())),
         before.list.set_difference(after).list.sort().list.eval(_change("device_tag", pl.element(), pl.lit(None))),
-        pl.concat_list(_silence()).list.drop_nulls(),
+        row_list([_silence()]),
     )
     return first.select(*ALERT_KEY, device_changes=pl.when(known).then(changes))
 

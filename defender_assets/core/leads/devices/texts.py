@@ -5,6 +5,8 @@ from ipaddress import ip_address
 
 import polars as pl
 
+from defender_assets.core.lists import without_nulls
+
 _NOTHING = ["", "-", "00000000-0000-0000-0000-000000000000"]
 
 # `CORP\dc01` and `\\dc01` name dc01; `dc01$` is its account; a trailing dot is DNS's root.
@@ -19,7 +21,7 @@ def filled(text: pl.Expr) -> pl.Expr:
 
 def filled_list(texts: pl.Expr) -> pl.Expr:
     """Return a list without entries that fill nothing, null if no other is in it; an empty list stays empty."""
-    kept = texts.list.eval(filled(pl.element())).list.drop_nulls()
+    kept = without_nulls(texts.list.eval(filled(pl.element())))
     return pl.when((kept.list.len() > 0) | (texts.list.len() == 0)).then(kept)
 
 

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from defender_assets.core.lists import row_list
+
 TOP = 100
 
 REASON = pl.Struct({"reason": pl.String(), "points": pl.Int64()})
@@ -18,7 +20,7 @@ def clamp_score(frame: pl.DataFrame, score: str, reasons: str) -> pl.DataFrame:
     above, below = reason(pl.lit(_CUT), TOP - total), reason(pl.lit(_FLOOR), -total)
     correction = pl.when(total > TOP).then(above).when(total < 0).then(below)
     return frame.with_columns(
-        pl.concat_list(reasons, pl.concat_list(correction).list.drop_nulls()).alias(reasons),
+        pl.concat_list(reasons, row_list([correction])).alias(reasons),
         total.clip(0, TOP).cast(pl.Int64).alias(score),
     )
 

@@ -8,6 +8,7 @@ import polars as pl
 from defender_assets.core.attack import OLDER_CATEGORIES, OLDER_TECHNIQUES, category_keys
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.leads.risk.weights import FALLING_STEPS, OTHERWISE, RISING_STEPS, Weights
+from defender_assets.core.lists import row_list
 from defender_assets.core.words import word_keys
 
 # Usual names of administrators, and the SID of the built-in administrator.
@@ -50,9 +51,7 @@ RISK_FACTORS = (
 
 def with_score(leads: pl.DataFrame, weights: Weights) -> pl.DataFrame:
     """Add `risk_score` (Int64, 0-100) and `risk_reasons` (REASONS); reads the columns of RISK_FACTORS and `rarest`."""
-    reasons = pl.concat_list(
-        _reason(factor, weights.get(factor.section, {})) for factor in RISK_FACTORS
-    ).list.drop_nulls()
+    reasons = row_list(_reason(factor, weights.get(factor.section, {})) for factor in RISK_FACTORS)
     return clamp_score(leads.with_columns(risk_reasons=reasons), "risk_score", "risk_reasons")
 
 
