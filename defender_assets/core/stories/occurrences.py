@@ -75,9 +75,10 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
         `elsewhere`: leads on other days; `crowd`: leads nearby that make the entity common; `density`: different
         detections within DENSE (1 for kinds other than user and device); `prior`; `known_days`.
     """
-    rows = _numbered(leads)
-    users = rows.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
-    rows = _of_several_leads(rows)
+    timed = leads.filter(pl.col("alert_time").is_not_null())
+    named = lead_entities(timed)
+    users = named.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
+    rows = _numbered(named, timed)
     brought = pl.col("kind").is_in(BROUGHT)
     repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
     elsewhere = pl.col("elsewhere") - few_of_kind()
@@ -115,8 +116,8 @@ def _of_several_leads(rows: pl.DataFrame) -> pl.DataFrame:
     Those of an `owner` that several leads have stay, because its AGAIN is as usual as they are.
     """
     lead = pl.col("lead")
-    of_owner = pl.col("owner").is_not_null() & (lead.min().over("owner") != lead.max().over("owner"))
-    return rows.filter((pl.len().over("entity") > 1) | of_owner)
+    of_owner = pl.col("owner").is_not_null() & (lead.min() != lead.max()).over("tenant_id", "owner")
+    return rows.filter((pl.len().over("tenant_id", "kind", "value") > 1) | of_owner)
 
 
 def few_of_kind() -> pl.Expr:
@@ -131,8 +132,9 @@ def lead_entities(leads: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("entities").list.len() > 0)
         .explode("entities")
         .unnest("entities")
-        .group_by("lead", "tenant_id", "kind", "value")
-        .agg(pl.col("identity").min())
+        .group_by("lead", "kind", "value")
+        .agg(pl.col("tenant_id").first(), pl.col("identity").min())
+        .select("lead", "tenant_id", "kind", "value", "identity")
     )
 
 
@@ -167,27 +169,37 @@ def count_of_rank(name: str) -> pl.Expr:
     return pl.coalesce(pl.when(pl.col("rank") == rank).then(f"{name}_{rank}") for rank in RANKS)
 
 
-def _numbered(leads: pl.DataFrame) -> pl.DataFrame:
-    """Return the entities of the leads that have a time, USER_ON_PLACE and AGAIN, with `entity`, by that number.
+def _numbered(named: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """Return the entities of the leads, USER_ON_PLACE and AGAIN, that several leads have, with `entity`, their number.
 
     The detection is a number too. `owner` names the user, the place or both on which a detection can come again.
+
+    Args:
+        named: result of `lead_entities`.
+        leads: the leads that have a time.
     """
-    timed = leads.filter(pl.col("alert_time").is_not_null()).with_columns(
-        pl.col("detection").rank("dense"), titled=pl.col("detection") != ""
+    kind = pl.col("kind")
+    leads = leads.with_columns(pl.col("detection").rank("dense"), titled=pl.col("detection") != "")
+    owner = pl.when(kind == "user").then("identity").when(kind.is_in(PLACES)).then("value")
+    rows = named.with_columns(
+        owner=pl.concat_str(pl.lit("on"), "kind", owner, separator=" "),
+        place_count=kind.is_in(PLACES).sum().over("lead"),
+        names_user=(kind == "user").any().over("lead"),
     )
-    owner = pl.when(pl.col("kind") == "user").then("identity").when(pl.col("kind").is_in(PLACES)).then("value")
-    rows = lead_entities(timed).with_columns(owner=pl.concat_str(pl.lit("on"), "kind", owner, separator=" "))
+    # If several leads have a user on a place, several have that user and that place.
+    rows = _of_several_leads(rows)
     rows = pl.concat([rows, _users_on_places(rows)])
-    rows = pl.concat([rows, _again(rows, timed)]).sort("tenant_id", "kind", "value")
+    rows = pl.concat([rows, _again(rows, leads)], how="diagonal")
+    rows = _of_several_leads(rows).sort("tenant_id", "kind", "value")
     return rows.select(
         "lead", "kind", "identity", "owner", entity=pl.struct("tenant_id", "kind", "value").rle_id()
-    ).join(timed.select("lead", "alert_time", "detection", "titled", "rank", "known_days"), on="lead")
+    ).join(leads.select("lead", "alert_time", "detection", "titled", "rank", "known_days"), on="lead")
 
 
 def _again(rows: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
     """Return rows of AGAIN: the detection of each lead on its USER_ON_PLACE, or on its places if it names no user."""
     kind = pl.col("kind")
-    place_alone = kind.is_in(PLACES) & ~(kind == "user").any().over("lead")
+    place_alone = kind.is_in(PLACES) & ~pl.col("names_user")
     return (
         rows.filter((kind == USER_ON_PLACE) | place_alone)
         .select("lead", "tenant_id", "owner")
@@ -228,9 +240,8 @@ def _with_prior(rows: pl.DataFrame) -> pl.DataFrame:
 def _users_on_places(rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows of USER_ON_PLACE: each user of a lead on its place, if it names exactly one place."""
     users = rows.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
-    places = rows.filter(pl.col("kind").is_in(PLACES))
     return (
-        places.filter(pl.len().over("lead") == 1)
+        rows.filter(pl.col("kind").is_in(PLACES) & (pl.col("place_count") == 1))
         .join(users, on="lead")
         .with_columns(
             kind=pl.lit(USER_ON_PLACE),
@@ -249,46 +260,51 @@ def _with_elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
     away, and those of other detections that are farther away, each detection once a day. Less severe leads do not
     count: a flood of cheap alerts must not untie severe ones.
     """
-    entity, detection = ["entity"], ["entity", "detection"]
-    day = pl.col("alert_time").dt.truncate("1d").alias("_day")
+    timed = _with_times(rows).sort("entity", "detection", "at")
+    timed = timed.with_columns(
+        on_entity=pl.struct("entity", "detection").rle_id().cast(pl.Int64), day=pl.col("alert_time").dt.truncate("1d")
+    )
+    new = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in ("on_entity", "day"))
     parts = []
     for rank in RANKS:
-        events = rows.filter(pl.col("rank") >= rank).sort("alert_time", "lead")
-        occasions = events.with_columns(day).unique([*detection, "_day"], keep="first", maintain_order=True)
-        counted = _counted(rows.filter(pl.col("rank") == rank), events, detection, near="repeats", far="_own")
-        counted = _counted(counted, occasions, entity, near="_near", far="_all")
-        counted = _counted(counted, occasions, detection, near="_near", far="_own_days")
-        parts.append(counted.with_columns(elsewhere=pl.col("_own") + pl.col("_all") - pl.col("_own_days")))
-    return pl.concat(parts).drop("_own", "_all", "_own_days", "_near")
+        events = timed.filter(pl.col("rank") >= rank)
+        occasions, counted = events.filter(new), timed.filter(pl.col("rank") == rank)
+        repeats, own = _near_and_far(counted, events, "on_entity")
+        _, of_all = _near_and_far(counted, occasions, "entity")
+        _, own_days = _near_and_far(counted, occasions, "on_entity")
+        parts.append(counted.select(rows.columns).with_columns(repeats=repeats, elsewhere=own + of_all - own_days))
+    return pl.concat(parts)
 
 
-def _counted(rows: pl.DataFrame, events: pl.DataFrame, by: list[str], *, near: str, far: str) -> pl.DataFrame:
-    """Add how many events of the same group are within NEAR of each row, and how many are not.
+def _with_times(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add numbers of moments: `at`, the row's own; `since`, the first within NEAR; `until`, the first after that."""
+    moments = rows.get_column("alert_time").unique().sort()
+    times = rows.get_column("alert_time")
+    return rows.with_columns(
+        pl.Series("at", moments.search_sorted(times, "left"), pl.Int64),
+        pl.Series("since", moments.search_sorted(times - NEAR, "left"), pl.Int64),
+        pl.Series("until", moments.search_sorted(times + NEAR, "right"), pl.Int64),
+        moments=pl.lit(len(moments), pl.Int64),
+    )
+
+
+def _near_and_far(rows: pl.DataFrame, events: pl.DataFrame, by: str) -> tuple[pl.Series, pl.Series]:
+    """Return how many events of the same group are within NEAR of each row, and how many are not.
 
     Args:
-        rows: with `alert_time`.
-        events: with `alert_time`, sorted by it.
-        by: the columns of the group.
-        near: name of the first new column.
-        far: name of the second one.
+        rows: result of `_with_times`.
+        events: the same.
+        by: the column of the group's number.
     """
-    totals = events.group_by(by).agg(_total=pl.len().cast(pl.Int64))
-    counts = events.select(*by, _at="alert_time", _count=pl.int_range(1, pl.len() + 1).over(by))
-    edges = rows.with_columns(
-        _from=pl.col("alert_time") - NEAR - timedelta(microseconds=1), _to=pl.col("alert_time") + NEAR
+    # Group and moment as one number: the events between two moments are those between two places.
+    first = pl.col(by).cast(pl.Int64) * pl.col("moments")
+    keys = events.select(first + pl.col("at")).to_series().sort()
+    since, until, start, end = (
+        keys.search_sorted(rows.select(edge).to_series(), "left").cast(pl.Int64)
+        for edge in (first + pl.col("since"), first + pl.col("until"), first, first + pl.col("moments"))
     )
-    for edge, column in (("_to", "_upto"), ("_from", "_before")):
-        # An unsorted side would give wrong rows, not an error.
-        edges = edges.sort(edge).join_asof(
-            counts.rename({"_count": column, "_at": edge}), on=edge, by=by, check_sortedness=False
-        )
-    within = (pl.col("_upto").fill_null(0) - pl.col("_before").fill_null(0)).cast(pl.Int64)
-    return (
-        edges.join(totals, on=by, how="left")
-        .with_columns(within.alias(near))
-        .with_columns((pl.col("_total").fill_null(0) - pl.col(near)).alias(far))
-        .drop("_from", "_to", "_upto", "_before", "_total")
-    )
+    near = until - since
+    return near, end - start - near
 
 
 def _densities(rows: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
