@@ -15,6 +15,7 @@ from defender_assets.core.leads.entities.json_net import (
     word_of,
 )
 from defender_assets.core.leads.entities.kinds import Kind, kind_of
+from defender_assets.core.leads.entities.shapes import Reader, ShapeReader, Values
 
 MOST_OF_ONE_FIELD = 100
 """URLs, message ids, attachments … of one field that become entities; of message ids, the smallest ones."""
@@ -114,7 +115,6 @@ FIELDS = pl.Struct(_ENTITY | {"inside": pl.List(pl.Struct(_ENTITY))})
 """`Fields` as a struct type, with those of the entities inside it."""
 
 Node = dict[str, Any]
-Values = dict[str, Any]
 _Reader = Callable[[Any], Any]
 
 
@@ -187,6 +187,26 @@ _NOT_DETAILS = frozenset(
 )  # fmt: skip
 
 
+_READINGS = (*_BY_KIND.values(), _HOST, _ACCOUNT_WITHIN)
+_WITHIN = {
+    name
+    for reading in _READINGS
+    for path in (
+        *(path for path, _ in reading.together),
+        *(path[:-1] for _, _, alternatives in reading.apart for _, paths in alternatives for path in paths),
+    )
+    for name in path
+}
+_DECIDING = frozenset(
+    {"type", "role", "hive", "key", "algorithm", *_WITHIN, *kinds.NESTED, *kinds.PLAIN_FIELDS}
+)  # fmt: skip
+"""Names in lower case whose values decide how an object is read. Those of all others are copied, or not read at all."""
+_NUMBERS = frozenset({"processid", "sizeinbytes"})
+"""Names whose texts are copied only if they are numbers."""
+_LOCAL_PARTS = frozenset({"name"})
+"""Names whose value is joined with another one by `@` unless it has an `@` itself."""
+
+
 def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.DataFrame:
     """Return the evidence with a struct column `fields` (FIELDS); each distinct text of an EntityType is parsed once.
 
@@ -197,18 +217,24 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
     wanted = pl.lit(value=True) if where is None else where
     evidence = evidence.with_columns(_text=pl.when(wanted).then(text), _kind=pl.when(wanted).then(kind))
     distinct = evidence.select(key).unique().filter(pl.any_horizontal(pl.col(key).is_not_null()))
-    parts = [_parsed(part) for part in distinct.iter_slices(_TEXTS_AT_ONCE)]
-    by_text = pl.concat(parts) if parts else _parsed(distinct)
+    reader = shape_reader()
+    parts = [_parsed(part, reader) for part in distinct.iter_slices(_TEXTS_AT_ONCE)]
+    by_text = pl.concat(parts) if parts else _parsed(distinct, reader)
     return evidence.join(by_text, on=key, how="left", maintain_order="left", nulls_equal=True).drop(key)
 
 
-def _parsed(texts: pl.DataFrame) -> pl.DataFrame:
+def shape_reader(read: Reader | None = None) -> ShapeReader:
+    """Return a reader of texts by their shapes; `read` reads the first ones of a shape, by default `read_entities`."""
+    return ShapeReader(read or read_entities, _DECIDING, _NUMBERS, _LOCAL_PARTS)
+
+
+def _parsed(texts: pl.DataFrame, reader: ShapeReader) -> pl.DataFrame:
     """Return EntityTypes and texts of AdditionalFields with `fields`."""
     outer: list[Values] = []
     inner: list[Values] = []
     owners: list[int] = []
     for owner, (entity_type, json_text) in enumerate(texts.iter_rows()):
-        first, *rest = read_entities(json_text or "", entity_type)
+        first, *rest = reader.entities(json_text or "", entity_type)
         outer.append(first)
         inner += rest
         owners += [owner] * len(rest)
