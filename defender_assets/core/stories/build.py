@@ -88,6 +88,10 @@ def _with_merged(stories: pl.DataFrame, rows: pl.DataFrame, eve: date) -> pl.Dat
 
     `rows` are the leads up to that day. A story that lost only other leads was split; that is not recorded.
     """
+    members = stories.select("tenant_id", "story_id", "_first_lead", lead_id="lead_ids").explode("lead_id")
+    members = members.filter(pl.col("lead_id") != pl.col("_first_lead")).join(rows, on=LEAD_KEY, how="semi")
+    if members.is_empty():  # so no earlier story can have begun with one of them
+        return stories.with_columns(merged_story_ids=pl.lit([], dtype=pl.List(pl.String)))
     latest = _latest(rows)
     firsts = (
         latest.join(groups(latest, eve), on=LEAD_KEY)
@@ -96,12 +100,8 @@ def _with_merged(stories: pl.DataFrame, rows: pl.DataFrame, eve: date) -> pl.Dat
         .select("tenant_id", "lead_id")
     )
     ids = [stable_id(tenant_id, lead_id) for tenant_id, lead_id in firsts.rows()]
-    earlier = firsts.with_columns(pl.Series("earlier_id", ids, dtype=pl.String))
     merged = (
-        stories.select("tenant_id", "story_id", lead_id="lead_ids")
-        .explode("lead_id")
-        .join(earlier, on=LEAD_KEY)
-        .filter(pl.col("earlier_id") != pl.col("story_id"))
+        members.join(firsts.with_columns(pl.Series("earlier_id", ids, dtype=pl.String)), on=LEAD_KEY)
         .group_by("tenant_id", "story_id")
         .agg(merged_story_ids=pl.col("earlier_id").unique().sort())
     )
