@@ -23,7 +23,7 @@ def build_findings(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     Returns:
         FINDING_SCHEMA, sorted by tenant and finding_uid.
     """
-    rows = days_between(leads, day, day).drop(BY_COPY, strict=False).collect().sort("tenant_id", "lead_id")
+    rows = days_between(leads, day, day).drop(BY_COPY, "entities", strict=False).collect().sort("tenant_id", "lead_id")
     parts = [_findings(day, part) for part in rows.iter_slices(_AT_ONCE)]
     return pl.concat([FINDING_SCHEMA.to_frame(), *parts])
 

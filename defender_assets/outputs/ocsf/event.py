@@ -1,6 +1,7 @@
 """One lead as one OCSF event."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from defender_assets.core.identifiers import stable_id
@@ -74,8 +75,13 @@ def event_of(lead: Mapping[str, Any]) -> Object:
         evidences=evidences(lead),
         resources=resources(lead),
         observables=observables(lead),
-        unmapped=filled(**{name: value for name, value in sorted(lead.items()) if name not in _MAPPED}),
+        unmapped=filled(**{name: lead[name] for name in _unmapped(tuple(lead))}),
     )
+
+
+@cache
+def _unmapped(columns: tuple[str, ...]) -> list[str]:
+    return sorted(name for name in columns if name not in _MAPPED)
 
 
 def event_uid(lead: Mapping[str, Any]) -> str:

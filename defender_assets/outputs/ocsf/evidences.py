@@ -7,6 +7,7 @@ object cannot take goes unchanged to the evidence's `data`.
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from defender_assets.core.identifiers import stable_id
@@ -130,6 +131,7 @@ def _hashes(files: list[Mapping[str, Any]] | None) -> list[str | None]:
     return [entity[kind] for entity in files or [] for kind in ("sha256", "sha1")]
 
 
+@lru_cache(maxsize=4096)
 def _is_address(text: str | None) -> bool:
     try:
         ipaddress.ip_address(text or "")
