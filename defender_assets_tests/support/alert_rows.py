@@ -12,7 +12,7 @@ from defender_assets.core.identifiers import ALERT_KEY, portal_url, stable_id
 from defender_assets.core.leads import LEAD_SCHEMA, build_leads
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import link_entities, named_users
-from defender_assets.core.leads.entities.identities import known_persons
+from defender_assets.core.leads.entities.identities import known_accounts, known_persons
 from defender_assets.core.leads.entities.normalize import entity_rows, with_person
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
@@ -171,7 +171,7 @@ def entity_rows_of(*evidences: Row) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what the entity rooms read of evidence rows, and the persons known through them."""
     typed = frame(ALERT_EVIDENCE, evidences)
     rows = entity_rows(with_fields(typed.collect()))
-    persons = known_persons(typed, named_users(rows))
+    persons = known_persons(known_accounts(typed), named_users(rows))
     return with_person(rows, persons), persons
 
 

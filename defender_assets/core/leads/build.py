@@ -16,7 +16,7 @@ from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities, named_users
-from defender_assets.core.leads.entities.identities import known_persons
+from defender_assets.core.leads.entities.identities import known_accounts, known_persons
 from defender_assets.core.leads.entities.lists import entity_lists
 from defender_assets.core.leads.entities.normalize import entity_rows, with_person
 from defender_assets.core.leads.entities.verdicts import verdicts
@@ -40,11 +40,13 @@ ALERTS_AT_ONCE = 50_000
 
 
 class _Tables(NamedTuple):
-    """The typed rows of the look-back: AlertInfo, AlertEvidence, and DeviceInfo with moments."""
+    """The typed rows of the look-back, DeviceInfo with moments, and what is read from all of them once."""
 
     alert_info: pl.LazyFrame
     alert_evidence: pl.LazyFrame
     device_info: pl.LazyFrame
+    accounts: pl.DataFrame
+    egress: pl.DataFrame
 
 
 def build_leads(
@@ -82,7 +84,10 @@ def build_leads(
     touched = candidate_alerts(day, alert_info, alert_evidence)
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
-    tables = _Tables(alert_info, alert_evidence, with_moments(device_info, *device_span))
+    device_info = with_moments(device_info, *device_span)
+    tables = _Tables(
+        alert_info, alert_evidence, device_info, known_accounts(alert_evidence), egress_addresses(device_info)
+    )
     leads = [
         _to_leads(day, _alerts_of(day, part, tables), scoring or ScoringConfig(), portal)
         for part in touched.iter_slices(ALERTS_AT_ONCE)
@@ -92,7 +97,7 @@ def build_leads(
 
 def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
     """Return the alerts of a part of the day that get a lead, with their values."""
-    alert_info, alert_evidence, device_info = tables
+    alert_info, alert_evidence, device_info, accounts, egress = tables
     info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
@@ -116,7 +121,7 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
     info, evidence = _of(info, alerts), parsed
     devices = distinct_devices(named, as_of)
     rows = entity_rows(evidence)
-    persons = known_persons(alert_evidence, named_users(rows))
+    persons = known_persons(accounts, named_users(rows))
     rows = with_person(rows, persons)
     parts = (
         alert_values(info, evidence),
@@ -125,7 +130,7 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
         entity_lists(rows),
-        link_entities(rows, persons, linking_devices(devices), egress_addresses(device_info)),
+        link_entities(rows, persons, linking_devices(devices), egress),
         verdicts(rows),
     )
     for part in parts:

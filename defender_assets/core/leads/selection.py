@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import polars as pl
+import polars.selectors as cs
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.lake.snapshots import days_between
@@ -15,14 +16,18 @@ from defender_assets.core.schemas.column import INSTANT
 def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
     """Return the alerts with a record, or a copy of one, on the day or the day before: ALERT_KEY and `on_eve`.
 
-    `on_eve`: the day before has a record of the alert. `alert_history` decides which records are new.
+    `on_eve`: the day before has a record of the alert. `alert_history` decides which records are new. Alerts of one
+    device, as far as its id says, are neighbours: whoever builds some of them at a time then reads few devices.
     """
     eve = day - timedelta(days=1)
-    rows = pl.concat([days_between(table, eve, day).select(*ALERT_KEY, "export_date") for table in alert_tables])
+    read = cs.by_name(*ALERT_KEY, "export_date", "DeviceId", require_all=False)
+    rows = pl.concat([days_between(table, eve, day).select(read) for table in alert_tables], how="diagonal")
     return (
         rows.filter(pl.col("AlertId").is_not_null())
         .group_by(ALERT_KEY)
-        .agg(on_eve=(pl.col("export_date") == eve).any())
+        .agg(on_eve=(pl.col("export_date") == eve).any(), device=pl.col("DeviceId").min())
+        .sort("device", nulls_last=True)
+        .drop("device")
         .collect()
     )
 

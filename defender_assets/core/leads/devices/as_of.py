@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from defender_assets.core.leads.devices.names import devices_by_name
 from defender_assets.core.leads.devices.texts import filled, filled_list
 from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
 
-DEVICES_AT_ONCE = 20_000
+DEVICES_AT_ONCE = 30_000
 """Devices per slice: bounds memory by this number instead of the tenant's size."""
 
 
@@ -138,8 +138,7 @@ def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.D
     numbers = paths.select(_PATH).unique().with_row_index("path")
     timelines = _Timelines.of(_heartbeats(devices, paths.join(numbers, on=_PATH)))
     asked = probes.join(numbers, on=_PATH)
-    before = _nearest(asked, timelines.rows, "backward")
-    after = _nearest(asked.join(before, on=_MENTION, how="anti"), timelines.rows, "forward")
+    before, after = _nearest(asked, timelines.rows)
     found = [
         _found(before, timelines.carried(before.get_column("row")), "as_of"),
         _found(after, timelines.whole(after.get_column("row")), "after"),
@@ -222,23 +221,32 @@ def _lookup_id() -> pl.Expr:
     return pl.col("DeviceId").str.strip_chars().str.to_lowercase()
 
 
-def _nearest(asked: pl.DataFrame, times: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:
-    """Return `_MENTION` and `row`, the number of the heartbeat nearest to the alert, where there is one."""
-    beat = ["path", "device_seen_at"]
+def _nearest(asked: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return `_MENTION` and `row`: of each alert the latest heartbeat at or before it, else the earliest after it.
+
+    The first frame has those before, the second one those after. Of heartbeats at one time, the last row counts.
+
+    Args:
+        asked: _MENTION, `path`, `alert_time`.
+        rows: those of `_Timelines`.
+    """
+    times = rows.get_column("device_seen_at")
+    moments = times.unique().sort()
+    # Path and moment as one number, by which the rows are sorted.
+    keys = (_first_key(rows, moments) + moments.search_sorted(times, "left")).rename("key")
+    first = _first_key(asked, moments)
+    start, end = (keys.search_sorted(edge, "left") for edge in (first, first + len(moments) + 1))
+    until = keys.search_sorted(first + moments.search_sorted(asked.get_column("alert_time"), "right"), "left")
+    before, after = asked.filter(until > start), asked.filter((until == start) & (until < end))
+    earliest = keys.gather(until.filter((until == start) & (until < end)))
     return (
-        # An unsorted side would give wrong rows, not an error.
-        asked.sort("alert_time")
-        .join_asof(
-            times.unique(beat, keep="last", maintain_order=True).sort("device_seen_at"),
-            left_on="alert_time",
-            right_on="device_seen_at",
-            by="path",
-            strategy=strategy,
-            check_sortedness=False,
-        )
-        .drop_nulls("row")
-        .select(*_MENTION, "row")
+        before.select(_MENTION).with_columns((until.filter(until > start) - 1).alias("row")),
+        after.select(_MENTION).with_columns((keys.search_sorted(earliest, "right") - 1).alias("row")),
     )
+
+
+def _first_key(rows: pl.DataFrame, moments: pl.Series) -> pl.Series:
+    return rows.get_column("path").cast(pl.Int64) * (len(moments) + 1)
 
 
 def _found(nearest: pl.DataFrame, values: pl.DataFrame, match: str) -> pl.DataFrame:

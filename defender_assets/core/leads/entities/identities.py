@@ -81,14 +81,10 @@ def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
     ).drop(f"_{name}" for name in ACCOUNT_COLUMNS)
 
 
-def known_persons(evidence: pl.LazyFrame, named: pl.DataFrame) -> pl.DataFrame:
-    """Return PERSONS from the evidence rows that have several identifiers of one account, of the named ones alone.
+def known_accounts(evidence: pl.LazyFrame) -> pl.DataFrame:
+    """Return `tenant_id` and IDENTIFIERS, in normal form, of the accounts that have several of them, each once.
 
-    One row per identifier that belongs to a group; `identity` is the preferred identifier of the group.
-
-    Args:
-        evidence: typed AlertEvidence rows of the look-back.
-        named: `tenant_id` and `value`, identifiers in normal form; groups that have none of them are left out.
+    `evidence` are typed AlertEvidence rows of the look-back.
     """
     rows = with_identifiers(
         evidence.select("tenant_id", **ACCOUNT_COLUMNS)
@@ -96,9 +92,22 @@ def known_persons(evidence: pl.LazyFrame, named: pl.DataFrame) -> pl.DataFrame:
         .unique()
         .collect()
     )
+    several = pl.sum_horizontal(pl.col(name).is_not_null() for name in IDENTIFIERS) > 1
+    return rows.filter(several).select("tenant_id", *IDENTIFIERS).unique()
+
+
+def known_persons(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """Return PERSONS from the accounts that have several identifiers, of the named ones alone.
+
+    One row per identifier that belongs to a group; `identity` is the preferred identifier of the group.
+
+    Args:
+        accounts: result of `known_accounts`.
+        named: `tenant_id` and `value`, identifiers in normal form; groups that have none of them are left out.
+    """
     pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []
     ranks: dict[tuple[str, str], tuple[int, str]] = {}
-    for tenant_id, *values in _reached(rows.select("tenant_id", *IDENTIFIERS).unique(), named).iter_rows():
+    for tenant_id, *values in _reached(accounts, named).iter_rows():
         nodes = [(tenant_id, value) for value in values if value]
         ranks |= {(tenant_id, value): (rank, value) for rank, value in enumerate(values) if value}
         pairs += pairwise(nodes)

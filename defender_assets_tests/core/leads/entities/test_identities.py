@@ -4,7 +4,12 @@ from typing import Any
 import pytest
 
 from defender_assets.core.leads.entities.correlation_keys import named_users
-from defender_assets.core.leads.entities.identities import MOST_IDENTIFIERS, known_persons, object_id_of_sid
+from defender_assets.core.leads.entities.identities import (
+    MOST_IDENTIFIERS,
+    known_accounts,
+    known_persons,
+    object_id_of_sid,
+)
 from defender_assets.core.schemas import ALERT_EVIDENCE
 from defender_assets_tests.support.alert_rows import (
     EVE,
@@ -121,11 +126,11 @@ def test_the_persons_of_some_alerts_are_those_of_all_that_they_name() -> None:
             columns: Row = {column: rng.choice([None, text.format(rng.randrange(6))]) for column, text in pool.items()}
             rows.append(user(tenant=rng.choice([TENANT, OTHER_TENANT]), **columns))
         typed, everybody = frame(ALERT_EVIDENCE, rows), named_users(entity_rows_of(*rows)[0])
-        of_all = known_persons(typed, everybody)
+        of_all = known_persons(known_accounts(typed), everybody)
         some = everybody.sample(min(2, everybody.height), seed=seed)
         identities = of_all.join(some, on=["tenant_id", "value"], how="semi").select("tenant_id", "identity")
         expected = of_all.join(identities, on=["tenant_id", "identity"], how="semi")
-        assert sorted(known_persons(typed, some).rows()) == sorted(expected.rows())
+        assert sorted(known_persons(known_accounts(typed), some).rows()) == sorted(expected.rows())
 
 
 def test_a_name_that_joins_too_many_joins_nobody() -> None:
