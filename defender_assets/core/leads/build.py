@@ -32,7 +32,7 @@ from defender_assets.core.leads.selection import (
     late_device_matches,
 )
 from defender_assets.core.leads.versions import lead_versions
-from defender_assets.core.tables.deduplication import distinct_records
+from defender_assets.core.tables.deduplication import RECORD_ORDER, distinct_records
 from defender_assets.core.tables.moments import moment, with_moments
 
 ALERTS_AT_ONCE = 50_000
@@ -166,9 +166,12 @@ _NULLABLE_LISTS = ("devices", "device_tags", "device_changes", "logged_on_users"
 
 def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     # The filter is pushed down, so that only these alerts are decoded; the join adds the tenant.
-    rows = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
-    records = distinct_records(rows.join(alerts.lazy(), on=ALERT_KEY, how="semi"))
-    return records.with_columns(Timestamp=moment()).collect()
+    wanted = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
+    wanted = wanted.join(alerts.lazy(), on=ALERT_KEY, how="semi").with_columns(Timestamp=moment())
+    rows = wanted.with_row_index("_row").collect()
+    # Whole rows are copied only if there are copies among them.
+    kept = distinct_records(rows.lazy().select("_row", *RECORD_ORDER)).collect().get_column("_row")
+    return (rows if len(kept) == rows.height else rows[kept.sort()]).drop("_row")
 
 
 def _of(rows: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,10 @@ NUMBER = (
 """The `record_id` of a typed row as in `CodedRows.ids`; null if another program wrote something else."""
 
 
+RECORD_ORDER = ("tenant_id", "record_id", "export_date", "exported_at", "blob", "byte_offset")
+"""The columns that `distinct_records` reads."""
+
+
 class SeenRecordIds:
     """The `record_id`s of one day of a typed table."""
 
@@ -69,6 +73,5 @@ def distinct_records(frame: pl.LazyFrame) -> pl.LazyFrame:
     Azure delivers at least once, and copies that arrive on two days stay in both partitions. The earliest `export_date`
     also decides on which day a record is new.
     """
-    return frame.sort("export_date", "exported_at", "blob", "byte_offset").unique(
-        subset=["tenant_id", "record_id"], keep="first", maintain_order=True
-    )
+    record, order = RECORD_ORDER[:2], RECORD_ORDER[2:]
+    return frame.sort(order).unique(subset=record, keep="first", maintain_order=True)

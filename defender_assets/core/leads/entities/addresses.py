@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 
 from defender_assets.core.leads.entities.identifier_text import Simple, normal_text
 
@@ -19,6 +19,14 @@ _INTERNAL = tuple(
         "::/128", "::1/128", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
+_SIMPLE = re.compile(SIMPLE_ADDRESS.pattern + r"(?<!\n)")
+_INTERNAL_OCTETS = frozenset(
+    octet
+    for network in _INTERNAL
+    if isinstance(network, IPv4Network)
+    for octet in range(network[0].packed[0], network[-1].packed[0] + 1)
+)
+"""The first octets of the internal addresses of IPv4."""
 # Indicators are written so that nobody opens them by mistake: 203[.]0[.]113[.]7, evil(dot)example.
 _DEFANGED_DOT = re.compile(r"\s?(?:\[\.\]|\(\.\)|\{\.\}|\[dot\]|\(dot\)|\{dot\}|\[\.|\.\])\s?", re.IGNORECASE)
 _WHOLE_NETWORK = re.compile(r"/(?:32|128)\Z")
@@ -32,6 +40,8 @@ def normal_address(text: str) -> str | None:
 
 def is_external(text: str) -> bool:
     """Return whether an address can be outside of the organisation: not loopback, private, link-local or reserved."""
+    if _SIMPLE.match(text) and int(text.partition(".")[0]) not in _INTERNAL_OCTETS:
+        return True
     address = _address(text)
     return address is not None and not any(address in network for network in _INTERNAL)
 

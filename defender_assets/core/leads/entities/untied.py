@@ -247,5 +247,8 @@ def resource_ties(resource: pl.Expr) -> pl.Expr:
 
 def _plain(text: str) -> str:
     """Return a text in lower case without accents, with single spaces."""
-    letters = unicodedata.normalize("NFKD", text.casefold().replace("\u0142", "l").replace("\u00e6", "ae"))
-    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+    folded = text.casefold()
+    if not folded.isascii():
+        letters = unicodedata.normalize("NFKD", folded.replace("\u0142", "l").replace("\u00e6", "ae"))
+        folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(folded.split())

@@ -132,8 +132,6 @@ _LIST_SECTIONS = {"technique": _technique, "device_tag": _device_tag, "account":
 
 def _top_entry(column: pl.Expr, points: pl.Expr, name: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """Return points and name of the (first) entry with most points; 0 and null if none has any."""
-    entry = pl.struct(points=points, name=name)
-    top = column.list.eval(
-        entry.filter(points.is_not_null()).sort_by(points.drop_nulls(), descending=True, maintain_order=True)
-    ).list.first()
-    return top.struct.field("points").fill_null(0), top.struct.field("name")
+    found = column.list.eval(points)
+    top = found.list.arg_max()
+    return found.list.get(top).fill_null(0), column.list.eval(name).list.get(top)

@@ -267,6 +267,13 @@ def test_words_of_attack_19_count_as_those_of_18(subtests: pytest.Subtests) -> N
             assert one == other
 
 
+def test_of_entries_with_as_many_points_the_first_one_counts() -> None:
+    names = [["bob", "admin-b", "admin-a"], ["admin-a", "admin-b", "bob"], ["admin-a", "admin-a2"]]
+    leads = scores(*({"accounts": [{"name": name} for name in listed]} for listed in names))
+    first = [[reason["reason"] for reason in lead["risk_reasons"] if "account" in reason["reason"]] for lead in leads]
+    assert [texts[0].rpartition(" ")[2] for texts in first] == ["admin-b", "admin-a", "admin-a"]
+
+
 def test_a_line_for_the_newer_word_counts_before_that_of_the_older_one() -> None:
     category = {"defenseevasion": 20, "stealth": 3}
     weights = {**packaged_weights(), "category": category, "technique": {"t1562.002": 9, "t1562": 6, "t1688": 1}}
