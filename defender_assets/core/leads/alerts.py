@@ -36,8 +36,10 @@ def alert_values(info: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
         )
     )
     newest_evidence = (
-        evidence.sort(order)
-        .with_columns(category=without_nulls(pl.col("Categories")).list.first())
+        evidence.select(
+            *ALERT_KEY, *order, *_FROM_BOTH.values(), category=without_nulls(pl.col("Categories")).list.first()
+        )
+        .sort(order)
         .group_by(ALERT_KEY, maintain_order=True)
         .agg(
             *(pl.col(theirs).last(ignore_nulls=True).alias(f"{ours}_evidence") for ours, theirs in _FROM_BOTH.items()),

@@ -169,10 +169,15 @@ def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     wanted = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
     wanted = wanted.join(alerts.lazy(), on=ALERT_KEY, how="semi").with_columns(Timestamp=moment())
     rows = wanted.with_row_index("_row").collect()
-    # Whole rows are copied only if there are copies among them.
     kept = distinct_records(rows.lazy().select("_row", *RECORD_ORDER)).collect().get_column("_row")
-    return (rows if len(kept) == rows.height else rows[kept.sort()]).drop("_row")
+    return _at(rows, kept.sort()).drop("_row")
 
 
 def _of(rows: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(alerts.select(ALERT_KEY), on=ALERT_KEY, how="semi")
+    keys = rows.select(ALERT_KEY).with_row_index("_row")
+    return _at(rows, keys.join(alerts, on=ALERT_KEY, how="semi", maintain_order="left").get_column("_row"))
+
+
+def _at(rows: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """Return the rows at distinct places, in order; without copying them if that is all of them."""
+    return rows if len(places) == rows.height else rows[places]

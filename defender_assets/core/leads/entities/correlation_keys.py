@@ -31,7 +31,8 @@ def link_entities(
         devices: ALERT_KEY and `device_id`, resolved, one row per device of the alert.
         egress: result of `egress_addresses`.
     """
-    rows = rows.filter(~pl.col("unlinked"))
+    if rows.get_column("unlinked").any():
+        rows = rows.filter(~pl.col("unlinked"))
     senders = pl.col("sender").str.split(", ").list.eval(pl.element().filter(pl.element().str.contains("@")))
     found = pl.concat(
         [

@@ -116,7 +116,7 @@ def entity_lists(rows: pl.DataFrame) -> pl.DataFrame:
     )
     result = rows.select(ALERT_KEY).unique()
     for entity_list in ENTITY_LISTS:
-        kept = rows.filter(entity_list.keep)
+        kept = _kept(rows, entity_list)
         if kept.is_empty():
             result = result.with_columns(pl.lit(None, entity_list.dtype).alias(entity_list.name))
         else:
@@ -124,10 +124,18 @@ def entity_lists(rows: pl.DataFrame) -> pl.DataFrame:
     return result
 
 
+def _keys(entity_list: EntityList) -> dict[str, str]:
+    return {f"_key_{column}": column for column in entity_list.key}
+
+
+def _kept(rows: pl.DataFrame, entity_list: EntityList) -> pl.DataFrame:
+    columns = _keys(entity_list) | entity_list.fields
+    kept = rows.lazy().filter(entity_list.keep)
+    return kept.select(*ALERT_KEY, "nested", "Timestamp", "record_id", **columns).collect()
+
+
 def _one_list(kept: pl.DataFrame, entity_list: EntityList) -> pl.DataFrame:
-    keys = {f"_key_{column}": column for column in entity_list.key}
-    fields = entity_list.fields
-    kept = kept.select(*ALERT_KEY, "nested", "Timestamp", "record_id", **keys, **fields)
+    keys, fields = _keys(entity_list), entity_list.fields
     return (
         kept.sort("nested", "Timestamp", "record_id", descending=[True, False, False])
         .group_by(*ALERT_KEY, *keys, maintain_order=True)

@@ -161,7 +161,8 @@ def _accounts(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the accounts of entities that are no accounts (a process, a session, a mail) as entities of their own."""
     columns = (*ACCOUNT_COLUMNS, "account_display_name")
     named = pl.any_horizontal(pl.col(name).is_not_null() for name in columns)
-    return rows.filter(named & ~pl.col("entity").fill_null("").is_in(_ACCOUNTS)).select(
+    accounts = rows.lazy().filter(named & ~pl.col("entity").fill_null("").is_in(_ACCOUNTS))
+    return accounts.select(
         *ALERT_KEY,
         "Timestamp",
         "record_id",
@@ -170,7 +171,7 @@ def _accounts(rows: pl.DataFrame) -> pl.DataFrame:
         entity=pl.lit("user"),
         nested=pl.lit(value=True),
         role="_account_role",
-    )
+    ).collect()
 
 
 def _platform() -> pl.Expr:

@@ -25,6 +25,8 @@ def verdicts(rows: pl.DataFrame) -> pl.DataFrame:
     The alert takes the worst of its entities, each with its newest value: LastVerdict (else SuspicionLevel) and
     LastRemediationState (else DetectionStatus) of AdditionalFields.
     """
+    order = ("Timestamp", "record_id")
+    rows = rows.select(*ALERT_KEY, *order, "nested", "entity_key", "verdict", "remediation", *_NAMES)
     rows = rows.filter(~pl.col("nested"))
     verdict = _worst(rows, "verdict", _VERDICTS)
     remediation = _worst(rows, "remediation", _REMEDIATIONS).rename({"remediation": "remediation_state"})
