@@ -1,6 +1,6 @@
 """The product's definitions for tests of whole installations, with short intervals and pauses.
 
-Sensors tick every 2 seconds, and a failed step is retried after 1 second. The product's own values are tested in
+Sensors tick every 4 seconds, and a failed step is retried after 1 second. The product's own values are tested in
 `assets/test_specs`.
 """
 
@@ -13,7 +13,7 @@ from defender_assets.assets import runs
 from defender_assets.definitions import build_defs
 from defender_assets.settings import load_settings
 
-SENSOR_SECONDS = 2
+SENSOR_SECONDS = 4
 RETRIES = dg.RetryPolicy(max_retries=3, delay=1)
 _sensor = dg.sensor
 
