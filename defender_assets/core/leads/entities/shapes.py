@@ -17,7 +17,8 @@ Values = dict[str, Any]
 Reader = Callable[[str, str | None], list[Values]]
 
 MOST_SHAPES = 5_000
-"""Shapes that are remembered: bounds memory where no shape comes twice."""
+LONGEST = 20_000
+"""Shapes that are remembered, and characters of their texts: bounds memory where no shape comes twice."""
 
 # A name, and its value: a text without white space at its ends and with no escapes but those below, or an integer.
 # It begins with a plain quote, which `re` finds fastest.
@@ -79,9 +80,12 @@ class ShapeReader:
         self._numbers = numbers
         self._local_parts = local_parts
         self._shapes: dict[tuple[str | None, str], _Shape] = {}
+        self._left = MOST_SHAPES
 
     def entities(self, text: str, entity_type: str | None) -> list[Values]:
         """Return what `read` returns."""
+        if len(text) > LONGEST:
+            return self._read(text, entity_type)
         parts = _VALUE.split(text)
         values = parts[2::3]
         if not values:
@@ -90,14 +94,16 @@ class ShapeReader:
         key = (entity_type, _UNREADABLE.join(parts))
         shape = self._shapes.get(key)
         if shape is None:
-            if len(self._shapes) < MOST_SHAPES:
+            if self._left:
+                self._left -= 1
                 self._shapes[key] = self._shape(parts[1::2])
             return self._read(text, entity_type)
         fixed = shape.fixed(values)
         plans = shape.plans.get(fixed)
         if plans is None:
             if fixed not in shape.plans:
-                if len(shape.plans) < MOST_SHAPES:
+                if self._left:
+                    self._left -= 1
                     shape.plans[fixed] = None
                 return self._read(text, entity_type)
             plans = shape.plans[fixed] = self._plans(parts, values, entity_type)

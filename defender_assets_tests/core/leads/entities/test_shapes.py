@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from defender_assets.core.leads.entities import kinds
+from defender_assets.core.leads.entities import kinds, shapes
 from defender_assets.core.leads.entities.additional_fields import read_entities, shape_reader
 from defender_assets.core.leads.entities.shapes import ShapeReader
 
@@ -137,6 +137,19 @@ def test_a_shape_is_read_once_for_all_its_texts() -> None:
         assert (found["command_line"], found["process_id"]) == (f"Tool -{number}", number)
         assert found["file_name"] == f"T{number}.exe"
     assert len(texts) == 3
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shape takes one place, and each of its plans another one; long texts take none."""
+    monkeypatch.setattr(shapes, "MOST_SHAPES", 3)
+    monkeypatch.setattr(shapes, "LONGEST", 60)
+    texts = {name: f'{{"Name":"%d.exe","{name}":"x","Type":"file"}}' for name in ("A", "B", "C" * 40)}
+    reader, read = counting_reader()
+    for number in range(9):
+        for text in texts.values():
+            assert reader.entities(text % number, None) == read_entities(text % number)
+    times = {name: sum(f'"{name}"' in text for text in read) for name in texts}
+    assert times == {"A": 3, "B": 9, "C" * 40: 9}
 
 
 @pytest.mark.parametrize(
