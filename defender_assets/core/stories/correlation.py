@@ -72,7 +72,7 @@ def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     counts = leads.group_by("tenant_id", "detection").agg(_count=pl.len())
     typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
     often = (pl.col("_count") + SMOOTHING) / (pl.col("_typical") + SMOOTHING)
-    routine = 1 + pl.col("routine_days").fill_null(0)
+    routine = pl.col("routine_days").fill_null(0).clip(lower_bound=1)  # one day is no routine
     factors = [SEVERITY_FACTOR[name] for name in SEVERITIES]
     return (
         leads.join(counts, on=["tenant_id", "detection"])

@@ -506,6 +506,7 @@ def test_what_an_account_does_on_other_days_elsewhere_ties_less(subtests: pytest
         "nothing before": ([], True),
         "on another device": (before("e"), False),
         "on several other devices": ([*before("e", days=[-2, -4]), *before("f", days=[-3])], False),
+        "on a single day": (before("e", days=[-2]), True),
         "by another account": (before("e", "v"), True),
         "less severe": (before("e", severity="Low"), True),
         "hours before": (before("e", days=[0]), True),
