@@ -68,7 +68,8 @@ class CodedRows:
 
 def concat(table: Table, pieces: Iterable[CodedRows]) -> CodedRows:
     """Return the rows of all pieces, in their order."""
-    joined = list(pieces) or [CodedRows.of(table, pl.DataFrame(schema=table.schema))]
+    # a piece of bad lines only has no rows, but values of its own for each column: nothing could be shared
+    joined = [piece for piece in pieces if piece.height] or [CodedRows.of(table, pl.DataFrame(schema=table.schema))]
     if len(joined) == 1:
         return joined[0]
     values: dict[tuple[int, ...], pl.Series] = {}
