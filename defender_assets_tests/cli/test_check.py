@@ -99,8 +99,9 @@ def test_a_directory_that_does_not_exist_is_not_reachable(
 
 
 def test_blobs_of_the_future_need_attention(run: Run, folder: Folder) -> None:
-    for days in (-1, -2, 0):
-        folder.append(ALERT_INFO, blob_path(day_before(days), 0), records(ALERT_INFO, 0, 1))
+    # tomorrow's first hour is not of the future in the last hour of a day
+    for path in (blob_path(day_before(-1), 12), blob_path(day_before(-2), 0), blob_path(today(), 0)):
+        folder.append(ALERT_INFO, path, records(ALERT_INFO, 0, 1))
 
     (attention,) = checked(run, 1)["attention"]
 
