@@ -24,7 +24,7 @@ from defender_assets_tests.support.small_lake import SmallLake, make_small_lake
 __all__ = ["instance", "project"]
 
 WAIT_MOST = ("test_growing_export.py", "test_working_in_dagster.py", "test_http.py")
-"""Tests that wait minutes for daemons: they begin at once, in processes of their own, beside the fast tests."""
+"""Tests that wait minutes for other processes: they begin at once, in processes of their own, beside the fast tests."""
 
 # A deadline would depend on the load of the machine; a fixed seed gives the same run everywhere.
 settings.register_profile("defender", deadline=None, derandomize=True, database=None)

@@ -1,5 +1,6 @@
 """The container of a lake in Azure: its name, whether it exists, its creation, and the time of its account."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -39,14 +40,20 @@ def service_time(account: AzureAccount, uri: str) -> datetime | None:
     from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 (loaded with the first account)
 
     times: list[datetime] = []
+    with suppress(HttpResponseError), account.service() as service:
+        container = service.get_container_client(container_of(uri))
+        container.get_container_properties(raw_response_hook=adding_date_to(times))
+    return times[-1] if times else None
 
-    def hook(response: "PipelineResponse[Any, Any]") -> None:
-        with suppress(ValueError, TypeError, OverflowError):
+
+def adding_date_to(times: list[datetime]) -> "Callable[[PipelineResponse[Any, Any]], None]":
+    """Return a hook for requests of the Azure SDK that adds the date of each answer, if it has a valid one."""
+
+    def add(response: "PipelineResponse[Any, Any]") -> None:
+        with suppress(KeyError, ValueError, TypeError, OverflowError):
             times.append(parsedate_to_datetime(response.http_response.headers["Date"]))
 
-    with suppress(HttpResponseError, KeyError), account.service() as service:
-        service.get_container_client(container_of(uri)).get_container_properties(raw_response_hook=hook)
-    return times[-1] if times else None
+    return add
 
 
 def create_container(account: AzureAccount, uri: str) -> None:

@@ -46,7 +46,7 @@ def as_lake_error(account: AzureAccount | None, action: str) -> Iterator[None]:
     """Raise errors of the Azure SDK as LakeError: one line without secrets, with the action that failed."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # the class of the SDK's errors is known only once the SDK is loaded
         if account is None or not is_azure_error(error):
             raise
         raise LakeError(describe_error(account, action, error, WRITE)) from None

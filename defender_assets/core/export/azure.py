@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError, ResourceNotFoundError
-from azure.core.pipeline import PipelineResponse
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from defender_assets.core.azure.account import AzureAccount
+from defender_assets.core.azure.container import adding_date_to
 from defender_assets.core.azure.errors import describe_error, is_container_missing, is_refusal, no_blob_service
 from defender_assets.core.errors import ExportError, UnreadableError
 from defender_assets.core.export.blobs import (
@@ -71,15 +69,10 @@ class AzureExport:
 
     def service_time(self) -> datetime | None:
         times: list[datetime] = []
-
-        def hook(response: PipelineResponse[Any, Any]) -> None:
-            if date_header := response.http_response.headers.get("Date"):
-                times.append(parsedate_to_datetime(date_header))
-
         # a missing container answers too
         with suppress(ExportError), self._translate_errors("read the clock"):
             blobs = self._container(TABLES[0].container).list_blobs(
-                name_starts_with=TENANT_PREFIX, results_per_page=1, raw_response_hook=hook
+                name_starts_with=TENANT_PREFIX, results_per_page=1, raw_response_hook=adding_date_to(times)
             )
             next(iter(blobs), None)
         return times[0] if times else None

@@ -155,7 +155,8 @@ class RangeReader:
             if end and len(rest) + (first := content.find(b"\n") + 1) > LONGEST_LINE:
                 line = rest + content[:first]
                 yield from self._pieces(part, line_start, line, slice_bytes)
-                line_start, rest, content, end = line_start + len(line), b"", content[first:], end - first  # noqa: PLW2901
+                line_start, rest, end = line_start + len(line), b"", end - first
+                content = content[first:]  # noqa: PLW2901 (bytes after the long line are processed as any slice)
             if end:
                 lines = b"".join((rest, memoryview(content)[:end]))
                 yield Chunk(part, line_start, lines)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.azure.account import from_connection_string
-from defender_assets.core.azure.container import create_container, service_time
+from defender_assets.core.azure.container import adding_date_to, create_container, service_time
 from defender_assets.core.errors import LakeError
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.clock import CONFIRMATION, confirm_clock, read_clock
@@ -130,6 +131,13 @@ def test_no_number_of_days_is_doubted_by_the_time_of_the_storage(tmp_path: Path)
     lake = lake_with(tmp_path, [day_before(back) for back in (44, 43, 42, 41, 0)])
     apply_retention(lake, read_clock(lake, datetime.now(UTC)))
     assert days_in(lake) == [day_before(0)]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": ""}, {"Date": "yesterday"}, {"Date": "Mon, 99 Nov 2026 08:00 GMT"}])
+def test_an_answer_without_a_valid_date_tells_no_time(headers: dict[str, str]) -> None:
+    times: list[datetime] = []
+    adding_date_to(times)(Mock(http_response=Mock(headers=headers)))
+    assert times == []
 
 
 @pytest.mark.azure

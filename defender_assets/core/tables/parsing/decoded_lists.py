@@ -9,7 +9,7 @@ from defender_assets.core.schemas import Column, Table
 from defender_assets.core.tables.parsing.values import read_arrays
 
 _REMEMBERED = 4 * 1024 * 1024
-"""Characters of texts of a column that a process remembers. Then it starts anew."""
+"""A process forgets all texts of a column once they have more characters than this."""
 
 
 class DecodedLists:
