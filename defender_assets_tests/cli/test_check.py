@@ -31,7 +31,7 @@ from defender_assets.settings import (
 )
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.day_runs import run_day
-from defender_assets_tests.support.days import day_before, today
+from defender_assets_tests.support.days import day_before, today, yesterday
 from defender_assets_tests.support.exports import DAY, TENANT, Folder, blob_path, line, local_lake, properties, records
 from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.triaged_leads import close, lead, put_leads
@@ -447,7 +447,7 @@ def test_files_that_are_not_read_are_counted_instead_of_all_is_well(run: Run, fo
 
 def test_blobs_that_are_left_out_are_listed_with_the_reason(run: Run, folder: Folder, tmp_path: Path) -> None:
     for hour in (7, 8):
-        folder.append(ALERT_INFO, blob_path(today(), hour), records(ALERT_INFO, hour, 1))
+        folder.append(ALERT_INFO, blob_path(yesterday(), hour), records(ALERT_INFO, hour, 1))
     rule = '[[leave_out]]\npath = "{}"\nreason = "lost key"\nuntil = {}\n'
     (tmp_path / "out.toml").write_text(
         rule.format("*/h=07/*", "2999-12-31") + rule.format("tenantId=a/*", "2020-01-01")

@@ -10,6 +10,7 @@ from typing import Any
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets_tests.support.days import today
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 OTHER_TENANT = "99999999-8888-4777-8666-555555555555"
@@ -55,8 +56,13 @@ def records(table: Table, first: int, count: int, *, tenant: str = TENANT) -> by
     )
 
 
-def blob_path(day: date = DAY, hour: int = 8, tenant: str = TENANT) -> str:
-    """The path of the blob of an hour in Microsoft's layout."""
+def blob_path(day: date = DAY, hour: int | None = None, tenant: str = TENANT) -> str:
+    """The path of the blob of an hour in Microsoft's layout.
+
+    By default it is the hour from 8, and for the current day its first one: a later hour may not have begun.
+    """
+    if hour is None:
+        hour = 0 if day == today() else 8
     return f"tenantId={tenant}/y={day:%Y}/m={day:%m}/d={day:%d}/h={hour:02}/m=00/PT1H.json"
 
 

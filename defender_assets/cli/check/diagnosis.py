@@ -212,8 +212,8 @@ def _diagnose_container(report: Report, container: ContainerFacts, settings: Set
     if container.future_blobs:
         report.attention.append(
             f"{container.container} has {pluralize(container.future_blobs, 'blob')} of the future, such as "
-            f"'{container.future_sample}', which are not read before their day: is this machine's clock right "
-            "(UTC), and is this a copy of a real export?"
+            f"'{container.future_sample}', and blobs of a later day are not read before that day: is this machine's "
+            "clock right (UTC), and is this a copy of a real export?"
         )
     if container.days_before_start:
         days = pluralize(container.days_before_start, "day")
