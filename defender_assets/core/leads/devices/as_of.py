@@ -72,8 +72,11 @@ DEVICE_COLUMNS = (
 A null in a partial heartbeat is unknown, so values are carried forward; so is a text that fills nothing, such as `-`.
 """
 
+_BEAT = ["tenant_id", "export_date", "lookup_id", "record_id"]
+"""What identifies a heartbeat."""
 _PATH, _MENTION = ["tenant_id", "start_id"], [*ALERT_KEY, "mention"]
-_NAMES = [taken.column.name for taken in DEVICE_COLUMNS]
+_AT_ONCE = [taken for taken in DEVICE_COLUMNS if taken.carried]
+_LATER = [taken for taken in DEVICE_COLUMNS if not taken.carried]
 _CARRIED = [taken.column.name for taken in DEVICE_COLUMNS if taken.carried]
 
 
@@ -139,14 +142,17 @@ def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.D
     timelines = _Timelines.of(_heartbeats(devices, paths.join(numbers, on=_PATH)))
     asked = probes.join(numbers, on=_PATH)
     before, after = _nearest(asked, timelines.rows)
-    found = [
-        _found(before, timelines.carried(before.get_column("row")), "as_of"),
-        _found(after, timelines.whole(after.get_column("row")), "after"),
-    ]
+    found = pl.concat(
+        [
+            _found(before, timelines.carried(before.get_column("row")), "as_of"),
+            _found(after, timelines.whole(after.get_column("row")), "after"),
+        ]
+    )
+    found = found.join(_read_later(devices, found), on=_BEAT, how="left").drop(_BEAT[1:])
     return (
         probes.select(*_MENTION, *_PATH[1:])
         .join(paths.select(*_PATH, "device_id").unique(), on=_PATH, how="left")
-        .join(pl.concat(found), on=_MENTION, how="left")
+        .join(found, on=_MENTION, how="left")
         .join(_newest(timelines, numbers, day), on=_PATH, how="left")
         .with_columns(pl.col("device_match").fill_null("unknown"))
         .drop("start_id")
@@ -154,7 +160,7 @@ def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.D
 
 
 def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
-    """Return the heartbeats along each path, with its number, in any order."""
+    """Return the heartbeats along each path, with its number, in any order; without what is read later."""
     lookup_id = _lookup_id()
     ids = paths.get_column("lookup_id").unique().implode()
     # The filter is pushed down, so that only these devices are decoded; the join adds the tenant and the path.
@@ -165,10 +171,27 @@ def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
         .select(
             "path",
             "ReportId",
-            "record_id",
+            *_BEAT,
             pl.col("Timestamp").cast(INSTANT).alias("device_seen_at"),
-            **{taken.column.name: taken.source for taken in DEVICE_COLUMNS},
+            **{taken.column.name: taken.source for taken in _AT_ONCE},
         )
+        .collect()
+    )
+
+
+def _read_later(devices: pl.LazyFrame, beats: pl.DataFrame) -> pl.DataFrame:
+    """Return _BEAT and the columns that are not carried forward, of these heartbeats, each once.
+
+    Only the days of the heartbeats are read: a list of structs costs as much as all other columns together.
+    """
+    beats = beats.select(_BEAT).unique()
+    days, ids = (beats.get_column(name).unique().implode() for name in ("export_date", "lookup_id"))
+    return (
+        devices.filter(pl.col("export_date").is_in(days) & _lookup_id().is_in(ids))
+        .with_columns(lookup_id=_lookup_id())
+        .join(beats.lazy(), on=_BEAT, how="semi")
+        .select(*_BEAT, **{taken.column.name: taken.source for taken in _LATER})
+        .unique(_BEAT)
         .collect()
     )
 
@@ -204,7 +227,7 @@ class _Timelines(NamedTuple):
         return cls(beats, rows, newest)
 
     def carried(self, rows: pl.Series) -> pl.DataFrame:
-        """Return `device_seen_at` and _NAMES of these rows, with what the heartbeat does not fill carried forward."""
+        """Return what `whole` does of these rows, with what the heartbeat does not fill carried forward."""
         whole, newest = self.whole(rows), self.newest[rows]
         return whole.with_columns(
             self.beats.get_column(name).gather(self.rows.get_column("beat").gather(newest.get_column(name)))
@@ -212,8 +235,8 @@ class _Timelines(NamedTuple):
         )
 
     def whole(self, rows: pl.Series) -> pl.DataFrame:
-        """Return `device_seen_at` and _NAMES of these rows, as the heartbeat itself has them."""
-        return self.beats.select("device_seen_at", *_NAMES)[self.rows.get_column("beat").gather(rows)]
+        """Return _BEAT without the tenant, `device_seen_at` and _CARRIED of these rows, as the heartbeat has them."""
+        return self.beats.select(*_BEAT[1:], "device_seen_at", *_CARRIED)[self.rows.get_column("beat").gather(rows)]
 
 
 def _lookup_id() -> pl.Expr:
