@@ -6,7 +6,13 @@ from functools import partial
 
 from defender_assets.core.identifiers import PORTAL
 from defender_assets.core.lake.table_spec import BUILT_VERSION, Compaction, TableSpec, Upstream
-from defender_assets.core.leads import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_COLUMNS, build_leads
+from defender_assets.core.leads import (
+    ALERT_LOOKBACK_DAYS,
+    DEVICE_LOOKBACK_DAYS,
+    LEAD_COLUMNS,
+    build_leads,
+    update_leads,
+)
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable
@@ -69,6 +75,7 @@ LEADS = DerivedTable(
         Upstream(DEVICE_INFO.name, DEVICE_LOOKBACK_DAYS),
     ),
     build=build_leads,
+    update=update_leads,
 )
 STORIES = DerivedTable(
     STORIES_TABLE,
@@ -135,5 +142,10 @@ SPECS: Mapping[str, TableSpec] = {table.name: table for table in LAKE_TABLES}
 
 def derived_tables(scoring: ScoringConfig, portal: str = PORTAL) -> tuple[DerivedTable, ...]:
     """Return DERIVED, with the leads scored and muted by this configuration, and links to this portal of Microsoft."""
-    leads = replace(LEADS, build=partial(LEADS.build, scoring=scoring, portal=portal))
+    leads = replace(
+        LEADS,
+        build=partial(build_leads, scoring=scoring, portal=portal),
+        update=partial(update_leads, scoring=scoring, portal=portal),
+        made_with=f"{scoring.version} {portal}",
+    )
     return (leads, *DERIVED[1:])

@@ -23,6 +23,7 @@ _COLUMNS = {
     "path": pl.String(),
     "size_bytes": pl.Int64(),
     "num_records": pl.Int64(),
+    "modification_time": pl.Datetime("ms"),
     "partition.export_date": pl.Date(),
     "partition.tenant_id": pl.String(),
     "partition.hour": pl.Int32(),
@@ -44,9 +45,9 @@ _COLUMNS = {
 def data_files(table: DeltaTable) -> pl.DataFrame:
     """Return a row per data file: its size, its partition values, and the statistics that this project needs.
 
-    Columns: `path`, `size_bytes`, `num_records`, `export_date`, `tenant_id`, `hour`, and `min.` / `max.` of `blob`,
-    `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum), `batch`, `table_name`, `built_version`. A value
-    missing in the log is null. `small` is true for files that compaction may merge.
+    Columns: `path`, `size_bytes`, `num_records`, `modification_time`, `export_date`, `tenant_id`, `hour`, and `min.` /
+    `max.` of `blob`, `blob_created_at`, `byte_start` (minimum) and `byte_end` (maximum), `batch`, `table_name`,
+    `built_version`. A value missing in the log is null. `small` is true for files that compaction may merge.
     """
     return table.once("data files", lambda: _read(table)) if isinstance(table, Snapshot) else _read(table)
 

@@ -3,6 +3,7 @@
 A fence is `table/day`, and its number is the version of the day; a table without days has one fence, `table`. Derived
 partitions set three more numbers in the same commit, of which the latest counts: `/inputs` identifies what the
 partition was built from, `/rows` is its number of rows, and `/commit` is a random number of the commit that wrote it.
+A table that can be built from what was added also has `/files`, which identifies the upstream files that were read.
 Typed and quarantine partitions that were rebuilt also have `/kept`, the number of rows whose bytes raw did not hold.
 Delta's `restore()` keeps all of these while the rows go back.
 
@@ -56,6 +57,10 @@ class Versions:
     def commit(self, name: str, day: date) -> int:
         """Return the random number of the commit that wrote a derived partition; 0 if never recorded."""
         return self.find(f"{fence_of(name, day)}/commit") or 0
+
+    def files(self, name: str, day: date) -> int | None:
+        """Return what identifies the upstream files that a derived partition was built from; None if never recorded."""
+        return self.find(f"{fence_of(name, day)}/files")
 
     def kept(self, name: str, day: date) -> int:
         """Return the number of rows of the partition whose bytes raw did not hold when it was last rebuilt."""

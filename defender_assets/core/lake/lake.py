@@ -62,17 +62,19 @@ class Built:
     """What a derived partition records with its rows.
 
     `inputs` identifies what it was built from (`fences.hash_inputs`), `rows` is the number of rows that the day then
-    has, and `kept` the number of those whose bytes raw no longer holds, None if it is as before.
+    has, and `kept` the number of those whose bytes raw no longer holds, None if it is as before. `files` identifies
+    the upstream files that were read, None if nobody asks. `commit` is a random number.
     """
 
     inputs: int
     rows: int
     kept: int | None = None
+    files: int | None = None
+    commit: int = field(default_factory=lambda: secrets.randbits(63))
 
     def transactions(self, fence: str) -> list[Transaction]:
-        numbers = {"inputs": self.inputs, "rows": self.rows, "commit": secrets.randbits(63)}
-        if self.kept is not None:
-            numbers["kept"] = self.kept
+        numbers = {"inputs": self.inputs, "rows": self.rows, "commit": self.commit}
+        numbers |= {name: each for name, each in (("kept", self.kept), ("files", self.files)) if each is not None}
         return [Transaction(f"{fence}/{name}", number) for name, number in numbers.items()]
 
 

@@ -1,6 +1,6 @@
 """Reading snapshots of tables: all rows, or the rows of some days, in the columns that this version knows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote
@@ -80,6 +80,23 @@ def conformed(rows: Frame, current: Mapping[str, pl.DataType], wanted: Mapping[s
         pl.col(name).cast(dtype) if name in current else pl.lit(None, dtype).alias(name)
         for name, dtype in changed.items()
     ).select(names)
+
+
+def scan_files(table: DeltaTable, files: Iterable[tuple[str, date]]) -> pl.LazyFrame:
+    """Return the rows of some data files, given by path and day, of a table that is partitioned by day alone.
+
+    Columns are those of `scan`.
+    """
+    current = schema_of(table)
+    known = (table.read_as if isinstance(table, Snapshot) else None) or current
+    root, options = table.table_uri.rstrip("/"), table._storage_options  # noqa: SLF001 (as pl.scan_delta does)
+    scans = [
+        pl.scan_parquet(
+            _decoded(f"{root}/{path}"), storage_options=options, glob=False, hive_partitioning=False
+        ).with_columns(export_date=pl.lit(day))
+        for path, day in files
+    ]
+    return pl.concat(conformed(rows, rows.collect_schema(), known).select(known.names()) for rows in scans)
 
 
 def scan_days(table: DeltaTable, first: date, last: date) -> pl.LazyFrame:

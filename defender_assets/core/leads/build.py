@@ -1,7 +1,8 @@
 """Builds a day's leads from alerts, devices, entities and risk."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import polars as pl
 
@@ -22,7 +23,7 @@ from defender_assets.core.leads.entities.normalize import entity_rows, with_pers
 from defender_assets.core.leads.entities.verdicts import verdicts
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import with_muted
-from defender_assets.core.leads.risk.prevalence import with_prevalence
+from defender_assets.core.leads.risk.prevalence import prevalence
 from defender_assets.core.leads.risk.score import with_score
 from defender_assets.core.leads.schema import ALERT_LOOKBACK_DAYS, DEVICE_LOOKBACK_DAYS, LEAD_SCHEMA
 from defender_assets.core.leads.selection import (
@@ -31,12 +32,16 @@ from defender_assets.core.leads.selection import (
     candidate_alerts,
     late_device_matches,
 )
+from defender_assets.core.leads.touched import touched_alerts
 from defender_assets.core.leads.versions import lead_versions
 from defender_assets.core.tables.deduplication import RECORD_ORDER, distinct_records
 from defender_assets.core.tables.moments import moment, with_moments
 
 ALERTS_AT_ONCE = 50_000
 """Alerts that are built together: bounds memory by this number instead of the size of the day."""
+
+LEAST_KEPT = 0.5
+"""The share of a day's leads below which it costs about as much to build all of them."""
 
 
 class _Tables(NamedTuple):
@@ -47,6 +52,20 @@ class _Tables(NamedTuple):
     device_info: pl.LazyFrame
     accounts: pl.DataFrame
     egress: pl.DataFrame
+
+    @classmethod
+    def of(cls, day: date, alert_info: pl.LazyFrame, alert_evidence: pl.LazyFrame, device_info: pl.LazyFrame) -> Self:
+        alert_span = (day - timedelta(days=ALERT_LOOKBACK_DAYS), day)
+        device_span = (day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
+        evidence = days_between(alert_evidence, *alert_span)
+        devices = with_moments(days_between(device_info, *device_span), *device_span)
+        return cls(
+            days_between(alert_info, *alert_span),
+            evidence,
+            devices,
+            known_accounts(evidence),
+            egress_addresses(devices),
+        )
 
 
 def build_leads(
@@ -75,28 +94,78 @@ def build_leads(
         LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
         records it has, affect only `sources`, `first_seen_at` and `last_updated_at`.
     """
-    alert_span = (day - timedelta(days=ALERT_LOOKBACK_DAYS), day)
-    alert_info = days_between(alert_info, *alert_span)
-    alert_evidence = days_between(alert_evidence, *alert_span)
-    device_span = (day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
-    device_info = days_between(device_info, *device_span)
-
     touched = candidate_alerts(day, alert_info, alert_evidence)
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
-    device_info = with_moments(device_info, *device_span)
-    tables = _Tables(
-        alert_info, alert_evidence, device_info, known_accounts(alert_evidence), egress_addresses(device_info)
-    )
+    tables = _Tables.of(day, alert_info, alert_evidence, device_info)
+    parts = (_alerts_of(day, part, tables) for part in touched.iter_slices(ALERTS_AT_ONCE))
     leads = [
-        _to_leads(day, _alerts_of(day, part, tables), scoring or ScoringConfig(), portal)
-        for part in touched.iter_slices(ALERTS_AT_ONCE)
+        _to_leads(day, alerts.join(prevalence(day, alerts, *tables[:2]), on=ALERT_KEY), scoring, portal)
+        for alerts in parts
     ]
     return pl.concat(leads).sort("tenant_id", "lead_id")
 
 
+def update_leads(
+    day: date,
+    leads: pl.DataFrame,
+    added: Sequence[pl.LazyFrame | None],
+    alert_info: pl.LazyFrame,
+    alert_evidence: pl.LazyFrame,
+    device_info: pl.LazyFrame,
+    *,
+    scoring: ScoringConfig | None = None,
+    portal: str = PORTAL,
+) -> pl.DataFrame | None:
+    """Return what `build_leads` would: the leads that new records touch change, the others stay as they are.
+
+    Return None if new records may touch all leads, or touch most of them.
+
+    Args:
+        day: the partition.
+        leads: its rows, as `build_leads` made them before the new records.
+        added: the records that each of the three tables got since, None for none; copies of older ones are allowed.
+        alert_info: as in `build_leads`, with the new records.
+        alert_evidence: likewise.
+        device_info: likewise.
+        scoring: as then.
+        portal: as then.
+    """
+    *new_records, new_heartbeats = added
+    if new_heartbeats is not None:
+        return None
+    tables = _Tables.of(day, alert_info, alert_evidence, device_info)
+    leads = leads.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA)
+    new_info, new_evidence = (
+        whole.clear() if new is None else new
+        for whole, new in zip((tables.alert_info, tables.alert_evidence), new_records, strict=True)
+    )
+    touched = touched_alerts(day, leads, tables.accounts, new_info, new_evidence)
+    if touched is None:
+        return None
+    key = ["tenant_id", "alert_id"]
+    rebuilt, rescored = (each.rename({"AlertId": "alert_id"}) for each in touched)
+    others = leads.join(rebuilt, on=key, how="anti")
+    kept, again = others.join(rescored, on=key, how="anti"), others.join(rescored, on=key, how="semi")
+    if kept.height < leads.height * LEAST_KEPT:
+        return None
+    is_rebuilt = pl.col("AlertId").is_in(touched.rebuilt.get_column("AlertId").implode())
+    of_day = candidate_alerts(day, *(table.filter(is_rebuilt) for table in (alert_info, alert_evidence)))
+    alerts = _alerts_of(day, of_day.join(touched.rebuilt, on=ALERT_KEY, how="semi"), tables)
+    again = again.with_columns(AlertId="alert_id", device_count=_device_count())
+    counts = prevalence(
+        day, pl.concat([each.select(*ALERT_KEY, "title", "entities") for each in (alerts, again)]), *tables[:2]
+    )
+    parts = [
+        kept,
+        _to_leads(day, alerts.join(counts, on=ALERT_KEY), scoring, portal),
+        _scored(again.join(counts, on=ALERT_KEY), scoring),
+    ]
+    return pl.concat(parts).sort("tenant_id", "lead_id")
+
+
 def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
-    """Return the alerts of a part of the day that get a lead, with their values."""
+    """Return the alerts of a part of the day that get a lead, with their values, but without their prevalence."""
     alert_info, alert_evidence, device_info, accounts, egress = tables
     info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
@@ -135,11 +204,12 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
     )
     for part in parts:
         alerts = alerts.join(part, on=ALERT_KEY, how="left")
-    alerts = alerts.join(lead_versions(alerts, evidence), on=ALERT_KEY, how="left")
-    return with_prevalence(day, alerts, alert_info, alert_evidence)
+    return alerts.join(lead_versions(alerts, evidence), on=ALERT_KEY, how="left")
 
 
-def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig, portal: str) -> pl.DataFrame:
+def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig | None, portal: str) -> pl.DataFrame:
+    """Return the leads of alerts with their prevalence."""
+    scoring = scoring or ScoringConfig()
     keys = alerts.select(ALERT_KEY).rows()
     urls = [portal_url(tenant_id, alert_id, portal) for tenant_id, alert_id in keys]
     leads = alerts.with_columns(
@@ -156,8 +226,20 @@ def _to_leads(day: date, alerts: pl.DataFrame, scoring: ScoringConfig, portal: s
         for name, dtype in LEAD_SCHEMA.items()
         if isinstance(dtype, pl.List) and name in leads.columns and name not in _NULLABLE_LISTS
     )
+    return _scored(leads, scoring)
+
+
+def _scored(leads: pl.DataFrame, scoring: ScoringConfig | None) -> pl.DataFrame:
+    """Return leads with their score, from their columns, `device_count` and the result of `prevalence`."""
+    scoring = scoring or ScoringConfig()
     scored = with_muted(with_score(leads, scoring.weights), scoring.mutes)
     return scored.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA)
+
+
+def _device_count() -> pl.Expr:
+    """Return the number of devices of a lead, as `primary_devices` counts them; it is not stored."""
+    one = (pl.col("device_match") != "no_device").cast(pl.Int64)
+    return pl.coalesce(pl.col("devices").list.len().cast(pl.Int64), one)
 
 
 # The device's lists are null if the device is unknown; all other lists are empty instead of null.

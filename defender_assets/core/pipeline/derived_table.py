@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
+from deltalake import DeltaTable
+from polars.exceptions import PolarsError
 
+from defender_assets.core.errors import is_panic
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, held_partitions
 from defender_assets.core.lake.fences import NOTHING, Versions, hash_inputs
@@ -14,6 +17,7 @@ from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.lake.table_spec import BUILT_VERSION, TableSpec
 from defender_assets.core.lake.unchanged import look
+from defender_assets.core.pipeline.additions import UpstreamFiles, is_as_written
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.text import pluralize
 from defender_assets.core.timings import StageTimings
@@ -25,10 +29,15 @@ logger = logging.getLogger(__name__)
 class DerivedTable(TableSpec):
     """A table whose partition D is a function of upstream partitions ≤ D and is replaced as a whole.
 
-    `build` takes the day and one LazyFrame per upstream, in order, with the rows of its look-back.
+    `build` takes the day and one LazyFrame per upstream, in order, with the rows of its look-back. `update`, if there
+    is one, returns the same rows for less where rows were only added since the partition was built, None if it cannot
+    tell. It takes the day, the rows of the partition, what was added (a LazyFrame per upstream, None for nothing), then
+    what `build` takes. `made_with` identifies what both depend on beside the upstreams' rows and the code.
     """
 
     build: Callable[..., pl.DataFrame]
+    update: Callable[..., pl.DataFrame | None] | None = None
+    made_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,11 +50,15 @@ class UpstreamState:
 
 @dataclass(frozen=True)
 class DerivedReport:
-    """A partition: its rows, its version, and whether this run wrote it. The stages are look, build and commit."""
+    """A partition: its rows, its version, and whether this run wrote it, by `update` or in full.
+
+    The stages are look, build and commit.
+    """
 
     rows: pl.DataFrame
     version: int
     written: bool
+    updated: bool = False
     timings: StageTimings = field(default_factory=StageTimings)
 
 
@@ -127,7 +140,8 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
             snapshots = {upstream.name: look(lake, upstream.name, create=True) for upstream in derived.upstreams}
             versions = {name: lake.versions(table) for name, table in snapshots.items()}
             upstream = upstream_state(derived, day, versions)
-            stale = staleness_of(derived, day, lake.versions(target.table), held, upstream)
+            written = lake.versions(target.table)
+            stale = staleness_of(derived, day, written, held, upstream)
             if stale is None and not force:
                 rows = scan_days(target.table, day, day).collect()
                 return DerivedReport(rows, target.version, written=False, timings=timings)
@@ -136,17 +150,51 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
                 scan_days(snapshots[upstream.name], day - timedelta(days=upstream.days), day)
                 for upstream in derived.upstreams
             ]
-            rows = derived.build(day, *look_backs)
+            files = UpstreamFiles.of(derived, day, snapshots) if derived.update else None
+            updated = None
+            if files and not force and is_as_written(derived, day, written, held):
+                updated = _updated(derived, day, target.table, written, files, look_backs)
+            rows = derived.build(day, *look_backs) if updated is None else updated
         version = max(upstream.version, target.version + 1)
         rows = rows.with_columns(pl.lit(version, pl.Int64).alias(BUILT_VERSION.name)).select(derived.schema.names())
         with timings.stage("commit"):
             built = Built(upstream.inputs, rows.height)
+            if files:
+                built = replace(built, files=files.hash_all((version, built.commit, derived.made_with)))
             lake.commit(target, Commit([rows], version, replaces="", built=built))
+        way = "built" if updated is None else "updated"
         logger.info(
-            "%s %s: %s at version %d, %.1f s", derived.name, day, pluralize(rows.height, "row"), version, timings.total
+            "%s %s: %s %s at version %d, %.1f s",
+            *(derived.name, day, pluralize(rows.height, "row"), way, version, timings.total),
         )
-        return DerivedReport(rows, version, written=True, timings=timings)
+        return DerivedReport(rows, version, written=True, updated=updated is not None, timings=timings)
 
     reads = {upstream.name: (day - timedelta(days=upstream.days), day) for upstream in derived.upstreams}
     with naming_damage(lake, {**reads, derived.name: (day, day)}):
         return retry_on_conflict(attempt)
+
+
+def _updated(
+    derived: DerivedTable,
+    day: date,
+    table: DeltaTable,
+    written: Versions,
+    files: UpstreamFiles,
+    look_backs: list[pl.LazyFrame],
+) -> pl.DataFrame | None:
+    """Return the rows of a partition from those that it has and what was added since; None in any doubt."""
+    recorded = written.files(derived.name, day)
+    if derived.update is None or recorded is None:
+        return None
+    seed = (written(derived.name, day), written.commit(derived.name, day), derived.made_with)
+    try:
+        added = files.added_since(recorded, seed)
+        if added is None:
+            return None
+        return derived.update(day, scan_days(table, day, day).collect(), added, *look_backs)
+    except BaseException as error:
+        if not (isinstance(error, PolarsError | OSError) or is_panic(error)):
+            raise
+        # a damaged file of the partition itself: building it replaces the file
+        logger.warning("%s %s is built in full: %s", derived.name, day, type(error).__name__)
+        return None

@@ -120,6 +120,15 @@ def known_persons(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(found, schema=PERSONS, orient="row")
 
 
+def related_identifiers(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `value` of all identifiers that belong together with the named ones, these included.
+
+    The arguments are those of `known_persons`.
+    """
+    related = _reached(accounts, named).unpivot(list(IDENTIFIERS), index="tenant_id").drop_nulls("value")
+    return pl.concat([related.drop("variable"), named.select("tenant_id", "value")]).unique()
+
+
 def _reached(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     """Return the accounts that share an identifier with the named ones, directly or through other accounts."""
     numbered = accounts.with_row_index("_row")

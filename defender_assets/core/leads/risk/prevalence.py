@@ -29,10 +29,8 @@ _NORMAL_FORMS = {"host": (host_of, None), "address": (normal_address, SIMPLE_ADD
 """Kind -> normal form as in `entities`, and its simple texts; of the others, that of identifiers."""
 
 
-def with_prevalence(
-    day: date, alerts: pl.DataFrame, alert_info: pl.LazyFrame, alert_evidence: pl.LazyFrame
-) -> pl.DataFrame:
-    """Add `detection_alerts` and `rarest_alerts` (Int64), `rarest` (String).
+def prevalence(day: date, alerts: pl.DataFrame, alert_info: pl.LazyFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:
+    """Return ALERT_KEY, `detection_alerts` and `rarest_alerts` (Int64), `rarest` (String) of each alert.
 
     Other alerts of the look-back with the alert's title, in any spelling that people read as the same; other alerts
     that name the rarest of its entities; that entity as `kind value`. Null if there is nothing to count, or for a zero
@@ -49,7 +47,7 @@ def with_prevalence(
     long_enough = pl.col("export_date").min() <= day - timedelta(days=KNOWN_AFTER_DAYS)
     known = days.group_by("tenant_id").agg(_known=long_enough).collect()
     titles = pl.concat([table.select(*ALERT_KEY, title="Title") for table in tables])
-    alerts = alerts.with_columns(_detection=detections_of(alerts.get_column("title")))
+    alerts = alerts.select(*ALERT_KEY, "title", "entities", _detection=detections_of(alerts.get_column("title")))
     spellings = titles.select(pl.col("title").drop_nulls().unique()).collect()
     spellings = spellings.with_columns(_detection=detections_of(spellings.get_column("title"))).join(
         alerts, on="_detection", how="semi"
@@ -67,7 +65,7 @@ def with_prevalence(
         .join(detections, on=["tenant_id", "_detection"], how="left")
         .join(_rarest(alerts, alert_evidence), on=ALERT_KEY, how="left")
         .with_columns(pl.when((counts > 0) | pl.col("_known")).then(counts).name.keep())
-        .drop("_known", "_detection")
+        .drop("_known", "_detection", "title", "entities")
     )
 
 
@@ -79,14 +77,8 @@ def detections_of(titles: pl.Series) -> pl.Series:
 def _rarest(alerts: pl.DataFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:
     """Return ALERT_KEY, `rarest_alerts` and `rarest` of the alerts that name an entity."""
     entity = ["tenant_id", "kind", "value"]
-    own = (
-        alerts.select(*ALERT_KEY, "entities")
-        .explode("entities")
-        .unnest("entities")
-        .filter(pl.col("kind").is_in(list(_COLUMNS)))
-        .select(*ALERT_KEY, "kind", "value")
-    )
-    mentions = _mentions(alert_evidence, own)
+    own = counted_entities(alerts)
+    mentions = mentions_of(own, alert_evidence)
     counts = mentions.group_by(entity).agg(rarest_alerts=pl.col("AlertId").n_unique().cast(pl.Int64) - 1)
     return (
         own.join(mentions, on=[*ALERT_KEY, "kind", "value"], how="semi")
@@ -97,7 +89,18 @@ def _rarest(alerts: pl.DataFrame, alert_evidence: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _mentions(evidence: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+def counted_entities(alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return ALERT_KEY, `kind` and `value` of those `entities` of alerts whose prevalence is counted."""
+    return (
+        alerts.select(*ALERT_KEY, "entities")
+        .explode("entities")
+        .unnest("entities")
+        .filter(pl.col("kind").is_in(list(_COLUMNS)))
+        .select(*ALERT_KEY, "kind", "value")
+    )
+
+
+def mentions_of(wanted: pl.DataFrame, evidence: pl.LazyFrame) -> pl.DataFrame:
     """Return ALERT_KEY, `kind`, `value` of the rows that name a wanted entity, in the normal form of `entities`."""
     found = [wanted.clear()]
     for (kind,), entities in wanted.partition_by("kind", as_dict=True).items():
