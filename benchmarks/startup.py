@@ -18,6 +18,7 @@ from subprocess import run as run_command
 from tempfile import TemporaryDirectory
 
 import dagster as dg
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types
 from dagster._cli.job import execute_launch_command
 from dagster_shared.cli import WorkspaceOpts
 
@@ -30,11 +31,7 @@ from defender_assets_tests.support.waiting import wait_until
 DAYS = 4
 JOB = "ingest_day"
 # runs start at once, without a queue
-INSTANCE = """
-telemetry: {enabled: false}
-run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
-python_logs: {managed_python_loggers: [defender_assets], python_log_level: INFO}
-"""
+NO_QUEUE = {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}
 COMMANDS = (("--help",), ("leads",), ("stories",), ("check",))
 
 _TICKS = """
@@ -119,6 +116,13 @@ def measured(side: Side) -> Iterator[tuple[str, float]]:
         yield " ".join(["defender-assets", *arguments]), side.command(*arguments)
 
 
+def instance_of(checkout: Path) -> str:
+    """Return the checkout's `dagster.yaml` without the queue."""
+    own = yaml.safe_load((checkout / "dagster.yaml").read_text())
+    kept = {name: value for name, value in own.items() if name not in {"concurrency", "run_queue"}}
+    return json.dumps({**kept, "run_coordinator": NO_QUEUE})
+
+
 @contextmanager
 def sides(root: Path, checkouts: Sequence[Path]) -> Iterator[list[Side]]:
     """Start the code server of each checkout and bring each lake up to date."""
@@ -136,7 +140,7 @@ def sides(root: Path, checkouts: Sequence[Path]) -> Iterator[list[Side]]:
                 "DEFENDER_LAKE_URI": str(folder / "lake"),
                 "DEFENDER_START_DATE": days[0].isoformat(),
             }
-            at = Installation(folder, settings, checkout, checkout / ".venv/bin/python", INSTANCE)
+            at = Installation(folder, settings, checkout, checkout / ".venv/bin/python", instance_of(checkout))
             at.prepare()
             instance = stack.enter_context(dg.DagsterInstance.from_config(str(at.home)))
             found.append(Side(checkout.name, at, instance, stack.enter_context(at.code_server())))
