@@ -29,7 +29,7 @@ NOT_COMPARED = 1
 SHOWN = 50
 
 
-@click.command(short_help="Prove that the lake has what the export has.")
+@click.command()
 @click.option("--from", "first", type=DAY, metavar="YYYY-MM-DD", help="First day of arrival. Default: the first one.")
 @click.option("--to", "last", type=DAY, metavar="YYYY-MM-DD", help="Last day of arrival. Default: the last one.")
 @click.option(

@@ -12,7 +12,7 @@ from defender_assets.cli.options import day_option, out_option
 from defender_assets.cli.output import open_output, say
 
 
-@click.command(short_help="Write a day's brief: one HTML page.")
+@click.command()
 @day_option("The brief of this day of arrival. Default: the newest one.")
 @out_option
 @click.option("--open", "show", is_flag=True, help="Show the page in the browser.")

@@ -17,7 +17,7 @@ from defender_assets.core.text import escape_control_chars, pluralize
 DAYS = 30
 
 
-@click.command(short_help="Everything about a device, user, hash, address or mail.")
+@click.command()
 @click.argument("value")
 @click.option(
     "--days",

@@ -3,11 +3,12 @@
 Exit codes: 0 success, 1 something needs attention or a bug, 2 a wrong setting, argument or account, 3 nothing found.
 """
 
-import functools
 import logging
 import os
 import traceback
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -42,19 +43,31 @@ class NothingFoundError(CliError):
 
 
 class Commands(click.Group):
-    """A group of commands that name unknown variables and fail with one line, and whose tracebacks have no secret."""
+    """A group of commands that name unknown variables and fail with one line, and whose tracebacks have no secret.
 
-    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add a command that first names the `DEFENDER_…` variables that are no settings."""
-        if callback := cmd.callback:
+    The list of commands shows `commands`. `modules` names the module of each that is imported when it is used.
+    """
 
-            @functools.wraps(callback)
-            def told(*arguments: Any, **options: Any) -> Any:
-                _warn_of_unknown_variables()
-                return callback(*arguments, **options)
+    def __init__(self, *arguments: Any, modules: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._modules = dict(modules or {})
 
-            cmd.callback = told
-        super().add_command(cmd, name)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command. One from a module first names the `DEFENDER_…` variables that are no settings."""
+        if cmd_name in self._modules:
+            module = import_module(self._modules.pop(cmd_name))
+            command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+            command.short_help = self.commands[cmd_name].short_help
+            command.callback = _naming_unknown_variables(command.callback)
+            self.commands[cmd_name] = command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands as click does, without importing their modules."""
+        width = formatter.width - 6 - max(map(len, self.commands))
+        rows = [(name, self.commands[name].get_short_help_str(width)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the module describes how it fails."""
@@ -75,6 +88,14 @@ class Commands(click.Group):
 def print_error(text: str, secrets: tuple[str, ...]) -> None:
     """Print one line on standard error without secrets and control characters."""
     say(f"error: {_one_line(text, secrets)}", stderr=True)
+
+
+def _naming_unknown_variables(callback: Callable[..., Any] | None) -> Callable[..., Any]:
+    def told(*arguments: Any, **options: Any) -> Any:
+        _warn_of_unknown_variables()
+        return callback(*arguments, **options) if callback else None
+
+    return told
 
 
 def _warn_of_unknown_variables() -> None:

@@ -33,7 +33,7 @@ _NO_PLACE = frozenset({"", "y", "yes", "n", "no", "ok", "true", "false", "none",
 _QUOTED = str.maketrans({"\\": "\\\\", "'": "\\'"})
 
 
-@click.command(short_help="Write .env: where the export and the lake are.")
+@click.command()
 @click.option("--export", "way", type=click.Choice(list(WAYS)), help="How to reach the export. Asked for if not given.")
 @click.option("--account-url", metavar="URL", help="With entra: https://ACCOUNT.blob.core.windows.net")
 @click.option("--export-dir", metavar="DIR", help="With directory: the directory.")

@@ -33,7 +33,7 @@ STATEMENT = ("stated_at", "author", "state", "verdict", "assignee", "comment", "
 VERSION = ("export_date", "change", "severity", "risk_score", "evidence_count", "verdict", "remediation_state")
 
 
-@click.command(short_help="Everything about one lead.")
+@click.command()
 @click.argument("lead_id", metavar="ID")
 @click.option("--all", "everything", is_flag=True, help="Every column, the versions and the sources.")
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")

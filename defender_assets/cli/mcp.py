@@ -6,7 +6,7 @@ from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
 
 
-@click.command(short_help="Serve the leads of one tenant to an agent (MCP).")
+@click.command()
 @click.option("--tenant", metavar="ID", help="The tenant that is served, or the beginning of its id.")
 @click.option("--allow-triage", is_flag=True, help="Let the agent make statements, in the name of --author.")
 @click.option("--author", metavar="NAME", help="Who makes the agent's statements. Required with --allow-triage.")

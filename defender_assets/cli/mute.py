@@ -15,7 +15,7 @@ from defender_assets.core.text import first_few, pluralize
 DAYS_SHOWN = 10
 
 
-@click.command(short_help="Mute leads like this one until a day.")
+@click.command()
 @click.argument("lead_id", metavar="ID")
 @click.option("--until", type=DAY, required=True, metavar="YYYY-MM-DD", help="The last day of arrival that is muted.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is shown with each muted lead.")

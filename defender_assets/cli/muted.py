@@ -31,7 +31,7 @@ FROM_WIDTH = {"reason": 110}
 """Terminal width from which a column shows; the others always show."""
 
 
-@click.command(short_help="What each mute rule hides.")
+@click.command()
 @limit_option
 @output_format()
 def muted(*, limit: int | None, output_format: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from defender_assets.settings import Settings
 
 
-@click.command(short_help="Send Teams or Slack what is new, or show what would be sent.")
+@click.command()
 @click.option("--dry-run", is_flag=True, help="Show the messages, also without a webhook; send and record nothing.")
 @output_format(("text", "json"))
 @click.pass_context

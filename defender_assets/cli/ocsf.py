@@ -11,7 +11,7 @@ from defender_assets.cli.output import open_output, say
 from defender_assets.core.text import pluralize
 
 
-@click.command(short_help="Write leads as OCSF Detection Findings.")
+@click.command()
 @day_option("Only the leads that were new or changed on this day of arrival. All days otherwise.")
 @out_option
 def ocsf(*, day: date | None, out: Path | None) -> None:

@@ -38,7 +38,7 @@ FROM_WIDTH = {"source": 120, "undetermined": 110, "hours to close": 100, "leads"
 BAND: Cells = {"priority": lambda row: row["band"]}
 
 
-@click.command(short_help="How often each detection was right.")
+@click.command()
 @click.option("--bands", is_flag=True, help="Also a row for each band of priority.")
 @click.option("--tenant", metavar="ID", help="Only the tenant whose id begins with this.")
 @limit_option

@@ -27,7 +27,7 @@ def _beginning(content: bytes) -> str:
     return visible_bytes(content[:BYTES_SHOWN]) + more
 
 
-@click.command(short_help="Show lines that could not be parsed.")
+@click.command()
 @day_option("Only lines that arrived on this day.")
 @click.option("--table", metavar="NAME", help="Only lines of this typed table, such as mdatp_device_info.")
 @click.option("--reason", metavar="CODE", help="Only lines with this reason, such as not_json.")

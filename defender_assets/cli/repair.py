@@ -6,7 +6,7 @@ from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.output import say
 
 
-@click.command(short_help="Leave damaged files out of a table.")
+@click.command()
 @click.argument("table")
 @click.option("--dry-run", is_flag=True, help="Only name the damaged files; change nothing.")
 def repair(*, table: str, dry_run: bool) -> None:

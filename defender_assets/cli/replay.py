@@ -9,7 +9,7 @@ from defender_assets.cli.options import day_option
 from defender_assets.cli.output import say
 
 
-@click.command(short_help="Parse quarantined lines again after a fix.")
+@click.command()
 @day_option("Only lines that arrived on this day.")
 @click.option("--dry-run", is_flag=True, help="Show what would move; change nothing.")
 def replay(*, day: date | None, dry_run: bool) -> None:

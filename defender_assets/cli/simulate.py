@@ -23,7 +23,7 @@ TRUTH = "ground_truth.json"
 LATE_DAYS = 3
 
 
-@click.command(short_help="Write an export as Microsoft does, faults included.")
+@click.command()
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write into a directory.")
 @click.option("--azure", is_flag=True, help="Write append blobs into the account of AZURE_STORAGE_CONNECTION_STRING.")
 @click.option("--days", type=int, default=3, show_default=True, help="Days of blobs.")

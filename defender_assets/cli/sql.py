@@ -35,7 +35,7 @@ _LISTING = re.compile(r"\s*SHOW\b", re.IGNORECASE)
 _AT_THE_STATEMENT = re.compile(r"\s*LINE \d+:")
 
 
-@click.command(short_help="Ask the tables a question in SQL.")
+@click.command()
 @click.argument("statement", metavar="STATEMENT")
 @click.option("--from", "first", type=DAY, metavar="YYYY-MM-DD", help="Only rows that arrived on this day or later.")
 @limit_option

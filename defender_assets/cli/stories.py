@@ -46,7 +46,7 @@ FROM_WIDTH = {"state": 110, "shared": 160, "products": 130, "first alert (UTC)":
 VERSION: Cells = {"day": lambda story: story["export_date"]}
 
 
-@click.command(short_help="Show stories: leads that belong together.")
+@click.command()
 @day_option("Only the stories that changed on this day of arrival, as they were then.")
 @click.option("--until", type=DAY, metavar="YYYY-MM-DD", help="The state at the end of this day instead of now.")
 @filter_options("stories")

@@ -29,7 +29,7 @@ FIRST = (
 VERSION = ("export_date", "lead_count", "severity", "score")
 
 
-@click.command(short_help="Everything about one story.")
+@click.command()
 @click.argument("story_id", metavar="ID")
 @click.option("--raw", is_flag=True, help="Also the lines of the export as Microsoft wrote them.")
 @output_format(("text", "json"))

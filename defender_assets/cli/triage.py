@@ -27,7 +27,7 @@ CELLS: Cells = {
 }
 
 
-@click.command(short_help="Say what is known of leads: state, verdict, assignee.")
+@click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--state", type=click.Choice(STATES), help="The state from now on. closed needs a verdict.")
 @click.option("--verdict", type=click.Choice(VERDICTS), help="What it was, with --state closed.")

@@ -10,7 +10,7 @@ from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
 
 
-@click.command(short_help="Dagster's UI, with the sensors on.")
+@click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port of its address.")
 @click.option(
     "--home",

@@ -78,7 +78,7 @@ FROM_WIDTH = {"verdict": 130, "risk": 100, "why": 100}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("what-if", short_help="How other weights, mutes or code would have judged the alerts.")
+@click.command("what-if")
 @click.option("--weights", type=_FILE, metavar="FILE", help="Weights to try. Default: those of DEFENDER_RISK_WEIGHTS.")
 @click.option("--muted", type=_FILE, metavar="FILE", help="Mute rules to try. Default: those of DEFENDER_MUTED.")
 @click.option("--from", "first", type=DAY, metavar="YYYY-MM-DD", help=f"First day. Default: the last {DAYS} days.")

@@ -24,7 +24,9 @@ def rewritten(text: str) -> str:
 def help_of(name: str) -> str:
     """Return what `defender-assets NAME --help` prints in a terminal of WIDTH columns."""
     group = click.Context(main, info_name="defender-assets", terminal_width=WIDTH, **main.context_settings)
-    return click.Context(main.commands[name], parent=group, info_name=name).get_help()
+    command = main.get_command(group, name)
+    assert command is not None
+    return click.Context(command, parent=group, info_name=name).get_help()
 
 
 def _overview() -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from defender_assets.settings import Settings
 
 
-@click.command(short_help="Whether export and lake can be used, and what to fix.")
+@click.command()
 @output_format(("text", "json"))
 @click.option(
     "--clock-is-right",

@@ -37,7 +37,7 @@ The other commands and Dagster do not show this demo: an export or a lake is set
 `defender-assets check` shows what they read."""
 
 
-@click.command(short_help="Two simulated tenants, from export to stories.")
+@click.command()
 def demo() -> None:
     """Simulate two small tenants, materialize their days through Dagster, and show leads and stories.
 
