@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+import msgspec
+
 from defender_assets.core.identifiers import PORTAL
 from defender_assets.core.lake.table_spec import BUILT_VERSION, Compaction, TableSpec, Upstream
 from defender_assets.core.leads import (
@@ -33,7 +35,7 @@ from defender_assets.core.triage import QUALITY_COLUMNS, QUALITY_TABLE, VERDICT_
 from defender_assets.outputs.brief import BRIEF_COLUMNS, build_briefs
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
 from defender_assets.outputs.notifications import NOTICE_COLUMNS, SENT_NOTICES
-from defender_assets.outputs.ocsf import FINDING_COLUMNS, build_findings
+from defender_assets.outputs.ocsf import FINDING_COLUMNS, build_findings, update_findings
 from defender_assets.outputs.ocsf.schema import FINDINGS_TABLE
 
 RAW = tuple(
@@ -94,6 +96,8 @@ FINDINGS = DerivedTable(
     (*FINDING_COLUMNS, BUILT_VERSION),
     upstreams=(Upstream(LEADS_TABLE, 0),),
     build=build_findings,
+    update=update_findings,
+    made_with=f"msgspec {msgspec.__version__}",
 )
 BRIEFS = DerivedTable(
     BRIEFS_TABLE,

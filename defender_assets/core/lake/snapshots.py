@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
 import polars as pl
@@ -11,6 +11,13 @@ from polars.exceptions import ComputeError
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 Fact = TypeVar("Fact")
+
+
+class Change(NamedTuple):
+    """The rows that a part of a table has now and had not then, and the other way round; None for none."""
+
+    added: pl.LazyFrame | None
+    removed: pl.LazyFrame | None
 
 
 class Snapshot(DeltaTable):

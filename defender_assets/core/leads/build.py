@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY, PORTAL, portal_url, stable_id
-from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.lake.snapshots import Change, days_between
 from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.devices.as_of import devices_as_of
@@ -109,7 +109,7 @@ def build_leads(
 def update_leads(
     day: date,
     leads: pl.DataFrame,
-    added: Sequence[pl.LazyFrame | None],
+    changes: Sequence[Change],
     alert_info: pl.LazyFrame,
     alert_evidence: pl.LazyFrame,
     device_info: pl.LazyFrame,
@@ -119,20 +119,20 @@ def update_leads(
 ) -> pl.DataFrame | None:
     """Return what `build_leads` would: the leads that new records touch change, the others stay as they are.
 
-    Return None if new records may touch all leads, or touch most of them.
+    Return None if that may be all leads, or are most of them.
 
     Args:
         day: the partition.
         leads: its rows, as `build_leads` made them before the new records.
-        added: the records that each of the three tables got since, None for none; copies of older ones are allowed.
+        changes: of the three tables since then; copies of older records are allowed.
         alert_info: as in `build_leads`, with the new records.
         alert_evidence: likewise.
         device_info: likewise.
         scoring: as then.
         portal: as then.
     """
-    *new_records, new_heartbeats = added
-    if new_heartbeats is not None:
+    *new_records, new_heartbeats = (change.added for change in changes)
+    if new_heartbeats is not None or any(change.removed is not None for change in changes):
         return None
     tables = _Tables.of(day, alert_info, alert_evidence, device_info)
     leads = leads.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA)

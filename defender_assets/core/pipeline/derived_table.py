@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import DeltaTable
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import is_panic
+from defender_assets.core.errors import LakeError, is_panic
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, held_partitions
 from defender_assets.core.lake.fences import NOTHING, Versions, hash_inputs
@@ -17,7 +17,7 @@ from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.lake.table_spec import BUILT_VERSION, TableSpec
 from defender_assets.core.lake.unchanged import look
-from defender_assets.core.pipeline.additions import UpstreamFiles, is_as_written
+from defender_assets.core.pipeline.upstream_changes import UpstreamFiles, is_as_written
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.text import pluralize
 from defender_assets.core.timings import StageTimings
@@ -30,9 +30,9 @@ class DerivedTable(TableSpec):
     """A table whose partition D is a function of upstream partitions ≤ D and is replaced as a whole.
 
     `build` takes the day and one LazyFrame per upstream, in order, with the rows of its look-back. `update`, if there
-    is one, returns the same rows for less where rows were only added since the partition was built, None if it cannot
-    tell. It takes the day, the rows of the partition, what was added (a LazyFrame per upstream, None for nothing), then
-    what `build` takes. `made_with` identifies what both depend on beside the upstreams' rows and the code.
+    is one, returns the same rows from those that the partition has and a few changes, None if it cannot tell. It takes
+    the day, these rows, a Change per upstream, then the LazyFrames that `build` takes. `made_with` identifies what both
+    depend on beside the upstreams' rows and the code.
     """
 
     build: Callable[..., pl.DataFrame]
@@ -150,10 +150,10 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
                 scan_days(snapshots[upstream.name], day - timedelta(days=upstream.days), day)
                 for upstream in derived.upstreams
             ]
-            files = UpstreamFiles.of(derived, day, snapshots) if derived.update else None
+            files = UpstreamFiles(derived, day, snapshots) if derived.update else None
             updated = None
             if files and not force and is_as_written(derived, day, written, held):
-                updated = _updated(derived, day, target.table, written, files, look_backs)
+                updated = _updated(derived, lake, target.table, written, files, look_backs)
             rows = derived.build(day, *look_backs) if updated is None else updated
         version = max(upstream.version, target.version + 1)
         rows = rows.with_columns(pl.lit(version, pl.Int64).alias(BUILT_VERSION.name)).select(derived.schema.names())
@@ -176,25 +176,25 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
 
 def _updated(
     derived: DerivedTable,
-    day: date,
+    lake: Lake,
     table: DeltaTable,
     written: Versions,
     files: UpstreamFiles,
     look_backs: list[pl.LazyFrame],
 ) -> pl.DataFrame | None:
-    """Return the rows of a partition from those that it has and what was added since; None in any doubt."""
-    recorded = written.files(derived.name, day)
+    """Return the rows of a partition from those that it has and what changed since; None in any doubt."""
+    day, recorded = files.day, written.files(derived.name, files.day)
     if derived.update is None or recorded is None:
         return None
     seed = (written(derived.name, day), written.commit(derived.name, day), derived.made_with)
     try:
-        added = files.added_since(recorded, seed)
-        if added is None:
+        changes = files.changes_since(recorded, seed, lake)
+        if changes is None:
             return None
-        return derived.update(day, scan_days(table, day, day).collect(), added, *look_backs)
+        return derived.update(day, scan_days(table, day, day).collect(), changes, *look_backs)
     except BaseException as error:
-        if not (isinstance(error, PolarsError | OSError) or is_panic(error)):
+        if not (isinstance(error, PolarsError | OSError | LakeError) or is_panic(error)):
             raise
-        # a damaged file of the partition itself: building it replaces the file
+        # damaged files of the partition itself, which building it replaces; files that an upstream had and lost
         logger.warning("%s %s is built in full: %s", derived.name, day, type(error).__name__)
         return None

@@ -114,7 +114,7 @@ def grown(spec: TableSpec) -> TableSpec:
         built = spec.build(day, *known)
         return conformed(built, built.schema, {column.name: column.dtype for column in columns})
 
-    return replace(spec, columns=columns, build=build)
+    return replace(spec, columns=columns, build=build, update=None)
 
 
 GROWN = tuple(grown(spec) for spec in LAKE_TABLES)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from defender_assets.core.lake.snapshots import Change
 from defender_assets.core.leads import build, build_leads, update_leads
 from defender_assets.core.leads.entities.identities import known_accounts
 from defender_assets.core.leads.touched import touched_alerts
@@ -29,13 +30,14 @@ def frames(records: Records) -> list[pl.LazyFrame]:
     return [frame(table, (row for of, row in records if of is table)) for table in TYPED]
 
 
-def added_of(records: Records) -> list[pl.LazyFrame | None]:
+def changes_of(records: Records) -> list[Change]:
     held = {table.name for table, _ in records}
-    return [each if table.name in held else None for table, each in zip(TYPED, frames(records), strict=True)]
+    new = zip(TYPED, frames(records), strict=True)
+    return [Change(each if table.name in held else None, None) for table, each in new]
 
 
 def updated(leads: pl.DataFrame, before: Records, new: Records) -> pl.DataFrame | None:
-    return update_leads(DAY, leads, added_of(new), *frames([*before, *new]))
+    return update_leads(DAY, leads, changes_of(new), *frames([*before, *new]))
 
 
 def worlds(seed: object, size: int, tables: Iterable[Table] = TYPED) -> Records:

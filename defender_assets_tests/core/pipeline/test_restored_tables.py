@@ -43,6 +43,7 @@ TITLES = replace(
     ),
     upstreams=tuple(each for each in LEADS.upstreams if each.name == ALERT_INFO.name),
     build=build_titles,
+    update=None,
 )
 CHAIN = (ALERT_INFO.raw, QUARANTINE, ALERT_INFO.name, LEADS.name)
 LAKE_OF_CHAIN = (*(spec for spec in (*RAW, QUARANTINED, *TYPED) if spec.name in CHAIN), TITLES)

@@ -1,4 +1,4 @@
-"""Leads that are updated with what was added are those of a full build; where anything else happened they are built."""
+"""Leads and OCSF events that are updated are those of a full build; where anything else happened they are built."""
 
 import random
 import shutil
@@ -13,16 +13,19 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from defender_assets.catalog import LEADS, derived_tables
+from defender_assets.catalog import FINDINGS, LEADS, derived_tables
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.snapshots import scan, scan_days
 from defender_assets.core.leads import build
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.risk.muting import Mute
-from defender_assets.core.pipeline import additions
+from defender_assets.core.pipeline import upstream_changes
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
+from defender_assets.core.pipeline.upstream_changes import LAST_VERSIONS
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
+from defender_assets.outputs.ocsf import build as ocsf_build
+from defender_assets.outputs.ocsf.event import event_of
 from defender_assets_tests.support.alert_rows import DAY, Row, at, beat, info, machine
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.random_records import random_record
@@ -186,7 +189,7 @@ def test_leads_are_built_in_any_doubt(growing: Growing, what: str) -> None:
 
 def test_leads_are_built_by_other_code(growing: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
     growing.put_alert()
-    monkeypatch.setattr(additions, "_program", lambda: "another version")
+    monkeypatch.setattr(upstream_changes, "_program", lambda: "another version")
     assert not growing.build().updated
 
 
@@ -195,9 +198,58 @@ def test_a_forced_build_is_full(growing: Growing) -> None:
     assert not growing.build(force=True).updated
 
 
+def build_findings_of(growing: Growing) -> DerivedReport:
+    """Build the OCSF events, which must be those of a full build."""
+    report = build_partition(growing.lake, FINDINGS, DAY)
+    truth = FINDINGS.build(DAY, scan(growing.lake.open(LEADS.name)))
+    assert_frame_equal(report.rows.drop("built_version"), truth)
+    return report
+
+
+def forget_earlier_leads(growing: Growing) -> None:
+    """Delete the files of the leads' earlier versions, as maintenance does after a week."""
+    for path in set(growing.folder(LEADS.name).rglob("*.parquet")) - set(scan_files_of(growing)):
+        path.unlink()
+
+
+def test_events_are_made_for_the_leads_that_changed_alone(growing: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_findings_of(growing)
+    growing.put_alert()
+    growing.build()
+    made: list[str] = []
+
+    def counted(lead: Row) -> Row:
+        made.append(lead["lead_id"])
+        return event_of(lead)
+
+    monkeypatch.setattr(ocsf_build, "event_of", counted)
+    report = build_partition(growing.lake, FINDINGS, DAY)
+    assert report.updated
+    assert 0 < len(made) < report.rows.height / 2
+    assert_frame_equal(report.rows.drop("built_version"), FINDINGS.build(DAY, scan(growing.lake.open(LEADS.name))))
+
+
+@pytest.mark.parametrize(("builds", "updated"), [(LAST_VERSIONS, True), (LAST_VERSIONS + 1, False)])
+def test_events_are_updated_over_a_few_builds_of_the_leads(growing: Growing, builds: int, updated: bool) -> None:
+    build_findings_of(growing)
+    for _ in range(builds):
+        growing.put_alert()
+        build_partition(growing.lake, LEADS, DAY)
+    assert build_findings_of(growing).updated is updated
+
+
+@pytest.mark.parametrize("what", [forget_earlier_leads, lambda growing: restore_to_before(growing, FINDINGS.name)])
+def test_events_are_built_in_any_doubt(growing: Growing, what: Callable[[Growing], object]) -> None:
+    build_findings_of(growing)
+    growing.put_alert()
+    growing.build()
+    what(growing)
+    assert not build_findings_of(growing).updated
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_leads_of_a_lake_that_grows_at_random(growing: Growing, seed: int) -> None:
-    growing.seeded_rng = random.Random(seed)
+    growing.seeded_rng = random.Random(f"later {seed}")
     deeds = [None, None, None, *growing.seeded_rng.sample(sorted(DOUBTED), 2)]
     growing.seeded_rng.shuffle(deeds)
     for deed in deeds:
