@@ -14,7 +14,7 @@ QUEUE_LOOKBACK_DAYS = 7
 
 _TEXT, _INTEGER = pl.String(), pl.Int64()
 _STORY = "story.story_id story.lead_ids"
-_PRIORITY = "lead.risk_score story.points story.lead_count story.lead_ids"
+_PRIORITY = "lead.risk_score story.points story.lead_count story.lead_ids story.nearby_leads"
 
 
 def _column(name: str, dtype: pl.DataType, meaning: str, made_from: str) -> Column:
@@ -35,7 +35,7 @@ QUEUE_COLUMNS = (
     _column("priority", _INTEGER, "Urgency of the lead with its story, 0 to 100; never below `risk_score`", _PRIORITY),
     _column("priority_points", _INTEGER, "The sum before it is cut to 100; the queue is ordered by it", _PRIORITY),
     _column("priority_reasons", REASONS, "Reasons for the priority; their points add up to it",
-            f"{_PRIORITY} story.title"),
+            f"{_PRIORITY} story.title lead.device_name lead.entities"),
     _column("title", _TEXT, "Title of the alert. Text that an attacker can influence", "lead.title"),
     _column("severity", _TEXT, "High, Medium, Low or Informational, as Microsoft wrote it", "lead.severity"),
     _column("product", _TEXT, "Product that raised the alert", "lead.product"),

@@ -12,7 +12,8 @@ from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.lists import row_list
-from defender_assets.core.stories.clustering import groups, shared_entities
+from defender_assets.core.stories.clustering import GROUPED, evidence, groups, shared_entities
+from defender_assets.core.stories.nearby import nearby_leads
 from defender_assets.core.stories.occurrences import (
     RANKS,
     SEVERITIES,
@@ -20,7 +21,7 @@ from defender_assets.core.stories.occurrences import (
     count_of_rank,
     with_detection,
 )
-from defender_assets.core.stories.schema import STORY_LOOKBACK_DAYS, STORY_SCHEMA
+from defender_assets.core.stories.schema import NEARBY_LEADS, STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
 from defender_assets.core.words import severity_ranks
 
@@ -56,7 +57,8 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     latest = _latest(rows)
     if latest.height <= 1 or latest["_last_day"].max() != day:
         return STORY_SCHEMA.to_frame()
-    grouped = groups(latest, day)
+    found = evidence(latest, day)
+    grouped = groups(found)
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")
         .filter((pl.col("_last_day") == day).any().over("group"))
@@ -74,7 +76,12 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
         .join(_device_counts(members), on="group", how="left")
         .with_columns(export_date=pl.lit(day, dtype=pl.Date))
     )
-    return _with_titles(_scored(stories)).select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
+    stories = _with_titles(_scored(stories))
+    nearby = nearby_leads(found, members.select(GROUPED.names()), stories.select("group", "points"), day)
+    stories = stories.join(nearby, on="group", how="left").with_columns(
+        pl.col("nearby_leads").fill_null(pl.lit([], dtype=NEARBY_LEADS))
+    )
+    return stories.select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
 
 
 def _latest(rows: pl.DataFrame) -> pl.DataFrame:
@@ -94,7 +101,7 @@ def _with_merged(stories: pl.DataFrame, rows: pl.DataFrame, eve: date) -> pl.Dat
         return stories.with_columns(merged_story_ids=pl.lit([], dtype=pl.List(pl.String)))
     latest = _latest(rows)
     firsts = (
-        latest.join(groups(latest, eve), on=LEAD_KEY)
+        latest.join(groups(evidence(latest, eve)), on=LEAD_KEY)
         .sort("first_day", "alert_time", "lead_id")
         .unique(["tenant_id", "group"], keep="first", maintain_order=True)
         .select("tenant_id", "lead_id")

@@ -1,6 +1,7 @@
 """Clusters linked leads into stories, and finds the entities that the leads of a group share."""
 
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
@@ -34,12 +35,21 @@ ROUNDS = 3
 GROUPED = pl.Schema({"tenant_id": pl.String, "lead_id": pl.String, "group": pl.Int64})
 
 
-def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Return the groups of leads: GROUPED, `group` is an arbitrary number.
+class Evidence(NamedTuple):
+    """What is known of the leads of a look-back."""
 
-    A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
-    does not merge them. Only links below MERGE_THRESHOLD do. Then bystanders are taken out, and lone leads join the
-    group that they share most with.
+    leads: pl.DataFrame
+    """The leads with their number, `lead`, and `known_days`."""
+    known: pl.DataFrame
+    """Result of `occurrences`."""
+    pairs: pl.DataFrame
+    """Result of `neighbours`."""
+    ordinary: pl.DataFrame
+    """Result of `ordinariness`."""
+
+
+def evidence(leads: pl.DataFrame, day: date) -> Evidence:
+    """Return what is known of the leads.
 
     Args:
         leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
@@ -48,10 +58,19 @@ def groups(leads: pl.DataFrame, day: date) -> pl.DataFrame:
     """
     leads = with_known_days(leads, day).with_row_index("lead")
     known = occurrences(leads)
-    pairs = neighbours(known)
+    return Evidence(leads, known, neighbours(known), ordinariness(leads))
+
+
+def groups(found: Evidence) -> pl.DataFrame:
+    """Return the groups of leads: GROUPED, `group` is an arbitrary number.
+
+    A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
+    does not merge them. Only links below MERGE_THRESHOLD do. Then bystanders are taken out, and lone leads join the
+    group that they share most with.
+    """
+    leads, known, pairs, ordinary = found
     if pairs.is_empty():
         return GROUPED.to_frame()
-    ordinary = ordinariness(leads)
     close = expected_of_pairs(pairs, ordinary).filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique("lead", keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected_once") < MERGE_THRESHOLD)
@@ -98,7 +117,7 @@ def _merged(grouped: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
 def _joined(expected: pl.DataFrame) -> pl.DataFrame:
     threshold = pl.when(pl.col("size") >= ONGOING).then(JOIN_THRESHOLD).otherwise(LINK_THRESHOLD)
     return (
-        expected.filter(pl.col("expected") < threshold)
+        expected.filter("follows", pl.col("expected") < threshold)
         .sort("lead", "expected", "group")
         .unique("lead", keep="first", maintain_order=True)
         .select("lead", "group")

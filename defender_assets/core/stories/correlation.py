@@ -165,9 +165,9 @@ def expected_of_joins(
 ) -> pl.DataFrame:
     """Return how many unrelated leads would share as much with a group, for leads that are in none.
 
-    A lead that shares an entity joins only a group that began before it. The leads of the group do not count as
-    ordinary ones. An entity that few of the group's leads have says less: a group on many devices has a bystander on
-    one of them sooner. A lead that names nothing joins by its detection, which one of the group's leads has.
+    The leads of the group do not count as ordinary ones. An entity that few of the group's leads have says less: a
+    group on many devices has a bystander on one of them sooner. A lead that names nothing joins by its detection, which
+    one of the group's leads has.
 
     Args:
         occurrences: result of `occurrences.occurrences`.
@@ -177,7 +177,7 @@ def expected_of_joins(
         ordinary: result of `ordinariness`.
 
     Returns:
-        `lead`, `group`, `size` of the group, `expected`.
+        `lead`, `group`, `size` of the group, `follows` (the group began before the lead), `expected`.
     """
     either = pl.concat(
         [
@@ -205,11 +205,11 @@ def expected_of_joins(
         .join(ordinary, on="lead")
         .join(sizes, on="group")
         .join(manner, on=lone, how="left")
-        .filter(pl.col("follows").fill_null(value=True))
-        .with_columns(pl.col("own_device").fill_null(value=True))
+        .with_columns(pl.col("follows", "own_device").fill_null(value=True))
         .select(
             *lone,
             "size",
+            "follows",
             expected=pl.min_horizontal(
                 _more_of_strangers(who, strangers) * pl.col("what") * pl.col("noise"), _of_again(strangers)
             )

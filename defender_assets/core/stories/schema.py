@@ -14,8 +14,12 @@ STORY_LOOKBACK_DAYS = 7
 
 SHARED_ENTITIES = pl.List(pl.Struct({"kind": pl.String(), "value": pl.String(), "lead_ids": pl.List(pl.String())}))
 
-_TEXT, _INTEGER = pl.String(), pl.Int64()
+NEARBY_LEAD = {"lead_id": pl.String(), "points": pl.Int64(), "kind": pl.String(), "seconds": pl.Int64()}
+NEARBY_LEADS = pl.List(pl.Struct(NEARBY_LEAD))
+"""`points`: what the lead receives of the story's points. `kind`: what they share. `seconds`: from the story's nearest
+alert that shares it to the lead; negative if the lead came first."""
 
+_TEXT, _INTEGER = pl.String(), pl.Int64()
 
 _GROUPED = "lead_id entities alert_time"
 
@@ -49,6 +53,9 @@ STORY_COLUMNS = (
     _column("device_names", TEXTS, "Names of the leads' devices, sorted", "device_name devices"),
     _column("accounts", TEXTS, "Users of the leads as people read them (UPN, else domain\\name, else an id), sorted",
             "accounts"),
+    _column("nearby_leads", NEARBY_LEADS, "Leads of the day that share a user or device with the story, too little to "
+            "belong to it, each with the points that it receives in the queue",
+            f"risk_score title product category severity {_GROUPED}"),
 )  # fmt: skip
 """Every column of `lead_stories`, in order."""
 

@@ -93,6 +93,55 @@ def test_the_reasons_name_the_risk_and_the_story() -> None:
     assert (row["story_id"], row["story_title"], row["story_score"]) == ("s", "Story s", 40)
 
 
+def near(lead_id: str, points: int = 20, kind: str = "user", seconds: int | None = 14 * 3600) -> Row:
+    """An entry of `nearby_leads`."""
+    return {"lead_id": lead_id, "points": points, "kind": kind, "seconds": seconds}
+
+
+def test_a_lead_near_a_story_receives_points_and_stays_alone() -> None:
+    ada = ("user", "ada@c")
+    leads = [lead_row("a", ada, risk_score=30), lead_row("b", ada, risk_score=49), lead_row("c", risk_score=51)]
+    rows = queue(leads, story("s", "gone", nearby_leads=[near("a"), near("elsewhere")]))
+    assert ids(rows) == ["c", "a", "b"]
+    row = rows.filter(lead_id="a").to_dicts()[0]
+    assert (row["priority"], row["priority_points"], row["story_id"], row["story_score"]) == (50, 50, None, None)
+    assert row["priority_reasons"] == [
+        {"reason": "The alert itself has a risk of 30", "points": 30},
+        {"reason": "Its user ada@c is also in a story, 14 hours earlier: Story s", "points": 20},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "words"),
+    [
+        ("user", 3600, "Its user is also in a story, 1 hour earlier: Story s"),
+        ("device", -60, "Its device pc-1 is also in a story, 1 minute later: Story s"),
+        ("user on device", 0, "Its user and its device are also in a story, at the same time: Story s"),
+        ("detection on user on device", 90_000, "Its user and its device are also in a story, 1 day earlier: Story s"),
+        ("file", 7200, "Its file is also in a story, 2 hours earlier: Story s"),
+        ("detection", None, "Its detection is also in a story, within an hour: Story s"),
+    ],
+)
+def test_the_reason_says_what_a_lead_near_a_story_shares_and_when(kind: str, seconds: int | None, words: str) -> None:
+    both = (("user", "ada@c"), ("user", "bo@c"))
+    rows = queue(
+        [lead_row("a", *both, device_name="pc-1")], story("s", "gone", nearby_leads=[near("a", 7, kind, seconds)])
+    )
+    assert rows["priority_reasons"].item().to_list()[1] == {"reason": words, "points": 7}
+
+
+def test_a_lead_of_yesterday_near_a_story_is_not_in_the_queue_of_today() -> None:
+    rows = queue([lead_row("a", day=EVE), lead_row("b")], story("s", "b", nearby_leads=[near("a")]))
+    assert ids(rows) == ["b"]
+
+
+def test_a_lead_near_a_story_of_another_tenant_or_day_receives_nothing() -> None:
+    leads = [lead_row("a", risk_score=10)]
+    other = story("s", "gone", nearby_leads=[near("a")], tenant_id=OTHER_TENANT)
+    yesterday = story("t", "gone", nearby_leads=[near("a")], export_date=EVE)
+    assert queue(leads, other, yesterday)["priority_points"].to_list() == [10]
+
+
 def test_points_beyond_100_still_order() -> None:
     leads = [lead_row(name, risk_score=90) for name in "ab"]
     rows = queue(leads, story("s", "a", points=150), story("t", "b", points=300))
