@@ -54,8 +54,9 @@ SHARE_OF_DETECTION = 0.01
 """Share of the leads of a user on a device that one detection has, if it is as frequent as the tenant's others."""
 
 # Prior number of leads with an entity that the look-back shows nowhere else: any user or device can have a next alert,
-# while a file that was never seen hardly ever comes twice.
-_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5, USER_ON_PLACE: 0.2}
+# while a file that was never seen hardly ever comes twice. A host or an address is between them: content networks,
+# shared hosting and the gateways of providers serve strangers too.
+_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5, USER_ON_PLACE: 0.2, "host": 0.2, "address": 0.2}
 _PRIOR_OTHERWISE = 0.015
 
 SEVERITIES = ("informational", "low", "medium", "high")

@@ -49,6 +49,18 @@ def test_kind_and_value_must_both_agree() -> None:
     assert groups(lead_row("1", ("file", "x")), lead_row("2", ("mail", "x"))) == []
 
 
+def test_a_host_or_an_address_serves_strangers_a_file_does_not() -> None:
+    """A day later a new file still links; a host or an address links within hours."""
+    kinds = ("host", "address", "file", "mail")
+    rows = {
+        (kind, hours): [lead_row("1", (kind, "x"), when=at(-hours)), lead_row("2", (kind, "x"))]
+        for kind in kinds
+        for hours in (1, 4, 20)
+    }
+    linked = {case: bool(found) for case, found in zip(rows, groups_of_each(rows.values()), strict=True)}
+    assert linked == {(kind, hours): kind in {"file", "mail"} or hours < 20 for kind, hours in rows}
+
+
 def test_leads_of_different_tenants_are_never_linked() -> None:
     assert groups(lead_row("1", FILE), lead_row("2", FILE, tenant_id=OTHER_TENANT)) == []
 
