@@ -136,7 +136,9 @@ def evaluate(look: Look, asset: str, check: Check, instance: dg.DagsterInstance)
     lake, seen = look.lake, look.seen
     table = next((table for table in TABLES if asset in {table.raw, table.name}), None)
     by_name: dict[str, Callable[[date], CheckOutcome | None]] = {
-        COMPLETENESS.name: lambda day: completeness(scan_days(lake.open(LEADS.name), day, day).collect()),
+        COMPLETENESS.name: lambda day: completeness(
+            scan_days(lake.snapshot(LEADS.name, create=True), day, day).collect()
+        ),
         **{of.name: lambda day: balance(lake, asset, day) for of, _ in BALANCES.values()},
     }
     if table is not None:

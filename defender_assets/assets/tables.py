@@ -13,7 +13,6 @@ from defender_assets.checks import DRIFT, FRESHNESS, LINE_BALANCE, QUIET_OR_BROK
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.data_files import row_count
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness
@@ -53,7 +52,7 @@ def typed_asset_of(table: Table, days: dg.DailyPartitionsDefinition, storage: La
         for day in days_of(context):
             with user_facing_errors(lake):
                 report = build_table_day(lake, table, day, rebuild=wants_refresh(context, config))
-                snapshot = look(lake, table.name, create=True)
+                snapshot = lake.snapshot(table.name, create=True)
                 with naming_damage(lake, {table.name: (day, day)}):
                     rows, summary = row_count(snapshot, day), summarize_day(snapshot, table, day)
                 for check, outcome in _outcomes(lake, table, day, report).items():

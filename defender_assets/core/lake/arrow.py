@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from struct import unpack_from
 
@@ -49,7 +50,12 @@ class RowStream:
 
 def arrow_schema(schema: pl.Schema) -> Schema:
     """Return the Arrow schema of a Polars schema."""
-    return Table.from_arrow(pl.DataFrame(schema=schema)).schema
+    return _arrow_schema(tuple(schema.items()))
+
+
+@lru_cache(maxsize=64)
+def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> Schema:
+    return Table.from_arrow(pl.DataFrame(schema=dict(columns))).schema
 
 
 def binary_column(value: bytes) -> pl.Series:

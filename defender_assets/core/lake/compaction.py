@@ -71,7 +71,7 @@ def compact(lake: Lake, name: str) -> list[CompactedDay]:
     if rule is None:
         return []
     done = []
-    for day, _ in fragmented_days(lake.open(name), rule.more_than)[:DAYS_PER_CALL]:
+    for day, _ in fragmented_days(lake.snapshot(name, create=True), rule.more_than)[:DAYS_PER_CALL]:
         try:
             compacted = compact_day(lake, name, day)
         except LakeConflictError:
@@ -109,14 +109,14 @@ def compact_day(lake: Lake, name: str, day: date | None) -> CompactedDay | None:
         DamagedFilesError: when a file of the day is damaged; nothing is written then.
         LakeError: when the number of rows read is not the expected one; nothing is written then.
     """
-    table = lake.open(name)
+    table = lake.snapshot(name, create=True)
     before = files_of_day(table, day).height
     with naming_damage(lake, {name: (day or date.min, day or date.max)}):
         parts = _parts(table, lake.spec(name), day)
         rows = sum(retry_on_conflict(_rewrite, lake, part, attempts=ATTEMPTS) for part in parts)
     if not rows:
         return None
-    done = CompactedDay(name, day, before, files_of_day(lake.open(name), day).height, rows)
+    done = CompactedDay(name, day, before, files_of_day(lake.snapshot(name, create=True), day).height, rows)
     logger.info("%s %s: %d files became %d", name, day, done.files_before, done.files_after)
     return done
 

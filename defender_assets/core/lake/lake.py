@@ -35,6 +35,7 @@ from defender_assets.core.lake.table_spec import (
     grown_schema,
     missing_columns,
 )
+from defender_assets.core.lake.unchanged import keep, unchanged
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class FencedTable:
     spec: TableSpec
     day: date | None
     fence: str
-    table: DeltaTable
+    table: Snapshot
     version: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +162,8 @@ class Lake:
             return retry_on_conflict(opened)
 
     def exists(self, name: str) -> bool:
+        if unchanged(self.files(name), self.spec(name), complete=False):
+            return True
         with self.translate_errors(f"open {name}"):
             try:
                 return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
@@ -175,15 +178,27 @@ class Lake:
             return pl.LazyFrame(schema=self.spec(name).schema)
         return scan(self.snapshot(name))
 
-    def snapshot(self, name: str) -> Snapshot:
-        """Return a new snapshot of an existing table to read from; needs no write access, for nothing is added.
+    def snapshot(self, name: str, *, create: bool = False, again: bool = False) -> Snapshot:
+        """Return a snapshot of a table as it is now, only to read from: never commit on it.
+
+        It is the same object until somebody writes to the table. With `create`, a missing table is created and missing
+        columns are added (`open`). Without it, the table must exist and stays as it is, so no write access is needed.
+        With `again`, the table is opened in any case, so that damage of its log is seen.
 
         Raises:
             LakeError: when the lake cannot be reached, or the table is missing or has another schema.
         """
-        with self.translate_errors(f"open {name}"):
-            table = self._opened(self.spec(name))
-        missing_columns(table, self.spec(name))
+        files, spec = self.files(name), self.spec(name)
+        table = None if again else unchanged(files, spec, complete=create)
+        if table is None:
+            table = self.open(name) if create else self._existing(spec)
+            keep(files, spec, table, complete=create)
+        return table
+
+    def _existing(self, spec: TableSpec) -> Snapshot:
+        with self.translate_errors(f"open {spec.name}"):
+            table = self._opened(spec)
+        missing_columns(table, spec)
         return table
 
     def fenced(self, name: str, day: date | None, fence: str | None = None) -> FencedTable:
@@ -241,8 +256,10 @@ class Lake:
                 if rows.problem is not None:
                     raise rows.problem from None
                 raise
+        files = self.files(target.spec.name)
         # the commit that this one builds on as well: its writer may not have synced it yet
-        sync_commits(self.files(target.spec.name), before - 1, target.table.version())
+        sync_commits(files, before - 1, target.table.version())
+        keep(files, target.spec, target.table, complete=True)
 
     def record(self, target: FencedTable, numbers: Mapping[str, int]) -> None:
         """Record a number for each `app_id` in one commit without rows, on the opened table; nothing if there is none.

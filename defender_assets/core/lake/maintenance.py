@@ -143,7 +143,8 @@ def look_for_damage(lake: Lake, name: str) -> str | None:
         DamagedLogError: when the table cannot be opened because of its log; the text has the remedy.
         LakeError: when the lake cannot be reached.
     """
-    damaged, log = damaged_files(lake, lake.snapshot(name), name, opened=SAMPLE_FILES), LogFiles.of(lake.files(name))
+    damaged = damaged_files(lake, lake.snapshot(name, again=True), name, opened=SAMPLE_FILES)
+    log = LogFiles.of(lake.files(name))
     found = [describe_damage(damaged)] if damaged else []
     if empty := log.empty_commits() if log else []:
         versions = ", ".join(first_few([str(version) for version in empty], NAMED))

@@ -55,7 +55,11 @@ def _decoded(uri: str) -> str:
 
 def schema_of(table: DeltaTable) -> pl.Schema:
     """Return the columns of this snapshot of a table, including those of newer versions."""
-    return pl.Schema(table.schema().to_arrow())
+
+    def read() -> pl.Schema:
+        return pl.Schema(table.schema().to_arrow())
+
+    return table.once("schema", read) if isinstance(table, Snapshot) else read()
 
 
 def scan(table: DeltaTable) -> pl.LazyFrame:

@@ -1,13 +1,13 @@
 """Snapshots that are read again without opening the table, as long as nobody has written to it.
 
-A sensor looks at every table at each tick, and few have changed since. Opening a table reads its whole log; here two
-files tell whether it has changed: its newest commit is still the same file, and the next commit does not exist.
+A command, a run and a sensor read the same tables many times, and few have changed since. Opening a table reads its
+whole log; here two files tell whether it has changed: its newest commit is still the same file, and the next commit
+does not exist.
 """
 
 from typing import NamedTuple
 
-from defender_assets.core.lake.files import FileIdentity
-from defender_assets.core.lake.lake import Lake
+from defender_assets.core.lake.files import FileIdentity, TableFiles
 from defender_assets.core.lake.log_files import commit_path
 from defender_assets.core.lake.snapshots import Snapshot
 from defender_assets.core.lake.table_spec import TableSpec
@@ -27,24 +27,22 @@ class _Known(NamedTuple):
 _known: dict[str, _Known] = {}
 
 
-def look(lake: Lake, name: str, *, create: bool) -> Snapshot:
-    """Return a snapshot of a table as it is now, only to read from: never commit on it.
+def unchanged(files: TableFiles, spec: TableSpec, *, complete: bool) -> Snapshot | None:
+    """Return the snapshot that was kept of a table; None if there is none, or somebody has written to the table.
 
-    With `create`, a missing table is created and missing columns are added (`Lake.open`). Without it, the table must
-    exist, and it stays as it is (`Lake.snapshot`).
-
-    Raises:
-        LakeError: when the lake cannot be reached, the table is missing, or it has another schema.
+    With `complete`, one whose missing columns were not added does not count.
     """
-    files, spec, uri = lake.files(name), lake.spec(name), lake.table_uri(name)
-    known = _known.get(uri)
-    if known and known.newest and known.spec == spec and (known.complete or not create):
-        version = known.table.version()
-        unchanged = files.identity(commit_path(version)) == known.newest
-        if unchanged and files.identity(commit_path(version + 1)) is None:
-            return known.table
-    table = lake.open(name) if create else lake.snapshot(name)
-    if uri not in _known and len(_known) >= MOST_TABLES:
+    known = _known.get(files.uri)
+    if known is None or known.newest is None or known.spec != spec or (complete and not known.complete):
+        return None
+    version = known.table.version()
+    if files.identity(commit_path(version)) != known.newest or files.identity(commit_path(version + 1)) is not None:
+        return None
+    return known.table
+
+
+def keep(files: TableFiles, spec: TableSpec, table: Snapshot, *, complete: bool) -> None:
+    """Keep a snapshot that was just opened; `complete` says whether missing columns were added."""
+    if files.uri not in _known and len(_known) >= MOST_TABLES:
         _known.clear()
-    _known[uri] = _Known(spec, table, files.identity(commit_path(table.version())), create)
-    return table
+    _known[files.uri] = _Known(spec, table, files.identity(commit_path(table.version())), complete)

@@ -16,7 +16,6 @@ from defender_assets.core.lake.fences import NOTHING, Versions, hash_inputs
 from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.lake.table_spec import BUILT_VERSION, TableSpec
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.pipeline.upstream_changes import UpstreamFiles, is_as_written
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.text import pluralize
@@ -105,8 +104,8 @@ def opened_if_current(lake: Lake, derived: DerivedTable, day: date) -> tuple[pl.
     """
     if not lake.is_retained(day):
         return None
-    table = look(lake, derived.name, create=True)
-    snapshots = {upstream.name: look(lake, upstream.name, create=True) for upstream in derived.upstreams}
+    table = lake.snapshot(derived.name, create=True)
+    snapshots = {upstream.name: lake.snapshot(upstream.name, create=True) for upstream in derived.upstreams}
     of_table, versions = lake.versions(table), {name: lake.versions(each) for name, each in snapshots.items()}
     held = held_partitions(table, derived, [day]).get((derived.name, day), HeldPartition())
     if not of_table(derived.name, day) or staleness_of(
@@ -137,7 +136,7 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
         with timings.stage("look"):
             target = lake.fenced(derived.name, day)
             held = held_partitions(target.table, derived, [day]).get((derived.name, day), HeldPartition())
-            snapshots = {upstream.name: look(lake, upstream.name, create=True) for upstream in derived.upstreams}
+            snapshots = {upstream.name: lake.snapshot(upstream.name, create=True) for upstream in derived.upstreams}
             versions = {name: lake.versions(table) for name, table in snapshots.items()}
             upstream = upstream_state(derived, day, versions)
             written = lake.versions(target.table)

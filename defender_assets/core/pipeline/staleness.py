@@ -18,7 +18,6 @@ from defender_assets.core.lake.data_files import HeldPartition, held_partitions
 from defender_assets.core.lake.fences import NOTHING, Versions
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.pipeline.derived_table import staleness_of, upstream_state
 from defender_assets.core.raw.cursors import Cursors, cursors_of, digest_bytes, read_ranges
 from defender_assets.core.raw.tails import tail_name
@@ -185,7 +184,7 @@ def days_without_blobs(lake: Lake, listing: Listing, first: date, last: date) ->
     seen = (day for day, entries in listing.items() if any(isinstance(entry, Blob) for _, entry in entries))
     last = min(last, max((day for day in seen if day <= last + timedelta(days=1)), default=date.min))
     names = [*(name for table in TABLES for name in (table.raw, table.name)), QUARANTINE]
-    opened = _OpenedLake({name: lake.versions(look(lake, name, create=True)) for name in names})
+    opened = _OpenedLake({name: lake.versions(lake.snapshot(name, create=True)) for name in names})
     start = max(first, lake.first_day(), min(listing, default=date.max))
     days = (start + timedelta(days=number) for number in range((last - start).days + 1))
     return [day for day in days if opened.is_empty(day, listing)]
@@ -221,9 +220,9 @@ def find_stale_days(
     # downstream first: beside a run, no table looks newer than its upstream
     daily = [table.name for table in reversed(lake.tables) if table.daily]
     if existing is None:
-        opened = {name: look(lake, name, create=True) for name in daily}
+        opened = {name: lake.snapshot(name, create=True) for name in daily}
     else:
-        opened = {name: look(lake, name, create=False) for name in daily if name in existing}
+        opened = {name: lake.snapshot(name) for name in daily if name in existing}
     with naming_damage(lake, {table.raw: (min(retained, default=first), date.max) for table in TABLES}):
         state = _opened(lake, opened, retained)
         cursors: dict[str, Cursors] = {name: cursors_of(ranges, retained) for name, ranges in state.ranges.items()}

@@ -10,7 +10,6 @@ from defender_assets.core.export import Blob, BlobChangedError, Export, Unreadab
 from defender_assets.core.export.blobs import generation
 from defender_assets.core.lake.damage import damaged_files, describe_damage
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.raw.cursors import read_cursors, read_ranges
 from defender_assets.core.schemas import Table
@@ -50,7 +49,7 @@ def byte_balance(
         now: the time against which the age of a tail is measured.
         unreadable: the parts that this run could not read.
     """
-    raw = look(lake, table.raw, create=True)
+    raw = lake.snapshot(table.raw, create=True)
     damaged = damaged_files(lake, raw, table.raw, day, opened=0)
     if damaged:
         named = [file.describe() for file in damaged[:SAMPLES]]
@@ -131,7 +130,7 @@ def byte_balance_without_run(
         listed: the blobs of the day, and what cannot be listed of it, listed before the lake is opened.
         now: the time against which the age of a tail is measured.
     """
-    cursors = read_cursors(look(lake, table.raw, create=True), [day])[day]
+    cursors = read_cursors(lake.snapshot(table.raw, create=True), [day])[day]
     unread = []
     blobs = [entry for entry in listed if isinstance(entry, Blob)]
     unreadable = [entry for entry in listed if isinstance(entry, UnreadablePart)]

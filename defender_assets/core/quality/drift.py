@@ -12,7 +12,6 @@ import polars as pl
 
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.schemas import Column, Table
 from defender_assets.core.tables.moments import moment
@@ -28,7 +27,7 @@ _NO_WORD = r"[^\p{L}\p{N} _-]"
 
 def drift(lake: Lake, table: Table, day: date) -> CheckOutcome:
     """Return what is in the day's rows but not in the schema: the number of rows and the first day within 30 days."""
-    typed = look(lake, table.name, create=True)
+    typed = lake.snapshot(table.name, create=True)
     today = _beyond_schema(table, scan_days(typed, day, day))
     if not today:
         return CheckOutcome(passed=True, summary="The records contain nothing beyond the schema.")

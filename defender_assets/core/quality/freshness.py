@@ -7,7 +7,6 @@ import polars as pl
 
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.pulse import silent_from, start_of
 from defender_assets.core.quality.silence import KnownSigns, read_signs
@@ -64,7 +63,9 @@ def _is_silence(hours: set[int], newest: datetime, allowed: timedelta, end: date
 def _newest_by_tenant(lake: Lake, table: Table, day: date) -> dict[str, datetime]:
     """Return when Microsoft wrote the newest record of each tenant with records on the day."""
     rows = (
-        scan_days(look(lake, table.name, create=True), day, day).group_by("tenant_id").agg(pl.col("exported_at").max())
+        scan_days(lake.snapshot(table.name, create=True), day, day)
+        .group_by("tenant_id")
+        .agg(pl.col("exported_at").max())
     )
     return dict(rows.drop_nulls().sort("tenant_id").collect().iter_rows())
 

@@ -187,7 +187,12 @@ def refresh(lake: Lake, export: Export, table: Table, day: date) -> RawReport:
     blobs: dict[tuple[str, int], list[Blob]] = defaultdict(list)
     for listed in list_table_day(export, table, day).blobs:
         blobs[listed.tenant_id, listed.hour].append(listed)
-    hours = files_of_day(lake.open(table.raw), day).select("tenant_id", "hour").unique().sort("tenant_id", "hour")
+    hours = (
+        files_of_day(lake.snapshot(table.raw, create=True), day)
+        .select("tenant_id", "hour")
+        .unique()
+        .sort("tenant_id", "hour")
+    )
     unanswered = Unanswered(export, table.container)
     for hour in hours.iter_rows():
         while True:

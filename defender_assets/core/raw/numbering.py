@@ -8,19 +8,18 @@ from datetime import date
 
 from defender_assets.core.lake.fences import version_of
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.schemas import QUARANTINE, Table
 
 
 def parsed_batch(lake: Lake, table: Table, day: date) -> int:
     """Return the highest batch that quarantine or the typed table has parsed; 0 if there is none."""
     existing = [name for name in (QUARANTINE, table.name) if lake.exists(name)]
-    return max((version_of(look(lake, name, create=False), table.name, day) for name in existing), default=0)
+    return max((version_of(lake.snapshot(name), table.name, day) for name in existing), default=0)
 
 
 def next_batch(lake: Lake, table: Table, day: date) -> int:
     """Return the number of raw's next batch."""
-    newest = version_of(lake.open(table.raw), table.raw, day)
+    newest = version_of(lake.snapshot(table.raw, create=True), table.raw, day)
     return max(newest, parsed_batch(lake, table, day)) + 1
 
 

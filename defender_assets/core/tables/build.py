@@ -189,7 +189,7 @@ def _one_portion(
     with timings.stage("look"):
         quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
         target = lake.fenced(table.name, day)
-        raw = lake.open(table.raw)
+        raw = lake.snapshot(table.raw, create=True)
         newest = version_of(raw, table.raw, day)
         parsed = min(quarantine.version, target.version)
         report.batch = target.version
@@ -231,7 +231,7 @@ def _one_portion(
 def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedReport:
     quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
     target = lake.fenced(table.name, day)
-    raw = lake.open(table.raw)
+    raw = lake.snapshot(table.raw, create=True)
     newest = version_of(raw, table.raw, day)
     portions = RawBatches(raw, day, 0, newest).split(portion_bytes)
     report = TypedReport()

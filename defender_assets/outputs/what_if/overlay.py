@@ -16,7 +16,6 @@ from defender_assets.core.lake.fences import NOTHING, Versions
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import Snapshot, scan_days
 from defender_assets.core.lake.table_spec import BUILT_VERSION
-from defender_assets.core.lake.unchanged import look
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable, staleness_of, upstream_state
 from defender_assets.core.queue import QUEUE_TABLE
@@ -65,7 +64,7 @@ class HeldLake:
             LakeError: when the lake cannot be reached, or a table has another schema.
         """
         names = [*reversed(BUILT), *(table.name for table in TABLES), *(table.raw for table in TABLES)]
-        return cls(lake, tables, {name: look(lake, name, create=False) for name in names if lake.exists(name)})
+        return cls(lake, tables, {name: lake.snapshot(name) for name in names if lake.exists(name)})
 
     @cached_property
     def versions(self) -> Mapping[str, Versions]:

@@ -15,10 +15,10 @@ from defender_assets_tests.support.days import day_before
 
 
 def scenario_until_now() -> Scenario:
-    """Three whole days and the current day up to now."""
+    """Two whole days and the current day up to now."""
     return Scenario(
-        day_before(3),
-        days=4,
+        day_before(2),
+        days=3,
         devices=6,
         tenants=2,
         alerts_per_day=4,

@@ -18,7 +18,7 @@ from defender_assets.core.export import Export
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
-from defender_assets.core.schemas import QUARANTINE, TABLES
+from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE, TABLES
 from defender_assets.settings import load_settings
 from defender_assets_tests.integration.live.growing import GrowingExport
 from defender_assets_tests.integration.live.processes import (
@@ -51,7 +51,7 @@ class Site:
 
     @property
     def days(self) -> list[date]:
-        """The days of the export: with raw bytes only, with a killed run, stale, and current."""
+        """The days of the export: with raw bytes and a killed run, stale, and current."""
         return self.truth.days
 
 
@@ -77,7 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     keep_clear_of_midnight(seconds=600)
     with run_emulator() as emulator, emulator.service() as service:
         truth = GrowingExport(service)
-        raw_only, killed, stale, _ = truth.days
+        killed, stale, _ = truth.days
         installation = Installation(
             folder,
             {
@@ -93,8 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         seeded_rng = random.Random(3)
         for _ in range(2):
             truth.grow(seeded_rng, 0.5)
-        for table in TABLES:
-            ingest(lake, export, table, raw_only)
+        ingest(lake, export, DEVICE_INFO, killed)
         run_day(lake, export, stale)
         kill_a_run(installation, lake, killed)
         with truth.growing(rounds=2, pause=2) as written, running(installation) as server:
@@ -163,7 +162,7 @@ def test_only_the_killed_run_failed(site: Site) -> None:
     wait_for(site.server.is_idle, "the end of all runs", site.installation)
     runs = site.server.runs()
     failed = [(run["jobName"], run["tags"].get("dagster/partition")) for run in runs if run["status"] == "FAILURE"]
-    assert failed == [("__ASSET_JOB", site.days[1].isoformat())]
+    assert failed == [("__ASSET_JOB", site.days[0].isoformat())]
     by_partition = [run for run in runs if run["jobName"] == "ingest_day"]
     expected = {day.isoformat() for day in site.truth.days_with_bytes}
     assert {run["tags"]["dagster/partition"] for run in by_partition} == expected
