@@ -42,8 +42,7 @@ class TableFiles:
         """Return the size in bytes of each file below a folder, by path; empty if the folder is missing."""
         with self._errors("list files"):
             if self.account is None:
-                root = Path(self.uri)
-                return dict(_local_sizes(root / folder, root))
+                return dict(_local_sizes(Path(self.uri), folder))
             prefix = f"{self._folder()}/{folder}".rstrip("/") + "/"
             with _unless_missing(), self._container(self.account) as container:
                 cut = len(self._folder()) + 1
@@ -151,17 +150,18 @@ def _unless_missing() -> suppress:
     return suppress(ResourceNotFoundError)
 
 
-def _local_sizes(folder: Path, root: Path) -> Iterator[tuple[str, int]]:
+def _local_sizes(root: Path, folder: str) -> Iterator[tuple[str, int]]:
     try:
-        entries = list(os.scandir(folder))
+        entries = list(os.scandir(root / folder))
     except FileNotFoundError:
         return
     for entry in entries:
+        path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.is_dir(follow_symlinks=False):
-            yield from _local_sizes(Path(entry.path), root)
+            yield from _local_sizes(root, path)
         else:
             with suppress(FileNotFoundError):
-                yield Path(entry.path).relative_to(root).as_posix(), entry.stat().st_size
+                yield path, entry.stat().st_size
 
 
 def _sync(path: Path) -> None:
