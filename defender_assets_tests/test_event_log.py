@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 
+from defender_assets import event_log
 from defender_assets.cli.dagster_home import prepare_home
 from defender_assets.event_log import OpenEventLog
 from defender_assets_tests.support.waiting import wait_until
@@ -126,3 +128,36 @@ def test_threads_and_other_processes_write_at_the_same_time(tmp_path: Path) -> N
             records = instance.fetch_materializations(KEY, limit=100).records
             numbers = [record.asset_materialization.metadata["number"].value for record in records]  # type: ignore[union-attr]
             assert sorted(numbers) == list(range(30))  # type: ignore[type-var]
+
+
+def test_a_log_that_was_wiped_goes_on(tmp_path: Path) -> None:
+    with ours(tmp_path / "home") as instance:
+        wiped = run(instance)
+        instance.wipe()
+        assert event_types(instance, wiped) == []
+        assert runs_of(instance) == []
+        second = run(instance)
+        assert runs_of(instance) == [second]
+
+
+def test_a_process_reads_more_runs_than_it_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "MOST_ENGINES", 2)
+    with ours(tmp_path / "home") as instance:
+        shown = [run(instance) for _ in range(3)]
+        assert event_types(instance, shown[0]) == event_types(instance, shown[2])
+        assert runs_of(instance) == shown[::-1]
+
+
+def test_a_process_that_finds_its_databases_loads_no_version_of_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ours(tmp_path / "home") as instance:
+        first = run(instance)
+    with ours(tmp_path / "home") as instance:
+        monkeypatch.setattr(sqlite_event_log, "check_alembic_revision", refuse)
+        assert runs_of(instance) == [first]
+        assert event_types(instance, first)
+
+
+def refuse(*_: object) -> NoReturn:
+    raise AssertionError
