@@ -55,11 +55,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command. One from a module first names the `DEFENDER_…` variables that are no settings."""
         if cmd_name in self._modules:
-            module = import_module(self._modules.pop(cmd_name))
+            module = import_module(self._modules[cmd_name])
             command: click.Command = getattr(module, cmd_name.replace("-", "_"))
             command.short_help = self.commands[cmd_name].short_help
             command.callback = _naming_unknown_variables(command.callback)
             self.commands[cmd_name] = command
+            # only now: a command whose module cannot be imported would otherwise do nothing the next time
+            del self._modules[cmd_name]
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -42,7 +42,7 @@ def unchanged(files: TableFiles, spec: TableSpec, *, complete: bool) -> Snapshot
 
 
 def keep(files: TableFiles, spec: TableSpec, table: Snapshot, *, complete: bool) -> None:
-    """Keep a snapshot that was just opened; `complete` says whether missing columns were added."""
+    """Keep a snapshot that was just opened, or that a commit left; `complete`: whether missing columns were added."""
     if files.uri not in _known and len(_known) >= MOST_TABLES:
         _known.clear()
     _known[files.uri] = _Known(spec, table, files.identity(commit_path(table.version())), complete)

@@ -4,7 +4,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,11 @@ class Growing:
         return Path(self.lake.table_uri(name))
 
     def put(self, records: Records) -> None:
-        by_day: dict[tuple[str, object], list[Row]] = {}
+        by_day: dict[tuple[str, date], list[Row]] = {}
         for table, row in records:
             by_day.setdefault((table.name, row["export_date"]), []).append(row)
         for (name, day), rows in by_day.items():
-            target = self.lake.fenced(name, day)  # type: ignore[arg-type]
+            target = self.lake.fenced(name, day)
             written = pl.DataFrame(rows, schema=target.spec.schema, orient="row")
             self.lake.commit(target, Commit([written], target.version + 1, built=Built(0, written.height)))
 
