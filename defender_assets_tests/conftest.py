@@ -17,6 +17,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets_tests.support.dagster_fixtures import instance, project
 from defender_assets_tests.support.days import keep_clear_of_midnight
 from defender_assets_tests.support.emulator import Emulator, run_emulator
+from defender_assets_tests.support.exhaustive import leave_out
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.planted_lake import Planted, make_planted
 from defender_assets_tests.support.small_lake import SmallLake, make_small_lake
@@ -36,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", action="store_true", help="rewrite the screenshots of docs/pictures")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Run the fast tests first: unmarked, azure, live installations, long, browser.
 
     What waits for other processes takes a minute or more, so none of it runs at the end, when one process would wait
@@ -55,6 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             return 3, not (azure or live)
         return 4 if browser else int(azure), azure
 
+    leave_out(items, config)
     items.sort(key=rank)
 
 

@@ -1,5 +1,6 @@
 """`make soak`: many repetitions of what `make test` runs a few times: the state machine, growth between runs, random
-kills, concurrent runs and mutated lines, with a seed. It prints their figures.
+kills, concurrent runs and mutated lines, with a seed; and the tests that `make test` leaves out. It prints their
+figures.
 
 The environment sets SOAK_STEPS, SOAK_MINUTES (a time limit for the state machine), SOAK_GROWTHS, SOAK_KILLS,
 SOAK_PAIRS, SOAK_LINES and SEED. A failure stops it with a traceback and, for the state machine, the steps that led to
@@ -7,6 +8,8 @@ it.
 """
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +26,7 @@ from defender_assets_tests.faults.machine import Interruptions, InterruptionsInA
 from defender_assets_tests.faults.mutated_lines import check_with_bounds
 from defender_assets_tests.faults.test_interruptions import grow_and_run, growths, simulate_reference_day
 from defender_assets_tests.support.emulator import Emulator, run_emulator
+from defender_assets_tests.support.exhaustive import MARK
 
 EXAMPLES_AT_ONCE, STEPS_OF_AN_EXAMPLE = 4, 50
 ONE_STEP_IN_AZURE_IN = 20
@@ -76,6 +80,13 @@ def run_growths(options: SoakOptions) -> None:
 
         grow()
     _report(began, f"{options.growths} interleavings of growth and runs ended like a day ingested at once")
+
+
+def run_exhaustive_tests() -> None:
+    """Run the tests that `make test` leaves out, because it runs others of their kind."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-m", MARK], check=True)
+    _report(began, "the tests that make test leaves out passed")
 
 
 def run_mutations(options: SoakOptions) -> None:
@@ -136,6 +147,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     _report(time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {options}, {versions}")
     run_steps(options, Interruptions, options.steps, "a directory")
+    run_exhaustive_tests()
     run_growths(options)
     run_mutations(options)
     run_in_azurite_too(options)

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -57,6 +58,7 @@ from defender_assets_tests.faults.damage import (
 from defender_assets_tests.faults.lakes import DiedError, FaultyLake, Moment, died
 from defender_assets_tests.support.day_runs import NOT_PROMISED, bytes_held, promised, run_day
 from defender_assets_tests.support.emulator import Emulator
+from defender_assets_tests.support.exhaustive import some_of
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_lake, records
 
 Tables = tuple[dict[tuple[str, str], bytes], dict[str, pl.DataFrame]]
@@ -368,8 +370,18 @@ def test_a_cut_commit_of_raw_is_done_again(operator: Operator) -> None:
     assert operator.lake.read(ALERT_INFO.name).collect().height == 4
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    some_of(
+        product((ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE), KINDS),
+        {
+            (ALERT_INFO.raw, "empty"),
+            (ALERT_INFO.raw, "missing"),
+            (ALERT_INFO.name, "cut"),
+            (QUARANTINE, "garbage"),
+        }.__contains__,
+    ),
+)
 def test_a_damaged_first_commit_of_a_log_without_checkpoints_is_named_with_its_remedy(
     operator: Operator, filled: tuple[Path, Tables], name: str, kind: Kind
 ) -> None:

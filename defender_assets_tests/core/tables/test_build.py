@@ -1,5 +1,6 @@
 """Building typed tables from raw: each record once per day, incrementally, despite interruptions."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -45,6 +46,11 @@ class Setup(NamedTuple):
     export: DirectoryExport
     folder: Folder
 
+    @classmethod
+    def below(cls, root: Path) -> "Setup":
+        export = DirectoryExport(root / "export")
+        return cls(local_lake(root / "lake"), export, Folder(export.root))
+
     def ingest(self, day: date = DAY) -> RawReport:
         return ingest(self.lake, self.export, ALERT_INFO, day)
 
@@ -60,8 +66,7 @@ class Setup(NamedTuple):
 
 @pytest.fixture
 def setup(tmp_path: Path) -> Setup:
-    export = DirectoryExport(tmp_path / "export")
-    return Setup(local_lake(tmp_path / "lake"), export, Folder(export.root))
+    return Setup.below(tmp_path)
 
 
 BAD = b"not a record\r\n"
@@ -289,9 +294,11 @@ def test_a_parser_that_loses_a_record_commits_nothing(setup: Setup, monkeypatch:
     assert setup.build_table_day().rows == 3
 
 
-@pytest.fixture
-def forty_bad_lines(setup: Setup) -> pl.DataFrame:
-    """The quarantine of a day with a bad line of 2 KB in each of 40 batches."""
+@pytest.fixture(scope="module")
+def lake_of_bad_lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a day with a bad line of 2 KB in each of 40 batches."""
+    root = tmp_path_factory.mktemp("bad-lines")
+    setup = Setup.below(root)
     for number in range(40):
         bad = b"no record %d " % number + b"x" * 2000 + b"\n"
         setup.folder.append(
@@ -299,6 +306,13 @@ def forty_bad_lines(setup: Setup) -> pl.DataFrame:
         )
         setup.ingest()
     setup.build_table_day()
+    return root
+
+
+@pytest.fixture
+def forty_bad_lines(setup: Setup, lake_of_bad_lines: Path) -> pl.DataFrame:
+    """The quarantine of a copy of that day."""
+    shutil.copytree(lake_of_bad_lines, setup.folder.root.parent, dirs_exist_ok=True)
     return setup.quarantined()
 
 
