@@ -1,6 +1,7 @@
 """`check` names damaged files of the lake with the remedy, and no damage once it was followed."""
 
 import json
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,18 +23,31 @@ from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import today, yesterday
 from defender_assets_tests.support.exports import Folder, blob_path, local_lake, records
 
+EXPORT, LAKE = ".defender/export", ".defender/lake"
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Operator:
-    """The default lake of the working directory, with a day in every table, and who looks after it."""
-    export, day, now = Folder(tmp_path / ".defender/export"), yesterday(), datetime.now(UTC)
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory whose default lake has a day in every table."""
+    root = tmp_path_factory.mktemp("whole")
+    made, export, day, now = operator_of(root), Folder(root / EXPORT), yesterday(), datetime.now(UTC)
     for table in TABLES:
         export.append(table, blob_path(day=day), records(table, 0, 2) + b"no record\r\n")
-    made = Operator(local_lake(tmp_path / ".defender/lake"), DirectoryExport(export.root))
     run_day(made.lake, made.export, day)
     target, _ = open_outbox(made.lake, now)
     append(made.lake, target, [Entry(NotificationKey("team", "lead", "tenant", "1"), CLAIMED)], now)
-    return made
+    return root
+
+
+@pytest.fixture
+def operator(whole: Path, tmp_path: Path) -> Operator:
+    """A copy of that lake in the working directory, and who looks after it."""
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    return operator_of(tmp_path)
+
+
+def operator_of(root: Path) -> Operator:
+    return Operator(local_lake(root / LAKE), DirectoryExport(root / EXPORT))
 
 
 def folder(operator: Operator) -> Folder:

@@ -77,4 +77,4 @@ def test_a_restored_version_with_a_damaged_file_is_repaired(name: str) -> None:
 @pytest.mark.azure
 def test_any_interleaving_in_an_account_ends_with_the_truth(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(InterruptionsInAzure, "emulator", account, raising=False)
-    run_state_machine_as_test(InterruptionsInAzure, settings=BUDGET)
+    run_state_machine_as_test(InterruptionsInAzure, settings=settings(BUDGET, stateful_step_count=10))

@@ -125,8 +125,8 @@ def check(seed: int) -> float:
 
 
 def test_texts_of_one_shape_are_read_as_each_of_them() -> None:
-    by_shape = [check(seed) for seed in range(600)]
-    assert sum(by_shape) > 60, "most of them were read one by one, so that little was compared"
+    by_shape = [check(seed) for seed in range(300)]
+    assert sum(by_shape) > 30, "most of them were read one by one, so that little was compared"
 
 
 def test_a_shape_is_read_once_for_all_its_texts() -> None:
