@@ -51,6 +51,9 @@ MOST_TYPICAL = 30
 SEVERITY_FACTOR = {"high": 0.5, "medium": 1.0, "low": 2.0, "informational": 3.0}
 """How much more often than medium ones such leads are false positives."""
 
+LEAST_ROUTINE = 3
+"""So many days make a detection a routine of an account for pairs of it; an intruder can move for two days."""
+
 PRIOR_OF_DETECTION = 0.3
 """Prior number of leads of a detection that the look-back shows nowhere else."""
 
@@ -66,8 +69,9 @@ def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
             `with_detection`.
 
     Returns:
-        `lead`; `noise`: 1 for a detection as frequent as the tenant's others, more for a noisy one and for a routine of
-        the lead's user; `severity`: its SEVERITY_FACTOR; `names_user`.
+        `lead`; `routine`: the days on which it is a routine of the lead's user, at least 1; `noise`: 1 for a detection
+        as frequent as the tenant's others, more for a noisy one and for a routine; `severity`: its SEVERITY_FACTOR;
+        `names_user`.
     """
     counts = leads.group_by("tenant_id", "detection").agg(_count=pl.len())
     typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
@@ -80,6 +84,7 @@ def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
         .join(routine_days(leads), on="lead", how="left")
         .select(
             "lead",
+            routine=routine,
             noise=(often * routine).clip(0.5, 20),
             severity=pl.col("rank").replace_strict(dict(zip(RANKS, factors, strict=True)), return_dtype=pl.Float64),
             names_user=pl.col("entities").list.eval(pl.element().struct.field("kind") == "user").list.any(),
@@ -130,7 +135,8 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
     """Return for each pair `expected`: how many unrelated leads would share as much with the later lead in that time.
 
     It is the product of the noise of the detections, the smallest of user and device, and all other kinds. Two leads of
-    one detection share everything for one reason, so only the rarest entity counts.
+    one detection share everything for one reason, so only the rarest entity counts. Both are then of the user's
+    routine, so it counts twice.
 
     Args:
         pairs: result of `neighbours`.
@@ -145,11 +151,13 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
     strangers = pl.col("names_user") & pl.col("_names_user") & ~pl.col("shares_user")
     who = _more_of_strangers(pl.min_horizontal(_WHO), strangers)
     severity = pl.when(repeated & (pl.col("user") < 1) & (pl.col("device") < 1)).then(1.0).otherwise(pl.col("severity"))
-    once = pl.when(repeated).then(pl.min_horizontal(who, "what")).otherwise(who * pl.col("what") * pl.col("noise"))
+    routine = pl.when(pl.col("routine") >= LEAST_ROUTINE).then(pl.col("routine") ** 2).otherwise(1)
+    of_one = pl.min_horizontal(who, "what") * routine
+    once = pl.when(repeated).then(of_one).otherwise(who * pl.col("what") * pl.col("noise"))
     return (
         shared.join(ordinary, on="lead")
         .join(ordinary.select(earlier="lead", **{f"_{name}": name for name in ordinary.columns[1:]}), on="earlier")
-        .with_columns(pl.max_horizontal(name, f"_{name}") for name in ("noise", "severity"))
+        .with_columns(pl.max_horizontal(name, f"_{name}") for name in ("routine", "noise", "severity"))
         .select(
             "lead",
             "earlier",

@@ -61,6 +61,26 @@ def test_a_host_or_an_address_serves_strangers_a_file_does_not() -> None:
     assert linked == {(kind, hours): kind in {"file", "mail"} or hours < 20 for kind, hours in rows}
 
 
+def test_a_detection_that_is_routine_of_an_account_does_not_link_its_devices(subtests: pytest.Subtests) -> None:
+    """A management agent runs one new program on one device after another, more or less severe each time."""
+    user, file = ("user", "agent"), ("file", "f")
+
+    def lead(name: str, device: str, hours: float, severity: str, title: str = "t") -> Row:
+        return lead_row(name, user, file, ("device", device), when=at(hours), title=title, severity=severity)
+
+    pair = [lead("1", "a", -4, "Medium"), lead("2", "b", 0, "Medium")]
+    cases: dict[str, tuple[list[Row], bool]] = {
+        "never": (pair, True),
+        "on two days": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low") for n in range(2))], True),
+        "on five days": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low") for n in range(5))], False),
+        "a flood on a day": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - n / 60, "Low") for n in range(30))], True),
+        "another detection": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low", "x") for n in range(5))], True),
+    }
+    for name, (rows, expected) in cases.items():
+        with subtests.test(name):
+            assert any({"1", "2"} <= set(story) for story in groups(*rows)) == expected
+
+
 def test_leads_of_different_tenants_are_never_linked() -> None:
     assert groups(lead_row("1", FILE), lead_row("2", FILE, tenant_id=OTHER_TENANT)) == []
 
@@ -520,7 +540,7 @@ def test_what_an_account_does_on_other_days_elsewhere_ties_less(subtests: pytest
         "on several other devices": ([*before("e", days=[-2, -4]), *before("f", days=[-3])], False),
         "on a single day": (before("e", days=[-2]), True),
         "by another account": (before("e", "v"), True),
-        "less severe": (before("e", severity="Low"), True),
+        "less severe": (before("e", severity="Low"), False),
         "hours before": (before("e", days=[0]), True),
     }
     found = groups_of_each([*today, *others, WEEK_AGO] for others, _ in cases.values())
