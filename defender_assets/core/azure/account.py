@@ -89,6 +89,15 @@ class AzureAccount:
             use_env_settings=not self.on_this_machine,
         )
 
+    @functools.cached_property
+    def open_service(self) -> "BlobServiceClient":
+        """Return a client that this process keeps, so that further requests use its connections again. Never close it.
+
+        Raises:
+            ClientAuthenticationError: when there is no Entra identity.
+        """
+        return self.service()
+
     def storage_options(self) -> dict[str, str]:
         """Return the storage options for deltalake and Polars; neither supports connection strings reliably.
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 from itertools import islice
 
 from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.blob import ContainerClient
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import adding_date_to
@@ -48,16 +47,13 @@ class AzureExport:
     def describe(self) -> str:
         return f"{self.account.endpoint} ({self.account.auth_method})"
 
-    @cached_property
-    def _service(self) -> BlobServiceClient:
-        return self.account.service()
-
     def _container(self, container: str) -> ContainerClient:
-        return self._service.get_container_client(container)
+        return self.account.open_service.get_container_client(container)
 
     def containers(self) -> list[str]:
         with self._translate_errors("list the containers"):
-            return sorted(str(item.name) for item in self._service.list_containers(name_starts_with=CONTAINER_PREFIX))
+            found = self.account.open_service.list_containers(name_starts_with=CONTAINER_PREFIX)
+            return sorted(str(item.name) for item in found)
 
     def tenants(self, container: str) -> list[str]:
         names: list[str] = []

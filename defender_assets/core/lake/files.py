@@ -130,8 +130,7 @@ class TableFiles:
 
     @contextmanager
     def _container(self, account: AzureAccount) -> Iterator["ContainerClient"]:
-        with account.service() as service:
-            yield service.get_container_client(container_of(self.uri))
+        yield account.open_service.get_container_client(container_of(self.uri))
 
     @contextmanager
     def _errors(self, action: str) -> Iterator[None]:

@@ -162,8 +162,12 @@ class Lake:
             return retry_on_conflict(opened)
 
     def exists(self, name: str) -> bool:
-        if unchanged(self.files(name), self.spec(name), complete=False):
-            return True
+        return self._kept(name) is not None or self._is_table(name)
+
+    def _kept(self, name: str) -> Snapshot | None:
+        return unchanged(self.files(name), self.spec(name), complete=False)
+
+    def _is_table(self, name: str) -> bool:
         with self.translate_errors(f"open {name}"):
             try:
                 return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
@@ -174,9 +178,12 @@ class Lake:
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return the current rows of a table, empty if it was never written."""
-        if not self.exists(name):
-            return pl.LazyFrame(schema=self.spec(name).schema)
-        return scan(self.snapshot(name))
+        table = self._kept(name)
+        if table is None:
+            if not self._is_table(name):
+                return pl.LazyFrame(schema=self.spec(name).schema)
+            table = self.snapshot(name)
+        return scan(table)
 
     def snapshot(self, name: str, *, create: bool = False, again: bool = False) -> Snapshot:
         """Return a snapshot of a table as it is now, only to read from: never commit on it.

@@ -3,13 +3,15 @@
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from azure.storage.blob import BlobClient, BlobProperties
 from deltalake import DeltaTable
 
 from defender_assets.catalog import LAKE_TABLES
-from defender_assets.core.azure.account import from_connection_string
+from defender_assets.core.azure.account import AzureAccount, from_connection_string
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.data_files import data_files
 from defender_assets.core.lake.fences import version_of
@@ -144,3 +146,24 @@ def test_a_table_in_azure_is_opened_again_when_it_has_changed(account: Emulator)
     assert lake.snapshot(NAME, create=True) is first
     write(lake, 2)
     assert looked(lake) == 2
+
+
+@pytest.mark.azure
+def test_reading_an_unchanged_table_in_azure_costs_two_requests_of_one_client(
+    account: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
+    write(lake, 1)
+    lake.read(NAME)
+    asked: list[str] = []
+    ask = BlobClient.get_blob_properties
+
+    def counted(blob: BlobClient, **options: Any) -> BlobProperties:
+        asked.append(blob.blob_name)
+        return ask(blob, **options)
+
+    monkeypatch.setattr(BlobClient, "get_blob_properties", counted)
+    monkeypatch.setattr(AzureAccount, "service", None)
+    lake.read(NAME)
+    lake.read(NAME)
+    assert len(asked) == 4
