@@ -12,8 +12,8 @@ def routine_days(leads: pl.DataFrame) -> pl.DataFrame:
 
     A day counts if a lead is more than NEAR before this one, and not on the same device: a detection that comes again
     where it was can be an attack that goes on. Its severity does not matter: an agent that is detected as Low on most
-    days is as ordinary when it is Medium, and a flood of cheap alerts is a single day. Leads that name no user, or many,
-    are left out.
+    days is as ordinary when it is Medium, and a flood of cheap alerts is a single day. Leads that name no user, or
+    many, are left out.
 
     Args:
         leads: one row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, `detection`.
