@@ -85,7 +85,7 @@ test-scale: $(INSTALLED) $(EMULATOR) $(SCALE) servers ## Test deploy/ with Postg
 	@$(BIN)/python -m pytest defender_assets_tests/integration/scale -m scale -o faulthandler_timeout=3600 $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: $(INSTALLED) $(EMULATOR) ## Repeat faults, kills and concurrent runs many times (SOAK_STEPS= SOAK_MINUTES= SOAK_GROWTHS= SOAK_KILLS= SOAK_PAIRS= SOAK_LINES= SEED=)
+soak: $(INSTALLED) $(EMULATOR) ## Repeat faults, kills and concurrent runs many times (SOAK_STEPS= SOAK_MINUTES= SOAK_GROWTHS= SOAK_KILLS= SOAK_PAIRS= SOAK_LINES= SOAK_WORLDS= SEED=)
 	@$(BIN)/python -m defender_assets_tests.faults.soak
 
 .PHONY: bench

@@ -77,6 +77,12 @@ def add_alert(lake: Lake, size: Size) -> None:
     _put(lake, ALERT_INFO, DAY, _pieces(number, 1, _info, size, DAY))
 
 
+def add_heartbeats(lake: Lake, size: Size, rows: int) -> None:
+    """Append heartbeats of any devices to DAY, dated at any time of it, as the next version of the day."""
+    first = size.heartbeats + lake.fenced(DEVICE_INFO.name, DAY).version * ROWS_OF_FILE
+    _put(lake, DEVICE_INFO, DAY, _pieces(first, rows, _heartbeats, size, DAY))
+
+
 def _put(lake: Lake, table: Table, day: date, frames: Iterable[pl.DataFrame]) -> None:
     target = lake.fenced(table.name, day)
     lake.commit(target, Commit(frames, target.version + 1))

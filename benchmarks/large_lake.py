@@ -1,8 +1,9 @@
-"""The cost of one more alert in a large lake: CPU seconds of each derived table, and peak memory.
+"""The cost of one more alert or heartbeat in a large lake: CPU seconds of each derived table, and peak memory.
 
 The look-back has a million rows of evidence and five million heartbeats of 100,000 devices (`big_day`), and the leads
-of the week before. Each round adds an alert to the day and builds leads, stories, queue, OCSF events and the brief in a
-fresh process, whose imports are not counted. `--lake` keeps the lake for further measurements, such as with the code of
+of the week before. Each round adds to the day an alert, then a heartbeat, then an alert with 2,000 heartbeats, which is
+what arrives in about five minutes. After each it builds leads, stories, queue, OCSF events and the brief in a fresh
+process, whose imports are not counted. `--lake` keeps the lake for further measurements, such as with the code of
 another checkout: run the module there.
 """
 
@@ -18,7 +19,7 @@ from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.big_day import DAY, Size, add_alert
+from benchmarks.big_day import DAY, Size, add_alert, add_heartbeats
 from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
@@ -26,11 +27,22 @@ from defender_assets.core.stories import STORY_LOOKBACK_DAYS
 
 TARGET_CPU_SECONDS = 8
 
+ARRIVALS = {"an alert": (1, 0), "a heartbeat": (0, 1), "an alert and 2,000 heartbeats": (1, 2_000)}
+"""What arrives before a build: alerts and heartbeats."""
+
 
 def build_week_before(lake: Lake) -> None:
     """Build the leads of the days before."""
     for back in range(STORY_LOOKBACK_DAYS, 0, -1):
         build_partition(lake, LEADS, DAY - timedelta(days=back))
+
+
+def add(lake: Lake, size: Size, alerts: int, heartbeats: int) -> None:
+    """Append alerts and heartbeats to the day."""
+    for _ in range(alerts):
+        add_alert(lake, size)
+    if heartbeats:
+        add_heartbeats(lake, size, heartbeats)
 
 
 def build_day(lake: Lake) -> dict[str, float]:
@@ -69,13 +81,16 @@ def main(arguments: list[str]) -> None:
                 "benchmarks.big_day", lake, *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())
             )
             _run("benchmarks.large_lake", lake, "week")
-        found = []
+        found: dict[str, list[dict[str, float]]] = {what: [] for what in ARRIVALS}
         for _ in range(rounds):
-            add_alert(Lake(lake, LAKE_TABLES), Size(**options))
-            found.append(json.loads(_run("benchmarks.large_lake", lake, "day")))
-    for name in found[0]:
-        values = [one[name] for one in found]
-        print(f"{name:<28}{median(values):>10,.2f}   {min(values):,.2f} to {max(values):,.2f}")
+            for what, (alerts, heartbeats) in ARRIVALS.items():
+                add(Lake(lake, LAKE_TABLES), Size(**options), alerts, heartbeats)
+                found[what].append(json.loads(_run("benchmarks.large_lake", lake, "day")))
+    for what, costs in found.items():
+        print(f"-- {what}")
+        for name in costs[0]:
+            values = [cost[name] for cost in costs]
+            print(f"{name:<28}{median(values):>10,.2f}   {min(values):,.2f} to {max(values):,.2f}")
     print(f"target: {TARGET_CPU_SECONDS} CPU seconds in all")
 
 

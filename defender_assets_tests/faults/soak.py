@@ -1,10 +1,10 @@
 """`make soak`: many repetitions of what `make test` runs a few times: the state machine, growth between runs, random
-kills, concurrent runs and mutated lines, with a seed; and the tests that `make test` leaves out. It prints their
-figures.
+kills, concurrent runs, mutated lines and updates of leads, with a seed; and the tests that `make test` leaves out. It
+prints their figures.
 
 The environment sets SOAK_STEPS, SOAK_MINUTES (a time limit for the state machine), SOAK_GROWTHS, SOAK_KILLS,
-SOAK_PAIRS, SOAK_LINES and SEED. A failure stops it with a traceback and, for the state machine, the steps that led to
-it.
+SOAK_PAIRS, SOAK_LINES, SOAK_WORLDS and SEED. A failure stops it with a traceback and, for the state machine, the steps
+that led to it.
 """
 
 import os
@@ -17,16 +17,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from defender_assets.core.leads import build
 from defender_assets_tests.faults.kills import WorkerSetup, kill_at_random, two_at_once
 from defender_assets_tests.faults.machine import Interruptions, InterruptionsInAzure
 from defender_assets_tests.faults.mutated_lines import check_with_bounds
 from defender_assets_tests.faults.test_interruptions import grow_and_run, growths, simulate_reference_day
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.exhaustive import MARK
+from defender_assets_tests.support.growing_worlds import compare_updates
 
 EXAMPLES_AT_ONCE, STEPS_OF_AN_EXAMPLE = 4, 50
 ONE_STEP_IN_AZURE_IN = 20
@@ -50,6 +53,7 @@ class SoakOptions:
     kills: int
     pairs: int
     lines: int
+    worlds: int
     seed: int
 
 
@@ -96,6 +100,14 @@ def run_mutations(options: SoakOptions) -> None:
         _report(began, ", ".join(check_with_bounds(options.lines, options.seed, Path(folder)).splitlines()))
 
 
+def run_updates(options: SoakOptions) -> None:
+    """Let random worlds grow, and compare the leads that are updated with those of full builds."""
+    began, at_once = time.monotonic(), 60
+    with patch.object(build, "LEAST_KEPT", 0):
+        changed = sum(compare_updates(at_once, options.seed + n, 10) for n in range(options.worlds // at_once))
+    _report(began, f"{options.worlds} worlds: leads that were updated {changed} times were those of full builds")
+
+
 def run_in_azurite_too(options: SoakOptions) -> None:
     """Run the state machine over an account; kill runs and run pairs, in a directory and in Azurite."""
     with tempfile.TemporaryDirectory() as folder, run_emulator() as emulator:
@@ -139,6 +151,7 @@ def main() -> None:
                 ("SOAK_KILLS", 20),
                 ("SOAK_PAIRS", 8),
                 ("SOAK_LINES", 1_000_000),
+                ("SOAK_WORLDS", 600),
                 ("SEED", 1),
             )
         )
@@ -150,6 +163,7 @@ def main() -> None:
     run_exhaustive_tests()
     run_growths(options)
     run_mutations(options)
+    run_updates(options)
     run_in_azurite_too(options)
 
 

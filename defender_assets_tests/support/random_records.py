@@ -9,6 +9,7 @@ from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, 
 
 _TITLES = ("Lateral movement", "lateral  movement", "Lateral movem\u0435nt", "Phishing", "PHISHING", "Beacon", None)
 _PERSONS = 6
+DEVICES = ("a", "b", "c", "d", "e", "f")
 _ENTRA_SID = "S-1-12-1-{}-1078987654-3141592653-2718281828"
 
 
@@ -28,18 +29,46 @@ def random_record(seeded_rng: random.Random) -> tuple[Table, Row]:
     if kind < 0.9:
         title = seeded_rng.choice((None, None, *_TITLES))
         return ALERT_EVIDENCE, evidence(alert=alert, Title=title, **_random_evidence(seeded_rng), **common)
-    when = common.pop("Timestamp")
-    merged: Row = {"MergedToDeviceId": seeded_rng.choice("abc")} if seeded_rng.random() < 0.2 else {}
-    address = f"203.0.113.{seeded_rng.randint(1, 6)}"
-    name = f"pc{seeded_rng.randint(1, 4)}.corp.example"
-    return DEVICE_INFO, beat(seeded_rng.choice("abcd"), when, PublicIP=address, DeviceName=name, **merged, **common)
+    return DEVICE_INFO, random_heartbeat(seeded_rng)
+
+
+def random_heartbeat(seeded_rng: random.Random) -> Row:
+    """Return a heartbeat of the look-back, dated before, on or after its day, or never; often of a merged device."""
+    days = -seeded_rng.choice((0, 0, 0, 1, 1, 2, 5))
+    when = at(seeded_rng.choice((0, 0, -24, 24, 48)) + seeded_rng.randint(-12, 12), days, seeded_rng.choice((0, 0, 30)))
+    values: dict[str, Any] = {
+        "DeviceName": seeded_rng.choice((None, "-", *(_random_name(seeded_rng) for _ in range(4)))),
+        "OnboardingStatus": seeded_rng.choice((None, "Onboarded", "Can be onboarded")),
+        "PublicIP": seeded_rng.choice((None, f"203.0.113.{seeded_rng.randint(1, 6)}")),
+        "ExposureLevel": seeded_rng.choice((None, "Low", "High")),
+        "RegistryDeviceTag": seeded_rng.choice((None, "site-a", "site-b")),
+        "ReportId": seeded_rng.randint(1, 2),
+    }
+    merges = seeded_rng.random()
+    if merges < 0.2:
+        values["MergedToDeviceId"] = seeded_rng.choice(DEVICES)
+    elif merges < 0.3:
+        values["MergedDeviceIds"] = seeded_rng.sample(DEVICES, 2)
+    device = seeded_rng.choice((*DEVICES, *DEVICES, "-", f" {DEVICES[0].upper()} "))
+    tenant = seeded_rng.choice((TENANT, TENANT, OTHER_TENANT))
+    return beat(device, when, day=DAY + timedelta(days=days), tenant=tenant, **values)
+
+
+def _random_name(seeded_rng: random.Random) -> str:
+    """Return the name of one of few hosts: full, in another domain, or short."""
+    number = seeded_rng.randint(1, 5)
+    return seeded_rng.choice(
+        (f"pc{number}.corp.example", f"PC{number}.corp.example", f"pc{number}.other", f"pc{number}")
+    )
 
 
 def _random_evidence(seeded_rng: random.Random) -> Row:
     number = seeded_rng.randint(1, 5)
     choices: list[Row] = [
-        {"kind": "Machine", "DeviceId": seeded_rng.choice("abcde")},
-        {"kind": "Machine", "DeviceName": f"pc{number}.corp.example"},
+        {"kind": "Machine", "DeviceId": seeded_rng.choice(DEVICES)},
+        {"kind": "Machine", "DeviceId": seeded_rng.choice(DEVICES)},
+        {"kind": "Machine", "DeviceName": _random_name(seeded_rng)},
+        {"kind": "Process", "FileName": "y.exe", "fields": {"Type": "process", "Host": _host(seeded_rng)}},
         {"kind": "User", **_account(seeded_rng)},
         {"kind": "User", **_account(seeded_rng)},
         {"kind": "Process", "FileName": "tool.exe", "SHA256": f"{number:064x}", **_account(seeded_rng)},
@@ -81,6 +110,11 @@ def _nested(seeded_rng: random.Random) -> Row:
     values = {"AadUserId": f"{person:032x}", "Sid": f"S-1-5-21-1-2-3-{person}", "Name": f"u{person}"}
     names = seeded_rng.sample(sorted(values), seeded_rng.randint(1, 2))
     return {"Type": "account", "NTDomain": "corp", **{name: values[name] for name in names}}
+
+
+def _host(seeded_rng: random.Random) -> Row:
+    named = {"MachineId": seeded_rng.choice(DEVICES)} if seeded_rng.random() < 0.5 else {}
+    return {"Type": "host", "HostName": _random_name(seeded_rng), **named}
 
 
 def _mail(seeded_rng: random.Random) -> Row:

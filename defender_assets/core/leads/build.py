@@ -1,8 +1,10 @@
 """Builds a day's leads from alerts, devices, entities and risk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple, Self
+from functools import cached_property
+from typing import Self
 
 import polars as pl
 
@@ -12,6 +14,7 @@ from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.leads.devices.mentions import named_devices, needs_fields
+from defender_assets.core.leads.devices.merges import Device, merges
 from defender_assets.core.leads.devices.primary import distinct_devices, linking_devices, primary_devices
 from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.devices.texts import filled
@@ -32,7 +35,7 @@ from defender_assets.core.leads.selection import (
     candidate_alerts,
     late_device_matches,
 )
-from defender_assets.core.leads.touched import touched_alerts
+from defender_assets.core.leads.touched import touched_alerts, touched_by_heartbeats
 from defender_assets.core.leads.versions import lead_versions
 from defender_assets.core.tables.deduplication import RECORD_ORDER, distinct_records
 from defender_assets.core.tables.moments import moment, with_moments
@@ -44,28 +47,42 @@ LEAST_KEPT = 0.5
 """The share of a day's leads below which it costs about as much to build all of them."""
 
 
-class _Tables(NamedTuple):
+@dataclass(frozen=True)
+class _Tables:
     """The typed rows of the look-back, DeviceInfo with moments, and what is read from all of them once."""
 
+    day: date
     alert_info: pl.LazyFrame
     alert_evidence: pl.LazyFrame
     device_info: pl.LazyFrame
-    accounts: pl.DataFrame
-    egress: pl.DataFrame
 
     @classmethod
     def of(cls, day: date, alert_info: pl.LazyFrame, alert_evidence: pl.LazyFrame, device_info: pl.LazyFrame) -> Self:
         alert_span = (day - timedelta(days=ALERT_LOOKBACK_DAYS), day)
         device_span = (day - timedelta(days=DEVICE_LOOKBACK_DAYS), day)
-        evidence = days_between(alert_evidence, *alert_span)
-        devices = with_moments(days_between(device_info, *device_span), *device_span)
         return cls(
+            day,
             days_between(alert_info, *alert_span),
-            evidence,
-            devices,
-            known_accounts(evidence),
-            egress_addresses(devices),
+            days_between(alert_evidence, *alert_span),
+            with_moments(days_between(device_info, *device_span), *device_span),
         )
+
+    @cached_property
+    def accounts(self) -> pl.DataFrame:
+        return known_accounts(self.alert_evidence)
+
+    @cached_property
+    def egress(self) -> pl.DataFrame:
+        return egress_addresses(self.device_info)
+
+    @cached_property
+    def successors(self) -> Mapping[Device, str]:
+        return merges(self.device_info)
+
+    @cached_property
+    def earlier_successors(self) -> Mapping[Device, str]:
+        """The merges that were known before the day."""
+        return merges(self.device_info.filter(pl.col("export_date") < self.day))
 
 
 def build_leads(
@@ -98,9 +115,10 @@ def build_leads(
     if touched.is_empty():
         return LEAD_SCHEMA.to_frame()
     tables = _Tables.of(day, alert_info, alert_evidence, device_info)
+    alert_tables = tables.alert_info, tables.alert_evidence
     parts = (_alerts_of(day, part, tables) for part in touched.iter_slices(ALERTS_AT_ONCE))
     leads = [
-        _to_leads(day, alerts.join(prevalence(day, alerts, *tables[:2]), on=ALERT_KEY), scoring, portal)
+        _to_leads(day, alerts.join(prevalence(day, alerts, *alert_tables), on=ALERT_KEY), scoring, portal)
         for alerts in parts
     ]
     return pl.concat(leads).sort("tenant_id", "lead_id")
@@ -132,29 +150,35 @@ def update_leads(
         portal: as then.
     """
     *new_records, new_heartbeats = (change.added for change in changes)
-    if new_heartbeats is not None or any(change.removed is not None for change in changes):
+    if any(change.removed is not None for change in changes):
         return None
     tables = _Tables.of(day, alert_info, alert_evidence, device_info)
+    alert_tables = tables.alert_info, tables.alert_evidence
     leads = leads.select(LEAD_SCHEMA.names()).cast(LEAD_SCHEMA)
     new_info, new_evidence = (
-        whole.clear() if new is None else new
-        for whole, new in zip((tables.alert_info, tables.alert_evidence), new_records, strict=True)
+        whole.clear() if new is None else new for whole, new in zip(alert_tables, new_records, strict=True)
     )
     touched = touched_alerts(day, leads, tables.accounts, new_info, new_evidence)
     if touched is None:
         return None
+    to_build, rescored = touched
+    if new_heartbeats is not None:
+        by_heartbeats = touched_by_heartbeats(
+            day, leads, *alert_tables, tables.device_info, tables.successors, new_heartbeats
+        )
+        to_build = pl.concat([to_build, by_heartbeats]).unique()
     key = ["tenant_id", "alert_id"]
-    rebuilt, rescored = (each.rename({"AlertId": "alert_id"}) for each in touched)
+    rebuilt, rescored = (each.rename({"AlertId": "alert_id"}) for each in (to_build, rescored))
     others = leads.join(rebuilt, on=key, how="anti")
     kept, again = others.join(rescored, on=key, how="anti"), others.join(rescored, on=key, how="semi")
     if kept.height < leads.height * LEAST_KEPT:
         return None
-    is_rebuilt = pl.col("AlertId").is_in(touched.rebuilt.get_column("AlertId").implode())
+    is_rebuilt = pl.col("AlertId").is_in(to_build.get_column("AlertId").implode())
     of_day = candidate_alerts(day, *(table.filter(is_rebuilt) for table in (alert_info, alert_evidence)))
-    alerts = _alerts_of(day, of_day.join(touched.rebuilt, on=ALERT_KEY, how="semi"), tables)
+    alerts = _alerts_of(day, of_day.join(to_build, on=ALERT_KEY, how="semi"), tables)
     again = again.with_columns(AlertId="alert_id", device_count=_device_count())
     counts = prevalence(
-        day, pl.concat([each.select(*ALERT_KEY, "title", "entities") for each in (alerts, again)]), *tables[:2]
+        day, pl.concat([each.select(*ALERT_KEY, "title", "entities") for each in (alerts, again)]), *alert_tables
     )
     parts = [
         kept,
@@ -166,8 +190,8 @@ def update_leads(
 
 def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFrame:
     """Return the alerts of a part of the day that get a lead, with their values, but without their prevalence."""
-    alert_info, alert_evidence, device_info, accounts, egress = tables
-    info, evidence = _records_of(alert_info, touched), _records_of(alert_evidence, touched)
+    device_info = tables.device_info
+    info, evidence = _records_of(tables.alert_info, touched), _records_of(tables.alert_evidence, touched)
     history = alert_history(day, info, evidence).join(touched, on=ALERT_KEY)
     fresh, eve = history.filter(pl.col("is_new")), history.filter(~pl.col("is_new") & pl.col("on_eve"))
 
@@ -175,13 +199,15 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
     named, times = named_devices(parsed), history.select(*ALERT_KEY, "alert_time")
     probes, late = named.join(times, on=ALERT_KEY), eve.clear()
     if eve.is_empty():
-        as_of = devices_as_of(device_info, probes, day)
+        as_of = devices_as_of(device_info, tables.successors, probes, day)
     else:
         # Only the devices of these alerts are needed: AdditionalFields is parsed only if Machine rows lack DeviceIds.
         eve_probes = named_devices(with_fields(_of(evidence, eve), where=needs_fields())).join(times, on=ALERT_KEY)
-        eve_probes = _of(eve_probes, alerts_without_device(day, eve_probes, device_info, DEVICE_LOOKBACK_DAYS))
-        as_of = devices_as_of(device_info, pl.concat([probes, eve_probes]), day)
-        late = _of(eve, late_device_matches(day, eve_probes, as_of, device_info))
+        earlier = tables.earlier_successors
+        without = alerts_without_device(day, eve_probes, device_info, earlier, DEVICE_LOOKBACK_DAYS)
+        eve_probes = _of(eve_probes, without)
+        as_of = devices_as_of(device_info, tables.successors, pl.concat([probes, eve_probes]), day)
+        late = _of(eve, late_device_matches(day, eve_probes, as_of, device_info, earlier))
     if not late.is_empty():
         late_parsed = with_fields(_of(evidence, late))
         parsed, named = pl.concat([parsed, late_parsed]), pl.concat([named, named_devices(late_parsed)])
@@ -190,7 +216,7 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
     info, evidence = _of(info, alerts), parsed
     devices = distinct_devices(named, as_of)
     rows = entity_rows(evidence)
-    persons = known_persons(accounts, named_users(rows))
+    persons = known_persons(tables.accounts, named_users(rows))
     rows = with_person(rows, persons)
     parts = (
         alert_values(info, evidence),
@@ -199,7 +225,7 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
         entity_lists(rows),
-        link_entities(rows, persons, linking_devices(devices), egress),
+        link_entities(rows, persons, linking_devices(devices), tables.egress),
         verdicts(rows),
     )
     for part in parts:

@@ -1,5 +1,6 @@
 """Which alerts get a lead on a day, and whether they are new or changed."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import polars as pl
@@ -8,7 +9,7 @@ import polars.selectors as cs
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.devices.as_of import devices_as_of, ids_with_heartbeats
-from defender_assets.core.leads.devices.merges import merge_paths, merges
+from defender_assets.core.leads.devices.merges import Device, merge_paths
 from defender_assets.core.leads.devices.primary import distinct_devices
 from defender_assets.core.schemas.column import INSTANT
 
@@ -46,15 +47,16 @@ def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def alerts_without_device(day: date, probes: pl.DataFrame, devices: pl.LazyFrame, look_back: int) -> pl.DataFrame:
+def alerts_without_device(
+    day: date, probes: pl.DataFrame, devices: pl.LazyFrame, successors: Mapping[Device, str], look_back: int
+) -> pl.DataFrame:
     """Return the alerts (ALERT_KEY) that name a device without a heartbeat on an earlier day, or by name only.
 
     Only their devices can have become known on the day (`late_device_matches`). The arguments are those of
     `late_device_matches`, and the number of earlier days that `devices` has.
     """
     by_id = probes.select(*ALERT_KEY, start_id="original_device_id")
-    earlier = devices.filter(pl.col("export_date") < day)
-    unseen = merge_paths(merges(earlier), by_id.drop_nulls("start_id"))
+    unseen = merge_paths(successors, by_id.drop_nulls("start_id"))
     start, found = ["tenant_id", "start_id"], []
     # Most devices have a heartbeat on the day before, so the other days are rarely read.
     for back in range(1, look_back + 1):
@@ -67,7 +69,9 @@ def alerts_without_device(day: date, probes: pl.DataFrame, devices: pl.LazyFrame
     return by_id.join(known, on=start, how="anti").select(ALERT_KEY).unique()
 
 
-def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, devices: pl.LazyFrame) -> pl.DataFrame:
+def late_device_matches(
+    day: date, probes: pl.DataFrame, as_of: pl.DataFrame, devices: pl.LazyFrame, successors: Mapping[Device, str]
+) -> pl.DataFrame:
     """Return the alerts (ALERT_KEY) whose device became known on the day: a heartbeat can arrive after its alert.
 
     Args:
@@ -76,12 +80,13 @@ def late_device_matches(day: date, probes: pl.DataFrame, as_of: pl.DataFrame, de
             one on the day.
         as_of: result of `devices_as_of` for them, from the partitions up to the day.
         devices: typed DeviceInfo rows of the look-back, with moments.
+        successors: result of `merges` for those of earlier days.
     """
     known_now = _primary_matches(probes, as_of).filter(pl.col("device_match") != "unknown")
     probes = probes.join(known_now, on=ALERT_KEY, how="semi")
     if probes.is_empty():
         return probes.select(ALERT_KEY)
-    then = devices_as_of(devices.filter(pl.col("export_date") < day), probes, day)
+    then = devices_as_of(devices.filter(pl.col("export_date") < day), successors, probes, day)
     return _primary_matches(probes, then).filter(pl.col("device_match") == "unknown").select(ALERT_KEY)
 
 

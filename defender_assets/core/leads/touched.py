@@ -6,15 +6,22 @@ A lead is made of its own records, of the devices, and of four things that other
 - how many alerts have its detection, and how many name an entity that it names: only its score depends on these;
 - whether the tenant has a week of alerts: records that are as old as that may touch every lead.
 
-Any new heartbeat may touch every lead.
+New heartbeats can change what it has of devices (`devices.touched`), and whether an address links it: the
+organisation's own public addresses do not.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
+from defender_assets.core.leads.devices.mentions import named_devices, needs_fields
+from defender_assets.core.leads.devices.merges import Device
+from defender_assets.core.leads.devices.touched import alerts_of_heartbeats
+from defender_assets.core.leads.entities.additional_fields import with_fields
+from defender_assets.core.leads.entities.correlation_keys import egress_addresses
 from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, each, identifier
 from defender_assets.core.leads.entities.identities import (
     IDENTIFIERS,
@@ -24,8 +31,12 @@ from defender_assets.core.leads.entities.identities import (
 )
 from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
 from defender_assets.core.leads.risk.prevalence import KNOWN_AFTER_DAYS, counted_entities, detections_of, mentions_of
+from defender_assets.core.leads.selection import candidate_alerts
 
 _VALUE = ["tenant_id", "value"]
+
+
+_OF_DEVICES = ("DeviceId", "DeviceName", "EntityType", "EvidenceRole")
 
 
 class Touched(NamedTuple):
@@ -56,6 +67,58 @@ def touched_alerts(
         pl.concat([new.select(ALERT_KEY), _of_persons(leads, related)]).unique(),
         pl.concat([_of_detections(leads, new), _of_entities(leads, new_evidence)]).unique(),
     )
+
+
+def touched_by_heartbeats(
+    day: date,
+    leads: pl.DataFrame,
+    alert_info: pl.LazyFrame,
+    alert_evidence: pl.LazyFrame,
+    device_info: pl.LazyFrame,
+    successors: Mapping[Device, str],
+    new_heartbeats: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Return ALERT_KEY of the alerts that new heartbeats can change, those included that may only get a lead by them.
+
+    Args:
+        day: the partition.
+        leads: its leads before the new heartbeats, of LEAD_SCHEMA.
+        alert_info: typed rows of the look-back.
+        alert_evidence: likewise.
+        device_info: likewise, with moments and with the new heartbeats.
+        successors: result of `merges` for them.
+        new_heartbeats: the new DeviceInfo records; copies of older ones are allowed.
+    """
+    of_day = candidate_alerts(day, alert_info, alert_evidence)
+    named = _named_devices(alert_evidence, of_day)
+    leads = leads.with_columns(AlertId="alert_id")
+    by_device = alerts_of_heartbeats(day, leads, named, device_info, successors, new_heartbeats)
+    by_address = _linked_by_address(leads, egress_addresses(new_heartbeats))
+    return pl.concat([by_device, by_address]).unique()
+
+
+def _linked_by_address(leads: pl.DataFrame, egress: pl.DataFrame) -> pl.DataFrame:
+    linked = leads.select(*ALERT_KEY, entity="entities").explode("entity").unnest("entity").filter(kind="address")
+    return linked.join(egress, left_on=["tenant_id", "value"], right_on=["tenant_id", "address"], how="semi").select(
+        ALERT_KEY
+    )
+
+
+def _named_devices(evidence: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return the devices that alerts name. AdditionalFields are read only for the alerts that need them."""
+    columns = [*ALERT_KEY, "Timestamp", "record_id", *_OF_DEVICES]
+    rows = _of(evidence, alerts).select(columns).collect()
+    needy = rows.filter(needs_fields()).select(ALERT_KEY).unique()
+    parsed = with_fields(_of(evidence, needy).select(*columns, "AdditionalFields").collect())
+    others = rows.join(needy, on=ALERT_KEY, how="anti").with_columns(
+        fields=pl.lit(None, parsed.schema["fields"]), AdditionalFields=pl.lit(None, pl.String)
+    )
+    return named_devices(pl.concat([parsed, others.select(parsed.columns)]))
+
+
+def _of(evidence: pl.LazyFrame, alerts: pl.DataFrame) -> pl.LazyFrame:
+    wanted = evidence.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
+    return wanted.join(alerts.lazy(), on=ALERT_KEY, how="semi")
 
 
 def _of_detections(leads: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

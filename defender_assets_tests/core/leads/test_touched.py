@@ -1,24 +1,19 @@
 """Updating a day's leads with new records gives what building all of them does, to the last value."""
 
-import random
-from collections.abc import Iterable
 from datetime import timedelta
 
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from defender_assets.core.lake.snapshots import Change
-from defender_assets.core.leads import build, build_leads, update_leads
+from defender_assets.core.leads import build, build_leads
+from defender_assets.core.leads.devices.merges import merges
 from defender_assets.core.leads.entities.identities import known_accounts
-from defender_assets.core.leads.touched import touched_alerts
-from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
-from defender_assets_tests.support.alert_rows import DAY, Row, at, beat, evidence, frame, info, leads_of
-from defender_assets_tests.support.random_records import random_record
+from defender_assets.core.leads.touched import touched_alerts, touched_by_heartbeats
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
+from defender_assets_tests.support.alert_rows import DAY, EVE, Row, at, beat, evidence, info, leads_of, machine
+from defender_assets_tests.support.growing_worlds import GrowingWorlds, Records, compare_updates, frames, updated
 
-Records = list[tuple[Table, Row]]
-TYPED = (ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)
-WORLDS, STEPS = 60, 3
+STEPS = 5
 
 
 @pytest.fixture(autouse=True)
@@ -26,65 +21,75 @@ def always_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "LEAST_KEPT", 0)
 
 
-def frames(records: Records) -> list[pl.LazyFrame]:
-    return [frame(table, (row for of, row in records if of is table)) for table in TYPED]
-
-
-def changes_of(records: Records) -> list[Change]:
-    held = {table.name for table, _ in records}
-    new = zip(TYPED, frames(records), strict=True)
-    return [Change(each if table.name in held else None, None) for table, each in new]
-
-
-def updated(leads: pl.DataFrame, before: Records, new: Records) -> pl.DataFrame | None:
-    return update_leads(DAY, leads, changes_of(new), *frames([*before, *new]))
-
-
-def worlds(seed: object, size: int, tables: Iterable[Table] = TYPED) -> Records:
-    """Random records of many worlds, each with tenants of its own, so that one build has all of them."""
-    found = []
-    for world in range(WORLDS):
-        seeded_rng = random.Random(f"{seed} world {world}")
-        for _ in range(size):
-            table, row = random_record(seeded_rng)
-            if table in tables:
-                found.append((table, row | {"tenant_id": f"{world}:{row['tenant_id']}"}))
-    return found
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_leads_that_are_updated_are_those_that_are_built(seed: int) -> None:
-    seeded_rng = random.Random(seed)
-    before = worlds(seed, 40)
-    leads = build_leads(DAY, *frames(before))
-    changed = 0
-    for step in range(STEPS):
-        new = worlds(f"{seed} {step}", 2, (ALERT_INFO, ALERT_EVIDENCE))
-        copies = [(table, row) for table, row in seeded_rng.sample(before, 20) if table is not DEVICE_INFO]
-        new += [(table, row | {"blob": "later", "exported_at": at(14), "export_date": DAY}) for table, row in copies]
-        now = updated(leads, before, new)
-        before += new
-        built = build_leads(DAY, *frames(before))
-        assert now is not None
-        assert_frame_equal(now, built)
-        changed += not now.equals(leads)
-        leads = now
-    assert changed == STEPS
+# `make soak` tries more worlds, seeds and steps.
+def test_leads_that_are_updated_are_those_that_are_built() -> None:
+    assert compare_updates(60, 0, STEPS) == STEPS
 
 
 def test_most_leads_stay_as_they_are() -> None:
-    before, new = worlds(0, 40), worlds(1, 1, (ALERT_EVIDENCE,))
-    leads = build_leads(DAY, *frames(before))
-    records = frames(before + new)
+    worlds = GrowingWorlds(60, 0)
+    leads, new = worlds.build(), worlds.draw(1, (ALERT_EVIDENCE,))
+    records = frames(worlds.records + new)
     touched = touched_alerts(DAY, leads, known_accounts(records[1]), *frames(new)[:2])
     assert touched is not None
     assert 0 < touched.rebuilt.height < leads.height / 3
     assert 0 < touched.rescored.height < leads.height / 2
 
 
-def test_a_new_heartbeat_may_touch_every_lead() -> None:
-    before = worlds(0, 20)
-    assert updated(build_leads(DAY, *frames(before)), before, [(DEVICE_INFO, beat("a"))]) is None
+def test_new_heartbeats_leave_most_leads_as_they_are() -> None:
+    worlds = GrowingWorlds(60, 0)
+    leads, new = worlds.build(), worlds.draw(1, (DEVICE_INFO,))[::4]
+    alert_info, alert_evidence, devices = frames(worlds.records + new)
+    successors, new_heartbeats = merges(devices), frames(new)[2]
+    touched = touched_by_heartbeats(DAY, leads, alert_info, alert_evidence, devices, successors, new_heartbeats)
+    assert 0 < touched.height < leads.height / 3
+
+
+def has_what_is_built(before: Records, new: Records) -> None:
+    """Update with new records; this must change leads, to those of a full build."""
+    leads = build_leads(DAY, *frames(before))
+    now, built = updated(leads, before, new), build_leads(DAY, *frames(before + new))
+    assert now is not None
+    assert not built.equals(leads)
+    assert_frame_equal(now, built)
+
+
+def copy(row: Row, days: int) -> Records:
+    return [(DEVICE_INFO, row | {"export_date": DAY + timedelta(days=days)})]
+
+
+def test_a_device_that_was_known_on_the_eve_after_all_takes_its_lead_back() -> None:
+    """On the eve its path of merges went where it does not go any more."""
+    before: Records = [
+        (ALERT_EVIDENCE, machine("a", "da1", day=EVE, Timestamp=at(days=-1))),
+        (DEVICE_INFO, beat("a", at(days=-9_999), day=EVE, MergedToDeviceId="b")),
+        (DEVICE_INFO, beat("a", at(days=-9_999), MergedToDeviceId="c", ReportId=2)),
+        (DEVICE_INFO, beat("c", at(-1))),
+    ]
+    has_what_is_built(before, [(DEVICE_INFO, beat("b", at(days=-1), day=EVE))])
+
+
+def test_a_merge_that_is_older_than_it_seemed_changes_the_leads_of_both_devices() -> None:
+    newest = beat("c", at(24), MergedDeviceIds=["a"])
+    older = beat("b", at(-1), MergedDeviceIds=["a"])
+    before: Records = [(ALERT_EVIDENCE, machine("a", "da1")), (DEVICE_INFO, newest), (DEVICE_INFO, older)]
+    has_what_is_built(before, copy(newest, -3))
+
+
+@pytest.mark.parametrize("named", [{"device": "a"}, {"device": None, "DeviceName": "pc.corp.example"}])
+def test_another_devices_heartbeats_make_a_device_silent_and_heard_again(named: Row) -> None:
+    seen = beat("a", at(-24), day=EVE, DeviceName="pc.corp.example", MergedToDeviceId="b")
+    quiet = beat("b", at(-23), day=EVE)
+    alert = machine(alert="da1", Timestamp=at(-24), **named)
+    before: Records = [(ALERT_EVIDENCE, alert), (DEVICE_INFO, seen), (DEVICE_INFO, quiet)]
+    newest = beat("d", at(1.5))
+    has_what_is_built(before, [(DEVICE_INFO, newest)])
+    has_what_is_built([*before, (DEVICE_INFO, newest)], copy(newest, -2))
+
+
+def test_a_public_address_of_the_organisation_links_its_leads_no_more() -> None:
+    before: Records = [(ALERT_EVIDENCE, evidence("Ip", f"da{n}", RemoteIP=f"203.0.113.{n}")) for n in (1, 2)]
+    has_what_is_built(before, [(DEVICE_INFO, beat("a", PublicIP="203.0.113.1"))])
 
 
 @pytest.mark.parametrize(("days", "in_doubt"), [(6, False), (7, True), (30, True)])

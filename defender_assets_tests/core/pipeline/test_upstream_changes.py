@@ -154,11 +154,14 @@ def mute(growing: Growing) -> None:
 UNDOUBTED: dict[str, Callable[[Growing], object]] = {
     "nothing else": lambda _: None,
     "records of an earlier day": lambda growing: growing.put_alert(days=-6),
+    "a heartbeat": lambda growing: growing.put([(DEVICE_INFO, beat("a", at(1), ExposureLevel="High"))]),
+    "a heartbeat of an earlier day": lambda growing: growing.put(
+        [(DEVICE_INFO, beat("a", day=DAY - timedelta(days=5)))]
+    ),
     "maintenance of another day": maintain_another_day,
     "copies": lambda growing: growing.put([(ALERT_INFO, info("da-new-1", ours={"blob": "again"}))]),
 }
 DOUBTED: dict[str, Callable[[Growing], object]] = {
-    "a heartbeat": lambda growing: growing.put([(DEVICE_INFO, beat("a"))]),
     "records of a week ago": lambda growing: growing.put_alert(days=-7),
     "compaction": lambda growing: compact_day(growing.lake, ALERT_EVIDENCE.name, DAY),
     "a restored upstream": lambda growing: restore_to_before(growing, ALERT_EVIDENCE.name),
@@ -254,5 +257,5 @@ def test_leads_of_a_lake_that_grows_at_random(growing: Growing) -> None:
     for deed in deeds:
         if deed:
             DOUBTED[deed](growing)
-        growing.put_random(6, ALERT_INFO, ALERT_EVIDENCE)
+        growing.put_random(6, ALERT_INFO, ALERT_EVIDENCE, DEVICE_INFO)
         assert growing.build().updated == (deed is None)

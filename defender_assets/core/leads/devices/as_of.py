@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.devices.merges import Device, merge_paths, merges
+from defender_assets.core.leads.devices.merges import Device, merge_paths
 from defender_assets.core.leads.devices.names import devices_by_name
 from defender_assets.core.leads.devices.texts import filled, filled_list
 from defender_assets.core.schemas.column import INSTANT, LOGGED_ON_USERS, Column
@@ -85,7 +85,9 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
-def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.DataFrame:
+def devices_as_of(
+    devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.DataFrame, day: date
+) -> pl.DataFrame:
     """Return each probed device as it was at the time of its alert.
 
     The heartbeats of all identifiers on the path of merges, from the evidence's one to the last successor, are one
@@ -95,6 +97,7 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.
 
     Args:
         devices: typed DeviceInfo rows of the look-back, with moments (`tables.moments`); copies are allowed.
+        successors: result of `merges` for them.
         probes: ALERT_KEY, `mention`, `original_device_id`, `name` (as `named_devices`), `alert_time`.
         day: the partition of the leads.
 
@@ -103,7 +106,6 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.
         `device_match`, `device_seen_at` and DEVICE_COLUMNS; also `now_seen_at` and the carried DEVICE_COLUMNS with the
         prefix `now_`, as of the newest heartbeat that is not later than the day.
     """
-    successors = merges(devices)
     started = _with_start(devices, successors, probes)
     starts = started.select(_PATH).drop_nulls().unique(maintain_order=True)
     parts = [
@@ -118,11 +120,10 @@ def devices_as_of(devices: pl.LazyFrame, probes: pl.DataFrame, day: date) -> pl.
 
 def ids_with_heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
     """Return `tenant_id` and `lookup_id` of the identifiers of merge paths that have a heartbeat with a moment."""
-    lookup_id = _lookup_id()
     ids = paths.get_column("lookup_id").unique().implode()
     return (
-        devices.filter(lookup_id.is_in(ids) & pl.col("Timestamp").is_not_null())
-        .select("tenant_id", lookup_id=lookup_id)
+        devices.filter(lookup_id().is_in(ids) & pl.col("Timestamp").is_not_null())
+        .select("tenant_id", lookup_id=lookup_id())
         .unique()
         .collect()
     )
@@ -161,12 +162,11 @@ def _as_of(devices: pl.LazyFrame, successors: Mapping[Device, str], probes: pl.D
 
 def _heartbeats(devices: pl.LazyFrame, paths: pl.DataFrame) -> pl.DataFrame:
     """Return the heartbeats along each path, with its number, in any order; without what is read later."""
-    lookup_id = _lookup_id()
     ids = paths.get_column("lookup_id").unique().implode()
     # The filter is pushed down, so that only these devices are decoded; the join adds the tenant and the path.
     return (
-        devices.filter(lookup_id.is_in(ids) & pl.col("Timestamp").is_not_null())
-        .with_columns(lookup_id=lookup_id)
+        devices.filter(lookup_id().is_in(ids) & pl.col("Timestamp").is_not_null())
+        .with_columns(lookup_id=lookup_id())
         .join(paths.lazy().select("tenant_id", "lookup_id", "path"), on=["tenant_id", "lookup_id"])
         .select(
             "path",
@@ -187,8 +187,8 @@ def _read_later(devices: pl.LazyFrame, beats: pl.DataFrame) -> pl.DataFrame:
     beats = beats.select(_BEAT).unique()
     days, ids = (beats.get_column(name).unique().implode() for name in ("export_date", "lookup_id"))
     return (
-        devices.filter(pl.col("export_date").is_in(days) & _lookup_id().is_in(ids))
-        .with_columns(lookup_id=_lookup_id())
+        devices.filter(pl.col("export_date").is_in(days) & lookup_id().is_in(ids))
+        .with_columns(lookup_id=lookup_id())
         .join(beats.lazy(), on=_BEAT, how="semi")
         .select(*_BEAT, **{taken.column.name: taken.source for taken in _LATER})
         .unique(_BEAT)
@@ -239,7 +239,7 @@ class _Timelines(NamedTuple):
         return self.beats.select(*_BEAT[1:], "device_seen_at", *_CARRIED)[self.rows.get_column("beat").gather(rows)]
 
 
-def _lookup_id() -> pl.Expr:
+def lookup_id() -> pl.Expr:
     """Return DeviceId as `identifier` does, but also what fills nothing, which is never looked up."""
     return pl.col("DeviceId").str.strip_chars().str.to_lowercase()
 

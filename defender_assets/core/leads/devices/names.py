@@ -39,7 +39,7 @@ def devices_by_name(devices: pl.LazyFrame, successors: Mapping[Device, str], pro
     probes = probes.filter(is_host_name(probes.get_column("name"))).select(*_MENTION, "name", "alert_time")
     if probes.is_empty():
         return probes.select(*_MENTION, start_id=pl.lit(None, pl.String))
-    pairs = _pairs(devices, probes)
+    pairs = bearers_of_names(devices, probes).filter(pl.len().over("tenant_id", "name") <= MOST_BEARERS)
     paths = merge_paths(successors, pairs)
     known = _named_at(_heartbeats(devices, paths), probes.join(pairs, on=["tenant_id", "name"]))
     known = known.join(paths.select(*_PATH, "device_id").unique(), on=_PATH)
@@ -76,8 +76,13 @@ def _matches(name: pl.Expr, borne: pl.Expr) -> pl.Expr:
     return (name == borne) | ((label(name) == label(borne)) & ~(has_domain(name) & has_domain(borne)))
 
 
-def _pairs(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
-    """Return `tenant_id`, `name` and `start_id`: the identifiers that have ever borne a wanted name."""
+def bearers_of_names(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
+    """Return `tenant_id`, `name` and `start_id`: the identifiers that have ever borne a wanted name, however many.
+
+    The arguments are those of `devices_by_name`.
+    """
+    if probes.is_empty():
+        return probes.select("tenant_id", "name", start_id=pl.lit(None, pl.String))
     wanted = probes.select("tenant_id", "name", label=label(pl.col("name"))).unique()
     spellings = devices.select("DeviceName").unique().collect(engine="streaming").get_column("DeviceName")
     names = spellings.to_frame().with_columns(borne=host_name(pl.col("DeviceName")))
@@ -99,7 +104,6 @@ def _pairs(devices: pl.LazyFrame, probes: pl.DataFrame) -> pl.DataFrame:
         .filter(_matches(pl.col("name"), pl.col("borne")))
         .select("tenant_id", "name", "start_id")
         .unique()
-        .filter(pl.len().over("tenant_id", "name") <= MOST_BEARERS)
     )
 
 

@@ -21,7 +21,9 @@ SILENT_AFTER = timedelta(hours=24)
 """A device is silent if its newest heartbeat is this much older than its tenant's newest one."""
 
 CHANGES = pl.List(pl.Struct({"what": pl.String(), "then": pl.String(), "now": pl.String()}))
-"""`what` is a column of the lead, `device_tag` (null then: added; null now: removed) or `heartbeat`."""
+"""`what` is a column of the lead, `device_tag` (null then: added; null now: removed) or SILENCE."""
+
+SILENCE = "heartbeat"
 
 
 def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) -> pl.DataFrame:
@@ -33,7 +35,7 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
         device_info: typed DeviceInfo rows of the look-back, with moments.
     """
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True)
-    newest = _newest_heartbeats(day, device_info, first.drop_nulls("now_seen_at").select("tenant_id").unique())
+    newest = newest_heartbeats(day, device_info, first.drop_nulls("now_seen_at").select("tenant_id").unique())
     first = first.join(newest, on="tenant_id", how="left")
     known = pl.col("now_seen_at") >= pl.col("device_seen_at")  # an alert of tomorrow has no "now" yet
     before, after = tags(), tags("now_")
@@ -46,16 +48,16 @@ def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) 
     return first.select(*ALERT_KEY, device_changes=pl.when(known).then(changes))
 
 
-def _newest_heartbeats(day: date, device_info: pl.LazyFrame, tenants: pl.DataFrame) -> pl.DataFrame:
-    """Return `tenant_id` and `_tenants_newest`, the tenant's newest heartbeat that is not later than the day."""
+def newest_heartbeats(day: date, device_info: pl.LazyFrame, tenants: pl.DataFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `newest`, the tenant's newest heartbeat that is not later than the day."""
 
     def newest(rows: pl.LazyFrame) -> pl.DataFrame:
         rows = rows.filter(pl.col("Timestamp") < end_of(day))
-        return rows.group_by("tenant_id").agg(_tenants_newest=pl.col("Timestamp").max()).collect()
+        return rows.group_by("tenant_id").agg(newest=pl.col("Timestamp").max()).collect()
 
     # A moment is less than DAYS_AHEAD after the beginning of its day, so only these days have moments of this day.
     found = newest(days_between(device_info, day - DAYS_AHEAD + timedelta(days=1), day))
-    of_day = found.filter(pl.col("_tenants_newest") >= end_of(day) - timedelta(days=1))
+    of_day = found.filter(pl.col("newest") >= end_of(day) - timedelta(days=1))
     return found if tenants.join(of_day, on="tenant_id", how="anti").is_empty() else newest(device_info)
 
 
@@ -67,8 +69,8 @@ def _compared(column: str) -> pl.Expr:
 def _silence() -> pl.Expr:
     last = pl.col("now_seen_at")
     then, since = (moment.dt.strftime("%Y-%m-%d %H:%M") for moment in (pl.col("device_seen_at"), last))
-    return pl.when(pl.col("_tenants_newest") - last >= SILENT_AFTER).then(
-        _change("heartbeat", then, pl.format("none since {}", since))
+    return pl.when(pl.col("newest") - last >= SILENT_AFTER).then(
+        _change(SILENCE, then, pl.format("none since {}", since))
     )
 
 

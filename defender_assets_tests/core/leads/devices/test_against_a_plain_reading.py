@@ -10,6 +10,7 @@ import pytest
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads import DEVICE_LOOKBACK_DAYS
 from defender_assets.core.leads.devices.as_of import devices_as_of
+from defender_assets.core.leads.devices.merges import merges
 from defender_assets.core.leads.selection import alerts_without_device, late_device_matches
 from defender_assets.core.schemas import DEVICE_INFO
 from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, Row, at, beat, frame
@@ -181,7 +182,8 @@ def test_the_joins_agree_with_a_reference_implementation(seed: int) -> None:
     beats = a_world(seeded_rng, 8 if seed % 2 else 30)
     others = [row | {"tenant_id": OTHER_TENANT} for row in a_world(seeded_rng, 5)]
     probes = probes_of()
-    found = devices_as_of(frame(DEVICE_INFO, beats + others), pl.DataFrame(probes), DAY)
+    devices = frame(DEVICE_INFO, beats + others)
+    found = devices_as_of(devices, merges(devices), pl.DataFrame(probes), DAY)
     rows = {(row["AlertId"], row["mention"]): row for row in found.iter_rows(named=True)}
     assert len(rows) == len(probes) == found.height
     for probe in probes:
@@ -199,10 +201,11 @@ def test_no_alert_that_is_left_out_has_a_late_match() -> None:
         nothing = {"role": "", "named_at": DAY, "evidence_name": "", "evidence_os": ""}
         probes = pl.DataFrame([probe | nothing for probe in probes_of() if seeded_rng.random() < 0.3])
         devices = frame(DEVICE_INFO, beats)
-        late = late_device_matches(DAY, probes, devices_as_of(devices, probes, DAY), devices)
-        assert late.join(
-            alerts_without_device(DAY, probes, devices, DEVICE_LOOKBACK_DAYS), on=ALERT_KEY, how="anti"
-        ).is_empty()
+        earlier = merges(devices.filter(pl.col("export_date") < DAY))
+        as_of = devices_as_of(devices, merges(devices), probes, DAY)
+        late = late_device_matches(DAY, probes, as_of, devices, earlier)
+        without = alerts_without_device(DAY, probes, devices, earlier, DEVICE_LOOKBACK_DAYS)
+        assert late.join(without, on=ALERT_KEY, how="anti").is_empty()
         late_matches += late.height
     assert late_matches > 0
 
