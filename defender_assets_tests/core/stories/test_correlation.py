@@ -68,13 +68,14 @@ def test_a_detection_that_is_routine_of_an_account_does_not_link_its_devices(sub
     def lead(name: str, device: str, hours: float, severity: str, title: str = "t") -> Row:
         return lead_row(name, user, file, ("device", device), when=at(hours), title=title, severity=severity)
 
-    pair = [lead("1", "a", -4, "Medium"), lead("2", "b", 0, "Medium")]
+    pair, severe = ([lead("1", "a", -4, level), lead("2", "b", 0, level)] for level in ("Medium", "High"))
     cases: dict[str, tuple[list[Row], bool]] = {
         "never": (pair, True),
         "on two days": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low") for n in range(2))], True),
         "on five days": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low") for n in range(5))], False),
         "a flood on a day": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - n / 60, "Low") for n in range(30))], True),
         "another detection": ([*pair, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low", "x") for n in range(5))], True),
+        "much less severe": ([*severe, *(lead(f"o{n}", f"d{n}", -29 - 24 * n, "Low") for n in range(5))], True),
     }
     for name, (rows, expected) in cases.items():
         with subtests.test(name):

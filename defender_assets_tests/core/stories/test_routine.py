@@ -36,6 +36,7 @@ def test_days_on_other_devices_are_counted(subtests: pytest.Subtests) -> None:
         "another account": ([other(-30, ("user", "v"), OTHER)], 0),
         "another tenant": ([other(-30, tenant_id=OTHER_TENANT)], 0),
         "less severe": ([other(-30, severity="Low")], 1),
+        "much less severe": ([other(-30, severity="Informational")], 0),
         "a flood in a day": ([other(-30 - n / 60, severity="Low") for n in range(30)], 1),
         "more severe": ([other(-30, severity="High")], 1),
     }
