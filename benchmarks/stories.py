@@ -36,7 +36,7 @@ from defender_assets.simulator import Scenario, causes_of, export_directory
 from defender_assets.simulator.export import campaigns_of
 from defender_assets.simulator.worlds import WORLDS
 
-START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(971, 975), timedelta(days=1), timedelta(hours=1)
+START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(981, 985), timedelta(days=1), timedelta(hours=1)
 _MEASURED_TABLES = ("device_enriched_leads", "lead_stories", QUEUE_TABLE)
 
 
