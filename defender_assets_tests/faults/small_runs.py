@@ -67,7 +67,7 @@ def run_day(lake: Lake, export: Export, day: date, sizes: Sizes = Sizes(), *, re
 
 @contextmanager
 def small_sizes() -> Iterator[None]:
-    """Sequential slices of 512 bytes that overlap by 8, lines of at most 2,000 bytes, no pauses between retries."""
+    """Sequential slices of 512 bytes, lines of at most 2,000 bytes, and no pauses between retries."""
     functions: tuple[Any, ...] = (range_reader.RangeReader.chunks, range_reader.RangeReader.up_to)
     defaults: list[tuple[object, ...] | None] = [function.__defaults__ for function in functions]
     numbers: list[tuple[Any, str, Any]] = [
@@ -77,7 +77,6 @@ def small_sizes() -> Iterator[None]:
     numbers += [
         (ingest, "RESUMED_ABOVE", 64),
         (range_reader, "IN_FLIGHT", 1),
-        (range_reader, "OVERLAP", 8),
         (retries, "LONGEST_CONFLICT_PAUSE", timedelta(0)),
     ]
     before = [getattr(module, name) for module, name, _ in numbers]

@@ -33,9 +33,7 @@ from defender_assets_tests.support.export_accounts import Directory
 Scenario = Callable[[ScenarioSetup], None]
 
 
-LAST_NEWLINE = Mutation(
-    "the cut at the last newline", RangeReader, "_cut", 'content.rfind(b"\\n", begin, size) + 1', "len(content)"
-)
+LAST_NEWLINE = Mutation("the cut at the last newline", RangeReader, "_cut", 'content.rfind(b"\\n") + 1', "len(content)")
 TAIL_START = Mutation(
     "the start of a tail",
     RangeReader,

@@ -218,7 +218,7 @@ def _verify_blobs(
     def chunks() -> Iterator[ContentChunk]:
         for chunk in reader.chunks(ranges):
             of = Generation(chunk.unread.blob.tenant_id, chunk.unread.blob.path, chunk.unread.created_at)
-            yield ContentChunk(of, chunk.start, chunk.start + len(chunk.content), bytes(chunk.content), chunk.line_part)
+            yield ContentChunk(of, chunk.start, chunk.start + len(chunk.content), chunk.content, chunk.line_part)
 
     walk = ContentWalk(table, day, chunks())
     try:

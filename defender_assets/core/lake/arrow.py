@@ -58,7 +58,7 @@ def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> Schema:
     return Table.from_arrow(pl.DataFrame(schema=dict(columns))).schema
 
 
-def binary_column(value: bytes | memoryview) -> pl.Series:
+def binary_column(value: bytes) -> pl.Series:
     """Return a Binary column with one value, shorter than 2 GiB. Its bytes are not copied."""
     import nanoarrow  # noqa: PLC0415 (only raw's content is written so)
 

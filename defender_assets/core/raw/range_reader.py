@@ -18,8 +18,6 @@ from defender_assets.core.text import MEBIBYTE
 
 SLICE = 8 * MEBIBYTE
 LONGEST_LINE = 16 * MEBIBYTE
-OVERLAP = SLICE // 256
-"""So many bytes of the next slice are read with each slice, so that its last line need not be joined from two."""
 IN_FLIGHT = 4
 
 
@@ -46,7 +44,7 @@ class Chunk:
 
     unread: UnreadRange
     start: int
-    content: bytes | memoryview
+    content: bytes
     line_part: int | None = None
 
 
@@ -109,7 +107,7 @@ class RangeReader:
     ) -> Iterator[tuple[UnreadRange, Iterator[tuple[int, bytes]]]]:
         """Yield each part with its slices in order; slices of this and the next parts are prefetched."""
         ranges = (
-            (number, start, min(start + slice_bytes + min(OVERLAP, slice_bytes // 2), part.blob.size))
+            (number, start, min(start + slice_bytes, part.blob.size))
             for number, part in enumerate(parts)
             for start in range(max(part.start, part.looked_at), part.blob.size, slice_bytes)
         )
@@ -140,32 +138,30 @@ class RangeReader:
         line_start, rest = part.start, b""
         skipping = part.looked_at > part.start
         for start, content in slices:
-            size = slice_bytes
             if skipping:
                 end = content.find(b"\n") + 1
                 if not end:
                     continue
-                skipping = False
                 if start - line_start <= LONGEST_LINE:
                     # a tail that an earlier run has looked through is part of this slice, hence the noqa
                     content = self.export.read(self.container, part.blob, line_start, start) + content  # noqa: PLW2901
-                    size += start - line_start
-                    start = line_start  # noqa: PLW2901
-                else:
-                    yield from self._long_line(part, line_start, start + end, slice_bytes)
-                    line_start, rest = start + end, b""
-            # the slice before has taken the bytes before `begin`
-            begin = line_start + len(rest) - start
-            end = content.find(b"\n", max(size - 1, begin)) + 1 or content.rfind(b"\n", begin, size) + 1
-            if end and len(rest) + (first := content.find(b"\n", begin) + 1 - begin) > LONGEST_LINE:
-                line = rest + content[begin : begin + first]
+                    skipping = False
+            if skipping:
+                yield from self._long_line(part, line_start, start + end, slice_bytes)
+                line_start, rest, skipping = start + end, b"", False
+                content = content[end:]  # noqa: PLW2901 (bytes after the long line are processed as any slice)
+            # the rest has no line end
+            end = content.rfind(b"\n") + 1
+            if end and len(rest) + (first := content.find(b"\n") + 1) > LONGEST_LINE:
+                line = rest + content[:first]
                 yield from self._pieces(part, line_start, line, slice_bytes)
-                line_start, rest, begin = line_start + len(line), b"", begin + first
-            if begin < end:
-                lines = memoryview(content)[begin:end]
-                yield Chunk(part, line_start, b"".join((rest, lines)) if rest else lines)
-                line_start, rest, begin = start + end, b"", end
-            rest += content[begin:size]
+                line_start, rest, end = line_start + len(line), b"", end - first
+                content = content[first:]  # noqa: PLW2901 (bytes after the long line are processed as any slice)
+            if end:
+                lines = b"".join((rest, memoryview(content)[:end]))
+                yield Chunk(part, line_start, lines)
+                line_start, rest = line_start + len(lines), b""
+            rest += content[end:]
             if len(rest) > LONGEST_LINE:
                 rest, skipping = b"", True
         self.pending[part.blob.path] = part.blob.size - line_start

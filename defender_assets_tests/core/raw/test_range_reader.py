@@ -62,8 +62,8 @@ def test_every_whole_line_behind_the_cursor_is_read_once(
             assert chunk.start == at
             at += len(chunk.content)
             if chunk.line_part is None:
-                assert chunk.content[-1:] == b"\n"
-                assert all(len(line) <= LONGEST + slice_bytes for line in bytes(chunk.content).split(b"\n"))
+                assert chunk.content.endswith(b"\n")
+                assert all(len(line) <= LONGEST + slice_bytes for line in chunk.content.split(b"\n"))
         assert b"".join(chunk.content for chunk in own) == content[starts[number] : len(content) - len(tail)]
         long = [line for line in content[starts[number] : at].split(b"\n") if len(line) > LONGEST + slice_bytes]
         assert sum(chunk.line_part == 0 for chunk in own) >= len(long)
@@ -82,7 +82,7 @@ def test_a_tail_that_was_looked_through_gives_the_same_lines(
         part = replace(unread(0, content, 2), looked_at=looked_at)
         found = list(reader.chunks([part], slice_bytes))
     assert b"".join(chunk.content for chunk in found) == content[2 : content.rfind(b"\n") + 1]
-    assert all(chunk.content[-1:] == b"\n" for chunk in found if chunk.line_part is None)
+    assert all(chunk.content.endswith(b"\n") for chunk in found if chunk.line_part is None)
     assert reader.tails == ([] if found else [part])
 
 

@@ -15,7 +15,6 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.quality.byte_balance import byte_balance
 from defender_assets.core.raw.ingest import ingest
-from defender_assets.core.raw.range_reader import OVERLAP
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.core.tables.build import build_table_day
 from defender_assets.core.text import MEBIBYTE
@@ -89,7 +88,7 @@ def test_a_large_tail_is_not_read_by_later_runs_and_stays_in_the_balance(
     for first in range(3):
         folder.append(ALERT_INFO, blob_path(hour=9), records(ALERT_INFO, first, 1))
         report = ingest(lake, counted, ALERT_INFO, DAY)
-    assert LARGE <= counted.reads[blob_path()] < 2 * LARGE + 16 * OVERLAP
+    assert LARGE <= counted.reads[blob_path()] < 2 * LARGE
     assert report.pending == {blob_path(): LARGE - len(LINE), blob_path(hour=9): 0}
     now = datetime.now(UTC)
     assert byte_balance(lake, ALERT_INFO, DAY, report.listed, report.pending, now).passed
@@ -107,7 +106,7 @@ def test_a_large_tail_that_ends_is_stored_whole_and_only_its_new_bytes_are_looke
         os.truncate(file, total)
         as_in_azure(file)
         ingest(lake, azure, ALERT_INFO, DAY)
-    assert 0 <= azure.reads[blob_path()] - size - MEBIBYTE < 8 * OVERLAP
+    assert azure.reads[blob_path()] == size + MEBIBYTE
     folder.append(ALERT_INFO, blob_path(), b"end\n" + LINE)
     as_in_azure(file)
     report = ingest(lake, azure, ALERT_INFO, DAY)
