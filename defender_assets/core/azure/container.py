@@ -12,6 +12,7 @@ from defender_assets.core.azure.errors import as_lake_error
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
+    from azure.storage.blob import ContainerClient
 
 
 def container_of(uri: str) -> str:
@@ -20,13 +21,21 @@ def container_of(uri: str) -> str:
     return address.username or address.netloc
 
 
+def container_client(account: AzureAccount, uri: str) -> "ContainerClient":
+    """Return a client of the container in a URI, over the connections that the account keeps open.
+
+    Raises:
+        ClientAuthenticationError: when there is no Entra identity.
+    """
+    return account.open_service.get_container_client(container_of(uri))
+
+
 def is_missing(account: AzureAccount, uri: str) -> bool:
     """Return whether the container certainly does not exist; False when the account refuses to answer."""
     from azure.core.exceptions import AzureError  # noqa: PLC0415 (loaded with the first account)
 
     try:
-        with account.service() as service:
-            return not service.get_container_client(container_of(uri)).exists()
+        return not container_client(account, uri).exists()
     except AzureError:
         return False
 
@@ -40,9 +49,8 @@ def service_time(account: AzureAccount, uri: str) -> datetime | None:
     from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 (loaded with the first account)
 
     times: list[datetime] = []
-    with suppress(HttpResponseError), account.service() as service:
-        container = service.get_container_client(container_of(uri))
-        container.get_container_properties(raw_response_hook=adding_date_to(times))
+    with suppress(HttpResponseError):
+        container_client(account, uri).get_container_properties(raw_response_hook=adding_date_to(times))
     return times[-1] if times else None
 
 
@@ -64,9 +72,8 @@ def create_container(account: AzureAccount, uri: str) -> None:
     """
     from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 (loaded with the first account)
 
-    container = container_of(uri)
-    with as_lake_error(account, f"create the lake's container {container}"), account.service() as service:
-        client = service.get_container_client(container)
+    with as_lake_error(account, f"create the lake's container {container_of(uri)}"):
+        client = container_client(account, uri)
         if not client.exists():
             # another writer may create it at the same time
             with suppress(ResourceExistsError):

@@ -6,16 +6,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.container import container_of
+from defender_assets.core.azure.container import container_client
 from defender_assets.core.azure.errors import as_lake_error
 from defender_assets.core.errors import LakeError
-
-if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
 
 LOG = "_delta_log"
 
@@ -44,7 +40,8 @@ class TableFiles:
             if self.account is None:
                 return dict(_local_sizes(Path(self.uri), folder))
             prefix = f"{self._folder()}/{folder}".rstrip("/") + "/"
-            with _unless_missing(), self._container(self.account) as container:
+            container = container_client(self.account, self.uri)
+            with _unless_missing():
                 cut = len(self._folder()) + 1
                 return {blob.name[cut:]: blob.size for blob in container.list_blobs(name_starts_with=prefix)}
             return {}
@@ -57,7 +54,8 @@ class TableFiles:
                     return (Path(self.uri) / path).read_bytes()
                 except FileNotFoundError:
                     return None
-            with _unless_missing(), self._container(self.account) as container:
+            container = container_client(self.account, self.uri)
+            with _unless_missing():
                 return container.download_blob(f"{self._folder()}/{path}").readall()
             return None
 
@@ -70,7 +68,8 @@ class TableFiles:
                 except FileNotFoundError:
                     return None
                 return found.st_ino, found.st_size, found.st_mtime_ns
-            with _unless_missing(), self._container(self.account) as container:
+            container = container_client(self.account, self.uri)
+            with _unless_missing():
                 return (str(container.get_blob_client(f"{self._folder()}/{path}").get_blob_properties().etag),)
             return None
 
@@ -85,8 +84,8 @@ class TableFiles:
         from azure.core import MatchConditions  # noqa: PLC0415 (loaded with the first account)
         from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 (as above)
 
-        with self._errors(f"look at {path}"), self._container(self.account) as container:
-            blob = container.get_blob_client(f"{self._folder()}/{path}")
+        with self._errors(f"look at {path}"):
+            blob = container_client(self.account, self.uri).get_blob_client(f"{self._folder()}/{path}")
             try:
                 blob.upload_blob(b"", overwrite=True, etag='"0x0"', match_condition=MatchConditions.IfNotModified)
             except HttpResponseError as error:
@@ -102,7 +101,8 @@ class TableFiles:
             if self.account is None:
                 (Path(self.uri) / path).unlink(missing_ok=True)
                 return
-            with _unless_missing(), self._container(self.account) as container:
+            container = container_client(self.account, self.uri)
+            with _unless_missing():
                 container.delete_blob(f"{self._folder()}/{path}")
 
     def describe(self, path: str) -> str:
@@ -127,10 +127,6 @@ class TableFiles:
 
     def _folder(self) -> str:
         return urlsplit(self.uri).path.strip("/")
-
-    @contextmanager
-    def _container(self, account: AzureAccount) -> Iterator["ContainerClient"]:
-        yield account.open_service.get_container_client(container_of(self.uri))
 
     @contextmanager
     def _errors(self, action: str) -> Iterator[None]:

@@ -34,6 +34,7 @@ from defender_assets.core.leads.selection import (
     alerts_without_device,
     candidate_alerts,
     late_device_matches,
+    records_of,
 )
 from defender_assets.core.leads.touched import touched_alerts, touched_by_heartbeats
 from defender_assets.core.leads.versions import lead_versions
@@ -173,9 +174,8 @@ def update_leads(
     kept, again = others.join(rescored, on=key, how="anti"), others.join(rescored, on=key, how="semi")
     if kept.height < leads.height * LEAST_KEPT:
         return None
-    is_rebuilt = pl.col("AlertId").is_in(to_build.get_column("AlertId").implode())
-    of_day = candidate_alerts(day, *(table.filter(is_rebuilt) for table in (alert_info, alert_evidence)))
-    alerts = _alerts_of(day, of_day.join(to_build, on=ALERT_KEY, how="semi"), tables)
+    of_day = candidate_alerts(day, *(records_of(table, to_build) for table in (alert_info, alert_evidence)))
+    alerts = _alerts_of(day, of_day, tables)
     again = again.with_columns(AlertId="alert_id", device_count=_device_count())
     counts = prevalence(
         day, pl.concat([each.select(*ALERT_KEY, "title", "entities") for each in (alerts, again)]), *alert_tables
@@ -273,10 +273,7 @@ _NULLABLE_LISTS = ("devices", "device_tags", "device_changes", "logged_on_users"
 
 
 def _records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
-    # The filter is pushed down, so that only these alerts are decoded; the join adds the tenant.
-    wanted = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
-    wanted = wanted.join(alerts.lazy(), on=ALERT_KEY, how="semi").with_columns(Timestamp=moment())
-    rows = wanted.with_row_index("_row").collect()
+    rows = records_of(table, alerts).with_columns(Timestamp=moment()).with_row_index("_row").collect()
     kept = distinct_records(rows.lazy().select("_row", *RECORD_ORDER)).collect().get_column("_row")
     return _at(rows, kept.sort()).drop("_row")
 

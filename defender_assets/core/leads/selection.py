@@ -47,6 +47,13 @@ def alert_history(day: date, *distinct: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def records_of(table: pl.LazyFrame, alerts: pl.DataFrame) -> pl.LazyFrame:
+    """Return the rows of some alerts (ALERT_KEY)."""
+    # The filter is pushed down, so that only these alerts are decoded; the join adds the tenant.
+    wanted = table.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
+    return wanted.join(alerts.lazy(), on=ALERT_KEY, how="semi")
+
+
 def alerts_without_device(
     day: date, probes: pl.DataFrame, devices: pl.LazyFrame, successors: Mapping[Device, str], look_back: int
 ) -> pl.DataFrame:

@@ -31,11 +31,9 @@ from defender_assets.core.leads.entities.identities import (
 )
 from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
 from defender_assets.core.leads.risk.prevalence import KNOWN_AFTER_DAYS, counted_entities, detections_of, mentions_of
-from defender_assets.core.leads.selection import candidate_alerts
+from defender_assets.core.leads.selection import candidate_alerts, records_of
 
 _VALUE = ["tenant_id", "value"]
-
-
 _OF_DEVICES = ("DeviceId", "DeviceName", "EntityType", "EvidenceRole")
 
 
@@ -107,18 +105,13 @@ def _linked_by_address(leads: pl.DataFrame, egress: pl.DataFrame) -> pl.DataFram
 def _named_devices(evidence: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:
     """Return the devices that alerts name. AdditionalFields are read only for the alerts that need them."""
     columns = [*ALERT_KEY, "Timestamp", "record_id", *_OF_DEVICES]
-    rows = _of(evidence, alerts).select(columns).collect()
+    rows = records_of(evidence, alerts).select(columns).collect()
     needy = rows.filter(needs_fields()).select(ALERT_KEY).unique()
-    parsed = with_fields(_of(evidence, needy).select(*columns, "AdditionalFields").collect())
+    parsed = with_fields(records_of(evidence, needy).select(*columns, "AdditionalFields").collect())
     others = rows.join(needy, on=ALERT_KEY, how="anti").with_columns(
         fields=pl.lit(None, parsed.schema["fields"]), AdditionalFields=pl.lit(None, pl.String)
     )
     return named_devices(pl.concat([parsed, others.select(parsed.columns)]))
-
-
-def _of(evidence: pl.LazyFrame, alerts: pl.DataFrame) -> pl.LazyFrame:
-    wanted = evidence.filter(pl.col("AlertId").is_in(alerts.get_column("AlertId").unique().implode()))
-    return wanted.join(alerts.lazy(), on=ALERT_KEY, how="semi")
 
 
 def _of_detections(leads: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
