@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from defender_assets.core.export import Export
     from defender_assets.simulator import GroundTruth, Scenario
 
-TRUTH = "ground_truth.json"
 # bytes of a day may arrive this much later; an export that ended before needs no cut at the current time
 LATE_DAYS = 3
 
@@ -61,6 +60,7 @@ def simulate(
     days, only appends.
     """
     from defender_assets.simulator import GroundTruth, Scenario
+    from defender_assets.simulator.ground_truth import FILE_NAME
 
     if (out is None) != azure:
         raise click.UsageError("Name one destination: either --out DIR or --azure.")
@@ -83,7 +83,7 @@ def simulate(
     except ValueError as error:
         raise ExportError(str(error)) from None
     if out is not None:
-        truth = truth or out / TRUTH
+        truth = truth or out / FILE_NAME
     if truth is not None:
         observed.write(truth)
     _show(observed.as_dict(), new_bytes, where, truth)
@@ -118,8 +118,7 @@ def _write(scenario: "Scenario", observed: "GroundTruth", out: Path | None) -> t
     account = _account()
     _refuse_foreign_tenants(scenario, AzureExport(account))
     try:
-        with account.service() as service:
-            new_bytes = write_account(observed.watch(simulated(scenario)), service)
+        new_bytes = write_account(observed.watch(simulated(scenario)), account.open_service)
     except AzureError as error:
         raise ExportError(describe_error(account, "write append blobs", error, WRITE)) from None
     return new_bytes, f"{account.endpoint} ({account.auth_method})"

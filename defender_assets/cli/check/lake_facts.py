@@ -14,7 +14,7 @@ import polars as pl
 from deltalake.exceptions import CommitFailedError
 
 from defender_assets.core.azure.account import AzureAccount
-from defender_assets.core.azure.container import container_of
+from defender_assets.core.azure.container import container_client
 from defender_assets.core.azure.errors import as_lake_error
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.clock import read_clock
@@ -125,8 +125,8 @@ def _reach(account: AzureAccount, uri: str) -> None:
     """
     from azure.core.exceptions import HttpResponseError
 
-    with as_lake_error(account, "reach the lake"), suppress(HttpResponseError), account.service() as service:
-        service.get_container_client(container_of(uri)).exists()
+    with as_lake_error(account, "reach the lake"), suppress(HttpResponseError):
+        container_client(account, uri).exists()
 
 
 def write_and_read_back(lake: Lake, day: date) -> None:
@@ -169,8 +169,8 @@ def _remove(lake: Lake, name: str) -> None:
     from azure.core.exceptions import AzureError
 
     address = urlsplit(lake.table_uri(name))
-    with suppress(AzureError), lake.account.service() as service:
-        container = service.get_container_client(container_of(lake.uri))
+    with suppress(AzureError):
+        container = container_client(lake.account, lake.uri)
         names = [str(blob.name) for blob in container.list_blobs(name_starts_with=address.path.strip("/"))]
         # a hierarchical namespace lists folders too, and they must be empty when they are deleted
         for blob in sorted(names, reverse=True):
