@@ -9,7 +9,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.triage.precision import detection_quality
 from defender_assets.core.triage.statements import state_statements
-from defender_assets.metadata.specs import spec_metadata, spec_tags
+from defender_assets.metadata.specs import OWNERS, spec_metadata, spec_tags
 
 
 def triage_assets(storage: Lake) -> list[dg.AssetSpec]:
@@ -42,7 +42,7 @@ def _external(
     return dg.AssetSpec(
         spec.name,
         group_name="leads",
-        owners=["team:security-data"],
+        owners=OWNERS,
         kinds={"deltalake"},
         deps=deps,
         metadata=spec_metadata(storage, spec.name, spec.columns, "triage.md", made_by),

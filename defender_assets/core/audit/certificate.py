@@ -13,7 +13,7 @@ from defender_assets.core.audit.findings import BlobEntry, Difference
 from defender_assets.core.audit.keys import Places
 from defender_assets.core.audit.raw_content import ContentChunk, ContentWalk, Generation, RawDay
 from defender_assets.core.audit.walk import Audit, audit_days
-from defender_assets.core.errors import DefenderAssetsError, ExportError
+from defender_assets.core.errors import DefenderAssetsError
 from defender_assets.core.export.blobs import Blob, Export, blob_at
 from defender_assets.core.export.directory import NO_MOMENT
 from defender_assets.core.export.listing import list_day
@@ -223,7 +223,7 @@ def _verify_blobs(
     walk = ContentWalk(table, day, chunks())
     try:
         records, bad, _ = read_content(table, walk, sum(entry.size for entry, _ in parts), Places())
-    except (ExportError, DefenderAssetsError) as error:
+    except DefenderAssetsError as error:
         found.problems.append(str(error))
         return
     made = {_generation(entry): entry for entry in entries(table, walk, records, bad, {})}

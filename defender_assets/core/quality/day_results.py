@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from defender_assets.core.quality.check_outcome import CheckOutcome
+from defender_assets.core.retries import MAX_CLOCK_SKEW
 
 SUMMARIES = 20
 """Failures whose summaries are kept; of more, only the subjects are."""
@@ -18,8 +19,6 @@ SHOWN_FOR = timedelta(days=7)
 """A warning makes its check fail for so long after its subject was evaluated; it stays listed."""
 
 LISTED_FOR = timedelta(days=30)
-MAX_CLOCK_SKEW = timedelta(minutes=10)
-"""By how much the clocks of two hosts may differ."""
 
 
 @dataclass(frozen=True)

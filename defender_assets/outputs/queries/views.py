@@ -47,11 +47,6 @@ def current_queue(lake: Lake, until: date | None = None) -> pl.LazyFrame:
     return queue_order(entries.join(muted, on=LEAD_KEY, how="anti"))
 
 
-def day_queue(lake: Lake, day: date) -> pl.LazyFrame:
-    """Return the queue of a day, in its order."""
-    return queue_order(_of_days(lake.read(QUEUE_TABLE), day, None))
-
-
 def latest_leads(versions: pl.LazyFrame) -> pl.LazyFrame:
     """Return the latest row of each lead, from rows of `device_enriched_leads` or `lead_queue`."""
     return _latest(versions, LEAD_KEY)

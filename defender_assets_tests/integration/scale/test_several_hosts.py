@@ -28,7 +28,6 @@ DAYS, TENANTS = 20, 10
 WORKERS = ("one", "two", "three")
 CENTRAL = [ONE_HOST / f"defender-{name}.service" for name in ("code", "daemon", "webserver")]
 REMAINING_DAYS = 8
-Workers = Mapping[str, subprocess.Popen[bytes]]
 
 
 @dataclass(frozen=True)

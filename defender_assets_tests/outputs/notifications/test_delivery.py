@@ -24,8 +24,6 @@ from defender_assets_tests.support.notified_team import NOON, TODAY, Team
 from defender_assets_tests.support.triaged_leads import close, lead
 from defender_assets_tests.support.webhook_receiver import DROP, receiving
 
-YESTERDAY = TODAY - timedelta(days=1)
-
 
 def test_one_message_per_new_lead_and_story_across_three_restarts(team: Team) -> None:
     team.lead("a")

@@ -15,7 +15,6 @@ from defender_assets.outputs.queries.views import (
     current_leads,
     current_queue,
     current_stories,
-    day_queue,
     lead_versions,
     quarantined_lines,
     story_versions,
@@ -111,8 +110,7 @@ def test_a_lead_of_yesterday_rises_today_and_not_in_the_view_of_yesterday(lake: 
     assert shown(current_leads(lake)) == shown(current_queue(lake)) == [("a", 95), ("c", 60), ("b", 50)]
     assert shown(current_leads(lake, FIRST)) == shown(current_queue(lake, FIRST)) == [("b", 50), ("a", 10)]
     # the rows of a day are shown as they were then
-    assert shown(lead_versions(lake, day=FIRST)) == shown(day_queue(lake, FIRST)) == [("b", 50), ("a", 10)]
-    assert shown(day_queue(lake, SECOND)) == [("a", 95), ("c", 60)]
+    assert shown(lead_versions(lake, day=FIRST)) == [("b", 50), ("a", 10)]
     assert shown(lead_versions(lake)) == [("c", 60), ("b", 50), ("a", 10)]
 
 
@@ -122,7 +120,6 @@ def test_without_the_queue_of_a_day_the_risk_counts(lake: Lake) -> None:
     assert collected(lake, current_leads(lake)).select("lead_id", "priority").rows() == [("b", 70), ("a", 30)]
     assert collected(lake, lead_versions(lake))["priority_points"].to_list() == [70, 30]
     assert collected(lake, current_queue(lake)).is_empty()
-    assert collected(lake, day_queue(lake, FIRST)).is_empty()
     # the queue of the next day is built, that of the first is not yet
     put(lake, LEADS.name, SECOND, {"lead_id": "c", "risk_score": 20}, {"lead_id": "a", "risk_score": 90})
     put(lake, QUEUE.name, SECOND, entry("c", 80, "s"))

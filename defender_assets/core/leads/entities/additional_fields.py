@@ -254,11 +254,6 @@ def _parsed(texts: pl.DataFrame, reader: ShapeReader) -> pl.DataFrame:
     return texts.with_columns(found)
 
 
-def read_fields(text: str, entity_type: str | None = None) -> Fields:
-    """Return the values of the entity itself; no content raises an error."""
-    return Fields(**read_entities(text, entity_type)[0])
-
-
 def read_entities(text: str, entity_type: str | None = None) -> list[Values]:
     """Return the entity of a row, from EntityType and the text of AdditionalFields, and then those inside it.
 

@@ -66,12 +66,6 @@ def node_of(value: Any) -> Any:
     return value if isinstance(value, dict | list) else None
 
 
-def object_of(value: Any) -> dict[str, Any]:
-    """Return an object, also from JSON text; else an empty one."""
-    node = node_of(value)
-    return node if isinstance(node, dict) else {}
-
-
 def text_of(value: Any) -> str | None:
     """Return a scalar as trimmed text, None if empty; a lone surrogate, which Polars cannot store, as `?`."""
     # fast paths: most values are plain text, and most fields of most rows are absent

@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender_assets.core.leads.entities.additional_fields import FIELDS, Fields, read_fields, with_fields
+from defender_assets.core.leads.entities.additional_fields import FIELDS, Fields, read_entities, with_fields
 from defender_assets_tests.support.alert_rows import PC
 
 
 def read(value: Any) -> Fields:
-    return read_fields(json.dumps(value))
+    return read_text(json.dumps(value))
+
+
+def read_text(text: str) -> Fields:
+    return Fields(**read_entities(text, None)[0])
 
 
 def test_the_facts_of_a_process_are_found_where_microsoft_puts_them() -> None:
@@ -62,7 +66,7 @@ def test_a_reference_to_nothing_is_nothing() -> None:
 
 def test_json_text_inside_json_text_is_read() -> None:
     assert read({"Host": json.dumps({"MachineId": PC})}).machine_id == PC
-    assert read_fields(json.dumps(json.dumps({"LastVerdict": "Clean"}))).last_verdict == "Clean"
+    assert read_text(json.dumps(json.dumps({"LastVerdict": "Clean"}))).last_verdict == "Clean"
 
 
 def test_a_nested_text_has_its_own_references() -> None:
@@ -83,7 +87,7 @@ def test_a_upn_may_come_in_two_parts() -> None:
     ],
 )  # fmt: skip
 def test_garbage_is_ignored(text: str) -> None:
-    assert read_fields(text) == Fields()
+    assert read_text(text) == Fields()
 
 
 def test_numbers_too_large_for_a_column_are_left_out() -> None:
@@ -91,7 +95,7 @@ def test_numbers_too_large_for_a_column_are_left_out() -> None:
 
 
 def test_a_lone_surrogate_does_not_hide_the_rest() -> None:
-    fields = read_fields('{"Type":"file","Name":"a\\ud800b","LastVerdict":"Malicious"}')
+    fields = read_text('{"Type":"file","Name":"a\\ud800b","LastVerdict":"Malicious"}')
     assert (fields.file_name, fields.last_verdict) == ("a?b", "Malicious")
 
 
