@@ -15,8 +15,8 @@ INGEST_DAY = dg.define_asset_job(
     selection=_DAY,
     executor_def=dg.in_process_executor,
     description=(
-        "Brings all assets of a day up to date: raw bytes, typed tables, quarantine, leads, stories, OCSF events and "
-        "the brief."
+        "Brings all assets of a day up to date: raw bytes, typed tables, quarantine, leads, stories, the queue, OCSF "
+        "events and the brief."
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The assets derived from the typed tables: leads, stories, OCSF events and daily briefs."""
+"""The assets derived from the typed tables: leads, stories, the queue, OCSF events and daily briefs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ PRESENTATIONS = {
     ),
     STORIES.name: AssetPresentation(
         "Groups of leads in one tenant, across products, that share a user, device, file, address, mail or app "
-        "within 24 hours and are unlikely to share it by chance.\n\nReads the leads of the last 7 days. `story_id` "
+        "within 72 hours and are unlikely to share it by chance.\n\nReads the leads of the last 7 days. `story_id` "
         "stays with the part that contains the story's first lead.",
         "leads.md",
         ("score", "severity", "title", "first_alert_time", "last_alert_time", "story_id"),
