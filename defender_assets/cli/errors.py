@@ -93,11 +93,11 @@ def print_error(text: str, secrets: tuple[str, ...]) -> None:
 
 
 def _naming_unknown_variables(callback: Callable[..., Any] | None) -> Callable[..., Any]:
-    def told(*arguments: Any, **options: Any) -> Any:
+    def warned(*arguments: Any, **options: Any) -> Any:
         _warn_of_unknown_variables()
         return callback(*arguments, **options) if callback else None
 
-    return told
+    return warned
 
 
 def _warn_of_unknown_variables() -> None:

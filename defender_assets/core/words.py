@@ -24,11 +24,12 @@ def comparable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return " ".join(text.lower().split())
     unified = unicodedata.normalize("NFKC", text)
-    visible = "".join(character for character in unified if character.isspace() or not _is_invisible(character))
+    visible = "".join(character for character in unified if character.isspace() or not _is_left_out(character))
     return " ".join(unicodedata.normalize("NFKC", visible.casefold()).split())
 
 
-def _is_invisible(character: str) -> bool:
+def _is_left_out(character: str) -> bool:
+    # unlike `is_invisible`: private-use characters stay, and line separators are spaces
     return unicodedata.category(character) in {"Cc", "Cf"} or character in WITHOUT_GLYPH
 
 

@@ -38,7 +38,7 @@ class LeaveOutRule:
     reason: str
     until: date | None = None
 
-    def holds(self, container: str, path: str, today: date) -> bool:
+    def leaves_out(self, container: str, path: str, today: date) -> bool:
         """Return whether the rule leaves out a path of a container."""
         if self.until is not None and self.until < today:
             return False
@@ -73,7 +73,7 @@ class SelectedExport(ForwardingExport):
         return self._selected(container, self.export.all_entries(container))
 
     def _leaves_out(self, container: str, prefix: str) -> bool:
-        return any(rule.holds(container, prefix, self.today()) for rule in self.rules)
+        return any(rule.leaves_out(container, prefix, self.today()) for rule in self.rules)
 
     def _selected(self, container: str, entries: Iterator[AnyEntry]) -> Iterator[AnyEntry]:
         today = self.today()
@@ -84,7 +84,7 @@ def rule_for(rules: tuple[LeaveOutRule, ...], container: str, entry: Entry, toda
     """Return the first rule that leaves out an entry of a container; None if it is read."""
     if isinstance(entry, IgnoredFile):
         return None
-    return next((rule for rule in rules if rule.holds(container, entry.path, today)), None)
+    return next((rule for rule in rules if rule.leaves_out(container, entry.path, today)), None)
 
 
 def load_leave_out(path: Path) -> tuple[LeaveOutRule, ...]:

@@ -27,7 +27,7 @@ from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
 from defender_assets.core.lake.files import LOG, TableFiles
-from defender_assets.core.lake.log_files import is_about_content, mend_log, sync_commits
+from defender_assets.core.lake.log_files import is_about_content, remove_damaged_checkpoints, sync_commits
 from defender_assets.core.lake.snapshots import Snapshot, scan, schema_of
 from defender_assets.core.lake.table_spec import (
     TableSpec,
@@ -64,7 +64,7 @@ class Built:
 
     `inputs` identifies what it was built from (`fences.hash_inputs`), `rows` is the number of rows that the day then
     has, and `kept` the number of those whose bytes raw no longer holds, None if it is as before. `files` identifies
-    the upstream files that were read, None if nobody asks. `commit` is a random number.
+    the upstream files that were read, None if the table is always built in full. `commit` is a random number.
     """
 
     inputs: int
@@ -135,7 +135,7 @@ class Lake:
     def open(self, name: str) -> Snapshot:
         """Return a new snapshot of a table; create a missing table, and add missing columns and fields.
 
-        Who may not write to an older table still reads it: what it lacks is null.
+        An identity that may not write to an older table still reads it: what the table lacks is null.
 
         Raises:
             LakeError: when the lake cannot be reached, a missing table not be created, or the table has another schema.
@@ -162,9 +162,9 @@ class Lake:
             return retry_on_conflict(opened)
 
     def exists(self, name: str) -> bool:
-        return self._kept(name) is not None or self._is_table(name)
+        return self._unchanged(name) is not None or self._is_table(name)
 
-    def _kept(self, name: str) -> Snapshot | None:
+    def _unchanged(self, name: str) -> Snapshot | None:
         return unchanged(self.files(name), self.spec(name), complete=False)
 
     def _is_table(self, name: str) -> bool:
@@ -178,7 +178,7 @@ class Lake:
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return the current rows of a table, empty if it was never written."""
-        table = self._kept(name)
+        table = self._unchanged(name)
         if table is None:
             if not self._is_table(name):
                 return pl.LazyFrame(schema=self.spec(name).schema)
@@ -323,7 +323,7 @@ class Lake:
         except DeltaError as error:
             if not is_about_content(error):
                 raise
-            removed = mend_log(self.files(spec.name))
+            removed = remove_damaged_checkpoints(self.files(spec.name))
             if not removed:
                 raise
             logger.warning("%s: removed damaged files that its log does not need: %s", spec.name, ", ".join(removed))

@@ -78,8 +78,8 @@ def is_about_content(error: Exception) -> bool:
     return _ABOUT_CONTENT.search(str(error)) is not None
 
 
-def mend_log(files: TableFiles) -> list[str]:
-    """Remove damaged checkpoints and a wrong hint if the rest of the log is whole; return the removed files' paths.
+def remove_damaged_checkpoints(files: TableFiles) -> list[str]:
+    """Remove damaged checkpoints, and a wrong hint, if the rest of the log is intact; return the removed files' paths.
 
     Raises:
         DamagedLogError: when a commit that is needed is missing or damaged; the text says what to do.

@@ -44,12 +44,12 @@ def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
     )
     steps = members.join(shares, on=LEAD_KEY, how="left", maintain_order="left").with_columns(
         pl.col("shares").fill_null(pl.lit([], dtype=STEP["shares"])),
-        tactic=tactic_of(pl.col("category")),
+        tactic=tactic_or_category(pl.col("category")),
         accounts=pl.col("_users").fill_null(pl.lit([], dtype=STEP["accounts"])),
     )
     return steps.sort(order).group_by("group", maintain_order=True).agg(timeline=pl.struct(*STEP).cast(TIMELINE.inner))
 
 
-def tactic_of(category: pl.Expr) -> pl.Expr:
+def tactic_or_category(category: pl.Expr) -> pl.Expr:
     """Return ATT&CK's name of a category that is a tactic; any other category unchanged."""
     return pl.coalesce(tactic_names(category), category)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from defender_assets.core.stories import build_stories
-from defender_assets.core.stories.timeline import tactic_of
+from defender_assets.core.stories.timeline import tactic_or_category
 from defender_assets_tests.support.alert_rows import DAY, EVE, Row, at, lead_frame, lead_row
 
 JANE = (("user", "jane@c", "jane@c"), ("user", "s-1-5-21-1", "jane@c"))
@@ -55,4 +55,4 @@ def test_a_step_has_title_device_accounts_and_shared_entities() -> None:
 )
 def test_a_category_that_is_an_attack_tactic_gets_its_name(category: str | None, tactic: str | None) -> None:
     frame = pl.DataFrame({"category": [category]}, schema={"category": pl.String})
-    assert frame.select(tactic_of(pl.col("category"))).item() == tactic
+    assert frame.select(tactic_or_category(pl.col("category"))).item() == tactic
