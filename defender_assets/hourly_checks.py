@@ -155,7 +155,7 @@ def evaluate(look: Look, asset: str, check: Check, instance: dg.DagsterInstance)
         return _attempt(lake, EXPORT, lambda: _silences(look, seen))
     if check is STALE_DAYS and isinstance(seen, Seen):
         return _attempt(lake, _LAKE, lambda: _stale_days(look, seen.listing, instance))
-    # `line_balance` speaks of what a run has read, and `audit` of what its weekly job has
+    # runs evaluate `line_balance`, and the weekly job evaluates `audit`
     return {}
 
 

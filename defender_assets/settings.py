@@ -79,7 +79,6 @@ DEFAULT_START = date(2026, 1, 1)
 # a mistyped year such as 0226 would mean half a million partitions; Dagster can load neither year 1 nor 9999
 EARLIEST_START, LATEST_START = date(1970, 1, 1), date(2999, 12, 31)
 DEFAULT_LOOKBACK = 3
-US_GOVERNMENT_PORTAL, US_GOVERNMENT_STORAGE = "https://security.microsoft.us", ".usgovcloudapi.net"
 LONGEST_LOOKBACK = 366
 DEFAULT_SENSOR_SECONDS = 10
 # Dagster's daemon looks at its sensors every five seconds
@@ -87,6 +86,7 @@ SHORTEST_SENSOR_SECONDS, LONGEST_SENSOR_SECONDS = 5, 3600
 # leads are built from the alerts of the last 30 days
 SHORTEST_RETENTION = 31
 LONGEST_RETENTION = 36_500
+US_GOVERNMENT_PORTAL, US_GOVERNMENT_STORAGE = "https://security.microsoft.us", ".usgovcloudapi.net"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ WAYS = {
 LAKE_QUESTION = (
     "Where the tables go (a path, az://CONTAINER/PATH or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH)"
 )
-# typed by who reads the question as one to be answered with yes or no
+# answers of somebody who takes the question for one of yes or no
 _NO_PLACE = frozenset({"", "y", "yes", "n", "no", "ok", "true", "false", "none", "default", "-"})
 _QUOTED = str.maketrans({"\\": "\\\\", "'": "\\'"})
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from defender_assets.settings import Settings
 
 IDS_SHOWN = 5
+STATE = "state"
+"""The column of the state in triage. It is left out of a table in which no row has one."""
 
 
 def announced_settings() -> "Settings":
@@ -30,10 +32,6 @@ def announced_settings() -> "Settings":
     if settings.reads_demo:
         say(READING_DEMO, stderr=True)
     return settings
-
-
-STATE = "state"
-"""The column of the state in triage, which most lakes have no use for."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,6 @@ class LakeReader:
             raise click.exceptions.Exit(NOTHING_FOUND)
         first = found.head(shown).to_dicts()
         if STATE in cells and not any(cells[STATE](row) for row in first):
-            # nobody has said anything: the width is for the others
             cells = {name: cell for name, cell in cells.items() if name != STATE}
         console().print(table(first, cells, what.capitalize()))
         if found.height > shown:

@@ -40,7 +40,7 @@ CELLS: Cells = {
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
     help="Statements from a CSV or JSON file with id, state, verdict, assignee, comment; - is standard input. The "
-    "options hold for what a row leaves out.",
+    "options apply where a row has no value.",
 )
 @output_format(("table", "json"))
 def triage(

@@ -128,7 +128,7 @@ def what_if(
 
 @contextmanager
 def _as_exit_code(ctx: click.Context) -> Iterator[None]:
-    """End with exit code 1 after an error that a user can act on: 2 and 3 have other meanings for who calls this."""
+    """End with exit code 1 after an error that a user can act on: 2 and 3 have other meanings for the caller."""
     try:
         yield
     except DefenderAssetsError as error:
@@ -188,7 +188,7 @@ def _compared(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[date], None]]:
-    """Yield what shows on a terminal which day is built."""
+    """Yield a function that shows on a terminal which day is built."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -14,7 +14,7 @@ _RANGES = (
     (0xE0000, 0xE0FFF),
 )  # fmt: skip
 WITHOUT_GLYPH = frozenset(chr(code) for first, last in _RANGES for code in range(first, last + 1))
-"""The invisible characters that the general category does not tell."""
+"""Invisible characters that have another general category."""
 
 
 def is_invisible(character: str) -> bool:

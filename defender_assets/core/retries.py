@@ -43,7 +43,7 @@ def retry_on_conflict(
     """Return the result of `work(*arguments)`; call it again when its commit conflicts.
 
     `work` must open its target table itself. Appends also conflict with compactions and replacements of other days
-    (delta-io/delta-rs#3890), hence many attempts with growing, jittered pauses.
+    (delta-io/delta-rs#3890), so there are many attempts, with growing, jittered pauses.
 
     Raises:
         LakeConflictError: when every attempt conflicted.

@@ -30,7 +30,7 @@ def read_toml(variable: str, path: Path) -> dict[str, Any]:
 
 
 def read_rules(variable: str, path: Path, name: str, example: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tables `[[name]]` of the file that a setting names, each with where it stands, for errors.
+    """Return the tables `[[name]]` of the file that a setting names, each with its variable, number and file.
 
     Raises:
         SettingsError: one line; the file cannot be read, or holds something else, and `example` shows what is right.
@@ -98,7 +98,7 @@ def last_day(where: str, rule: Mapping[str, object]) -> date | None:
     """Return `until`, the last day on which a rule counts; None if it has no end.
 
     Raises:
-        SettingsError: one line; it is something else than a day.
+        SettingsError: one line; it is not a day.
     """
     until = rule.get("until")
     if until is None or (isinstance(until, date) and not isinstance(until, datetime)):

@@ -26,7 +26,7 @@ CELL = 160
 PREVIEW_ROWS = 10
 MOST = 20
 INTERNALS = "internals"
-"""Name of the table of figures for whoever looks for a fault. Dagster would draw a plot of each number."""
+"""Name of the table of figures for finding faults. As metadata of its own, Dagster would plot each number."""
 _CHARTS = {
     ALERT_INFO.name: ("alerts_by_severity", "Alerts by hour (UTC) and severity"),
     ALERT_EVIDENCE.name: ("alerts_by_entity_type", "Alerts by evidence type"),

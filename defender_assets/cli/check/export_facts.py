@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 # newest blobs of a container that are tried, one after the other, until one can be read
 _TRIED = 3
-# bytes read from the end of the newest blob; more if they contain no complete line
 _LONGEST_PATH = 120
 _CLOCK_TOLERANCE = timedelta(hours=1)
+# bytes read from the end of the newest blob; more if they contain no complete line
 _SAMPLES = (64 * 1024, 1024 * 1024, 16 * 1024 * 1024)
 
 

@@ -156,7 +156,7 @@ def _compare_table(
     lake: Lake, export: Export | None, table: Table, day: date, places: Places, audit: TableAudit
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Fill the audit; return KEYS of the records in raw and of the typed rows."""
-    # from the end of the data's way to its start, so that a running day is not ahead of its upstream
+    # downstream first, so that beside a run no table looks newer than its upstream
     typed_rows = _rows_of(lake, table.name, day, table.schema)
     quarantine = lake.read(QUARANTINE).filter(pl.col("export_date") == day, pl.col("table_name") == table.name)
     lines = [line_keys(frame, places) for frame in in_batches(quarantine.select(QUARANTINE_SCHEMA.names()), 1000)]

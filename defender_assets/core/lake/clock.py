@@ -22,7 +22,7 @@ MAX_SKEW = timedelta(hours=1)
 LONGEST_SILENCE = timedelta(days=14)
 """A lake on disk whose newest commit and newest day are older than this does not show that the clock is right."""
 MOST_DAYS_AT_ONCE = 2
-"""Usually one day a day leaves a lake; more than twice that at once may be the work of a wrong clock."""
+"""Usually one day leaves a lake each day. If more than two leave at once, the clock may be wrong."""
 CONFIRMATION = "_clock_is_right"
 """The file in a lake on disk with the time at which somebody confirmed the clock (ISO 8601, UTC)."""
 COMMAND = "defender-assets check --clock-is-right"
@@ -104,8 +104,8 @@ def _clock_of_disk(lake: Lake, machine: datetime) -> Clock:
         return Clock(
             machine,
             f"{pluralize(len(leaving), 'day')} of the lake ({min(leaving)} to {max(leaving)}) would be deleted at "
-            f"once, because by this machine's clock it is {today}; usually one leaves a day: nothing is deleted by age "
-            f"until the clock is set right, or `{COMMAND}` confirms it",
+            f"once, because by this machine's clock it is {today}; usually one day leaves each day: nothing is "
+            f"deleted by age until the clock is set right, or `{COMMAND}` confirms it",
         )
     return Clock(machine)
 

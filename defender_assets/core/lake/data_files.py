@@ -74,7 +74,7 @@ def row_count(table: DeltaTable, day: date) -> int:
 
 @dataclass(frozen=True)
 class HeldPartition:
-    """The rows of a fence's day as the log counts them; the version they were built with, None if it does not tell."""
+    """The rows of a fence's day as the log counts them; the version they were built with, None if it does not say."""
 
     rows: int = 0
     built_version: int | None = None
@@ -85,7 +85,7 @@ def held_partitions(
 ) -> dict[tuple[str, date], HeldPartition]:
     """Return the partitions that have rows in this snapshot, by fence's table and day; `days` limits them.
 
-    Rows are counted in the log. Days with a file whose statistics do not tell are read.
+    Rows are counted in the log. The rows of a day are read if a file of it lacks the statistics.
     """
     files = data_files(table)
     if days is not None:

@@ -76,7 +76,8 @@ class TableFiles:
     def may_write(self, path: str) -> bool:
         """Return whether this identity may write beside a file that exists. Nothing is written.
 
-        The account is asked to replace the file if it is one that it is not: who may write is told that it is not.
+        The account is asked to replace the file on the condition of an ETag that it never has. It answers 412 to an
+        identity that may write, and 401 or 403 to any other.
         """
         if self.account is None:
             effective = os.access in os.supports_effective_ids
@@ -139,7 +140,7 @@ class TableFiles:
 
 
 def _unless_missing() -> suppress:
-    """Return a context that what is missing in the account ends without an error."""
+    """Return a context that ends without an error if the account has no such file or container."""
     from azure.core.exceptions import ResourceNotFoundError  # noqa: PLC0415 (loaded with the first account)
 
     return suppress(ResourceNotFoundError)

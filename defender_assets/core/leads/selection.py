@@ -17,8 +17,8 @@ from defender_assets.core.schemas.column import INSTANT
 def candidate_alerts(day: date, *alert_tables: pl.LazyFrame) -> pl.DataFrame:
     """Return the alerts with a record, or a copy of one, on the day or the day before: ALERT_KEY and `on_eve`.
 
-    `on_eve`: the day before has a record of the alert. `alert_history` decides which records are new. Alerts of one
-    device, as far as its id says, are neighbours: whoever builds some of them at a time then reads few devices.
+    `on_eve`: the day before has a record of the alert. `alert_history` decides which records are new. Alerts with the
+    same DeviceId are neighbours, so that a build of a part of them reads few devices.
     """
     eve = day - timedelta(days=1)
     read = cs.by_name(*ALERT_KEY, "export_date", "DeviceId", require_all=False)

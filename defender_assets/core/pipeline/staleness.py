@@ -28,7 +28,6 @@ from defender_assets.core.text import first_few, pluralize
 Listing = Mapping[date, list[tuple[Table, Blob | UnreadablePart]]]
 """Day -> the blobs of each table, and the parts of the day that could not be listed."""
 
-
 NAMED = 3
 
 
@@ -209,9 +208,10 @@ def find_stale_days(
 ) -> list[StaleDay]:
     """Return which of the days are behind, oldest first. The lake is opened after the listing, so it is never older.
 
-    Days past retention, days without blobs and raw bytes, and tails that a run has looked through are never behind. By
-    default, missing tables are created.
-    If `existing` is given, only those tables are opened, for reading only, and the others count as empty.
+    Days past retention, days without blobs and raw bytes, and tails that a run has looked through are never behind.
+
+    By default, missing tables are created. If `existing` is given, only those tables are opened, for reading only, and
+    the others count as empty.
     """
     first = lake.first_day()
     retained = sorted({day for day in days if day >= first})

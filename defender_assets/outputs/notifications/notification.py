@@ -39,7 +39,7 @@ class Notification:
     """One notification. `sent_notices` keeps `subject_id` and `lead_ids`.
 
     `weight` is the priority of a lead or the score of a story, `points` their sum before it is cut to 100: the highest
-    is the most urgent. `is_end`: it tells of the end of an incident.
+    is the most urgent. `is_end`: it reports the end of an incident.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Settings of notifications: the webhooks of a team. A webhook's address is a secret: whoever knows it can post."""
+"""Settings of notifications: the webhooks of a team. A webhook's address is a secret, and enough to post."""
 
 import re
 from collections.abc import Mapping

@@ -33,8 +33,8 @@ class Rules:
     Args:
         tables: the catalog's derived tables with this scoring.
         version: `ScoringConfig.version`.
-        stored: whether stored partitions that these rules judged stand in for built ones.
-        judged_by_any: whether those that other rules judged do so as well.
+        stored: whether stored partitions that these rules judged are used instead of built ones.
+        judged_by_any: whether stored partitions that other rules judged are used as well.
     """
 
     tables: Iterable[DerivedTable]

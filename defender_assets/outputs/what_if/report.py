@@ -121,7 +121,7 @@ def compare(
         other: the rules in question.
         first: first day to compare.
         last: last day to compare.
-        progress: is told each day before it is built.
+        progress: is called with each day before it is built.
 
     Raises:
         LakeError: when the lake cannot be read.

@@ -22,10 +22,11 @@ def devices_by_name(devices: pl.LazyFrame, successors: Mapping[Device, str], pro
     A device bears the name of its newest heartbeat at or before the alert that has one, else of the earliest after it;
     OnboardingStatus is read in the same way. A merged device is the one it was merged into. A short name is compared
     only if the name of the evidence or of the device has no domain. The first of these tiers with a device decides:
-    full name and onboarded, full name, short name and onboarded, short name. In it, a device whose last heartbeat
-    before the alert lies before the first one of another is superseded by it. That first one has to lie at or before
-    the alert too: a device first seen after the alert has superseded nobody yet, and counts only if none was seen
-    before.
+    full name and onboarded, full name, short name and onboarded, short name.
+
+    Within the tier, a device supersedes another one if its first heartbeat is later than the last one of the other
+    before the alert, and not later than the alert. A device that was first seen after the alert supersedes none, and
+    counts only if no device was seen before.
 
     Args:
         devices: typed DeviceInfo rows of the look-back, with moments; copies are allowed.

@@ -344,7 +344,7 @@ def _inside(top: Node, kind: Kind, objects: _Objects, machines: list[Node]) -> l
 
 
 def _below(node: Node) -> Iterator[tuple[str, Any]]:
-    """Yield the objects in the fields of an object, and texts that stand for an object, with the fields' names."""
+    """Yield the objects in the fields of an object, and texts in the place of an object, with the fields' names."""
     for name, value in node.items():
         of = type(value)  # most values are texts and numbers, so those are passed over first
         if of is str:
