@@ -16,7 +16,7 @@ HALF = 10 * JOIN_THRESHOLD
 """A lead receives half of the points if so many unrelated leads are expected to share as much with the story."""
 
 BY_DETECTION = "detection"
-"""The kind of a lead that names nothing: only its detection ties it to the story."""
+"""The kind of a lead that names nothing: only its detection links it to the story."""
 
 
 def nearby_leads(evidence: Evidence, grouped: pl.DataFrame, points: pl.DataFrame, day: date) -> pl.DataFrame:

@@ -12,7 +12,7 @@ def routine_days(leads: pl.DataFrame) -> pl.DataFrame:
 
     A day counts if a lead is more than NEAR before this one, and not on the same device: a detection that comes again
     where it was can be an attack that goes on. A lead that is one degree less severe counts, because an agent that is
-    detected as Low on most days is as ordinary when it is Medium; cheaper ones do not, so that they never untie severe
+    detected as Low on most days is as ordinary when it is Medium; cheaper ones do not, so that they never unlink severe
     ones. Leads that name no user, or many, are left out.
 
     Args:

@@ -185,7 +185,7 @@ def test_less_severe_leads_of_the_same_detection_do_not_untie_high_ones(high: in
 
 @FEW
 @given(st.integers(100, 3000), st.sampled_from(["user", "device", "address", "host"]), st.integers(1, 8))
-def test_a_flood_elsewhere_ties_nothing(flood: int, kind: str, hours: int) -> None:
+def test_a_flood_elsewhere_links_nothing(flood: int, kind: str, hours: int) -> None:
     pair = [lead_row(str(n), (kind, "x"), when=at(n * hours), title=f"t{n}", severity="Low") for n in range(2)]
     alone = lead_row("e", (kind, "x"), when=at(-60), title="t0", severity="Low")
     quiet = [lead_row(f"q{n}", ("user", f"q{n}"), when=at(-n), title=f"q{n % 10}") for n in range(90)]

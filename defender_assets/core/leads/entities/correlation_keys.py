@@ -1,6 +1,6 @@
 """The normalised entities that link leads into stories: one kind and one normal form per entity (source facts, §6).
 
-What links nothing because everybody has it is in `untied`. How often another entity may occur before it links nothing
+What links nothing because everybody has it is in `unlinked`. How often another entity may occur before it links nothing
 is decided in `core/stories`.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
-from defender_assets.core.leads.entities import untied
+from defender_assets.core.leads.entities import unlinked
 from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
 from defender_assets.core.leads.entities.identifier_text import by_value, each
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
@@ -103,10 +103,12 @@ def _users(rows: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
 def _files(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the files, without those that any evidence of the alert calls prevalent."""
     digest = pl.coalesce("sha256", "sha1", "md5")
-    found = _one(rows, "file", pl.when(untied.file_ties(digest, pl.col("file_name"), pl.col("folder"))).then(digest))
+    found = _one(
+        rows, "file", pl.when(unlinked.is_linking_file(digest, pl.col("file_name"), pl.col("folder"))).then(digest)
+    )
     prevalence = pl.col("prevalence")
-    prevalent = (prevalence.cast(pl.Float64, strict=False) >= untied.PREVALENT_FROM) | prevalence.is_in(
-        untied.PREVALENT_WORDS
+    prevalent = (prevalence.cast(pl.Float64, strict=False) >= unlinked.PREVALENT_FROM) | prevalence.is_in(
+        unlinked.PREVALENT_WORDS
     )
     everywhere = rows.filter(prevalent.fill_null(value=False))
     known = pl.concat([_one(everywhere, "file", pl.col(name)) for name in ("sha256", "sha1", "md5")])
@@ -116,16 +118,16 @@ def _files(rows: pl.DataFrame) -> pl.DataFrame:
 def _addresses_and_hosts(rows: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:
     """Return external addresses without the organisation's own, and hosts; a host that is an address counts as one."""
     rows = rows.with_columns(_address=by_value(rows.get_column("value"), normal_address, SIMPLE_ADDRESS))
-    hosts = _tying(rows.filter(pl.col("_address").is_null()).drop("_address"), untied.host_ties)
+    hosts = _linking(rows.filter(pl.col("_address").is_null()).drop("_address"), unlinked.is_linking_host)
     addresses = rows.filter(pl.col("_address").is_not_null()).with_columns(
         kind=pl.lit("address"), value="_address", identity="_address"
     )
-    external = _tying(addresses.drop("_address"), untied.address_ties)
+    external = _linking(addresses.drop("_address"), unlinked.is_linking_address)
     return [hosts, external.join(egress.select("tenant_id", value="address"), on=["tenant_id", "value"], how="anti")]
 
 
-def _tying(rows: pl.DataFrame, ties: Callable[[str], bool]) -> pl.DataFrame:
-    return rows.filter(each(pl.col("value"), lambda text: "yes" if ties(text) else None).is_not_null())
+def _linking(rows: pl.DataFrame, can_link: Callable[[str], bool]) -> pl.DataFrame:
+    return rows.filter(each(pl.col("value"), lambda text: "yes" if can_link(text) else None).is_not_null())
 
 
 def _session() -> pl.Expr:
@@ -133,7 +135,7 @@ def _session() -> pl.Expr:
     host = pl.coalesce("machine_id", pl.concat_str("host_name", "dns_domain", separator=".", ignore_nulls=True))
     on_host = pl.concat_str(
         host.replace("", None).str.to_lowercase(),
-        each(pl.col("session_id"), untied.host_session),
+        each(pl.col("session_id"), unlinked.host_session),
         "session_started",
         separator="|",
     )
@@ -149,12 +151,12 @@ def _resource() -> pl.Expr:
         pl.concat_str(pl.col("parent").str.to_lowercase(), resource, separator="/")
     )
     value = pl.when(kind == "iotdevice").then(within).otherwise(resource)
-    return pl.when(untied.resource_ties(resource) & ~kind.is_in(untied.UNTIED_RESOURCE_KINDS)).then(value)
+    return pl.when(unlinked.is_linking_resource(resource) & ~kind.is_in(unlinked.UNLINKED_RESOURCE_KINDS)).then(value)
 
 
 def _app() -> pl.Expr:
     """Return the id of an application in Entra; the numbers of SaaS applications are none."""
     principal = pl.when(pl.col("entity") == "serviceprincipal").then(pl.col("application_id").str.to_lowercase())
     app = pl.coalesce("oauth_application_id", principal)
-    first_party = pl.col("owner_tenant").is_in(untied.MICROSOFT_TENANTS).fill_null(value=False)
-    return pl.when(untied.app_ties(app) & ~first_party).then(app)
+    first_party = pl.col("owner_tenant").is_in(unlinked.MICROSOFT_TENANTS).fill_null(value=False)
+    return pl.when(unlinked.is_linking_app(app) & ~first_party).then(app)

@@ -10,7 +10,7 @@ import polars as pl
 from defender_assets.core.identifiers import connected_components
 from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, each, identifier
 from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
-from defender_assets.core.leads.entities.untied import GROUP_SID, PERSON_SID, is_authority, is_system_name
+from defender_assets.core.leads.entities.unlinked import GROUP_SID, PERSON_SID, is_authority, is_system_name
 
 IDENTIFIERS = ("user_object_id", "user_upn", "user_sid", "user_name")
 """Columns that `with_identifiers` adds, in order of preference as a person's identity."""
@@ -48,7 +48,7 @@ def object_id_of_sid(sid: str) -> str | None:
 def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
     """Add IDENTIFIERS, lower case and NFKC, from ACCOUNT_COLUMNS.
 
-    They are null for accounts that everybody has (`untied`): of the system, of machines, built-in groups.
+    They are null for accounts that everybody has (`unlinked`): of the system, of machines, built-in groups.
     """
     frame = frame.with_columns(
         each(pl.col(name), identifier, SIMPLE_IDENTIFIER).name.prefix("_") for name in ACCOUNT_COLUMNS

@@ -166,7 +166,7 @@ PLAIN_FIELDS = frozenset({"filehashes", "location", "geolocation", "key", "label
 """Fields that hold no entities."""
 
 UNLINKED = frozenset({"dnsserverip", "hostipaddress", "submitter", "ipinterfaces"})
-"""Fields whose entities are shown and tie nothing: the resolver, the client's own address, who reported a mail."""
+"""Fields whose entities are shown and link nothing: the resolver, the client's own address, who reported a mail."""
 
 
 class Kind(NamedTuple):

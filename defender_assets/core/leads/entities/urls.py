@@ -1,7 +1,7 @@
 """The host that a URL leads to. Prefixes, quotes and defanging are removed, and rewritten URLs count by their target.
 
 Mail gateways (Safe Links, Proofpoint, Mimecast …) and web services replace each link by one of their own, which
-contains the target. Such a host says nothing about the link; `is_rewriter` names it, so that it ties nothing.
+contains the target. Such a host says nothing about the link; `is_rewriter` names it, so that it links nothing.
 """
 
 import base64

@@ -6,7 +6,7 @@ import pytest
 
 from defender_assets.core.leads.entities.additional_fields import MOST_OF_ONE_FIELD, read_entities
 from defender_assets_tests.core.leads.entities.test_lists import filled, filled_of_each
-from defender_assets_tests.core.leads.entities.test_untied import ties
+from defender_assets_tests.core.leads.entities.test_unlinked import links
 from defender_assets_tests.support.alert_rows import Row, at, evidence
 
 HASH = [{"Algorithm": "SHA256", "Value": "AB"}]
@@ -140,14 +140,14 @@ def test_what_another_entity_says_of_an_account_never_replaces_its_own_role() ->
 def test_a_mail_cluster_names_the_same_messages_in_any_order_up_to_a_limit() -> None:
     ids = [f"ID-{number:04}" for number in range(250)]
     first, second = (evidence("MailCluster", fields={"NetworkMessageIds": order}) for order in (ids, ids[::-1]))
-    assert ties(first) == ties(second) == {("mail", name.lower()) for name in ids[:MOST_OF_ONE_FIELD]}
+    assert links(first) == links(second) == {("mail", name.lower()) for name in ids[:MOST_OF_ONE_FIELD]}
     assert '"networkmessageids": 250' in names("other_entities", first, field="details")[0]
 
 
 def test_the_resolver_and_the_submitter_are_shown_and_tie_nothing() -> None:
     dns = evidence("DNS", fields={"DomainName": "evil.example", "DnsServerIp": {"Address": "203.0.113.53"}})
     mail = evidence("SubmissionMail", fields={"NetworkMessageId": "M", "Submitter": "admin@corp.example"})
-    assert ties(dns, mail) == {("host", "evil.example"), ("mail", "m")}
+    assert links(dns, mail) == {("host", "evil.example"), ("mail", "m")}
     assert names("ip_addresses", dns, field="address") == ["203.0.113.53"]
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender_assets.core.leads.entities.untied import host_ties
+from defender_assets.core.leads.entities.unlinked import is_linking_host
 from defender_assets.core.leads.entities.urls import REWRITERS, host_of
 
 SAFE_LINK = "https://nam02.safelinks.protection.outlook.com/?url={}&data=05%7C02&reserved=0"
@@ -98,15 +98,15 @@ def test_a_rewritten_url_counts_by_its_target(url: str) -> None:
         "https://secure-web.cisco.com/1Token",
     ],
 )
-def test_a_rewriter_whose_target_cannot_be_read_ties_nothing(url: str) -> None:
+def test_a_rewriter_whose_target_cannot_be_read_links_nothing(url: str) -> None:
     host = host_of(url)
     assert host
-    assert not host_ties(host)
+    assert not is_linking_host(host)
 
 
 def test_another_sites_redirect_is_its_own_and_pages_below_a_rewriter_tie() -> None:
     assert host_of("https://shop.example/out?url=https://evil.example") == "shop.example"
-    assert host_ties("docs.google.com")
+    assert is_linking_host("docs.google.com")
 
 
 def test_rewriting_without_end_ends() -> None:

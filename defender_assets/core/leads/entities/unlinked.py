@@ -1,4 +1,4 @@
-"""What ties nothing, because everybody has it. Each table gives its reason; the functions apply the tables.
+"""What links no leads, because everybody has it. Each table gives its reason; the functions apply the tables.
 
 An entity that is named here stays on its lead. Only `entities`, which links leads into stories, leaves it out. How
 often any other entity may occur is measured in the tenant (`core/stories/correlation.py`).
@@ -14,14 +14,14 @@ from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS
 from defender_assets.core.leads.entities.urls import is_rewriter
 
 PREVALENT_FROM = 10_000
-"""A file that the evidence itself has seen on so many devices in the world ties nothing (`KnownPrevalence`,
+"""A file that the evidence itself has seen on so many devices in the world links nothing (`KnownPrevalence`,
 `GlobalPrevalence`). Microsoft's hunting queries call a file below 1,000 rare; an attacker's own build stays far below,
-while what comes with Windows is above 100,000. Ten times the former leaves public attack tools as ties."""
+while what comes with Windows is above 100,000. Ten times the former leaves public attack tools linking."""
 
 PREVALENT_WORDS = ("true", "high", "very high", "veryhigh")
 """The same where a service gives a word (`IsPrevalent`)."""
 
-UNTIED_ADDRESSES: dict[str, tuple[str, ...]] = {
+UNLINKED_ADDRESSES: dict[str, tuple[str, ...]] = {
     "Azure's WireServer: the same virtual address inside every virtual machine of Azure": ("168.63.129.16",),
     "Metadata services of clouds: the same address inside every instance": (
         "169.254.169.254", "169.254.170.2", "169.254.169.253", "100.100.100.200", "192.0.0.192", "fd00:ec2::254",
@@ -43,7 +43,7 @@ UNTIED_ADDRESSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Reason -> addresses. Loopback, private and reserved ranges are in `addresses`, the tenant's own ones are measured."""
 
-UNTIED_HOSTS: dict[str, tuple[str, ...]] = {
+UNLINKED_HOSTS: dict[str, tuple[str, ...]] = {
     # Not whole domains: attackers share files under them too.
     "Where everybody signs in and reads mail": (
         "accounts.google.com", "account.microsoft.com", "autologon.microsoftazuread-sso.com", "graph.microsoft.com",
@@ -68,7 +68,7 @@ UNTIED_HOSTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Reason -> hosts. Hosts that rewrite links (Safe Links …) are in `urls.REWRITERS`: their links count by the target."""
 
-UNTIED_FILES: dict[str, tuple[str, ...]] = {
+UNLINKED_FILES: dict[str, tuple[str, ...]] = {
     "The empty file": (
         "d41d8cd98f00b204e9800998ecf8427e",
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
@@ -95,7 +95,7 @@ PREVALENT_IMAGES = (
 processes."""
 PREVALENT_FOLDERS = r"^(?:[a-z]:\\(?:windows|program files(?: \(x86\))?)(?:\\|$)|(?:/usr)?/s?bin(?:/|$))"
 
-UNTIED_APPS: dict[str, tuple[str, ...]] = {
+UNLINKED_APPS: dict[str, tuple[str, ...]] = {
     "Microsoft's own applications and tools: in every tenant": (
         "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "0000000c-0000-0000-c000-000000000000",
         "0ec893e0-5785-4de6-99da-4ed124e5296c", "1950a258-227b-4e31-a9cf-717495945fc2",
@@ -117,22 +117,22 @@ UNTIED_APPS: dict[str, tuple[str, ...]] = {
         "ffcb16e8-f789-467c-8ce9-f826a080d987",
     ),
 }  # fmt: skip
-"""Reason -> ids in Entra. The numbers of SaaS applications (Salesforce, Office 365 …) tie nothing at all: two people's
+"""Reason -> ids in Entra. The numbers of SaaS applications (Salesforce, Office 365 …) link nothing at all: two people's
 alerts in the company's Salesforce have only the service in common."""
-UNTIED_APP_PATTERN = r"^0000000[0-9a-f]-0000-0(?:000|ff1)-c[0-9a-f]00-000000000000$"
+UNLINKED_APP_PATTERN = r"^0000000[0-9a-f]-0000-0(?:000|ff1)-c[0-9a-f]00-000000000000$"
 """Ids of Microsoft's oldest applications, such as Exchange, SharePoint, Graph."""
 
 MICROSOFT_TENANTS = ("f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47")
 """An application that one of these tenants owns (`AppOwnerTenantId`) is Microsoft's own."""
 
-UNTIED_SESSIONS: dict[str, tuple[int, ...]] = {
+UNLINKED_SESSIONS: dict[str, tuple[int, ...]] = {
     "Logon sessions of the system on every Windows: LocalSystem, NetworkService, LocalService, IUSR, anonymous": (
         0x3E7, 0x3E4, 0x3E5, 0x3E3, 0x3E6, 0,
     ),
 }  # fmt: skip
-"""Reason -> LUIDs. All other host logon sessions tie only together with their host and their start."""
+"""Reason -> LUIDs. All other host logon sessions link only together with their host and their start."""
 
-UNTIED_RESOURCES: dict[str, str] = {
+UNLINKED_RESOURCES: dict[str, str] = {
     "A subscription or a resource group holds everything of a team": (
         r"^/?subscriptions/[^/]+(?:/resourcegroups/[^/]+)?$|^/?providers/microsoft\.management/managementgroups/"
     ),
@@ -140,7 +140,7 @@ UNTIED_RESOURCES: dict[str, str] = {
     "A project or an organisation of Google Cloud": r"^(?://cloudresourcemanager\.googleapis\.com/)?(?:projects|folders|organizations)/[^/]+$",
 }
 """Reason -> pattern of a resource's id in lower case."""
-UNTIED_RESOURCE_KINDS = ("containerimage", "containerregistry")
+UNLINKED_RESOURCE_KINDS = ("containerimage", "containerregistry")
 """Images and their registries are shared by everything that runs them."""
 
 _AUTHORITIES = (
@@ -177,21 +177,21 @@ to the system: S-1-5-18/19/20, services, window managers, built-in groups (Micro
 GROUP_SID = r"^s-1-5-21-.*-(?:49[89]|51[2-9]|52[0-7]|553|571|572)$"
 """Built-in groups of every domain: Domain Admins, Domain Users, Domain Computers …"""
 
-_ADDRESSES = frozenset(address for addresses in UNTIED_ADDRESSES.values() for address in addresses)
-_HOSTS = frozenset(host for hosts in UNTIED_HOSTS.values() for host in hosts)
-_FILES = tuple(digest for digests in UNTIED_FILES.values() for digest in digests)
-_APPS = tuple(app for apps in UNTIED_APPS.values() for app in apps)
-_SESSIONS = frozenset(number for numbers in UNTIED_SESSIONS.values() for number in numbers)
-_RESOURCES = "|".join(f"(?:{pattern})" for pattern in UNTIED_RESOURCES.values())
+_ADDRESSES = frozenset(address for addresses in UNLINKED_ADDRESSES.values() for address in addresses)
+_HOSTS = frozenset(host for hosts in UNLINKED_HOSTS.values() for host in hosts)
+_FILES = tuple(digest for digests in UNLINKED_FILES.values() for digest in digests)
+_APPS = tuple(app for apps in UNLINKED_APPS.values() for app in apps)
+_SESSIONS = frozenset(number for numbers in UNLINKED_SESSIONS.values() for number in numbers)
+_RESOURCES = "|".join(f"(?:{pattern})" for pattern in UNLINKED_RESOURCES.values())
 
 
-def address_ties(address: str) -> bool:
-    """Return whether an address in normal form can tie leads; the tenant's own addresses are left out elsewhere."""
+def is_linking_address(address: str) -> bool:
+    """Return whether an address in normal form can link leads; the tenant's own addresses are left out elsewhere."""
     return is_external(address) and address not in _ADDRESSES
 
 
-def host_ties(host: str) -> bool:
-    """Return whether a host in normal form can tie leads."""
+def is_linking_host(host: str) -> bool:
+    """Return whether a host in normal form can link leads."""
     return host not in _HOSTS and host not in PLACEHOLDERS and not is_rewriter(host)
 
 
@@ -229,19 +229,19 @@ def is_system_name(name: str) -> bool:
     return plain in _SYSTEM_NAMES or _SYSTEM_NAME_PATTERN.match(plain) is not None
 
 
-def file_ties(digest: pl.Expr, name: pl.Expr, folder: pl.Expr) -> pl.Expr:
-    """Return whether files can tie leads, from their hashes, names and folders."""
+def is_linking_file(digest: pl.Expr, name: pl.Expr, folder: pl.Expr) -> pl.Expr:
+    """Return whether files can link leads, from their hashes, names and folders."""
     image = name.str.to_lowercase().is_in(PREVALENT_IMAGES) & folder.str.to_lowercase().str.contains(PREVALENT_FOLDERS)
     return ~image.fill_null(value=False) & ~digest.is_in(_FILES)
 
 
-def app_ties(app: pl.Expr) -> pl.Expr:
-    """Return whether applications can tie leads, from their ids in Entra."""
-    return ~app.is_in(_APPS) & ~app.str.contains(UNTIED_APP_PATTERN) & ~app.str.contains(r"^\d+$")
+def is_linking_app(app: pl.Expr) -> pl.Expr:
+    """Return whether applications can link leads, from their ids in Entra."""
+    return ~app.is_in(_APPS) & ~app.str.contains(UNLINKED_APP_PATTERN) & ~app.str.contains(r"^\d+$")
 
 
-def resource_ties(resource: pl.Expr) -> pl.Expr:
-    """Return whether cloud resources can tie leads, from their ids in lower case."""
+def is_linking_resource(resource: pl.Expr) -> pl.Expr:
+    """Return whether cloud resources can link leads, from their ids in lower case."""
     return ~resource.str.contains(_RESOURCES)
 
 

@@ -1,10 +1,10 @@
-"""What everybody has ties nothing; what is specific still ties."""
+"""What everybody has links nothing; what is specific still links."""
 
 from typing import Any
 
 import pytest
 
-from defender_assets.core.leads.entities.untied import PREVALENT_FROM
+from defender_assets.core.leads.entities.unlinked import PREVALENT_FROM
 from defender_assets_tests.support.alert_rows import PC, Row, described, evidence, links_of_each
 
 FILE = "c" * 64
@@ -12,7 +12,7 @@ NULL_ID = "00000000-0000-0000-0000-000000000000"
 SUBSCRIPTION = "/subscriptions/5"
 
 
-def ties(*rows: Row) -> set[tuple[str, str]]:
+def links(*rows: Row) -> set[tuple[str, str]]:
     return links_of_each([rows])[0]
 
 
@@ -58,10 +58,10 @@ EVERYBODYS = [
 ]
 
 
-def test_what_everybody_has_ties_nothing(subtests: pytest.Subtests) -> None:
-    for row, ties in zip(EVERYBODYS, links_of_each([row] for row in EVERYBODYS), strict=True):
+def test_what_everybody_has_links_nothing(subtests: pytest.Subtests) -> None:
+    for row, found in zip(EVERYBODYS, links_of_each([row] for row in EVERYBODYS), strict=True):
         with subtests.test(described(row)):
-            assert ties == set()
+            assert found == set()
 
 
 SYSTEM_ACCOUNTS = [
@@ -86,9 +86,9 @@ SYSTEM_ACCOUNTS = [
 
 def test_the_system_is_nobody_in_any_language(subtests: pytest.Subtests) -> None:
     rows = [evidence("User", AccountDomain=domain, AccountName=name) for domain, name in SYSTEM_ACCOUNTS]
-    for (domain, name), ties in zip(SYSTEM_ACCOUNTS, links_of_each([row] for row in rows), strict=True):
+    for (domain, name), found in zip(SYSTEM_ACCOUNTS, links_of_each([row] for row in rows), strict=True):
         with subtests.test(domain=domain, name=name):
-            assert ties == set()
+            assert found == set()
 
 
 def test_built_in_groups_and_machines_are_nobody() -> None:
@@ -97,7 +97,7 @@ def test_built_in_groups_and_machines_are_nobody() -> None:
         evidence("User", AccountSid="S-1-5-32-544"),
         evidence("User", AccountDomain="CONTOSO", AccountName="PC1$"),
     ]
-    assert ties(*rows) == set()
+    assert links(*rows) == set()
 
 
 SPECIFIC: list[tuple[Row, tuple[str, str]]] = [
@@ -123,10 +123,10 @@ SPECIFIC: list[tuple[Row, tuple[str, str]]] = [
 ]
 
 
-def test_what_is_specific_ties(subtests: pytest.Subtests) -> None:
-    for (row, expected), ties in zip(SPECIFIC, links_of_each([row] for row, _ in SPECIFIC), strict=True):
+def test_what_is_specific_links(subtests: pytest.Subtests) -> None:
+    for (row, expected), found in zip(SPECIFIC, links_of_each([row] for row, _ in SPECIFIC), strict=True):
         with subtests.test(described(row)):
-            assert expected in ties
+            assert expected in found
 
 
 def test_one_record_that_calls_a_file_prevalent_counts_for_all_of_the_alert() -> None:
@@ -134,7 +134,7 @@ def test_one_record_that_calls_a_file_prevalent_counts_for_all_of_the_alert() ->
         evidence("File", SHA256=FILE),
         evidence("Process", SHA256=FILE, fields={"ImageFile": {"KnownPrevalence": 99_999}}),
     ]
-    assert ties(*rows) == set()
+    assert links(*rows) == set()
 
 
 TOOLS = [
@@ -149,8 +149,8 @@ TOOLS = [
 ]
 
 
-def test_a_tool_of_the_operating_system_ties_nothing_in_its_usual_folder(subtests: pytest.Subtests) -> None:
+def test_a_tool_of_the_operating_system_links_nothing_in_its_usual_folder(subtests: pytest.Subtests) -> None:
     rows = [evidence("Process", SHA256=FILE, FileName=name, FolderPath=folder) for name, folder, _ in TOOLS]
-    for (name, folder, tied), ties in zip(TOOLS, links_of_each([row] for row in rows), strict=True):
+    for (name, folder, expected), found in zip(TOOLS, links_of_each([row] for row in rows), strict=True):
         with subtests.test(name=name, folder=folder):
-            assert (("file", FILE) in ties) is tied
+            assert (("file", FILE) in found) is expected
