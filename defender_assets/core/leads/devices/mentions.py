@@ -29,7 +29,7 @@ def named_devices(evidence: pl.DataFrame) -> pl.DataFrame:
     of those hosts do. A name that another row of the alert has together with an identifier is that identifier's.
 
     Args:
-        evidence: AlertEvidence rows, each record once, with `fields` (`additional_fields.FIELDS`, null if not read).
+        evidence: AlertEvidence rows, each record once, with `fields` (`fields.FIELDS`, null if not read).
 
     Returns:
         ALERT_KEY, `mention` (identifies the device in the alert), `original_device_id` (lower case; null if there is

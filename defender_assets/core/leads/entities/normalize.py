@@ -62,7 +62,7 @@ def entity_rows(evidence: pl.DataFrame) -> pl.DataFrame:
     """Return one normalised row per evidence row, and one per entity inside it.
 
     Args:
-        evidence: typed AlertEvidence rows, each record once, with `fields` (`additional_fields.FIELDS`).
+        evidence: typed AlertEvidence rows, each record once, with `fields` (`fields.FIELDS`).
 
     Returns:
         ALERT_KEY, `Timestamp`, `record_id`, `entity` (kind in lower case, `kinds.Kind.name`), `nested` (whether the

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender_assets.core.leads.entities.additional_fields import FIELDS, Fields, read_entities, with_fields
+from defender_assets.core.leads.entities.additional_fields import read_entities, with_fields
+from defender_assets.core.leads.entities.fields import FIELDS, Fields
 from defender_assets_tests.support.alert_rows import PC
 
 
