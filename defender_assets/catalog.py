@@ -28,7 +28,7 @@ from defender_assets.core.schemas import (
     RAW_COLUMNS,
     TABLES,
 )
-from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories
+from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories, update_stories
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.text import MEBIBYTE
 from defender_assets.core.triage import QUALITY_COLUMNS, QUALITY_TABLE, VERDICT_COLUMNS, VERDICTS_TABLE
@@ -84,6 +84,7 @@ STORIES = DerivedTable(
     (*STORY_COLUMNS, BUILT_VERSION),
     upstreams=(Upstream(LEADS_TABLE, STORY_LOOKBACK_DAYS),),
     build=build_stories,
+    update=update_stories,
 )
 QUEUE = DerivedTable(
     QUEUE_TABLE,

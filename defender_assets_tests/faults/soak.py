@@ -30,6 +30,7 @@ from defender_assets_tests.faults.test_interruptions import grow_and_run, growth
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.exhaustive import MARK
 from defender_assets_tests.support.growing_worlds import compare_updates
+from defender_assets_tests.support.random_leads import compare_reach, random_leads
 
 EXAMPLES_AT_ONCE, STEPS_OF_AN_EXAMPLE = 4, 50
 ONE_STEP_IN_AZURE_IN = 20
@@ -101,11 +102,15 @@ def run_mutations(options: SoakOptions) -> None:
 
 
 def run_updates(options: SoakOptions) -> None:
-    """Let random worlds grow, and compare the leads that are updated with those of full builds."""
+    """Let random worlds grow, and compare the leads that are updated with those of full builds; likewise stories."""
     began, at_once = time.monotonic(), 60
     with patch.object(build, "LEAST_KEPT", 0):
         changed = sum(compare_updates(at_once, options.seed + n, 10) for n in range(options.worlds // at_once))
     _report(began, f"{options.worlds} worlds: leads that were updated {changed} times were those of full builds")
+    began = time.monotonic()
+    worlds = (random_leads(at_once, options.seed + n) for n in range(options.worlds // at_once))
+    stories = sum(compare_reach(leads).height for leads in worlds)
+    _report(began, f"{options.worlds} worlds: {stories} stories of the leads that matter were those of all leads")
 
 
 def run_in_azurite_too(options: SoakOptions) -> None:

@@ -1,6 +1,7 @@
 """Builds a day's stories from leads and the links between them: ids, values, score and title."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import polars as pl
 
 from defender_assets.core.attack import OLDER_CATEGORIES, category_keys
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
-from defender_assets.core.lake.snapshots import days_between
+from defender_assets.core.lake.snapshots import Change, days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.lists import row_list
@@ -53,11 +54,11 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
         STORY_SCHEMA, sorted by tenant and story_id.
     """
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
-    rows = with_detection(days_between(leads, since, day).select(_READ).collect().sort(*LEAD_KEY, "export_date"))
+    rows = with_detection(_read(days_between(leads, since, day)))
     latest = _latest(rows)
     if latest.height <= 1 or latest["_last_day"].max() != day:
         return STORY_SCHEMA.to_frame()
-    found = evidence(latest, day)
+    found = evidence(latest, day, latest.filter(pl.col("_last_day") == day))
     grouped = groups(found)
     members = (
         latest.join(grouped, on=LEAD_KEY, how="inner")
@@ -84,6 +85,32 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     return stories.select(STORY_SCHEMA.names()).cast(STORY_SCHEMA).sort("tenant_id", "story_id")
 
 
+def update_stories(
+    _day: date, stories: pl.DataFrame, changes: Sequence[Change], _leads: pl.LazyFrame
+) -> pl.DataFrame | None:
+    """Return the stories as they are if what they are made of is as it was; None if they may change.
+
+    Args:
+        stories: the rows of the day, as `build_stories` made them of the leads before.
+        changes: of the leads since then.
+    """
+    (change,) = changes
+    if change.added is None or change.removed is None:
+        return None
+    then, now = change.removed, change.added
+    counts = pl.collect_all([rows.select(pl.len()) for rows in (then, now)])
+    if not counts[0].equals(counts[1]) or not _read(then).equals(_read(now)):
+        return None
+    return stories.select(STORY_SCHEMA.names())
+
+
+def _read(leads: pl.LazyFrame) -> pl.DataFrame:
+    """Return what stories are made of, by lead and day."""
+    device = pl.struct(pl.element().struct.field("device_id", "device_name"))
+    rows = leads.select(_READ).with_columns(pl.col("devices").list.eval(device))
+    return rows.collect().sort(*LEAD_KEY, "export_date")
+
+
 def _latest(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the latest row of each lead, with the first and the last day on which it has a row."""
     first, last = pl.col("export_date").min().over(LEAD_KEY), pl.col("export_date").max().over(LEAD_KEY)
@@ -101,7 +128,7 @@ def _with_merged(stories: pl.DataFrame, rows: pl.DataFrame, eve: date) -> pl.Dat
         return stories.with_columns(merged_story_ids=pl.lit([], dtype=pl.List(pl.String)))
     latest = _latest(rows)
     firsts = (
-        latest.join(groups(evidence(latest, eve)), on=LEAD_KEY)
+        latest.join(groups(evidence(latest, eve, members)), on=LEAD_KEY)
         .sort("first_day", "alert_time", "lead_id")
         .unique(["tenant_id", "group"], keep="first", maintain_order=True)
         .select("tenant_id", "lead_id")

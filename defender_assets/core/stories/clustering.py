@@ -13,8 +13,10 @@ from defender_assets.core.stories.correlation import (
     expected_of_pairs,
     neighbours,
     ordinariness,
+    with_frequency,
 )
 from defender_assets.core.stories.occurrences import lead_entities, occurrences, with_known_days
+from defender_assets.core.stories.reach import leads_that_matter
 
 LINK_THRESHOLD = 0.022
 """Leads are linked if fewer unrelated ones than this are expected."""
@@ -36,10 +38,10 @@ GROUPED = pl.Schema({"tenant_id": pl.String, "lead_id": pl.String, "group": pl.I
 
 
 class Evidence(NamedTuple):
-    """What is known of the leads of a look-back."""
+    """What is known of the leads of a look-back that can matter for the stories of some of them."""
 
     leads: pl.DataFrame
-    """The leads with their number, `lead`, and `known_days`."""
+    """These leads with their number, `lead`, and `known_days`."""
     known: pl.DataFrame
     """Result of `occurrences`."""
     pairs: pl.DataFrame
@@ -48,21 +50,22 @@ class Evidence(NamedTuple):
     """Result of `ordinariness`."""
 
 
-def evidence(leads: pl.DataFrame, day: date) -> Evidence:
-    """Return what is known of the leads.
+def evidence(leads: pl.DataFrame, day: date, wanted: pl.DataFrame) -> Evidence:
+    """Return what is known of the leads, as far as it matters for the stories of the wanted ones.
 
     Args:
         leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
             `first_day`, `muted_by`; sorted by LEAD_KEY.
         day: the last day of the look-back.
+        wanted: LEAD_KEY of the wanted leads.
     """
-    leads = with_known_days(leads, day).with_row_index("lead")
+    leads = leads_that_matter(with_frequency(with_known_days(leads, day)), wanted).with_row_index("lead")
     known = occurrences(leads)
     return Evidence(leads, known, neighbours(known), ordinariness(leads))
 
 
 def groups(found: Evidence) -> pl.DataFrame:
-    """Return the groups of leads: GROUPED, `group` is an arbitrary number.
+    """Return the groups of leads: GROUPED, `group` is an arbitrary number. Only those of wanted leads are complete.
 
     A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
     does not merge them. Only links below MERGE_THRESHOLD do. Then bystanders are taken out, and lone leads join the

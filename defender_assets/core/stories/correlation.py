@@ -61,34 +61,39 @@ _DAY = timedelta(days=1)
 _LEEWAY = timedelta(minutes=30)
 
 
+def with_frequency(leads: pl.DataFrame) -> pl.DataFrame:
+    """Add `often`: how often the tenant has the lead's detection; 1 for one as frequent as its others.
+
+    Args:
+        leads: all leads of the look-back, one row each, with the columns of `with_detection`.
+    """
+    counts = leads.group_by("tenant_id", "detection").agg(_count=pl.len())
+    typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
+    often = (pl.col("_count") + SMOOTHING) / (pl.col("_typical") + SMOOTHING)
+    counts = counts.join(typical, on="tenant_id").select("tenant_id", "detection", often=often)
+    return leads.join(counts, on=["tenant_id", "detection"], maintain_order="left")
+
+
 def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     """Return what makes a lead ordinary, whatever it is compared with.
 
     Args:
         leads: one row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, and the columns of
-            `with_detection`.
+            `with_detection` and `with_frequency`.
 
     Returns:
         `lead`; `routine`: the days on which it is a routine of the lead's user, at least 1; `noise`: 1 for a detection
         as frequent as the tenant's others, more for a noisy one and for a routine; `severity`: its SEVERITY_FACTOR;
         `names_user`.
     """
-    counts = leads.group_by("tenant_id", "detection").agg(_count=pl.len())
-    typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
-    often = (pl.col("_count") + SMOOTHING) / (pl.col("_typical") + SMOOTHING)
     routine = pl.col("routine_days").fill_null(0).clip(lower_bound=1)  # one day is no routine
     factors = [SEVERITY_FACTOR[name] for name in SEVERITIES]
-    return (
-        leads.join(counts, on=["tenant_id", "detection"])
-        .join(typical, on="tenant_id")
-        .join(routine_days(leads), on="lead", how="left")
-        .select(
-            "lead",
-            routine=routine,
-            noise=(often * routine).clip(0.5, 20),
-            severity=pl.col("rank").replace_strict(dict(zip(RANKS, factors, strict=True)), return_dtype=pl.Float64),
-            names_user=pl.col("entities").list.eval(pl.element().struct.field("kind") == "user").list.any(),
-        )
+    return leads.join(routine_days(leads), on="lead", how="left").select(
+        "lead",
+        routine=routine,
+        noise=(pl.col("often") * routine).clip(0.5, 20),
+        severity=pl.col("rank").replace_strict(dict(zip(RANKS, factors, strict=True)), return_dtype=pl.Float64),
+        names_user=pl.col("entities").list.eval(pl.element().struct.field("kind") == "user").list.any(),
     )
 
 

@@ -1,10 +1,10 @@
-"""Leads and OCSF events that are updated are those of a full build; where anything else happened they are built."""
+"""What is updated (leads, stories, OCSF events) equals a full build; where anything else happened it is built."""
 
 import random
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from defender_assets.catalog import FINDINGS, LEADS, derived_tables
+from defender_assets.catalog import FINDINGS, LEADS, STORIES, derived_tables
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Built, Commit, Lake
 from defender_assets.core.lake.snapshots import scan, scan_days
@@ -26,7 +26,7 @@ from defender_assets.core.pipeline.upstream_changes import LAST_VERSIONS
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 from defender_assets.outputs.ocsf import build as ocsf_build
 from defender_assets.outputs.ocsf.event import event_of
-from defender_assets_tests.support.alert_rows import DAY, Row, at, beat, info, machine
+from defender_assets_tests.support.alert_rows import DAY, Row, at, beat, evidence, info, machine
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.random_records import random_record
 
@@ -248,6 +248,67 @@ def test_events_are_built_in_any_doubt(growing: Growing, what: Callable[[Growing
     growing.build()
     what(growing)
     assert not build_findings_of(growing).updated
+
+
+def build_stories_of(growing: Growing) -> DerivedReport:
+    """Build the stories, which must be those of a full build, in the report and in the lake."""
+    report = build_partition(growing.lake, STORIES, DAY)
+    truth = STORIES.build(DAY, scan(growing.lake.open(LEADS.name)))
+    assert not truth.is_empty()
+    assert_frame_equal(report.rows.drop("built_version"), truth)
+    assert_frame_equal(scan_days(growing.lake.open(STORIES.name), DAY, DAY).collect().drop("built_version"), truth)
+    return report
+
+
+def put_heartbeat(growing: Growing, when: datetime, **values: Any) -> None:
+    growing.put([(DEVICE_INFO, beat("a", when, **values))])
+
+
+@pytest.fixture(scope="module")
+def grown_with_story(grown: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Growing(tmp_path_factory.mktemp("story"))
+    shutil.copytree(grown, made.root, dirs_exist_ok=True)
+    for alert in ("da-1", "da-2"):
+        made.put([(ALERT_EVIDENCE, row) for row in (machine("a", alert), evidence("File", alert, SHA1="1" * 40))])
+    put_heartbeat(made, at(-1), ExposureLevel="Low")
+    build_partition(made.lake, LEADS, DAY)
+    assert not build_stories_of(made).updated
+    return made.root
+
+
+@pytest.fixture
+def with_story(grown_with_story: Path, tmp_path: Path) -> Growing:
+    """A lake with two leads on one device that share a new file, and the story of them."""
+    shutil.copytree(grown_with_story, tmp_path, dirs_exist_ok=True)
+    return Growing(tmp_path)
+
+
+LEFT_ALONE: dict[str, Callable[[Growing], object]] = {
+    "a device was seen later": lambda growing: put_heartbeat(growing, at(minutes=-1), OSVersion="2"),
+    "leads that are built again": lambda growing: growing.build(force=True),
+}
+
+
+@pytest.mark.parametrize("what", LEFT_ALONE)
+def test_stories_stay_if_nothing_that_they_are_made_of_changed(with_story: Growing, what: str) -> None:
+    LEFT_ALONE[what](with_story)
+    build_partition(with_story.lake, LEADS, DAY)
+    report = build_stories_of(with_story)
+    assert report.written
+    assert report.updated
+
+
+def test_stories_are_built_if_leads_changed_in_what_they_are_made_of(with_story: Growing) -> None:
+    put_heartbeat(with_story, at(minutes=-1), ExposureLevel="High")
+    assert build_partition(with_story.lake, LEADS, DAY).updated
+    assert not build_stories_of(with_story).updated
+
+
+def test_stories_are_built_in_any_doubt(with_story: Growing) -> None:
+    put_heartbeat(with_story, at(minutes=-1))
+    build_partition(with_story.lake, LEADS, DAY)
+    forget_earlier_leads(with_story)
+    assert not build_stories_of(with_story).updated
 
 
 def test_leads_of_a_lake_that_grows_at_random(growing: Growing) -> None:
