@@ -34,16 +34,9 @@ from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness
-from defender_assets.core.quality.silence import (
-    EXPORT,
-    KnownSigns,
-    Shown,
-    look_at,
-    quiet_or_broken,
-    read_signs,
-    silences,
-    unlistable,
-)
+from defender_assets.core.quality.shown_parts import Shown, look_at
+from defender_assets.core.quality.signs import KnownSigns, read_signs
+from defender_assets.core.quality.silence import EXPORT, quiet_or_broken, silences, unlistable
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.jobs import PARTITION_TAG
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors

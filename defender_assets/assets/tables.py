@@ -17,7 +17,8 @@ from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.quality.line_balance import line_balance
-from defender_assets.core.quality.silence import quiet_or_broken, read_signs
+from defender_assets.core.quality.signs import read_signs
+from defender_assets.core.quality.silence import quiet_or_broken
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE, QUARANTINE_COLUMNS, TABLES, Table
 from defender_assets.core.tables.build import TypedReport, build_table_day
 from defender_assets.core.tables.daily_summary import summarize_day

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from defender_assets.core.errors import ExportError, UnreadableError
 from defender_assets.core.export import Blob, BlobChangedError, DirectoryExport, Export, IgnoredFile, UnreadablePart
 from defender_assets.core.export.leave_out import LeaveOutRule, rule_for
-from defender_assets.core.quality.silence import Shown
+from defender_assets.core.quality.shown_parts import Shown
 from defender_assets.core.raw.batches import Source
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.core.tables.parsing.typed_rows import parse_chunk

@@ -25,7 +25,9 @@ from defender_assets.core.lake.snapshots import scan
 from defender_assets.core.lake.table_spec import TableSpec
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.staleness import StaleDay, find_stale_days
-from defender_assets.core.quality.silence import Shown, missing_parts, read_signs, tenant_silences
+from defender_assets.core.quality.shown_parts import Shown, missing_parts
+from defender_assets.core.quality.signs import read_signs
+from defender_assets.core.quality.silence import tenant_silences
 from defender_assets.core.raw.ingest import tenants_in_raw
 from defender_assets.core.schemas import Column
 from defender_assets.core.triage import may_state

@@ -9,7 +9,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.pulse import silent_from, start_of
-from defender_assets.core.quality.silence import KnownSigns, read_signs
+from defender_assets.core.quality.signs import KnownSigns, read_signs
 from defender_assets.core.schemas import DEVICE_INFO, Table
 from defender_assets.core.text import pluralize
 

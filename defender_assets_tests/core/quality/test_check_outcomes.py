@@ -17,7 +17,7 @@ from defender_assets.core.quality.completeness import completeness
 from defender_assets.core.quality.drift import drift
 from defender_assets.core.quality.freshness import freshness
 from defender_assets.core.quality.pulse import hour_of
-from defender_assets.core.quality.silence import Signs, TenantSigns, read_signs
+from defender_assets.core.quality.signs import Signs, TenantSigns, read_signs
 from defender_assets.core.raw.ingest import RawReport, ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables.build import build_table_day

@@ -14,19 +14,9 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.staleness import list_days
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.pulse import hour_of, start_of
-from defender_assets.core.quality.silence import (
-    EXPORT,
-    Shown,
-    Signs,
-    TenantSigns,
-    look_at,
-    missing_parts,
-    quiet_or_broken,
-    read_signs,
-    silences,
-    tenant_silences,
-    unlistable,
-)
+from defender_assets.core.quality.shown_parts import Shown, look_at, missing_parts
+from defender_assets.core.quality.signs import Signs, TenantSigns, read_signs
+from defender_assets.core.quality.silence import EXPORT, quiet_or_broken, silences, tenant_silences, unlistable
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets_tests.support.exports import OTHER_TENANT, TENANT, Folder, blob_path, local_lake, records
