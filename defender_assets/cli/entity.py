@@ -57,9 +57,9 @@ def entity(*, value: str, days: int, output_format: str) -> None:
         found = {"leads": leads.to_dicts(), "stories": stories.to_dicts(), "device_states": device}
         click.echo(as_json({"value": value, **seen, "verdicts": verdicts, **found}))
         return
-    say(value, "bold")
+    shown = escape_control_chars(value)
+    say(shown, "bold")
     if not times:
-        shown = escape_control_chars(value)
         say(f"No lead names '{shown}', and no device of the last {pluralize(days, 'day')} has this id or name.")
         return
     said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items() if count)

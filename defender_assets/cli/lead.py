@@ -7,7 +7,7 @@ import click
 from defender_assets.cli.details import show_row, show_structs, show_versions
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.options import output_format
-from defender_assets.cli.output import as_json, say
+from defender_assets.cli.output import as_json, cell_text, say
 from defender_assets.cli.source_lines import lines_as_json, show_source_lines
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
     in_words = _in_words(row | {"priority_reasons": reasons}, stories, precision)
     comments = [f"{each['comment']} ({each['author']})" for each in said if each["comment"]]
     if everything:
-        say(row["title"] or f"(evidence only) {row['alert_id']}", "bold")
+        say(cell_text(row["title"] or f"(evidence only) {row['alert_id']}"), "bold")
         show_row(in_words, first=FIRST, leave_out=("title", "sources"))
         show_structs("stories", stories)
         show_structs("statements", [{name: each[name] for name in STATEMENT} for each in said])

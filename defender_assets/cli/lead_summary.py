@@ -54,7 +54,7 @@ def show_summary(lead: Row, reasons: Sequence[Row], words: Row) -> None:
         if name not in _WHOLE:
             text.truncate(out.width - max(map(len, facts)) - 2, overflow="crop" if ascii_only() else "ellipsis")
         grid.add_row(Text(name, style="dim"), text)
-    say(whole_title(lead), "bold")
+    say(cell(whole_title(lead)), "bold")
     out.print(grid)
     taken = sum(len(out.render_lines(part, pad=False)) for part in (Text(cell(whole_title(lead))), grid))
     shown = max(LEAST_REASONS, ROWS - taken - 3)

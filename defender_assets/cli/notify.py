@@ -11,7 +11,7 @@ from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import as_json, say
-from defender_assets.core.text import pluralize
+from defender_assets.core.text import escape_control_chars, pluralize
 
 if TYPE_CHECKING:
     from defender_assets.outputs.notifications.incidents import Incidents
@@ -52,7 +52,7 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
             return
         for message in messages:
             for line in message["notices"]:
-                say(f"{message['destination']}: {line}")
+                say(f"{message['destination']}: {escape_control_chars(line)}")
         say(f"{pluralize(len(messages), 'message')} would be sent.")
         return
     reports = notifier.deliver(incidents)

@@ -168,11 +168,11 @@ def table(rows: Any, cells: Cells, title: str | None = None, *, fit: bool = True
         pad_edge=False,
     )
     lines = [[cell_text(show(row)) for show in cells.values()] for row in rows]
-    columns = [[heading, *(line[number] for line in lines)] for number, heading in enumerate(cells)]
+    columns = [[cell_text(heading), *(line[number] for line in lines)] for number, heading in enumerate(cells)]
     available = console().width - _FRAME - _GAP * (len(columns) - 1)
     widths = _widths(columns, available) if fit else [None] * len(columns)
     for heading, width in zip(cells, widths, strict=True):
-        shown.add_column(Text(heading), overflow="fold", width=width)
+        shown.add_column(Text(cell_text(heading)), overflow="fold", width=width)
     for line in lines:
         shown.add_row(*map(Text, line))
     return shown

@@ -9,7 +9,7 @@ from defender_assets.cli.details import show_row, show_structs, show_versions
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.leads import CELLS, FROM_WIDTH, NARROW_CELLS
 from defender_assets.cli.options import output_format
-from defender_assets.cli.output import Cells, as_json, console, fitting, say, table
+from defender_assets.cli.output import Cells, as_json, cell_text, console, fitting, say, table
 from defender_assets.cli.source_lines import lines_as_json, show_source_lines
 
 TIME = "alert time (UTC)"
@@ -67,7 +67,7 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
         shown = {"story": row, "versions": versions, "leads": leads}
         click.echo(as_json(shown | ({"lines": lines_as_json(lines)} if raw else {})))
         return
-    say(row["title"] or "(untitled)", "bold")
+    say(cell_text(row["title"] or "(untitled)"), "bold")
     # the portal has no page of a story: that of its most urgent lead is the way in
     portal_url = next((url for url in by_priority["portal_url"] if url), None)
     tactics = [category_name(tactic) for tactic in row["tactics"] or []]

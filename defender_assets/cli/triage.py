@@ -9,7 +9,7 @@ import click
 from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import output_format
-from defender_assets.cli.output import TABLE_ROWS, Cells, console, say, table, write_json
+from defender_assets.cli.output import TABLE_ROWS, Cells, cell_text, console, say, table, write_json
 from defender_assets.cli.statements_file import read_requests
 from defender_assets.core.enums import STATES, VERDICTS
 from defender_assets.core.text import pluralize
@@ -70,7 +70,7 @@ def triage(
         return
     console().print(table(stated.head(TABLE_ROWS).iter_rows(named=True), CELLS))
     (first, *_) = stated.iter_rows(named=True)
-    say(f"{pluralize(stated.height, 'statement')} by {first['author']}, number {first['sequence']}.")
+    say(f"{pluralize(stated.height, 'statement')} by {cell_text(first['author'])}, number {first['sequence']}.")
 
 
 def author_of(settings: "Settings") -> str:

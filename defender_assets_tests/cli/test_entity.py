@@ -14,7 +14,7 @@ from defender_assets.outputs.queries.entities import device_states
 from defender_assets.outputs.queries.views import collected, current_leads
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.exports import DAY
-from defender_assets_tests.support.hostile_text import HOSTILE_HTML, dangerous_in
+from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
 from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.triaged_leads import NOW, put
 
@@ -86,3 +86,4 @@ def test_stories_verdicts_and_hostile_text(
     hostile = on_small_lake("entity", HOSTILE_HTML + "\x1b[2J")
     assert "No lead names" in hostile.stdout
     assert not dangerous_in(hostile.stdout + on_small_lake("entity", HOSTILE_HTML).stdout)
+    assert not dangerous_in(on_small_lake("entity", HOSTILE_TITLE).stdout)

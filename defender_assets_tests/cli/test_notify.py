@@ -8,6 +8,7 @@ import pytest
 
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.days import today
+from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in
 from defender_assets_tests.support.notified_team import Team
 from defender_assets_tests.support.webhook_receiver import PATH, receiving
 
@@ -36,6 +37,15 @@ def test_a_dry_run_shows_what_is_due_and_sends_and_writes_nothing(team: Team, ru
     run("notify")
 
     assert [message["payload"] for message in messages] == team.slack.asked
+
+
+def test_a_hostile_title_acts_nowhere(team: Team, run: Run) -> None:
+    team.lead("b", day=today(), title=HOSTILE_TITLE)
+
+    shown = run("notify", "--dry-run").stdout
+
+    assert r"\x0aforged line" in shown
+    assert not dangerous_in(shown)
 
 
 def test_each_process_sends_what_is_new_since_the_last_one_ended(team: Team) -> None:

@@ -124,6 +124,7 @@ def test_a_table_is_cut_and_hostile_text_is_escaped(on_small_lake: Run, monkeypa
 
     assert "The first 3 rows" in result.stdout
     assert not dangerous_in(on_small_lake("sql", "SELECT title, accounts FROM leads", "--limit", "99").stdout)
+    assert not dangerous_in(on_small_lake("sql", 'SELECT title AS "a\x1b[31m" FROM leads').stdout)
 
 
 def test_the_recipes_run_as_they_are(on_small_lake: Run, subtests: pytest.Subtests) -> None:

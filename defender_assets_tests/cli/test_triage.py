@@ -157,6 +157,14 @@ def test_a_hostile_comment_acts_nowhere(team: Lake, run: Run) -> None:
     assert stated(team)[0]["comment"] == HOSTILE_TITLE
 
 
+def test_a_hostile_title_of_a_story_acts_nowhere(team: Lake, run: Run) -> None:
+    story = {"story_id": "dd05", "lead_ids": [AN_ID, THIRD], "lead_count": 2, "points": 9, "title": HOSTILE_TITLE}
+    put(team, STORIES.name, DAY, story)
+
+    for arguments in (("story", "dd05"), ("stories",), ("lead", THIRD), ("lead", THIRD, "--all")):
+        assert not dangerous_in(run(*arguments).stdout)
+
+
 def test_who_may_not_write_gets_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     # modules are loaded before: below, this process may not read where they are
     run("triage", AN_ID, "--state", "in_progress")
@@ -239,13 +247,13 @@ def test_a_closed_lead_that_changed_is_shown_again_with_what_changed(team: Lake,
 
 
 def test_a_lead_shows_every_statement_and_no_text_of_them_acts(team: Lake, run: Run) -> None:
-    run("triage", AN_ID, "--comment", HOSTILE_TITLE, "--assign", HOSTILE_TITLE, "--author", HOSTILE_TITLE)
+    said = run("triage", AN_ID, "--comment", HOSTILE_TITLE, "--assign", HOSTILE_TITLE, "--author", HOSTILE_TITLE)
     run("triage", AN_ID, "--state", "closed", "--verdict", "undetermined", "--comment", "nothing found")
 
     summary, output = run("lead", AN_ID).stdout, run("lead", AN_ID, "--all").stdout
     found = json.loads(run("lead", AN_ID, "--format", "json").stdout)
 
-    assert not dangerous_in(summary + output + run("leads", "--state", "all").stdout)
+    assert not dangerous_in(said.stdout + summary + output + run("leads", "--state", "all").stdout)
     assert "nothing found" in summary
     assert "nothing found" in output
     assert r"\x1b[31m" in output

@@ -2,7 +2,7 @@
 
 HOSTILE_TITLE = (
     "=cmd|' /C calc'!A0 \x1b[31m\x1b]8;;http://evil.example\x07click\x1b]8;;\x07 "
-    "[bold red]markup[/] \u202egnp.exe \x9b2J"
+    "[bold red]markup[/] \u202egnp.exe \x9b2J\nforged line "
 )
 # active as HTML, attribute value, script or template
 HOSTILE_HTML = (
@@ -16,5 +16,8 @@ DANGEROUS = frozenset(map(chr, [*range(0x0A), *range(0x0B, 0x20), *range(0x7F, 0
 
 
 def dangerous_in(text: str) -> set[str]:
-    """Return the characters that a command's output must never contain; line feeds are allowed."""
-    return set(text) & DANGEROUS
+    """Return the characters that a command's output must never contain.
+
+    Line feeds are allowed, but not those of HOSTILE_TITLE: its second line would look like one of the command's own.
+    """
+    return (set(text) & DANGEROUS) | ({"\n"} if "\nforged line" in text else set())
