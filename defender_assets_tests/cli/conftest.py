@@ -1,11 +1,15 @@
 """The commands, run as a user runs them, on the small simulated tenants of the fixture `small_lake`."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from defender_assets.cli import main
+from defender_assets_tests.support.exports import Folder
 from defender_assets_tests.support.small_lake import SmallLake
 
 Run = Callable[..., Result]
@@ -30,3 +34,26 @@ def on_small_lake(small_lake: SmallLake, monkeypatch: pytest.MonkeyPatch, run: R
     monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(small_lake.export_dir))
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(small_lake.lake_dir))
     return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """The default export of the test's working directory."""
+    return Folder(tmp_path / ".defender" / "export")
+
+
+def checked(run: Run, exit_code: int, *secrets: str) -> dict[str, Any]:
+    """Return what `check` says as JSON, after it has ended with an exit code and shown none of the secrets."""
+    result = run("check", "--format", "json")
+    assert result.exit_code == exit_code, result.output
+    assert result.stdout.isascii()
+    for secret in secrets:
+        assert secret not in result.output
+    if exit_code == 2:
+        assert all(text.startswith("error: ") for text in result.stderr.splitlines())
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def container(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in found["export"]["containers"] if each["container"] == name)

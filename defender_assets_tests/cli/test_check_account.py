@@ -1,14 +1,12 @@
-import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from azure.core.pipeline.transport import HttpTransport
 
 from defender_assets.core.export.azure import AzureExport
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
-from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.cli.conftest import Run, checked
 from defender_assets_tests.support.days import today
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.exports import OTHER_TENANT, TENANT, blob_path, records
@@ -33,17 +31,6 @@ def use(monkeypatch: pytest.MonkeyPatch, connection_string: str, **settings: str
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-
-
-def checked(run: Run, exit_code: int, *secrets: str) -> dict[str, Any]:
-    result = run("check", "--format", "json")
-    assert result.exit_code == exit_code, result.output
-    for secret in secrets:
-        assert secret not in result.output
-    if exit_code == 2:
-        assert all(text.startswith("error: ") for text in result.stderr.splitlines())
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 @pytest.mark.parametrize("auth_method", ["key", "sas"])

@@ -1,11 +1,9 @@
 """`check` names damaged files of the lake with the remedy, and no damage once it was followed."""
 
-import json
 import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +15,7 @@ from defender_assets.core.lake.log_files import LogFiles, commit_path
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
 from defender_assets.outputs.notifications.outbox import CLAIMED, Entry, NotificationKey, append, open_outbox
 from defender_assets.outputs.notifications.schema import SENT_NOTICES
-from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.cli.conftest import Run, checked
 from defender_assets_tests.faults.damage import Kind, Operator, spoil, spoil_data
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import today, yesterday
@@ -53,13 +51,6 @@ def operator_of(root: Path) -> Operator:
 def folder(operator: Operator) -> Folder:
     assert isinstance(operator.export, DirectoryExport)
     return Folder(operator.export.root)
-
-
-def checked(run: Run, exit_code: int) -> dict[str, Any]:
-    result = run("check", "--format", "json")
-    assert result.exit_code == exit_code, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 def remedy(run: Run, path: str) -> str:
