@@ -77,7 +77,7 @@ def red(project: DagsterProject, asset: str = ALERT_INFO.name, check: Check = DR
     return found
 
 
-def test_a_warning_of_yesterday_stays_when_today_passes_and_ends_when_it_is_mended(project: DagsterProject) -> None:
+def test_a_warning_of_yesterday_stays_when_today_passes_and_ends_when_it_is_fixed(project: DagsterProject) -> None:
     arrive(project, yesterday(), New=1)
     assert parse(project, yesterday()).success
     arrive(project, today())

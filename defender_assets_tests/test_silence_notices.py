@@ -110,7 +110,7 @@ def test_an_outage_has_a_notice_two_hours_after_the_last_heartbeat_and_one_when_
     assert sorted(watch.hourly(now + 51 * HOUR + timedelta(minutes=10))) == ends(*both)
 
 
-def test_a_tenant_of_mail_only_is_quiet_over_a_weekend_and_told_of_after_it(watch: Watch) -> None:
+def test_a_tenant_of_mail_only_is_quiet_over_a_weekend_and_reported_after_it(watch: Watch) -> None:
     """The weekend is one of this tenant: two days and a half without mail, a week after the last one."""
     last = datetime.now(UTC)
     for back in (0, 3, 24, 27, 48, 72, 96, 96 + 64, 96 + 72, 96 + 96):
@@ -122,7 +122,7 @@ def test_a_tenant_of_mail_only_is_quiet_over_a_weekend_and_told_of_after_it(watc
         assert watch.hourly(last + timedelta(days=days)) == expected
 
 
-def test_an_export_that_is_gone_is_told_at_the_next_hourly_look(watch: Watch) -> None:
+def test_an_export_that_is_gone_is_reported_at_the_next_hourly_look(watch: Watch) -> None:
     now = datetime.now(UTC)
     for back in range(5):
         watch.put(DEVICE_INFO, now - back * HOUR)
@@ -146,7 +146,7 @@ def test_an_export_that_is_gone_is_told_at_the_next_hourly_look(watch: Watch) ->
     assert watch.hourly(now + 150 * HOUR) == []
 
 
-def test_an_export_that_cannot_be_listed_is_told_once_until_it_recovers(watch: Watch) -> None:
+def test_an_export_that_cannot_be_listed_is_reported_once_until_it_recovers(watch: Watch) -> None:
     now = datetime.now(UTC)
     healthy = watch.project
     silent = RefusingExport(healthy.export, of_container=no_answer)

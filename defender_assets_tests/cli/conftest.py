@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from defender_assets.catalog import STORIES
 from defender_assets.cli import main
-from defender_assets_tests.support.exports import Folder
+from defender_assets.core.lake.lake import Lake
+from defender_assets_tests.support.exports import DAY, Folder
 from defender_assets_tests.support.small_lake import SmallLake
+from defender_assets_tests.support.triaged_leads import lead, put, put_leads
 
 Run = Callable[..., Result]
+
+# the leads and the story of the fixture `team`
+AN_ID, ANOTHER, THIRD = "aa01", "aa02", "bb03"
+STORY = "cc04"
 
 
 @pytest.fixture
@@ -57,3 +64,20 @@ def checked(run: Run, exit_code: int, *secrets: str) -> dict[str, Any]:
 
 def container(found: dict[str, Any], name: str) -> dict[str, Any]:
     return next(each for each in found["export"]["containers"] if each["container"] == name)
+
+
+@pytest.fixture
+def team(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake with three leads, two of them in a story, that the commands read."""
+    put_leads(lake, *(lead(each) for each in (AN_ID, ANOTHER, THIRD)))
+    put(lake, STORIES.name, DAY, {"story_id": STORY, "lead_ids": [AN_ID, ANOTHER], "lead_count": 2, "points": 9})
+    monkeypatch.setenv("DEFENDER_LAKE_URI", lake.uri)
+    monkeypatch.setenv("DEFENDER_AUTHOR", "ana")
+    monkeypatch.setenv("COLUMNS", "200")
+    return lake
+
+
+def shown(run: Run, *arguments: str) -> list[str]:
+    """Return the ids that `leads` or `stories` shows as JSON."""
+    rows = json.loads(run(*arguments, "--format", "json").stdout)
+    return sorted(row.get("lead_id") or row["story_id"] for row in rows)

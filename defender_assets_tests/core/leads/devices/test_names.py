@@ -161,7 +161,7 @@ CASES = {
 }  # fmt: skip
 
 
-def test_a_name_finds_the_one_device_that_bears_it(subtests: pytest.Subtests) -> None:
+def test_a_name_finds_the_one_device_that_has_it(subtests: pytest.Subtests) -> None:
     built = leads_of_each(Records([], case.evidence, case.beats) for case in CASES.values())
     for (name, case), leads in zip(CASES.items(), built, strict=True):
         with subtests.test(name):
