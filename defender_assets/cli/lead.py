@@ -50,6 +50,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
     from defender_assets.cli.lead_summary import show_summary
     from defender_assets.core.raw.source_lines import fetch_source_lines
     from defender_assets.core.triage.precision import DETECTION
+    from defender_assets.outputs.labels import whole_title
     from defender_assets.outputs.queries import filters, views
 
     reader = LakeReader.from_settings()
@@ -78,7 +79,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
     in_words = _in_words(row | {"priority_reasons": reasons}, stories, precision)
     comments = [f"{each['comment']} ({each['author']})" for each in said if each["comment"]]
     if everything:
-        say(cell_text(row["title"] or f"(evidence only) {row['alert_id']}"), "bold")
+        say(cell_text(whole_title(row)), "bold")
         show_row(in_words, first=FIRST, leave_out=("title", "sources"))
         show_structs("stories", stories)
         show_structs("statements", [{name: each[name] for name in STATEMENT} for each in said])

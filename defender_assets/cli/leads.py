@@ -47,7 +47,7 @@ CELLS: Cells = {
     "risk": lambda lead: lead["risk_score"],
     "severity": lambda lead: lead["severity"],
     "product": lambda lead: lead["product"],
-    "title": lambda lead: lead["title"] or f"(evidence only) {lead['alert_id']}",
+    "title": lambda lead: lead["title"] or f"(untitled) {lead['alert_id']}",
     "device": device,
     "accounts": lambda lead: [account["name"] for account in (lead["accounts"] or [])[:2] if account.get("name")],
     "alert time (UTC)": lambda lead: lead["alert_time"],

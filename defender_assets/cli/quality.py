@@ -29,7 +29,7 @@ CELLS: Cells = {
     "undetermined": lambda row: row["undetermined"],
     "leads": lambda row: row["leads"],
     "hours to close": lambda row: None if (hours := row["median_hours_to_close"]) is None else f"{hours:.1f}",
-    "title": lambda row: row["title"] or "(evidence only)",
+    "title": lambda row: row["title"] or "(untitled)",
     "source": lambda row: row["detection_source"],
 }
 FROM_WIDTH = {"source": 120, "undetermined": 110, "hours to close": 100, "leads": 80}

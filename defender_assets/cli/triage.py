@@ -22,7 +22,7 @@ CELLS: Cells = {
     "verdict": lambda row: row["verdict"],
     "assignee": lambda row: row["assignee"],
     "comment": lambda row: row["comment"],
-    "title": lambda row: row["title"] or f"(evidence only) {row['alert_id']}",
+    "title": lambda row: row["title"] or f"(untitled) {row['alert_id']}",
     "id": lambda row: row["lead_id"][:8],
 }
 

@@ -56,7 +56,7 @@ LEAD_CELLS: Cells = {
     "points": change("priority_points"),
     "risk": change("risk_score"),
     "why": reasons,
-    "title": lambda lead: lead["title"] or f"(evidence only) {lead['alert_id']}",
+    "title": lambda lead: lead["title"] or f"(untitled) {lead['alert_id']}",
     "verdict": lambda lead: lead["verdict"],
     "id": lambda lead: lead["lead_id"][:8],
 }

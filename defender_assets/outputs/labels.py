@@ -121,8 +121,12 @@ def precision_words(counts: Row) -> str | None:
 
 
 def whole_title(lead: Row) -> str:
-    """Return the lead's title, or a substitute if no AlertInfo has arrived."""
-    return lead["title"] or f"Evidence without its alert, {lead['alert_id']}"
+    """Return the lead's title, or a substitute: no record of the alert may have one, or one that is text.
+
+    >>> whole_title({"title": None, "alert_id": "da1"})
+    'Untitled alert, da1'
+    """
+    return lead["title"] or f"Untitled alert, {lead['alert_id']}"
 
 
 def accounts_of(lead: Row) -> list[str]:

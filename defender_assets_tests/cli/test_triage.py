@@ -138,6 +138,16 @@ def test_a_hostile_comment_acts_nowhere(team: Lake, run: Run) -> None:
     assert stated(team)[0]["comment"] == HOSTILE_TITLE
 
 
+def test_an_alert_whose_title_is_no_text_is_untitled(team: Lake, run: Run) -> None:
+    put_leads(team, lead(AN_ID, title=None, has_alert_info=True))
+
+    for arguments in (("leads",), ("lead", AN_ID), ("lead", AN_ID, "--all"), ("triage", AN_ID, "--state", "new")):
+        shown = run(*arguments).stdout.lower()
+        assert "untitled" in shown
+        assert "evidence only" not in shown
+        assert "without its alert" not in shown
+
+
 def test_a_hostile_title_of_a_story_acts_nowhere(team: Lake, run: Run) -> None:
     story = {"story_id": "dd05", "lead_ids": [AN_ID, THIRD], "lead_count": 2, "points": 9, "title": HOSTILE_TITLE}
     put(team, STORIES.name, DAY, story)
