@@ -26,15 +26,20 @@ def show_row(row: Row, first: Iterable[str] = (), leave_out: Collection[str] = (
 
 
 def show_facts(facts: Mapping[str, object]) -> None:
-    """Print names and values in two columns."""
+    """Print names, in words, and values in two columns."""
+    show_pairs({label(name): value for name, value in facts.items()})
+
+
+def show_pairs(pairs: Mapping[str, object]) -> None:
+    """Print names as they are, and values, in two columns."""
     from rich.table import Table
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in facts.items():
-        grid.add_row(Text(label(name), style="dim"), Text(cell(value)))
+    for name, value in pairs.items():
+        grid.add_row(Text(cell_text(name), style="dim"), Text(cell(value)))
     console().print(grid)
 
 

@@ -167,29 +167,39 @@ def table(rows: Any, cells: Cells, title: str | None = None, *, fit: bool = True
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    lines = [[cell_text(show(row)) for show in cells.values()] for row in rows]
-    columns = [[cell_text(heading), *(line[number] for line in lines)] for number, heading in enumerate(cells)]
-    available = console().width - _FRAME - _GAP * (len(columns) - 1)
-    widths = _widths(columns, available) if fit else [None] * len(columns)
-    for heading, width in zip(cells, widths, strict=True):
-        shown.add_column(Text(cell_text(heading)), overflow="fold", width=width)
-    for line in lines:
+    columns = _columns(rows, cells)
+    widths = (_widths(columns) if fit else None) or [None] * len(columns)
+    for (heading, *_), width in zip(columns, widths, strict=True):
+        shown.add_column(Text(heading), overflow="fold", width=width)
+    for line in zip(*(texts for _, *texts in columns), strict=True):
         shown.add_row(*map(Text, line))
     return shown
+
+
+def table_fits(rows: Any, cells: Cells) -> bool:
+    """Return whether the console is wide enough for a table of these rows in which no name is broken."""
+    return _widths(_columns(rows, cells)) is not None
 
 
 # the edges of a table, and what is between two of its columns
 _FRAME, _GAP = 2, 2
 
 
-def _widths(columns: Sequence[Sequence[str]], available: int) -> list[int | None]:
-    """Return the widths of a table's columns, or None for each if they all fit or the terminal is too narrow.
+def _columns(rows: Any, cells: Cells) -> list[list[str]]:
+    """Return the texts of each column, its heading first."""
+    lines = [[cell_text(show(row)) for show in cells.values()] for row in rows]
+    return [[cell_text(heading), *(line[number] for line in lines)] for number, heading in enumerate(cells)]
+
+
+def _widths(columns: Sequence[Sequence[str]]) -> list[int | None] | None:
+    """Return the widths of a table's columns, None for each if they all fit, and None if the terminal is too narrow.
 
     A column is at least as wide as its longest word, so that no name is broken in its middle, and a column of times or
     numbers as its longest cell. Columns of texts share what remains.
     """
     from rich.cells import cell_len
 
+    available = console().width - _FRAME - _GAP * (len(columns) - 1)
     full = [max(map(cell_len, texts)) for texts in columns]
     # a longer word is no name, and broken anyway
     words = [
@@ -211,7 +221,7 @@ def _widths(columns: Sequence[Sequence[str]], available: int) -> list[int | None
     ]
     widths = next((least for least in (short, words, names) if sum(least) <= available), None)
     if widths is None:
-        return [None] * len(columns)
+        return None
     widths = list(widths)
     for _ in range(available - sum(widths)):
         # a column more for the text that takes most rows

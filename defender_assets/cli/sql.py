@@ -2,17 +2,18 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from defender_assets.cli.details import show_pairs
 from defender_assets.cli.errors import NOTHING_FOUND, CliError
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.options import DAY, limit_option, output_format
-from defender_assets.cli.output import TABLE_ROWS, console, say, table, write_csv, write_json
+from defender_assets.cli.output import TABLE_ROWS, console, say, table, table_fits, write_csv, write_json
 from defender_assets.core.errors import redact
 from defender_assets.core.text import escape_control_chars
 
@@ -72,10 +73,20 @@ def sql(*, statement: str, first: date | None, limit: int | None, output_format:
         say("The statement returns no row.")
         raise click.exceptions.Exit(NOTHING_FOUND)
     else:
-        cells = {name: _value_at(number) for number, name in enumerate(names)}
-        console().print(table(rows[:shown], cells))
+        _show(names, rows[:shown])
         if len(rows) > shown:
             say(f"The first {shown:,} rows: --limit N shows more, --format json or csv all.")
+
+
+def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, or each row as names and values if the terminal is too narrow for its columns."""
+    cells = {name: _value_at(number) for number, name in enumerate(names)}
+    if table_fits(rows, cells):
+        console().print(table(rows, cells))
+        return
+    for row in rows:
+        show_pairs(dict(zip(names, row, strict=True)))
+        console().print()
 
 
 def views_of(lake: "Lake", first: date | None = None) -> Mapping[str, Callable[[], "pl.LazyFrame"]]:

@@ -127,6 +127,18 @@ def test_a_table_is_cut_and_hostile_text_is_escaped(on_small_lake: Run, monkeypa
     assert not dangerous_in(on_small_lake("sql", 'SELECT title AS "a\x1b[31m" FROM leads').stdout)
 
 
+def test_rows_with_more_columns_than_fit_are_shown_one_below_the_other(
+    on_small_lake: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+    shown = on_small_lake("sql", "SELECT * FROM leads", "--limit", "3").stdout
+
+    assert len(shown) < 60_000
+    assert shown.count("portal_url ") == 3
+    assert not dangerous_in(shown)
+
+
 def test_the_recipes_run_as_they_are(on_small_lake: Run, subtests: pytest.Subtests) -> None:
     for question, statement in RECIPES.items():
         with subtests.test(question):
