@@ -81,7 +81,7 @@ COMPLETE_AND_NO_FAILURE = Mutation(
 )
 BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
 ONE_GENERATION = Mutation("a refresh of one generation", Hour, "kept", ' | (pl.col("blob_created_at") != created)')
-KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines, on=_LINE, how="anti")')
+KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines.collect(), on=_LINE, how="anti")')
 KNOWN_RECORDS = Mutation(
     "known records", deduplication, "distinct_order", '.join(known, on="number", how="anti", maintain_order="left")'
 )
@@ -123,7 +123,7 @@ RETRIES = Mutation("retries", retries, "retry_on_conflict", "except CommitFailed
 BOTH_VERSIONS = Mutation(
     "both versions",
     build,
-    "_one_portion",
+    "_look",
     "min(quarantine.version, target.version)",
     "max(quarantine.version, target.version)",
 )

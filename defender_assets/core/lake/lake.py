@@ -26,8 +26,13 @@ from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
-from defender_assets.core.lake.files import LOG, TableFiles
-from defender_assets.core.lake.log_files import is_about_content, remove_damaged_checkpoints, sync_commits
+from defender_assets.core.lake.files import LOG, FileIdentity, TableFiles
+from defender_assets.core.lake.log_files import (
+    commit_path,
+    is_about_content,
+    remove_damaged_checkpoints,
+    sync_commits,
+)
 from defender_assets.core.lake.snapshots import Snapshot, scan, schema_of
 from defender_assets.core.lake.table_spec import (
     TableSpec,
@@ -35,7 +40,7 @@ from defender_assets.core.lake.table_spec import (
     grown_schema,
     missing_columns,
 )
-from defender_assets.core.lake.unchanged import keep, unchanged
+from defender_assets.core.lake.unchanged import is_newest, keep, unchanged
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -49,6 +54,8 @@ class Commit:
 
     `schema` is the schema of the rows if it is not the spec's, such as with columns of newer versions. A derived
     partition also records what it was built from (`built`); a commit that leaves its rows as they are does not.
+
+    `goes_on`: the writer will commit on the same handle again, so nobody else reads from it.
     """
 
     frames: Iterable[pl.DataFrame]
@@ -56,6 +63,7 @@ class Commit:
     replaces: str | None = None
     schema: pl.Schema | None = None
     built: "Built | None" = None
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,13 +89,17 @@ class Built:
 
 @dataclass
 class FencedTable:
-    """A table opened behind the fence of one day, None in a table without days. Only `Lake.commit` writes to it."""
+    """A table opened behind the fence of one day, None in a table without days. Only `Lake.commit` writes to it.
+
+    `left` is the file of this writer's last commit on it, None if there is none or somebody else committed meanwhile.
+    """
 
     spec: TableSpec
     day: date | None
     fence: str
     table: Snapshot
     version: int = field(init=False)
+    left: FileIdentity | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.version = self.table.transaction_version(self.fence) or 0
@@ -215,6 +227,13 @@ class Lake:
         """
         return FencedTable(self.spec(name), day, fence or fence_of(name, day), self.open(name))
 
+    def is_as_left(self, target: FencedTable) -> bool:
+        """Return whether nobody has written to a table since this writer's last commit on it.
+
+        Then it is what `fenced` would open now, and the next commit may be made on it.
+        """
+        return target.left is not None and is_newest(self.files(target.spec.name), target.table, target.left)
+
     def versions(self, table: DeltaTable) -> Versions:
         """Return the versions of all days in exactly this snapshot of a table, from one read of its log."""
         options = self._options()
@@ -266,7 +285,12 @@ class Lake:
         files = self.files(target.spec.name)
         # the commit that this one builds on as well: its writer may not have synced it yet
         sync_commits(files, before - 1, target.table.version())
-        keep(files, target.spec, target.table, complete=True)
+        after = target.table.version()
+        # who wrote in between may have taken rows away
+        target.left = files.identity(commit_path(after)) if after == before + 1 else None
+        target.version = commit.version
+        if not commit.goes_on:
+            keep(files, target.spec, target.table, complete=True)
 
     def record(self, target: FencedTable, numbers: Mapping[str, int]) -> None:
         """Record a number for each `app_id` in one commit without rows, on the opened table; nothing if there is none.

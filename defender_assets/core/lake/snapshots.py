@@ -120,16 +120,18 @@ def days_between(rows: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
     return rows.filter(pl.col("export_date").is_between(first, last))
 
 
-def in_batches(rows: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
+def in_batches(rows: pl.LazyFrame, size: int, expected: int | None = None) -> Iterator[pl.DataFrame]:
     """Yield all rows in any order, about `size` at a time.
 
     Polars 2.1 leaves out the rows of an empty or cut file without an error when they are read in batches, so they are
-    counted first.
+    counted first, unless it is known how many are `expected`.
 
     Raises:
         PolarsError: when a file cannot be read. The frames yielded before are not all rows.
     """
-    expected, height = rows.select(pl.len()).collect().item(), 0
+    height = 0
+    if expected is None:
+        expected = rows.select(pl.len()).collect().item()
     for frame in rows.collect_batches(chunk_size=size, maintain_order=False):
         height += frame.height
         yield frame

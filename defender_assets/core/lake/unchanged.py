@@ -35,10 +35,13 @@ def unchanged(files: TableFiles, spec: TableSpec, *, complete: bool) -> Snapshot
     known = _known.get(files.uri)
     if known is None or known.newest is None or known.spec != spec or (complete and not known.complete):
         return None
-    version = known.table.version()
-    if files.identity(commit_path(version)) != known.newest or files.identity(commit_path(version + 1)) is not None:
-        return None
-    return known.table
+    return known.table if is_newest(files, known.table, known.newest) else None
+
+
+def is_newest(files: TableFiles, table: Snapshot, newest: FileIdentity) -> bool:
+    """Return whether the newest commit of a snapshot is still this file, and nobody has written to the table since."""
+    version = table.version()
+    return files.identity(commit_path(version)) == newest and files.identity(commit_path(version + 1)) is None
 
 
 def keep(files: TableFiles, spec: TableSpec, table: Snapshot, *, complete: bool) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import add
 
 import polars as pl
 from deltalake import DeltaTable
@@ -31,7 +32,8 @@ class Source:
 class RawBatches:
     """The batches `after` < batch ≤ `upto` of a day, in one snapshot of the raw table.
 
-    `size` is their bytes of whole lines, if they come from `split`.
+    From `split` they also have `size`, their bytes of whole lines, the number of chunks of these (`whole`), and
+    that of the `parts` of long lines.
     """
 
     raw: DeltaTable
@@ -39,6 +41,8 @@ class RawBatches:
     after: int
     upto: int
     size: int = 0
+    whole: int | None = None
+    parts: int | None = None
 
     def _rows(self) -> pl.LazyFrame:
         return scan(self.raw).filter(
@@ -50,24 +54,28 @@ class RawBatches:
         sizes = (
             self._rows()
             .group_by("batch")
-            .agg((pl.col("byte_end") - pl.col("byte_start")).filter(_WHOLE).sum().alias("bytes"))
+            .agg(
+                size=(pl.col("byte_end") - pl.col("byte_start")).filter(_WHOLE).sum(),
+                whole=_WHOLE.sum(),
+                parts=(~_WHOLE).sum(),
+            )
             .sort("batch")
             .collect()
         )
         portions: list[RawBatches] = []
-        after, taken = self.after, 0
-        for batch, size in sizes.iter_rows():
-            if taken and taken + size > limit:
-                portions.append(RawBatches(self.raw, self.day, after, batch - 1, taken))
-                after, taken = batch - 1, 0
-            taken += size
-        portions.append(RawBatches(self.raw, self.day, after, self.upto, taken))
+        after, taken = self.after, [0, 0, 0]
+        for batch, *counts in sizes.iter_rows():
+            if taken[0] and taken[0] + counts[0] > limit:
+                portions.append(RawBatches(self.raw, self.day, after, batch - 1, *taken))
+                after, taken = batch - 1, [0, 0, 0]
+            taken = list(map(add, taken, counts))
+        portions.append(RawBatches(self.raw, self.day, after, self.upto, *taken))
         return portions
 
     def chunks(self) -> Iterator[tuple[Source, memoryview]]:
         """Yield the chunks of whole lines, in any order, a few at a time in memory."""
         rows = self._rows().filter(_WHOLE).select(*_GENERATION, "byte_start", "batch", "content")
-        for frame in in_batches(rows, 8):
+        for frame in in_batches(rows, 8, self.whole):
             contents = binary_values(frame["content"])
             for (tenant_id, blob, created_at, start, batch), content in zip(
                 frame.drop("content").iter_rows(), contents, strict=True
@@ -76,6 +84,8 @@ class RawBatches:
 
     def long_lines(self) -> list[tuple[Source, bytes, int]]:
         """Return each line above 16 MiB: its source, its first 64 KiB and its length without the line end."""
+        if self.parts == 0:
+            return []
         content, first = pl.col("content").bin, pl.col("line_part") == 0
         columns = (*_GENERATION, "byte_start", "byte_end", "batch", "line_part")
         head = pl.when(first).then(content.head(LONG_LINE_HEAD))

@@ -2,10 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from defender_assets.core.lake.damage import drop_damaged, naming_damage
 from defender_assets.core.lake.data_files import HeldPartition, files_of_day, held_partitions, row_count
 from defender_assets.core.lake.fences import fence_of, version_of
 from defender_assets.core.lake.lake import Built, Commit, FencedTable, Lake
+from defender_assets.core.lake.snapshots import Snapshot
 from defender_assets.core.memory import share_arenas
 from defender_assets.core.raw.batches import RawBatches
 from defender_assets.core.raw.cursors import digest_bytes, read_ranges
@@ -129,9 +129,9 @@ def build_table_day(
 
 
 def _parse_new_batches(lake: Lake, table: Table, day: date, report: TypedReport, portion_bytes: int) -> None:
-    seen = SeenRecordIds(day)
     with ParsePrefetcher(table) as prefetcher:
-        while retry_on_conflict(_one_portion, lake, table, day, report, portion_bytes, prefetcher, seen):
+        run = _Run(lake, table, day, report, portion_bytes, prefetcher, SeenRecordIds(day))
+        while retry_on_conflict(_one_portion, run):
             pass
 
 
@@ -148,84 +148,113 @@ class _FellBackError(Exception):
     """The day disagrees with raw."""
 
 
-def _check_agreement(
-    lake: Lake,
-    table: Table,
-    day: date,
-    opened: tuple[FencedTable, FencedTable],
-    newest: int,
-    digest_of: Callable[[int], str],
-) -> int:
-    """Return the number of the day's rows without bytes in raw, as recorded.
+@dataclass
+class _Look:
+    """What a run saw: the day's quarantine and typed table, raw, and the portions that they lack.
 
-    `newest` is raw's version, and `digest_of` gives the digest of its bytes up to a batch.
+    It holds for the next portion as well, unless somebody else has written to one of the three.
+    """
+
+    quarantine: FencedTable
+    target: FencedTable
+    raw: Snapshot
+    newest: int
+    files: pl.DataFrame
+    bad_lines: int
+    portions: list[RawBatches]
+
+    def holds(self, lake: Lake, table: Table) -> bool:
+        written = (self.quarantine, self.target)
+        return all(map(lake.is_as_left, written)) and lake.snapshot(table.raw, create=True) is self.raw
+
+
+@dataclass
+class _Run:
+    """An incremental run for a day of a table."""
+
+    lake: Lake
+    table: Table
+    day: date
+    report: TypedReport
+    portion_bytes: int
+    prefetcher: ParsePrefetcher
+    seen: SeenRecordIds
+    look: _Look | None = None
+
+    def looked(self) -> _Look:
+        """Return the look of the portion before if it still holds, else a new one; an error leaves none."""
+        look, self.look = self.look, None
+        return look if look is not None and look.holds(self.lake, self.table) else _look(self)
+
+
+def _look(run: _Run) -> _Look:
+    """Look at the day, and check that quarantine and the typed table agree with raw.
 
     Raises:
-        _FellBackError: quarantine or the typed table disagrees with raw.
+        _FellBackError: they do not.
     """
-    kept = 0
-    for target in opened:
-        versions = lake.versions(target.table)
-        held = held_partitions(target.table, target.spec, [day]).get((table.name, day), HeldPartition())
-        digest = digest_of(min(target.version, newest))
+    lake, table, day = run.lake, run.table, run.day
+    quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
+    target = lake.fenced(table.name, day)
+    raw = lake.snapshot(table.raw, create=True)
+    newest = version_of(raw, table.raw, day)
+    files = files_of_day(raw, day)
+    run.report.kept, rows = 0, {}
+    for opened in (quarantine, target):
+        versions = lake.versions(opened.table)
+        held = held_partitions(opened.table, opened.spec, [day]).get((table.name, day), HeldPartition())
+        digest = digest_upto(raw, day, min(opened.version, newest), files)
         problem = disagreement(table, day, versions, held, newest, digest or None)
         if problem:
-            raise _FellBackError(f"{target.spec.name} is {problem}")
-        kept += versions.kept(table.name, day)
-    return kept
+            raise _FellBackError(f"{opened.spec.name} is {problem}")
+        run.report.kept += versions.kept(table.name, day)
+        rows[opened.spec.name] = held.rows
+    parsed = min(quarantine.version, target.version)
+    portions = RawBatches(raw, day, parsed, newest).split(run.portion_bytes) if newest > parsed else []
+    return _Look(quarantine, target, raw, newest, files, rows[QUARANTINE], portions)
 
 
-def _one_portion(
-    lake: Lake,
-    table: Table,
-    day: date,
-    report: TypedReport,
-    portion_bytes: int,
-    prefetcher: ParsePrefetcher,
-    seen: SeenRecordIds,
-) -> bool:
+def _one_portion(run: _Run) -> bool:
     """Parse and commit the next portion of batches; return whether there may be more."""
-    timings = report.timings
+    lake, table, day, report, timings = run.lake, run.table, run.day, run.report, run.report.timings
     with timings.stage("look"):
-        quarantine = lake.fenced(QUARANTINE, day, fence_of(table.name, day))
-        target = lake.fenced(table.name, day)
-        raw = lake.snapshot(table.raw, create=True)
-        newest = version_of(raw, table.raw, day)
-        parsed = min(quarantine.version, target.version)
+        look = run.looked()
+        quarantine, target, raw, files = look.quarantine, look.target, look.raw, look.files
         report.batch = target.version
-        files = files_of_day(raw, day)
-        digest_of = cache(partial(digest_upto, raw, day, files=files))
-        report.kept = _check_agreement(lake, table, day, (quarantine, target), newest, digest_of)
-        if newest <= parsed:
+        if not look.portions:
             return False
-        batches, *later = RawBatches(raw, day, parsed, newest).split(portion_bytes)
+        batches, *later = look.portions
     with timings.stage("parse"):
-        pieces = prefetcher.take(batches)
+        pieces = run.prefetcher.take(batches)
         if later:
-            prefetcher.begin(later[0])
+            run.prefetcher.begin(later[0])
         records = concat(table, (piece.records for piece in pieces))
-        known = seen.lookup(target.table, records.ids, keep=bool(later))
+        known = run.seen.lookup(target.table, records.ids, keep=bool(later))
         lines = lines_of(quarantine.table, table, day)
-        portion = _distinct(table, day, pieces, records, known, lines.select(_LINE).collect())
+        portion = _distinct(table, day, pieces, records, known, lines.select(_LINE))
         fresh = portion.quarantined.filter(pl.col("batch") > quarantine.version)
-        fresh = unknown_lines(fresh, lines, read_ranges(raw, [day], files=files))
+        if fresh.height:
+            fresh = unknown_lines(fresh, lines, read_ranges(raw, [day], files=files))
     with timings.stage("commit"):
-        inputs = parsed_inputs(table, day, batches.upto, digest_of(batches.upto))
+        inputs = parsed_inputs(table, day, batches.upto, digest_upto(raw, day, batches.upto, files))
+        goes_on = bool(later)
         if batches.upto > quarantine.version:
-            held = held_partitions(quarantine.table, quarantine.spec, [day]).get((table.name, day), HeldPartition())
-            lake.commit(quarantine, Commit([fresh], batches.upto, built=Built(inputs, held.rows + fresh.height)))
+            look.bad_lines += fresh.height
+            built = Built(inputs, look.bad_lines)
+            lake.commit(quarantine, Commit([fresh], batches.upto, built=built, goes_on=goes_on))
         before = row_count(target.table, day)
         if batches.upto > target.version:
             built = Built(inputs, before + portion.height)
-            lake.commit(target, Commit([portion.rows()], batches.upto, built=built))
-            seen.add(target.table, portion.ids)
+            lake.commit(target, Commit([portion.rows()], batches.upto, built=built, goes_on=goes_on))
+            run.seen.add(target.table, portion.ids)
     _account(report, portion, batches.upto)
     report.landed += row_count(target.table, day) - before
-    progress = f"up to batch {batches.upto} of {newest}, {portion.height} rows"
+    progress = f"up to batch {batches.upto} of {look.newest}, {portion.height} rows"
     logger.info("%s %s: %s, %.1f s", table.name, day, progress, timings.total)
     with timings.stage("compact"):
         compact_if_fragmented(lake, target.table, table.name, day)
-    return batches.upto < newest
+    look.portions, run.look = later, look
+    return bool(later)
 
 
 def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedReport:
@@ -236,7 +265,7 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
     portions = RawBatches(raw, day, 0, newest).split(portion_bytes)
     report = TypedReport()
     no_ids = concat(table, []).ids
-    no_lines = pl.DataFrame(schema={name: QUARANTINE_SCHEMA[name] for name in _LINE})
+    no_lines = QUARANTINE_SCHEMA.to_frame(eager=False).select(_LINE)
 
     def rows() -> Iterator[pl.DataFrame]:
         known = no_ids
@@ -297,7 +326,7 @@ def _rebuild(lake: Lake, table: Table, day: date, portion_bytes: int) -> TypedRe
 
 
 def _parse_again(
-    table: Table, day: date, batches: RawBatches, known: pl.DataFrame, known_lines: pl.DataFrame
+    table: Table, day: date, batches: RawBatches, known: pl.DataFrame, known_lines: pl.LazyFrame
 ) -> _Portion:
     parsed = read_batches(table, batches)
     return _distinct(table, day, parsed, concat(table, (piece.records for piece in parsed)), known, known_lines)
@@ -309,14 +338,16 @@ def _distinct(
     parsed: list[Parsed],
     records: CodedRows,
     known: pl.DataFrame,
-    known_lines: pl.DataFrame,
+    known_lines: pl.LazyFrame,
 ) -> _Portion:
     """Return the parsed records and bad lines that are not known yet, each once. Rows are sorted as leads read them."""
     tally = Tally()
     for piece in parsed:
         tally.add(piece.tally)
     lines = pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *(piece.quarantined for piece in parsed)])
-    fresh = lines.unique(_LINE, keep="first").join(known_lines, on=_LINE, how="anti")
+    fresh = lines.unique(_LINE, keep="first")
+    if fresh.height:
+        fresh = fresh.join(known_lines.collect(), on=_LINE, how="anti")
     portion = _Portion(records, distinct_order(records, known), fresh, tally)
     if tally.lines != tally.good + tally.quarantined + tally.blank or tally.records != records.height:
         # raise before the commit, because a later run would find nothing new and pass its check

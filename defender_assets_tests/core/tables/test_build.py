@@ -26,7 +26,7 @@ from defender_assets.core.tables.daily_summary import summarize_day
 from defender_assets.core.tables.parsing.coded_rows import CodedRows
 from defender_assets.core.tables.parsing.lines import parse
 from defender_assets.core.tables.parsing.typed_rows import Parsed
-from defender_assets_tests.faults.lakes import DiedError, FaultyLake, died
+from defender_assets_tests.faults.lakes import DiedError, FaultyLake, Moment, died
 from defender_assets_tests.support.exports import (
     DAY,
     MOMENT,
@@ -131,15 +131,46 @@ def test_only_new_batches_are_read(setup: Setup) -> None:
         assert setup.build_table_day().tally.lines == 1
 
 
-def test_many_shares_give_the_same_result_as_one(setup: Setup) -> None:
+def five_batches(setup: Setup) -> None:
     for number in range(5):
         setup.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, number, 3) + BAD)
         setup.ingest()
+
+
+def test_many_shares_give_the_same_result_as_one(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    five_batches(setup)
+    opened: list[str] = []
+    fenced = Lake.fenced
+
+    def counted(self: Lake, name: str, day: date | None, fence: str | None = None) -> FencedTable:
+        opened.append(name)
+        return fenced(self, name, day, fence)
+
+    monkeypatch.setattr(Lake, "fenced", counted)
     report = build_table_day(setup.lake, ALERT_INFO, DAY, portion_bytes=1)
     assert (report.rows, report.duplicates, report.batch) == (7, 8, 5)
     assert report.balanced
     assert setup.rows().height == 7
     assert setup.quarantined().height == 5
+    assert opened == [QUARANTINE, ALERT_INFO.name]
+
+
+@pytest.mark.parametrize("moment", ["during", "after"])
+@pytest.mark.parametrize("name", [QUARANTINE, ALERT_INFO.name])
+def test_copies_that_somebody_adds_between_two_shares_are_removed(setup: Setup, name: str, moment: Moment) -> None:
+    """The run commits to quarantine, then to the table; these are the commits of the third share of five."""
+    five_batches(setup)
+    number = 5 + (name != QUARANTINE)
+
+    def copied() -> None:
+        setup.lake.read(name).collect().write_delta(setup.lake.table_uri(name), mode="append")
+
+    meddled = FaultyLake.over(setup.lake, number, moment, copied)
+    build_table_day(meddled, ALERT_INFO, DAY, portion_bytes=1)
+    assert (meddled.fault.hits, meddled.fault.seen[number - 1]) == (1, name)
+    assert setup.rows()["record_id"].n_unique() == setup.rows().height == 7
+    assert setup.quarantined().height == 5
+    assert setup.build_table_day().tally.lines == 0
 
 
 def test_a_run_that_died_between_quarantine_and_table_is_completed(
