@@ -31,6 +31,28 @@ def test_a_directory_that_does_not_exist_is_not_reachable(
     assert found["attention"][0].startswith(f"{tmp_path / 'mistyped'} does not exist: correct DEFENDER_EXPORT_DIR")
 
 
+def test_a_directory_above_or_below_the_containers_needs_attention(
+    run: Run, folder: Folder, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    file = folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 0, 1))
+    (folder.root.with_name("upper") / ALERT_INFO.container.upper()).mkdir(parents=True)
+    found_there = {
+        folder.root.parent: "export, upper",
+        folder.root / ALERT_INFO.container: f"tenantId={TENANT}",
+        file.parent: "PT1H.json",
+        folder.root.with_name("upper"): ALERT_INFO.container.upper(),
+    }
+    for directory, names in found_there.items():
+        with subtests.test(names):
+            monkeypatch.setenv("DEFENDER_EXPORT_DIR", str(directory))
+
+            found = checked(run, 1)
+
+            (attention,) = found["attention"]
+            assert f"but {names}: set DEFENDER_EXPORT_DIR to the directory" in attention
+            assert not [note for note in found["notes"] if "empty" in note or "Streaming API" in note]
+
+
 def test_blobs_of_the_future_need_attention(run: Run, folder: Folder) -> None:
     # tomorrow's first hour is not of the future in the last hour of a day
     for path in (blob_path(day_before(-1), 12), blob_path(day_before(-2), 0), blob_path(today(), 0)):

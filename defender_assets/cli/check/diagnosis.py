@@ -14,7 +14,8 @@ from defender_assets.cli.demo.scenario import old_demo
 from defender_assets.core.azure.account import LOOPBACK
 from defender_assets.core.azure.sas import grant_of
 from defender_assets.core.export.blobs import Kind
-from defender_assets.core.text import first_few, pluralize
+from defender_assets.core.schemas import ALERT_INFO, TABLES
+from defender_assets.core.text import escape_control_chars, first_few, pluralize
 from defender_assets.settings import DEMO_ORIGIN, ENVIRONMENT, EXPORT_DIR, SECRETS, Settings
 
 HOUR, DAY = 3600, 86_400
@@ -77,11 +78,7 @@ def diagnose_export(report: Report, settings: Settings) -> None:
     """Report what is missing, unread or old in the export."""
     containers = report.export.containers
     if not any(container.blobs for container in containers):
-        report.notes.append("the export is empty: nothing to read yet")
-        if settings.export_account is None:
-            report.notes.append(
-                "`defender-assets demo` shows a simulated export, `defender-assets init` connects your own account"
-            )
+        _diagnose_empty(report, settings)
     if not report.export.exists:
         line = f"{settings.export_dir} does not exist"
         if EXPORT_DIR in settings.origins:
@@ -98,11 +95,6 @@ def diagnose_export(report: Report, settings: Settings) -> None:
             f"DEFENDER_START_DATE={first_day} hides them"
         )
     none_exists = not any(container.exists for container in containers)
-    if none_exists:
-        report.notes.append(
-            f"none of the export's containers exists: nothing is written yet, or the export is off or goes to another "
-            f"account ({STREAMING_API})"
-        )
     for container in containers:
         if not container.exists and not none_exists:
             state = "is missing" if container.exists is False else "is missing or empty"
@@ -114,6 +106,39 @@ def diagnose_export(report: Report, settings: Settings) -> None:
         _diagnose_parts(report, container, settings)
     if settings.export_account is not None and not all(container.blobs for container in containers):
         report.notes.append(FIRST_DATA)
+
+
+def _diagnose_empty(report: Report, settings: Settings) -> None:
+    """Report why an export has no blob: its directory is another one, or nothing is written yet."""
+    misplaced = _names_beside_containers(settings)
+    if misplaced:
+        report.attention.append(
+            f"{settings.export_dir} has no folder of a container, such as {ALERT_INFO.container}, but "
+            f"{', '.join(first_few(misplaced, NAMED))}: set {EXPORT_DIR} to the directory whose folders are the "
+            f"containers, with their names in lower case"
+        )
+        return
+    report.notes.append("the export is empty: nothing to read yet")
+    if settings.export_account is None:
+        report.notes.append(
+            "`defender-assets demo` shows a simulated export, `defender-assets init` connects your own account"
+        )
+    if not any(container.exists for container in report.export.containers):
+        report.notes.append(
+            f"none of the export's containers exists: nothing is written yet, or the export is off or goes to another "
+            f"account ({STREAMING_API})"
+        )
+
+
+def _names_beside_containers(settings: Settings) -> list[str]:
+    """Return the names in the export's directory if none of them is a container's; none for an account."""
+    if settings.export_account is not None:
+        return []
+    with suppress(OSError):
+        names = sorted(file.name for file in settings.export_dir.iterdir() if not file.name.startswith("."))
+        if not {table.container for table in TABLES} & {*names}:
+            return [escape_control_chars(name) for name in names]
+    return []
 
 
 def diagnose_credentials(report: Report, settings: Settings, now: datetime) -> None:
