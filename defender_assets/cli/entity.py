@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from defender_assets.cli.details import show_facts, show_structs
+from defender_assets.cli.errors import NOTHING_FOUND
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.leads import CELLS, FROM_WIDTH
 from defender_assets.cli.options import output_format
@@ -61,7 +62,7 @@ def entity(*, value: str, days: int, output_format: str) -> None:
     say(shown, "bold")
     if not times:
         say(f"No lead names '{shown}', and no device of the last {pluralize(days, 'day')} has this id or name.")
-        return
+        raise click.exceptions.Exit(NOTHING_FOUND)
     said = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in verdicts.items() if count)
     show_facts({**seen, "leads": leads.height, "stories": stories.height, "verdicts": said or "none"})
     if leads.height:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from defender_assets.cli.errors import NOTHING_FOUND
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import DEVICE_INFO
 from defender_assets.outputs.queries.entities import device_states
@@ -85,5 +86,6 @@ def test_stories_verdicts_and_hostile_text(
     assert found["verdicts"]["true_positive"] == 1
     hostile = on_small_lake("entity", HOSTILE_HTML + "\x1b[2J")
     assert "No lead names" in hostile.stdout
+    assert hostile.exit_code == NOTHING_FOUND
     assert not dangerous_in(hostile.stdout + on_small_lake("entity", HOSTILE_HTML).stdout)
     assert not dangerous_in(on_small_lake("entity", HOSTILE_TITLE).stdout)
