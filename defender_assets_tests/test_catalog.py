@@ -22,6 +22,13 @@ def column(table: str, name: str) -> Column:
     return next(column for column in SPECS[table].columns if column.name == name)
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_every_column_has_a_meaning_and_a_name_of_its_own(name: str) -> None:
+    columns = SPECS[name].columns
+    assert [column.name for column in columns if not column.meaning] == []
+    assert len({column.name for column in columns}) == len(columns) > 0
+
+
 @pytest.mark.parametrize("name", UPSTREAM)
 def test_every_column_has_origins(name: str) -> None:
     without_origins = {column.name for column in SPECS[name].columns if not column.origins}

@@ -49,6 +49,7 @@ def test_old_readers_can_read_the_tables(small_lake: SmallLake) -> None:
 
 def test_the_command_lines_contain_the_requested_text(duck: duckdb.DuckDBPyConnection) -> None:
     found = duck.execute(RECIPES["Which evidence names a process with this in its command line?"]).fetchall()
+    assert found
     assert all("powershell" in command_line.lower() for *_, command_line, _, _ in found)
 
 

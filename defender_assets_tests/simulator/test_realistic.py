@@ -41,7 +41,9 @@ def evidence(world: str) -> tuple[Record, ...]:
 @cache
 def attacks(kind: str, world: str) -> list[Campaign]:
     found = [attack for seed in SEEDS for attack in campaigns_of(scenario(world, seed))]
-    return [attack for attack in found if attack.campaign_id.startswith(kind)]
+    of_kind = [attack for attack in found if attack.campaign_id.startswith(kind)]
+    assert of_kind
+    return of_kind
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -130,14 +132,15 @@ def test_verdicts_depend_on_the_truth_but_do_not_give_it_away() -> None:
 
 def test_unrelated_alerts_share_accounts_files_and_devices() -> None:
     causes = causes_of(scenario("campaigns"))
+    columns = ("AccountObjectId", "SHA256", "DeviceId")
     shared: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in evidence("campaigns"):
         row = record.properties
         cause = causes[record.envelope["tenantId"], row["AlertId"]]
-        for column in ("AccountObjectId", "SHA256", "DeviceId"):
+        for column in columns:
             if row[column]:
                 shared[column, row[column].lower()].add(cause)
-    widest = {column: max(len(of) for (name, _), of in shared.items() if name == column) for column, _ in shared}
+    widest = {column: max(len(of) for (name, _), of in shared.items() if name == column) for column in columns}
     assert all(count >= 5 for count in widest.values()), widest
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from defender_assets.core.leads import LEAD_COLUMNS, LEAD_SCHEMA
+from defender_assets.core.leads import LEAD_SCHEMA
 from defender_assets_tests.support.alert_rows import (
     ALERT,
     EVE,
@@ -139,11 +139,6 @@ def test_leads_come_in_the_order_of_their_ids_in_the_right_schema() -> None:
     leads = leads_of([info(f"da{n}_1") for n in range(20)])
     assert leads.schema == LEAD_SCHEMA
     assert leads["lead_id"].to_list() == sorted(leads["lead_id"])
-
-
-def test_every_column_has_a_meaning() -> None:
-    assert all(column.meaning for column in LEAD_COLUMNS)
-    assert len(LEAD_SCHEMA) == len(LEAD_COLUMNS)
 
 
 def test_an_alert_of_2021_with_33_columns_becomes_a_lead() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.queue import QUEUE_COLUMNS, QUEUE_SCHEMA, build_queue
+from defender_assets.core.queue import QUEUE_SCHEMA, build_queue
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
 from defender_assets_tests.support.alert_rows import DAY, EVE, OTHER_TENANT, TENANT, Row, at, lead_frame, lead_row
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE
@@ -193,7 +193,3 @@ def test_hostile_text_is_kept_as_it_is() -> None:
     row = queue([lead_row("a", title=text, severity=text)], story("s", "a", title=text)).to_dicts()[0]
     assert (row["title"], row["story_title"]) == (text, text)
     assert row["priority_reasons"][1]["reason"].endswith(text)
-
-
-def test_every_column_has_a_meaning() -> None:
-    assert all(column.meaning for column in QUEUE_COLUMNS)

@@ -6,7 +6,7 @@ import pytest
 
 from defender_assets.core.identifiers import stable_id
 from defender_assets.core.leads.devices.primary import DEVICES
-from defender_assets.core.stories import STORY_COLUMNS, STORY_SCHEMA, build_stories
+from defender_assets.core.stories import STORY_SCHEMA, build_stories
 from defender_assets_tests.support.alert_rows import DAY, EVE, TENANT, Row, at, lead_frame, lead_row
 
 FILE = ("file", "f")
@@ -198,10 +198,6 @@ def test_leads_of_nothing_but_nulls_are_a_story_too() -> None:
     empty: Row = dict.fromkeys(("title", "product", "severity", "category", "risk_score"))
     result = story(lead_row("1", FILE, **empty), lead_row("2", FILE, **empty))
     assert (result["score"], result["score_reasons"], result["products"], result["severity"]) == (0, [], [], None)
-
-
-def test_every_column_has_a_meaning() -> None:
-    assert all(column.meaning for column in STORY_COLUMNS)
 
 
 def test_a_merged_story_keeps_the_older_id_and_names_the_other() -> None:
