@@ -74,7 +74,7 @@ def _without_signatures(text: str) -> str:
     return _SIGNED.sub(r"\g<name>\g<sep>***", text)
 
 
-def chain_shows_secret(error: BaseException, secrets: tuple[str, ...] = ()) -> bool:
+def chain_shows_secret(error: BaseException, secrets: tuple[str, ...]) -> bool:
     """Return whether the text of an error, or of one that it was raised from or after, has a secret or a signature."""
     seen: list[BaseException] = []
     link: BaseException | None = error

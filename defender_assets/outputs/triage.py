@@ -56,10 +56,9 @@ def triage(
     verdict: str | None = None,
     assignee: str | None = None,
     comment: str | None = None,
-    now: datetime | None = None,
 ) -> pl.DataFrame:
     """State the same of several leads in one commit; return the rows, as `state_all`."""
-    return state_all(lake, [Request(each, state, verdict, assignee, comment) for each in ids], author=author, now=now)
+    return state_all(lake, [Request(each, state, verdict, assignee, comment) for each in ids], author=author)
 
 
 def state_all(lake: Lake, requests: Sequence[Request], *, author: str, now: datetime | None = None) -> pl.DataFrame:

@@ -72,7 +72,7 @@ def spoil_data(lake: Lake, name: str, day: date, kind: Kind, which: int = 0, blo
     return path
 
 
-def data_file(lake: Lake, name: str, day: date, which: int = 0, blob: str | None = None) -> str | None:
+def data_file(lake: Lake, name: str, day: date, which: int, blob: str | None = None) -> str | None:
     """The path of a data file of a day; None if there is none. Names are random, so sizes decide the order."""
     files = files_of_day(lake.open(name), day)
     if blob is not None:

@@ -47,7 +47,7 @@ def _has_rows(lake: Lake, name: str, day: date) -> bool:
     return not lake.read(name).filter(pl.col("export_date") == day).select("export_date").head(1).collect().is_empty()
 
 
-def tables_of(lake: Lake, derivations: Iterable[DerivedTable] = DERIVED) -> dict[str, pl.DataFrame]:
+def tables_of(lake: Lake, derivations: Iterable[DerivedTable]) -> dict[str, pl.DataFrame]:
     """The rows of each table that must be equal in two lakes with the same raw bytes."""
     typed = {table.name: (lake.read(table.name), ["export_date", "record_id"]) for table in TABLES}
     line = ["export_date", "table_name", "tenant_id", "blob", "blob_created_at", "byte_offset"]

@@ -55,11 +55,9 @@ class ScenarioSetup:
         """Run a part of the day; return what could not be read of the export."""
         return run_part(part, self.lake, self.export, day, refresh=refresh)
 
-    def run_on(
-        self, lake: Lake, export: Export | None = None, part: str = PART, *, refresh: bool = False
-    ) -> list[UnreadablePart]:
+    def run_on(self, lake: Lake, export: Export | None = None, part: str = PART) -> list[UnreadablePart]:
         """Run a part of the day on a faulty lake, or from a faulty export; return what could not be read of it."""
-        return run_part(part, lake, export or self.export, DAY, refresh=refresh)
+        return run_part(part, lake, export or self.export, DAY)
 
     def unread(self) -> list[Missing]:
         """What the sensor finds unread on the day."""

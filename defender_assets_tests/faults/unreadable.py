@@ -14,7 +14,7 @@ from defender_assets_tests.faults.truth import TABLES_BY_NAME, Truth
 from defender_assets_tests.support.refusing_export import RefusingExport, archived, no_answer
 
 
-def without_blobs(export: Export, slots: Collection[Slot], *, answers: bool = True) -> RefusingExport:
+def without_blobs(export: Export, slots: Collection[Slot], *, answers: bool) -> RefusingExport:
     """The export, which refuses to read some blobs, or does not answer for them."""
     paths = {(TABLES_BY_NAME[slot.table_name].container, slot.path) for slot in slots}
     error = archived if answers else no_answer

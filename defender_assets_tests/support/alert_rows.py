@@ -149,16 +149,14 @@ def of_each(frame: pl.DataFrame, count: int) -> list[pl.DataFrame]:
     return [parts.filter(number=case).drop("number") for case in range(count)]
 
 
-def leads_of_each(
-    cases: Iterable[AnyRecords], day: date = DAY, scoring: ScoringConfig | None = None
-) -> list[pl.DataFrame]:
+def leads_of_each(cases: Iterable[AnyRecords], day: date = DAY) -> list[pl.DataFrame]:
     """Return the leads of each case as `leads_of` does, from one build, which takes little longer than one of them.
 
     `lead_id` and `portal_url` are put back. `lead_version` is that of the tenant that the case had in the build.
     """
     cases = list(cases)
     infos, evidences, beats = (apart(case[table] for case in cases) for table in range(3))
-    leads = leads_of(infos, evidences, beats, day, scoring)
+    leads = leads_of(infos, evidences, beats, day)
     keys = [(tenant.partition(":")[2], alert) for tenant, alert in leads.select("tenant_id", "alert_id").rows()]
     leads = leads.with_columns(
         pl.Series("lead_id", [stable_id(*key) for key in keys], dtype=pl.String),

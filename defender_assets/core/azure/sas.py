@@ -56,7 +56,7 @@ class SasPermissions:
     resource_types: frozenset[str] | None = None
     single: bool = False
 
-    def missing(self, needs: RequiredPermissions = READ) -> list[str]:
+    def missing(self, needs: RequiredPermissions) -> list[str]:
         """Return the names of what is needed and not allowed."""
         missing = [_PERMISSION_NAMES[x] for x in needs.letters if self.allowed is not None and x not in self.allowed]
         if self.resource_types is not None:

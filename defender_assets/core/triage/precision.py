@@ -130,13 +130,13 @@ def _latest(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.sort("export_date").unique(LEAD_KEY, keep="last")
 
 
-def store_quality(lake: Lake, now: datetime | None = None) -> pl.DataFrame:
+def store_quality(lake: Lake) -> pl.DataFrame:
     """Bring `detection_quality` up to date; return its rows. Nothing is written if they are the same.
 
     Raises:
         LakeError: when the lake cannot be read, or the table not be written.
     """
-    return retry_on_conflict(_store, lake, now or datetime.now(UTC))
+    return retry_on_conflict(_store, lake, datetime.now(UTC))
 
 
 def read_quality(lake: Lake, now: datetime | None = None) -> pl.DataFrame:

@@ -87,9 +87,7 @@ def _state(lead: Row) -> str:
     return "" if words == NEW else words
 
 
-def lead_entry(
-    lead: Row, day: date, story_of: Mapping[tuple[str, str], str], precision: str | None = None
-) -> LeadEntry:
+def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str], precision: str | None) -> LeadEntry:
     """Return a lead's entry, with its columns of the queue.
 
     `story_of` maps (tenant, lead) to its story's anchor; `precision` is that of its detection, in words.

@@ -29,9 +29,9 @@ TYPED = DEVICE_INFO.name
 _FIRST_ROW = pl.int_range(pl.len()) == 0
 
 
-def _set(column: str, value: object, where: pl.Expr = _FIRST_ROW) -> Change:
+def _set(column: str, value: object) -> Change:
     given = value if isinstance(value, pl.Expr) else pl.lit(value)
-    return lambda rows: rows.with_columns(pl.when(where).then(given).otherwise(pl.col(column)).alias(column))
+    return lambda rows: rows.with_columns(pl.when(_FIRST_ROW).then(given).otherwise(pl.col(column)).alias(column))
 
 
 def _flipped(rows: pl.DataFrame) -> pl.DataFrame:
