@@ -73,6 +73,8 @@ def audit(
     """
     if certificate_file and (first or last or out):
         raise CliError("--verify takes its days from the certificate: leave out --from, --to and --out")
+    if first and last and first > last:
+        raise CliError(f"--from {first} is after --to {last}: expected an earlier day")
     if against and not certificate_file:
         raise CliError("--against is an option of --verify: give the certificate")
     settings = announced_settings()
@@ -86,6 +88,8 @@ def _audit(settings: "Settings", first: date | None, last: date | None, out: Pat
 
     lake, export, now = settings.lake(), settings.export(), datetime.now(UTC)
     days = [day for day in days_held(lake, export) if (first is None or day >= first) and (last is None or day <= last)]
+    if out is not None and not days:
+        raise CliError(f"neither lake nor export has a day in this span: {out} was not written")
     left_out = list(_left_out(settings, days))
     audits = []
     for done in audit_days(lake, export, days):
@@ -220,8 +224,8 @@ def _verify(settings: "Settings", file: Path, against: str | None, output_format
     from defender_assets.core.schemas import TABLES
 
     try:
-        certified = read_certificate(file.read_text(encoding="utf-8"))
-    except (CertificateError, UnicodeDecodeError) as error:
+        certified = read_certificate(file.read_text(encoding="utf-8", errors="replace"))
+    except CertificateError as error:
         raise CliError(f"{file}: {error}") from None
     lake: Lake = settings.lake()
     has_lake = against == "lake" or (against is None and any(lake.exists(table.raw) for table in TABLES))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,16 @@ def test_wrong_arguments_are_refused(audited: Run) -> None:
     assert audited("audit", "--verify", "no.json").exit_code == CliError.exit_code
     assert audited("audit", "--verify", "no.json", "--out", "x").exit_code == CliError.exit_code
     assert audited("audit", "--against", "lake").exit_code == CliError.exit_code
+    for content in (b"\xff", b"[" * 100_000):
+        Path("no.json").write_bytes(content)
+        assert "it is no certificate of format 1: expected" in audited("audit", "--verify", "no.json").stderr
+
+
+def test_a_span_without_a_day_gets_no_certificate(audited: Run) -> None:
+    reversed_span = audited("audit", "--from", str(DAY), "--to", str(DAY - timedelta(days=1)))
+    assert reversed_span.exit_code == CliError.exit_code
+    assert "is after --to" in reversed_span.stderr
+    without = ("audit", "--from", "2000-01-01", "--to", "2000-01-02")
+    assert "has a day in this span" in audited(*without).stdout
+    assert audited(*without, "--out", "certificate.json").exit_code == CliError.exit_code
+    assert not Path("certificate.json").exists()

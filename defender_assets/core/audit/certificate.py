@@ -101,7 +101,7 @@ def read_certificate(text: str) -> dict[str, Any]:
             _unread(read)
             [_entry(row) for row in read["entries"]]
             return dict(read)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise CertificateError(f"it is no certificate of format {FORMAT}: expected a file that `audit --out` wrote")
 
