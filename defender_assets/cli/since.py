@@ -128,7 +128,7 @@ def looks_file() -> Path:
 
 
 def _read_looks() -> dict[str, Any]:
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         looks = json.loads(looks_file().read_text(encoding="utf-8"))
         return {
             name: {"from": str(look["from"]), "seen": look["seen"]}

@@ -57,7 +57,7 @@ def _rows(name: str, text: str) -> Iterator[Mapping[Any, Any]]:
         return
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CliError(f"{name} is neither CSV nor JSON ({error}): expected a header, or a list of objects") from None
     rows = found if isinstance(found, list) else [found]
     if not all(isinstance(row, dict) for row in rows):

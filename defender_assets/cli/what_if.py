@@ -201,7 +201,7 @@ def _departures(found: Mapping[str, Any], expect: Path) -> list[str]:
 
     try:
         return departures(json.loads(as_json(found)), json.loads(expect.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"--expect {expect} cannot be used ({error}): expected the JSON of what-if") from None
 
 

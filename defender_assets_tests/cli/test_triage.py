@@ -106,6 +106,7 @@ def test_a_dash_is_standard_input(team: Lake) -> None:
         (b"state\nnew\n", "said, row 1: an id is empty"),
         (b"[1]", "said has a row that is no object"),
         (b"[{", "said is neither CSV nor JSON"),
+        (b"[" * 100_000, "said is neither CSV nor JSON"),
         (b'[{"id": 1, "state": "new"}]', "said, row 1 has a value that is no text"),
         (b"id\n\xff\n", "said is not UTF-8"),
         (b"id,state\naa01,new\naa0,new\n", "2 leads or stories begin with 'aa0'"),

@@ -61,10 +61,12 @@ def test_an_expected_result_is_compared(what_if: Run, weights: str, tmp_path: Pa
         (("--from", "2026-12-01"), "--from 2026-12-01 is after --to 2026-11-01"),
         (("--weights", "wrong"), "wrong has 'severity' outside of a section"),
         (("--expect", "wrong"), "cannot be used"),
+        (("--expect", "deep"), "cannot be used"),
     ],
 )
 def test_an_error_exits_with_1(what_if: Run, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     (tmp_path / "wrong").write_text("severity = 1\n")
+    (tmp_path / "deep").write_text("[" * 100_000)
 
     result = what_if(*arguments)
 
