@@ -1,4 +1,4 @@
-"""Keys and identifiers of alerts, leads, stories and portal pages, and connected components."""
+"""Keys and identifiers of alerts, leads, stories and portal pages, their placeholders, and connected components."""
 
 import hashlib
 from collections.abc import Hashable, Iterable
@@ -12,6 +12,15 @@ ALERT_KEY = ("tenant_id", "AlertId")
 
 LEAD_KEY = ("tenant_id", "lead_id")
 """Key of a lead in every frame."""
+
+PLACEHOLDERS = frozenset(
+    {
+        "", "-", "--", "*", "?", "n/a", "n.a.", "none", "null", "(null)", "<null>", "nil", "unknown",
+        "(unknown)", "<unknown>", "undefined", "not available", "not applicable", "empty", "(empty)", "0",
+        "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "s-1-0-0",
+    }
+)  # fmt: skip
+"""What services write where they have no identifier, in lower case."""
 
 PORTAL = "https://security.microsoft.com"
 """Microsoft's portal of the public cloud."""

@@ -5,9 +5,12 @@ from ipaddress import ip_address
 
 import polars as pl
 
+from defender_assets.core.identifiers import PLACEHOLDERS
 from defender_assets.core.lists import without_nulls
 
+# in other columns, such as ExposureLevel, `None` and `Unknown` are values
 _NOTHING = ["", "-", "00000000-0000-0000-0000-000000000000"]
+_PLACEHOLDERS = sorted(PLACEHOLDERS)
 
 # `CORP\dc01` and `\\dc01` name dc01; `dc01$` is its account; a trailing dot is DNS's root.
 _AROUND_A_NAME = r"^.*\\|[.$\s]+$"
@@ -26,13 +29,20 @@ def filled_list(texts: pl.Expr) -> pl.Expr:
 
 
 def identifier(text: pl.Expr) -> pl.Expr:
-    """Return an identifier of a device in its normal form: lower case; null if it fills nothing."""
-    return filled(text).str.to_lowercase()
+    """Return an identifier of a device in its normal form: lower case; null for a placeholder."""
+    return _no_placeholder(filled(text).str.to_lowercase())
 
 
 def host_name(text: pl.Expr) -> pl.Expr:
-    """Return the name of a host in its normal form: lower case, without NetBIOS domain, trailing dot or `$`."""
-    return filled(filled(text).str.to_lowercase().str.replace_all(_AROUND_A_NAME, ""))
+    """Return the name of a host in its normal form: lower case, without NetBIOS domain, trailing dot or `$`.
+
+    Null for a placeholder: else all machines without a name would be one.
+    """
+    return _no_placeholder(filled(filled(text).str.to_lowercase().str.replace_all(_AROUND_A_NAME, "")))
+
+
+def _no_placeholder(text: pl.Expr) -> pl.Expr:
+    return pl.when(~text.is_in(_PLACEHOLDERS)).then(text)
 
 
 def label(name: pl.Expr) -> pl.Expr:

@@ -10,16 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from defender_assets.core.identifiers import PLACEHOLDERS
 from defender_assets.core.invisible import is_invisible
-
-PLACEHOLDERS = frozenset(
-    {
-        "", "-", "--", "*", "?", "n/a", "n.a.", "none", "null", "(null)", "<null>", "nil", "unknown",
-        "(unknown)", "<unknown>", "undefined", "not available", "not applicable", "empty", "(empty)", "0",
-        "00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "s-1-0-0",
-    }
-)  # fmt: skip
-"""What services write where they have no identifier, in lower case."""
 
 
 def normal_text(text: str) -> str:

@@ -5,8 +5,9 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.utils import getaddresses
 
+from defender_assets.core.identifiers import PLACEHOLDERS
 from defender_assets.core.leads.entities.addresses import ascii_host
-from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS, Simple, normal_text
+from defender_assets.core.leads.entities.identifier_text import Simple, normal_text
 
 SIMPLE_MAIL = Simple(r"^[0-9A-Za-z_+-]+(?:\.[0-9A-Za-z_+-]+)*@[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*$")
 """The simple texts of `mail_address`: one address without a name, quotes or escapes."""

@@ -9,8 +9,8 @@ import unicodedata
 
 import polars as pl
 
+from defender_assets.core.identifiers import PLACEHOLDERS
 from defender_assets.core.leads.entities.addresses import is_external
-from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS
 from defender_assets.core.leads.entities.urls import is_rewriter
 
 PREVALENT_FROM = 10_000

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from defender_assets.core.identifiers import PLACEHOLDERS
 from defender_assets.core.leads.entities.addresses import ascii_host, with_dots
-from defender_assets.core.leads.entities.identifier_text import PLACEHOLDERS, normal_text
+from defender_assets.core.leads.entities.identifier_text import normal_text
 
 _LOCAL_HOSTS = {"localhost", "localhost.localdomain"}
 _PREFIX = re.compile(r"(?:ur[il]\s*[=:]|(?:href|link|src)\s*=)\s*", re.IGNORECASE)

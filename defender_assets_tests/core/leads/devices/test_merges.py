@@ -64,7 +64,7 @@ def test_a_cycle_resolves_to_its_smallest_id_from_any_start() -> None:
     assert chain(circle, "a")[1] == ["a", "d", "c", "b"]
 
 
-@pytest.mark.parametrize("nobody", ["-", " ", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize("nobody", ["-", " ", "00000000-0000-0000-0000-000000000000", "None", "N/A", "unknown "])
 def test_an_id_that_fills_nothing_is_no_merge(nobody: str) -> None:
     assert chain([merged("a", "b", -1), merged("a", nobody), beat(nobody, MergedDeviceIds=["a"])])[0] == "b"
     assert chain([merged("a", nobody), beat("c", MergedDeviceIds=[nobody])]) == ("a", ["a"])

@@ -71,6 +71,8 @@ CASES = {
     "account of the computer": Case([named("DC01$")], DC, FOUND),
     "spaces in the heartbeat": Case([named()], [bearer("d1", f" {FULL.upper()}. ")], FOUND),
     "a zero id": Case([machine("00000000-0000-0000-0000-000000000000", DeviceName=FULL)], DC, FOUND),
+    "an id that is a placeholder": Case([machine(" Unknown", DeviceName=FULL)], DC, FOUND),
+    "a name that is a placeholder": Case([named("N/A")], [bearer("d1", "n/a")], (None, "no_device", None)),
     "nobody of the name": Case([named()], [bearer("d1", "dc02.corp.example")], UNKNOWN, {"device_name": FULL}),
     "no heartbeats": Case([named("DC01")], [], UNKNOWN, {"device_name": "DC01", "os_platform": None}),
     "two live devices of one short name": Case(
