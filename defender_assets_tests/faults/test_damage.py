@@ -172,14 +172,14 @@ def test_damage_in_the_way_of_a_run_is_an_error_that_names_the_remedy(operator: 
     paths = files_of_day(operator.lake.open(QUARANTINE), DAY)["path"].to_list()
     for number, path in enumerate(paths):
         spoil(operator.lake.files(QUARANTINE), path, KINDS[number % 4])
-    folder(operator).append(ALERT_INFO, blob_path(), records(ALERT_INFO, 7, 1))
+    folder(operator).append(ALERT_INFO, blob_path(), records(ALERT_INFO, 7, 1) + BAD)
     ingest(operator.lake, operator.export, ALERT_INFO, DAY)
     with pytest.raises(DamagedFilesError) as caught:
         build_table_day(operator.lake, ALERT_INFO, DAY)
     assert str(caught.value).startswith("9 damaged files in the lake: ")
     assert "and 4 more" in str(caught.value)
     operator.follow(str(caught.value))
-    assert operator.lake.read(QUARANTINE).collect().height == 9
+    assert operator.lake.read(QUARANTINE).collect().height == 10
     assert operator.lake.read(ALERT_INFO.name).collect().height == 4
 
 
