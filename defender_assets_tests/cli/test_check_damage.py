@@ -48,11 +48,6 @@ def operator_of(root: Path) -> Operator:
     return Operator(local_lake(root / LAKE), DirectoryExport(root / EXPORT))
 
 
-def folder(operator: Operator) -> Folder:
-    assert isinstance(operator.export, DirectoryExport)
-    return Folder(operator.export.root)
-
-
 def remedy(run: Run, path: str) -> str:
     """What `check` says of a damaged file."""
     found = checked(run, 1)
@@ -106,7 +101,7 @@ def test_a_log_in_the_way_of_everything_is_an_error_beside_the_other_damage(run:
 
 
 def test_commits_that_lost_their_content_are_named(run: Run, operator: Operator) -> None:
-    folder(operator).append(ALERT_INFO, blob_path(day=yesterday()), records(ALERT_INFO, 2, 2))
+    operator.folder.append(ALERT_INFO, blob_path(day=yesterday()), records(ALERT_INFO, 2, 2))
     run_day(operator.lake, operator.export, yesterday())
     files = operator.lake.files(ALERT_INFO.raw)
     log = LogFiles.of(files)
@@ -117,7 +112,7 @@ def test_commits_that_lost_their_content_are_named(run: Run, operator: Operator)
 
 def test_check_opens_few_files_of_a_table(run: Run, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     for hour in range(12):
-        folder(operator).append(ALERT_INFO, blob_path(day=yesterday(), hour=hour), records(ALERT_INFO, hour, 1))
+        operator.folder.append(ALERT_INFO, blob_path(day=yesterday(), hour=hour), records(ALERT_INFO, hour, 1))
     run_day(operator.lake, operator.export, yesterday())
     opened: list[str] = []
     read = TableFiles.read

@@ -18,7 +18,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from defender_assets.catalog import DERIVED
 from defender_assets.core.azure.container import container_of
-from defender_assets.core.export import Export
+from defender_assets.core.export import DirectoryExport, Export
 from defender_assets.core.lake.damage import DamagedFile, damaged_files, describe_damage, drop_all_damaged
 from defender_assets.core.lake.data_files import files_of_day
 from defender_assets.core.lake.files import TableFiles
@@ -28,6 +28,7 @@ from defender_assets.core.pipeline.derived_table import DerivedTable, build_part
 from defender_assets.core.raw.ingest import RawReport, refresh
 from defender_assets.core.schemas import TABLES, Table
 from defender_assets.core.tables.build import build_table_day
+from defender_assets_tests.support.exports import Folder
 
 Kind = Literal["empty", "cut", "garbage", "missing"]
 KINDS: tuple[Kind, ...] = ("empty", "cut", "garbage", "missing")
@@ -121,6 +122,12 @@ class Operator:
     export: Export
     tables: Sequence[Table] = TABLES
     derived: Sequence[DerivedTable] = DERIVED
+
+    @property
+    def folder(self) -> Folder:
+        """The export, to append to; it is a directory."""
+        assert isinstance(self.export, DirectoryExport)
+        return Folder(self.export.root)
 
     def refresh_day(self, day: date) -> list[RawReport]:
         reports = [refresh(self.lake, self.export, table, day) for table in self.tables]

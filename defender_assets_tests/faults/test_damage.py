@@ -92,11 +92,6 @@ def operator(filled: tuple[Path, Tables], tmp_path: Path) -> Operator:
     return Operator(local_lake(tmp_path / "lake"), DirectoryExport(tmp_path / "export"))
 
 
-def folder(operator: Operator) -> Folder:
-    assert isinstance(operator.export, DirectoryExport)
-    return Folder(operator.export.root)
-
-
 def assert_whole(operator: Operator, expected: Tables) -> None:
     assert all_damage(operator.lake) == []
     assert find_stale_days(operator.lake, operator.export, [DAY]) == []
@@ -172,7 +167,7 @@ def test_damage_in_the_way_of_a_run_is_an_error_that_names_the_remedy(operator: 
     paths = files_of_day(operator.lake.open(QUARANTINE), DAY)["path"].to_list()
     for number, path in enumerate(paths):
         spoil(operator.lake.files(QUARANTINE), path, KINDS[number % 4])
-    folder(operator).append(ALERT_INFO, blob_path(), records(ALERT_INFO, 7, 1) + BAD)
+    operator.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 7, 1) + BAD)
     ingest(operator.lake, operator.export, ALERT_INFO, DAY)
     with pytest.raises(DamagedFilesError) as caught:
         build_table_day(operator.lake, ALERT_INFO, DAY)
@@ -205,7 +200,7 @@ def test_leads_that_cannot_read_a_damaged_day_say_which(operator: Operator) -> N
 
 def test_what_the_account_no_longer_has_is_named_with_its_bytes(operator: Operator) -> None:
     lake, gone = operator.lake, blob_path(hour=8)
-    (folder(operator).root / ALERT_INFO.container / gone).unlink()
+    (operator.folder.root / ALERT_INFO.container / gone).unlink()
     files = files_of_day(lake.open(ALERT_INFO.raw), DAY).filter(pl.col("min.blob") == gone).sort("min.byte_start")
     first, second = files.select("path", "min.byte_start", "max.byte_end").iter_rows()
     content = bytes_held(lake)[ALERT_INFO.raw, gone]
@@ -357,7 +352,7 @@ def test_a_hint_to_nowhere_does_not_matter(operator: Operator, filled: tuple[Pat
 
 
 def test_a_cut_commit_of_raw_is_done_again(operator: Operator) -> None:
-    folder(operator).append(ALERT_INFO, blob_path(), records(ALERT_INFO, 7, 1))
+    operator.folder.append(ALERT_INFO, blob_path(), records(ALERT_INFO, 7, 1))
     ingest(operator.lake, operator.export, ALERT_INFO, DAY)
     log = LogFiles.of(operator.lake.files(ALERT_INFO.raw))
     assert log is not None
@@ -446,7 +441,7 @@ def test_a_damaged_lake_in_an_account_is_repaired_too(account: Emulator, tmp_pat
     lake = Lake("az://lake/tables", LAKE_TABLES, from_connection_string("TEST", account.connection_string))
     operator = Operator(lake, DirectoryExport(tmp_path / "export"), TABLES[:1], ())
     for number in range(4):
-        folder(operator).append(ALERT_INFO, blob_path(hour=number), records(ALERT_INFO, number, 1) + BAD)
+        operator.folder.append(ALERT_INFO, blob_path(hour=number), records(ALERT_INFO, number, 1) + BAD)
         ingest(lake, operator.export, ALERT_INFO, DAY)
         build_table_day(lake, ALERT_INFO, DAY)
     names = (ALERT_INFO.raw, QUARANTINE, ALERT_INFO.name)

@@ -4,7 +4,7 @@ This module uses neither the package's reader nor the simulator's own formatting
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -87,3 +87,12 @@ def _properties(text: bytes) -> bytes:
     start = text.index(b'"properties":') + len(b'"properties":')
     decoded = text[start:].decode()
     return decoded[: json.JSONDecoder().raw_decode(decoded)[1]].encode()
+
+
+def distinct_records(truth: Mapping[str, Any]) -> dict[tuple[str, str, date], int]:
+    """The number of distinct records of a ground truth by table (Microsoft's name), tenant and day."""
+    return {
+        (total["table"], total["tenant_id"], date.fromisoformat(total["day"])): total["distinct"]
+        for total in truth["totals"]
+        if total["distinct"]
+    }

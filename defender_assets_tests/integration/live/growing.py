@@ -12,6 +12,7 @@ from azure.storage.blob import BlobServiceClient
 
 from defender_assets.simulator import GroundTruth, Scenario, simulate
 from defender_assets_tests.support.days import day_before
+from defender_assets_tests.support.simulated_exports import distinct_records
 
 
 def scenario_until_now() -> Scenario:
@@ -67,11 +68,7 @@ class GrowingExport:
 
     def distinct(self) -> dict[tuple[str, str, date], int]:
         """The number of distinct records by table (Microsoft's name), tenant and day, at the end."""
-        return {
-            (total["table"], total["tenant_id"], date.fromisoformat(total["day"])): total["distinct"]
-            for total in self.truth["totals"]
-            if total["distinct"]
-        }
+        return distinct_records(self.truth)
 
     def pending(self) -> int:
         """The number of bytes after the last newlines of all blobs, at the end."""

@@ -19,6 +19,7 @@ from defender_assets_tests.support.day_runs import promised, run_day
 from defender_assets_tests.support.days import day_before, today
 from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.simulated_exports import distinct_records
 
 # these hours, a quarter of the day, have every kind of record; each hour costs a file per tenant
 HOURS = tuple(f"/h={hour:02}/" for hour in (8, 9, 10, 16, 17, 23))
@@ -33,11 +34,7 @@ class Written:
 
     def distinct(self) -> dict[tuple[str, str, date], int]:
         """The number of distinct records by table (Microsoft's name), tenant and day."""
-        return {
-            (total["table"], total["tenant_id"], date.fromisoformat(total["day"])): total["distinct"]
-            for total in self.truth["totals"]
-            if total["distinct"]
-        }
+        return distinct_records(self.truth)
 
     @property
     def pending(self) -> int:
