@@ -15,7 +15,7 @@ from defender_assets.core.stories.correlation import (
     ordinariness,
     with_frequency,
 )
-from defender_assets.core.stories.occurrences import lead_entities, occurrences, with_known_days
+from defender_assets.core.stories.occurrences import RANKS, lead_entities, occurrences, with_known_days
 from defender_assets.core.stories.reach import leads_that_matter
 
 LINK_THRESHOLD = 0.022
@@ -29,6 +29,9 @@ ONGOING = 3
 MERGE_GROUPS = 0.005
 """Two groups of which one is an ongoing story are merged if fewer unrelated leads than this are expected."""
 LARGER = 3
+CONFIRMED = 0.06
+"""A weak link of two leads that have closer ones merges their groups if the groups confirm it: if fewer unrelated leads
+than this are expected to share as much with a group as the other one does."""
 FEW_OF_GROUP = 0.1
 """A lead at the edge of a group that shares something with at most this share of it can be a bystander."""
 ROUNDS = 3
@@ -68,8 +71,8 @@ def groups(found: Evidence) -> pl.DataFrame:
     """Return the groups of leads: GROUPED, `group` is an arbitrary number. Only those of wanted leads are complete.
 
     A lead joins only the earlier lead to which its link is strongest, so that a lead which happens to touch two groups
-    does not merge them. Only links below MERGE_THRESHOLD do. Then bystanders are taken out, and lone leads join the
-    group that they share most with.
+    does not merge them. Only links below MERGE_THRESHOLD do, and weaker ones that the two groups confirm. Then
+    bystanders are taken out, and lone leads join the group that they share most with.
     """
     leads, known, pairs, ordinary = found
     if pairs.is_empty():
@@ -77,9 +80,11 @@ def groups(found: Evidence) -> pl.DataFrame:
     close = expected_of_pairs(pairs, ordinary).filter(pl.col("expected") < LINK_THRESHOLD)
     best = close.unique("lead", keep="first", maintain_order=True)
     sure = close.filter(pl.col("expected_once") < MERGE_THRESHOLD)
-    links = ((lead, earlier) for lead, earlier in pl.concat([best, sure]).select("lead", "earlier").iter_rows())
-    members = [(lead, min(component)) for component in connected_components(links) for lead in component]
-    grouped = pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")
+    links = pl.concat([best, sure])
+    weak = _between_groups(best, sure)
+    grouped = _grouped(links.join(weak, on=["lead", "earlier"], how="anti"))
+    if not weak.is_empty():
+        grouped = _confirmed(found, grouped, weak)
     grouped = grouped.join(_bystanders(grouped, known, best, sure), on="lead", how="anti")
     for _ in range(ROUNDS):
         before = grouped
@@ -89,6 +94,51 @@ def groups(found: Evidence) -> pl.DataFrame:
         if grouped.equals(before):
             break
     return grouped.join(leads.select("lead", *LEAD_KEY), on="lead").select(GROUPED.names())
+
+
+def _grouped(links: pl.DataFrame) -> pl.DataFrame:
+    """Return `lead` and `group` of the leads that the links connect."""
+    pairs = ((lead, earlier) for lead, earlier in links.select("lead", "earlier").iter_rows())
+    members = [(lead, min(component)) for component in connected_components(pairs) for lead in component]
+    return pl.DataFrame(members, schema={"lead": pl.UInt32, "group": pl.Int64}, orient="row")
+
+
+def _between_groups(best: pl.DataFrame, sure: pl.DataFrame) -> pl.DataFrame:
+    """Return the weak links of two leads that both have closer ones: such a link would merge two groups.
+
+    Links by a detection that comes again on one user or device are left out, as in the comparison of groups.
+    """
+    again = pl.col("expected") < pl.col("expected_once")
+    close = pl.concat([best.filter(pl.col("expected") < MERGE_THRESHOLD), sure])
+    linked = pl.concat([close.select("lead"), close.select(lead="earlier")]).unique()
+    return (
+        best.filter((pl.col("expected") >= MERGE_THRESHOLD) & ~again)
+        .join(linked, on="lead", how="semi")
+        .join(linked.rename({"lead": "earlier"}), on="earlier", how="semi")
+    )
+
+
+def _confirmed(found: Evidence, grouped: pl.DataFrame, weak: pl.DataFrame) -> pl.DataFrame:
+    """Merge the groups between which there is a weak link, and which share enough as a whole.
+
+    One person can be in two waves of mail. The more others only one of them has, the more likely is that chance. The
+    severe leads of both groups can confirm the link alone, so a flood of cheap alerts does not part them.
+    """
+    one, two = pl.col("group"), pl.col("_group")
+    ties = (
+        weak.select("lead", "earlier")
+        .join(grouped, on="lead")
+        .join(grouped.rename({"lead": "earlier", "group": "_group"}), on="earlier")
+        .select(group=pl.min_horizontal(one, two), other=pl.max_horizontal(one, two))
+    )
+    of_ties = grouped.filter(pl.col("group").is_in(pl.concat([ties["group"], ties["other"]]).implode()))
+    expected = []
+    for rank in RANKS:
+        known = found.known.filter(pl.col("rank") >= rank)
+        severe = of_ties.join(known, on="lead", how="semi")
+        expected.append(expected_of_merges(known, found.pairs, severe, found.ordinary))
+    close = pl.concat(expected).filter(pl.col("expected") < CONFIRMED)
+    return _united(grouped, close.join(ties, on=["group", "other"], how="semi"))
 
 
 def _bystanders(grouped: pl.DataFrame, known: pl.DataFrame, best: pl.DataFrame, sure: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +160,11 @@ def _bystanders(grouped: pl.DataFrame, known: pl.DataFrame, best: pl.DataFrame, 
 
 
 def _merged(grouped: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
-    close = expected.filter((pl.col("expected") < MERGE_GROUPS) & (pl.col("larger") >= LARGER))
+    threshold = pl.when("user_on_place").then(LINK_THRESHOLD).otherwise(MERGE_GROUPS)
+    return _united(grouped, expected.filter((pl.col("expected") < threshold) & (pl.col("larger") >= LARGER)))
+
+
+def _united(grouped: pl.DataFrame, close: pl.DataFrame) -> pl.DataFrame:
     pairs = ((one, other) for one, other in close.select("group", "other").iter_rows())
     merged = connected_components(pairs)
     into = {number: min(component) for component in merged for number in component}

@@ -247,7 +247,8 @@ def expected_of_merges(
         ordinary: result of `ordinariness`.
 
     Returns:
-        `group`, `other` (a larger number), `smaller` and `larger` (the sizes of the two), `expected`.
+        `group`, `other` (a larger number), `larger` (the size of the larger one), `user_on_place` (one user on one
+        device is in both), `expected`.
     """
     both = ["group", "other"]
     one, two = pl.col("group"), pl.col("_group")
@@ -255,7 +256,12 @@ def expected_of_merges(
         pairs.join(grouped, on="lead")
         .join(grouped.rename({"lead": "earlier", "group": "_group"}), on="earlier")
         .filter(one != two)
-        .with_columns(group=pl.min_horizontal(one, two), other=pl.max_horizontal(one, two))
+        .with_columns(
+            group=pl.min_horizontal(one, two),
+            other=pl.max_horizontal(one, two),
+            mine=pl.when(one < two).then("lead").otherwise("earlier"),
+            theirs=pl.when(one < two).then("earlier").otherwise("lead"),
+        )
     )
     detections = occurrences.select("lead", "detection").unique()
     of_group = ordinary.join(grouped, on="lead").join(detections, on="lead", how="left").group_by("group")
@@ -273,8 +279,8 @@ def expected_of_merges(
         .join(_other_side(sides), on="other")
         .select(
             *both,
-            smaller=pl.min_horizontal("size", "_size"),
             larger=pl.max_horizontal("size", "_size"),
+            user_on_place=pl.col(USER_ON_PLACE) < 1,
             expected=_more_of_strangers(
                 pl.min_horizontal(_WHO),
                 strangers,
@@ -294,7 +300,8 @@ def _of_shared_entities(
     """Return `group`, `other`, `part`, `expected` of each entity that two groups share.
 
     Args:
-        met: `group`, `other`, `entity`, `part`, `gap`, `spread` of each pair of leads of two groups.
+        met: `group`, `other`, `entity`, `part`, `gap`, `spread`, and the leads `mine` and `theirs`, of each pair of
+            leads of two groups.
         occurrences: result of `occurrences.occurrences`.
         grouped: `lead`, `group`.
         sides: `group`, `size`.
@@ -311,10 +318,16 @@ def _of_shared_entities(
     others = pl.col("total") - pl.col("inside") - pl.col("_inside")
     others -= few_of_kind()
     crowd = pl.max_horizontal("crowd", "_crowd")
-    share = pl.max_horizontal(pl.col("size") / pl.col("inside"), pl.col("_size") / pl.col("_inside"))
+    met = met.with_columns(
+        pl.col("mine").n_unique().over("group", "other", "part"),
+        pl.col("theirs").n_unique().over("group", "other", "part"),
+    )
+    share = pl.max_horizontal(
+        pl.col("size") / pl.max_horizontal("inside", "mine"), pl.col("_size") / pl.max_horizontal("_inside", "theirs")
+    )
     return (
         met.group_by("entity", "part", "group", "other")
-        .agg(pl.col("gap").min(), pl.col("spread").max())
+        .agg(pl.col("gap").min(), pl.col("spread").max(), pl.col("mine", "theirs").first())
         .join(inside, on=["entity", "group"])
         .join(_other_side(inside, "entity"), on=["entity", "other"])
         .join(totals, on="entity")

@@ -492,6 +492,67 @@ def test_a_detection_that_comes_again_on_one_user_on_one_device_is_a_story(subte
             assert (len(linked) == 1 and len(linked[0]) == len(rows)) if expected else linked == []
 
 
+def of_people(name: str, kind: str, hours: float, people: Iterable[str], title: str = "t") -> list[Row]:
+    """Leads of one detection with one new thing and a person each, five minutes apart."""
+    return [
+        lead_row(f"{name}{n:02}", (kind, name), ("user", user), when=at(hours, minutes=n * 5), title=title)
+        for n, user in enumerate(people)
+    ]
+
+
+def test_two_waves_are_one_story_only_if_they_share_more_than_one_person(subtests: pytest.Subtests) -> None:
+    others, strangers = [f"a{n}" for n in range(7)], [f"b{n}" for n in range(7)]
+    people = {"one person": ["both", *strangers], "all": [*others, "both"], "half": [*others[:4], *strangers[:4]]}
+    kinds = ("sender", "file", "mail", "host")
+    cases = {
+        (kind, name, titles): [
+            *of_people("a", kind, -3, [*others, "both"]),
+            *of_people("b", kind, 0.2, second, "t" * titles),
+            WEEK_AGO,
+        ]
+        for kind in kinds
+        for name, second in people.items()
+        for titles in (1, 2)
+    }
+    found = groups_of_each(cases.values())
+    for (kind, name, titles), linked in zip(cases, found, strict=True):
+        with subtests.test(f"{name} of two {kind}s", titles=titles):
+            assert [len(group) for group in linked] == ([8, 8] if name == "one person" else [16])
+
+
+def test_one_user_on_one_device_ties_groups(subtests: pytest.Subtests) -> None:
+    """An operator comes from another device back to the first one, hours later."""
+    rest: dict[str, dict[str, str]] = {"both": {}, "user": {"device": "x"}, "device": {"user": "w"}}
+    cases = list(product((("Low", 2), ("Medium", 4), ("High", 8)), rest))
+
+    def second(severity: str, user: str = "u", device: str = "d") -> list[Row]:
+        places = (("v", "e", -20), (user, device, 1), (user, device, 2))
+        return [
+            lead_row(
+                f"b{n}",
+                ("user", who),
+                ("device", place),
+                ("file", "b"),
+                when=at(minutes=n),
+                title="b",
+                severity=severity,
+            )
+            for who, place, n in places
+        ]
+
+    found = groups_of_each(
+        [
+            *({**row, "title": "a", "severity": severity} for row in burst("a", "u", 3, -hours)),
+            *second(severity, **rest[shared]),
+            WEEK_AGO,
+        ]
+        for (severity, hours), shared in cases
+    )
+    for ((severity, _), shared), linked in zip(cases, found, strict=True):
+        with subtests.test(shared, severity=severity):
+            assert len(linked) == (1 if shared == "both" else 2)
+
+
 def attack(name: str, user: str, hours: float, devices: Iterable[str]) -> list[Row]:
     """Forty detections of one user, a minute apart, on these devices in turn."""
     places = list(devices)

@@ -95,6 +95,28 @@ def test_low_alerts_of_the_days_before_do_not_untie_high_ones(high: int, low: in
 
 
 @FEW
+@given(st.integers(2, 6), SIZES)
+def test_low_alerts_of_the_days_before_do_not_part_two_bursts_of_one_user(high: int, low: int) -> None:
+    attack = [
+        lead_row(
+            f"{device}{n:03}",
+            ("user", "u"),
+            ("device", device),
+            when=at(start + n * MINUTE),
+            title=device,
+            severity="High",
+        )
+        for device, start in (("d", -3), ("e", 0))
+        for n in range(high)
+    ]
+    before = [
+        lead_row(f"l{n:03}", ("user", "u"), when=at(-30 - n * 100 / low), title=f"l{n % 7}", severity="Low")
+        for n in range(low)
+    ]
+    assert any(names(attack) <= story for story in stories_of(*attack, *before))
+
+
+@FEW
 @given(SIZES, st.floats(0, 5))
 def test_a_rule_that_fires_on_many_hosts_for_nothing_is_no_story(count: int, hours: float) -> None:
     rows = [
