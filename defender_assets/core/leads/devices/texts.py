@@ -30,7 +30,7 @@ def filled_list(texts: pl.Expr) -> pl.Expr:
 
 def identifier(text: pl.Expr) -> pl.Expr:
     """Return an identifier of a device in its normal form: lower case; null for a placeholder."""
-    return _no_placeholder(filled(text).str.to_lowercase())
+    return _no_placeholder(text.str.to_lowercase())
 
 
 def host_name(text: pl.Expr) -> pl.Expr:
@@ -38,11 +38,12 @@ def host_name(text: pl.Expr) -> pl.Expr:
 
     Null for a placeholder: else all machines without a name would be one.
     """
-    return _no_placeholder(filled(filled(text).str.to_lowercase().str.replace_all(_AROUND_A_NAME, "")))
+    return _no_placeholder(text.str.strip_chars().str.to_lowercase().str.replace_all(_AROUND_A_NAME, ""))
 
 
 def _no_placeholder(text: pl.Expr) -> pl.Expr:
-    return pl.when(~text.is_in(_PLACEHOLDERS)).then(text)
+    trimmed = text.str.strip_chars()
+    return pl.when(~trimmed.is_in(_PLACEHOLDERS)).then(trimmed)
 
 
 def label(name: pl.Expr) -> pl.Expr:
