@@ -29,10 +29,10 @@ def _begin(begin):
 
 @njit
 def _equal(content, one, other, size):
-    # no early end, so that LLVM compares many bytes at once
+    # no early end and no check for negative indices, so that LLVM compares many bytes at once
     different = np.uint8(0)
     for step in range(size):
-        different |= content[one + step] ^ content[other + step]
+        different |= content[np.uint64(one + step)] ^ content[np.uint64(other + step)]
     return different == 0
 
 
@@ -88,8 +88,8 @@ def _unit(content, at):
 def _unescape(content, at, end, texts, to):
     """Write a text without its escapes to `to`; return its end, or -1 for an invalid escape or any surrogate."""
     while at < end:
-        if content[at] != 0x5C:
-            texts[to] = content[at]
+        if content[np.uint64(at)] != 0x5C:
+            texts[np.uint64(to)] = content[np.uint64(at)]
             at, to = at + 1, to + 1
         elif content[at + 1] != 0x75:
             texts[to] = _SIMPLE[content[at + 1]]
@@ -128,5 +128,5 @@ def unescape(content, firsts, sizes, offsets, texts, rejected):
             offsets[text + 1] = to if end < 0 else end
         else:
             for step in range(size):
-                texts[to + step] = content[at + step]
+                texts[np.uint64(to + step)] = content[np.uint64(at + step)]
             offsets[text + 1] = to + size
