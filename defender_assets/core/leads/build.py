@@ -14,7 +14,7 @@ from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.leads.devices.mentions import named_devices, needs_fields
-from defender_assets.core.leads.devices.merges import Device, merges
+from defender_assets.core.leads.devices.merges import Device, merges, merging_rows
 from defender_assets.core.leads.devices.primary import distinct_devices, linking_devices, primary_devices
 from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.devices.texts import filled
@@ -78,12 +78,16 @@ class _Tables:
 
     @cached_property
     def successors(self) -> Mapping[Device, str]:
-        return merges(self.device_info)
+        return merges(self._merging.lazy())
 
     @cached_property
     def earlier_successors(self) -> Mapping[Device, str]:
         """The merges that were known before the day."""
-        return merges(self.device_info.filter(pl.col("export_date") < self.day))
+        return merges(self._merging.lazy().filter(pl.col("export_date") < self.day))
+
+    @cached_property
+    def _merging(self) -> pl.DataFrame:
+        return merging_rows(self.device_info).collect()
 
 
 def build_leads(

@@ -11,6 +11,9 @@ Device = tuple[str, str]
 
 PATH = pl.Schema(dict.fromkeys(("tenant_id", "start_id", "device_id", "lookup_id"), pl.String))
 
+_NEWEST = ("Timestamp", "ReportId", "record_id")
+_READ = ("tenant_id", "export_date", *_NEWEST, "DeviceId", "MergedToDeviceId", "MergedDeviceIds")
+
 
 def merge_paths(successors: Mapping[Device, str], wanted: pl.DataFrame) -> pl.DataFrame:
     """Return for each wanted identifier those under which its device may be found: the path to its last successor.
@@ -32,6 +35,13 @@ def merge_paths(successors: Mapping[Device, str], wanted: pl.DataFrame) -> pl.Da
     return pl.DataFrame(rows, schema=PATH, orient="row")
 
 
+def merging_rows(devices: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the rows of DeviceInfo that `merges` reads: those that say that a device was merged."""
+    return devices.filter(pl.col("MergedToDeviceId").is_not_null() | (pl.col("MergedDeviceIds").list.len() > 0)).select(
+        *_READ
+    )
+
+
 def merges(devices: pl.LazyFrame) -> dict[Device, str]:
     """Return the identifier that superseded each superseded one.
 
@@ -40,12 +50,11 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
     Self-merges are ignored.
 
     Args:
-        devices: typed DeviceInfo rows.
+        devices: typed DeviceInfo rows, all of them or the `merging_rows`.
     """
-    newest = ["Timestamp", "ReportId", "record_id"]
     successor = devices.filter(pl.col("MergedToDeviceId").is_not_null()).select(
         "tenant_id",
-        *newest,
+        *_NEWEST,
         old=identifier(pl.col("DeviceId")),
         new=identifier(pl.col("MergedToDeviceId")),
         rank=pl.lit(1),
@@ -55,7 +64,7 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
         .explode("MergedDeviceIds")
         .select(
             "tenant_id",
-            *newest,
+            *_NEWEST,
             old=identifier(pl.col("MergedDeviceIds")),
             new=identifier(pl.col("DeviceId")),
             rank=pl.lit(0),
@@ -64,9 +73,9 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
     found = (
         pl.concat([successor, predecessors])
         .filter(pl.col("old") != pl.col("new"))
-        .unique(["tenant_id", "old", "new", "rank", *newest])
+        .unique(["tenant_id", "old", "new", "rank", *_NEWEST])
         .collect()
-        .sort("rank", *newest, "new", nulls_last=False)
+        .sort("rank", *_NEWEST, "new", nulls_last=False)
         .unique(["tenant_id", "old"], keep="last", maintain_order=True)
     )
     return {(tenant_id, old): new for tenant_id, old, new in found.select("tenant_id", "old", "new").iter_rows()}
