@@ -67,15 +67,22 @@ def with_fields(evidence: pl.DataFrame, where: pl.Expr | None = None) -> pl.Data
     Each distinct text of an EntityType is parsed once. With `where`, only the rows for which it holds are parsed; the
     others' `fields` is null.
     """
-    key = ["_kind", "_text"]
     text, kind = pl.col("AdditionalFields"), pl.col("EntityType")
     wanted = pl.lit(value=True) if where is None else where
-    evidence = evidence.with_columns(_text=pl.when(wanted).then(text), _kind=pl.when(wanted).then(kind))
-    distinct = evidence.select(key).unique().filter(pl.any_horizontal(pl.col(key).is_not_null()))
+    distinct = (
+        evidence.select(_kind=pl.when(wanted).then(kind), _text=pl.when(wanted).then(text))
+        .with_row_index("_row")
+        .filter(pl.any_horizontal(pl.col("_kind", "_text").is_not_null()))
+        .group_by("_kind", "_text", maintain_order=True)
+        .agg("_row")
+    )
     reader = shape_reader()
-    parts = [_parsed(part, reader) for part in distinct.iter_slices(_TEXTS_AT_ONCE)]
-    by_text = pl.concat(parts) if parts else _parsed(distinct, reader)
-    return evidence.join(by_text, on=key, how="left", maintain_order="left", nulls_equal=True).drop(key)
+    parts = [_parsed(part.select("_kind", "_text"), reader) for part in distinct.iter_slices(_TEXTS_AT_ONCE)]
+    parsed = pl.concat(parts) if parts else _parsed(distinct.select("_kind", "_text"), reader)
+    places = distinct.select("_row").with_row_index("_place").explode("_row")
+    rows = pl.DataFrame({"_row": pl.int_range(evidence.height, dtype=pl.UInt32, eager=True)})
+    places = rows.join(places, on="_row", how="left", maintain_order="left")
+    return evidence.with_columns(parsed.gather(places.get_column("_place")))
 
 
 def shape_reader(read: Reader | None = None) -> ShapeReader:
@@ -83,8 +90,8 @@ def shape_reader(read: Reader | None = None) -> ShapeReader:
     return ShapeReader(read or read_entities, _DECIDING, _NUMBERS, _LOCAL_PARTS)
 
 
-def _parsed(texts: pl.DataFrame, reader: ShapeReader) -> pl.DataFrame:
-    """Return EntityTypes and texts of AdditionalFields with `fields`."""
+def _parsed(texts: pl.DataFrame, reader: ShapeReader) -> pl.Series:
+    """Return `fields` of EntityTypes and texts of AdditionalFields."""
     outer: list[Values] = []
     inner: list[Values] = []
     owners: list[int] = []
@@ -99,14 +106,13 @@ def _parsed(texts: pl.DataFrame, reader: ShapeReader) -> pl.DataFrame:
         .group_by("_owner", maintain_order=True)
         .agg("inside")
     )
-    found = (
+    return (
         entity_frame(outer)
         .with_row_index("_owner")
         .join(inside, on="_owner", how="left", maintain_order="left")
         .drop("_owner")
         .to_struct("fields")
     )
-    return texts.with_columns(found)
 
 
 def read_entities(text: str, entity_type: str | None = None) -> list[Values]:

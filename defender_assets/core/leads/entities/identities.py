@@ -32,6 +32,9 @@ PERSONS = pl.Schema({"tenant_id": pl.String, "value": pl.String, "identity": pl.
 MOST_IDENTIFIERS = 20
 """More identifiers than this are a false join (a shared name), not a person; such a group is ignored."""
 
+FEW_NAMED = 0.1
+"""Of fewer identifiers than this share of the accounts, the accounts are found faster tenants aside first."""
+
 _NO_DOMAINS = [".", "workgroup", "localhost"]
 _ENTRA_SID = "s-1-12-1-"
 
@@ -105,9 +108,10 @@ def known_persons(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
         accounts: result of `known_accounts`.
         named: `tenant_id` and `value`, identifiers in normal form; groups that have none of them are left out.
     """
+    alone, others = _alone(_reached(accounts, named))
     pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []
     ranks: dict[tuple[str, str], tuple[int, str]] = {}
-    for tenant_id, *values in _reached(accounts, named).iter_rows():
+    for tenant_id, *values in others.iter_rows():
         nodes = [(tenant_id, value) for value in values if value]
         ranks |= {(tenant_id, value): (rank, value) for rank, value in enumerate(values) if value}
         pairs += pairwise(nodes)
@@ -117,7 +121,21 @@ def known_persons(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
         if len(group) <= MOST_IDENTIFIERS
         for tenant_id, value in group
     ]
-    return pl.DataFrame(found, schema=PERSONS, orient="row")
+    persons = alone.with_columns(identity=pl.coalesce(IDENTIFIERS)).unpivot(
+        IDENTIFIERS, index=["tenant_id", "identity"]
+    )
+    return pl.concat(
+        [persons.drop_nulls("value").select(PERSONS.names()), pl.DataFrame(found, schema=PERSONS, orient="row")]
+    )
+
+
+def _alone(accounts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the accounts that share no identifier with another one, each of which is a person, and all others."""
+    numbered = accounts.with_row_index("_row")
+    values = numbered.unpivot(IDENTIFIERS, index=["_row", "tenant_id"]).drop_nulls("value")
+    shared = values.filter(pl.struct("tenant_id", "value").is_duplicated()).select("_row")
+    alone = numbered.join(shared, on="_row", how="anti")
+    return alone.drop("_row"), numbered.join(shared, on="_row", how="semi").drop("_row")
 
 
 def related_identifiers(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
@@ -131,6 +149,8 @@ def related_identifiers(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataF
 
 def _reached(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     """Return the accounts that share an identifier with the named ones, directly or through other accounts."""
+    if named.height < accounts.height * FEW_NAMED:
+        accounts = _reached_in_any_tenant(accounts, named.get_column("value").unique())
     numbered = accounts.with_row_index("_row")
     identifiers = (
         numbered.unpivot(list(IDENTIFIERS), index=["_row", "tenant_id"]).drop_nulls("value").drop("variable").unique()
@@ -143,6 +163,16 @@ def _reached(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
         values = identifiers.join(rows, on="_row", how="semi").select("tenant_id", "value").unique()
         rows = identifiers.join(values, on=["tenant_id", "value"], how="semi").select("_row").unique()
     return numbered.join(rows, on="_row", how="semi").drop("_row")
+
+
+def _reached_in_any_tenant(accounts: pl.DataFrame, values: pl.Series) -> pl.DataFrame:
+    """Return what `_reached` does if all accounts were of one tenant: usually few, which are then compared exactly."""
+    rows, count = accounts.clear(), -1
+    while rows.height != count:
+        count = rows.height
+        rows = accounts.filter(pl.any_horizontal(pl.col(name).is_in(values.implode()) for name in IDENTIFIERS))
+        values = pl.concat([values, *(rows.get_column(name).alias("value") for name in IDENTIFIERS)]).unique()
+    return rows
 
 
 def _is(text: pl.Expr, test: Callable[[str], bool]) -> pl.Expr:

@@ -143,17 +143,17 @@ UNLINKED_RESOURCES: dict[str, str] = {
 UNLINKED_RESOURCE_KINDS = ("containerimage", "containerregistry")
 """Images and their registries are shared by everything that runs them."""
 
-_AUTHORITIES = (
+_AUTHORITIES = frozenset({
     # English, German, French, Portuguese, Polish, Swedish, Norwegian, Danish, Finnish, Dutch, Turkish, Romanian
     "nt authority", "nt-autoritat", "autorite nt", "autoridade nt", "autoridad nt", "autorita nt", "zarzadzanie nt",
     "nt instans", "nt-instans", "nt-myndighet", "nt-myndighed", "nt-autoritet", "nt-hallinta", "nt-autoriteit",
     "nt yetkilisi", "nt yetkisi", "autoritate nt", "nt service", "nt virtual machine", "nt task",
     "builtin", "vordefiniert", "predefinito", "predefinido", "integrado", "wbudowane", "incorporado",
     "window manager", "font driver host", "iis apppool", "application package authority",
-)  # fmt: skip
+})  # fmt: skip
 """Domains of accounts that every Windows has, without accents, in the languages of Windows."""
 
-_SYSTEM_NAMES = (
+_SYSTEM_NAMES = frozenset({
     "system", "local system", "localsystem", "systeme", "sistema", "system lokalny", "systemet", "jarjestelma",
     "rendszer", "sistem", "\u0441\u0438\u0441\u0442\u0435\u043c\u0430", "\u30b7\u30b9\u30c6\u30e0",
     "local service", "localservice", "lokaler dienst", "service local", "servicio local", "servizio locale",
@@ -167,7 +167,7 @@ _SYSTEM_NAMES = (
     "\u0441\u0435\u0442\u0435\u0432\u0430\u044f \u0441\u043b\u0443\u0436\u0431\u0430",
     "anonymous", "anonymous logon", "anonymous-anmeldung", "anonyme anmeldung", "iusr", "everyone", "jeder",
     "tout le monde", "todos", "authenticated users", "authentifizierte benutzer", "interactive", "trustedinstaller",
-)  # fmt: skip
+})  # fmt: skip
 """Names of the system's accounts, without accents; a person's identifier beside the name (UPN, SID, id) wins."""
 _SYSTEM_NAME_PATTERN = re.compile(r"(?:dwm|umfd)-\d+\Z")
 

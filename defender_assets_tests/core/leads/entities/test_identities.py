@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from defender_assets.core.leads.entities import identities
 from defender_assets.core.leads.entities.correlation_keys import named_users
 from defender_assets.core.leads.entities.identities import (
     MOST_IDENTIFIERS,
@@ -117,7 +118,10 @@ def test_a_upn_in_the_place_of_the_name_is_a_upn() -> None:
     assert users(user(AccountName="Jane@contoso.com")) == {("user", "jane@contoso.com")}
 
 
-def test_the_persons_of_some_alerts_are_those_of_all_that_they_name() -> None:
+@pytest.mark.parametrize("few", [0, 100])
+def test_the_persons_of_some_alerts_are_those_of_all_that_they_name(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where accounts are found tenants aside first."""
+    monkeypatch.setattr(identities, "FEW_NAMED", few)
     for seed in range(20):
         rng = random.Random(seed)
         pool = {"AccountUpn": "u{}@c", "AccountObjectId": "id-{}", "AccountSid": "S-1-5-21-1-2-3-{}"}
@@ -128,8 +132,8 @@ def test_the_persons_of_some_alerts_are_those_of_all_that_they_name() -> None:
         typed, everybody = frame(ALERT_EVIDENCE, rows), named_users(entity_rows_of(*rows)[0])
         of_all = known_persons(known_accounts(typed), everybody)
         some = everybody.sample(min(2, everybody.height), seed=seed)
-        identities = of_all.join(some, on=["tenant_id", "value"], how="semi").select("tenant_id", "identity")
-        expected = of_all.join(identities, on=["tenant_id", "identity"], how="semi")
+        persons = of_all.join(some, on=["tenant_id", "value"], how="semi").select("tenant_id", "identity")
+        expected = of_all.join(persons, on=["tenant_id", "identity"], how="semi")
         assert sorted(known_persons(known_accounts(typed), some).rows()) == sorted(expected.rows())
 
 
