@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its types
 
 from defender_assets_tests.integration.live.processes import (
     REPOSITORY,
@@ -20,12 +23,15 @@ from defender_assets_tests.integration.live.processes import (
     free_port,
     wait_for,
 )
+from defender_assets_tests.support.emulator import Emulator
 from defender_assets_tests.support.process_groups import end
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
 DEPLOY = REPOSITORY / "deploy"
 ONE_HOST, SEVERAL_HOSTS = DEPLOY / "one-host", DEPLOY / "several-hosts"
 WEB_PORT, CODE_PORT = "3000", "4000"
+
+LOG_CONTAINER = "dagster-logs"
 
 # The test cannot wait an hour for a lost worker, or half a minute for each poll.
 QUICKER = {
@@ -54,12 +60,27 @@ class Unit:
         return cls(path, tuple(shlex.split(command.replace("%%", "%"))), environment, files)
 
 
+def log_variables(account: str, key: str) -> dict[str, str]:
+    """The variables that name the container of what runs print."""
+    return {"COMPUTE_LOGS_ACCOUNT": account, "COMPUTE_LOGS_CONTAINER": LOG_CONTAINER, "COMPUTE_LOGS_KEY": key}
+
+
+def emulated_logs(section: Mapping[str, Any], endpoint: str) -> dict[str, Any]:
+    """The section `compute_logs` of deploy/, with the emulator's address instead of Azure's."""
+    emulated = {"allow_http": True, "timeout": "2s", "extra_azure_args": {"endpoint": endpoint}}
+    return {**section, "config": {**section["config"], **emulated}}
+
+
 @dataclass(frozen=True)
 class Host(Installation):
-    """A host's folder. `settings` contain keys; `dagster` has the variables of every process."""
+    """A host's folder. `settings` contain keys; `dagster` has the variables of every process.
+
+    What runs print goes to `logs`, if the instance has a container for it.
+    """
 
     dagster: Mapping[str, str] = field(default_factory=dict)
     instance: Path = ONE_HOST
+    logs: Emulator | None = None
     ports: Mapping[str, str] = field(default_factory=lambda: {WEB_PORT: str(free_port()), CODE_PORT: str(free_port())})
 
     def prepare(self) -> None:
@@ -74,6 +95,10 @@ class Host(Installation):
         for slow, quick in QUICKER.items():
             assert configuration.count(slow) == 1, slow
             configuration = configuration.replace(slow, quick)
+        if self.logs is not None:
+            read = yaml.safe_load(configuration)
+            read["compute_logs"] = emulated_logs(read["compute_logs"], self.logs.account_url)
+            configuration = yaml.safe_dump(read)
         (self.home / "dagster.yaml").write_text(configuration)
         process = self.start("schema", "dagster", "instance", "info")
         assert process.wait(HANG_SECONDS) == 0, self.log_tails()
@@ -93,7 +118,7 @@ class Host(Installation):
         command = [self.ports.get(word, self._local(word)) for word in unit.command]
         if name:
             command = [word.replace("defender@%h", f"{name}@%h") for word in command]
-        ours = ("AZURE_", "DEFENDER_", "DAGSTER_", "CELERY_")
+        ours = ("AZURE_", "DEFENDER_", "DAGSTER_", "CELERY_", "COMPUTE_LOGS_")
         machine = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         with (self.folder / f"{name or path.stem}.log").open("wb") as log:
             return subprocess.Popen(

@@ -2,10 +2,9 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,13 +12,18 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its ty
 from dagster._core.instance.ref import configurable_class_data
 
 from defender_assets_tests.integration.live.processes import REPOSITORY, Installation, web_server
-from defender_assets_tests.integration.scale.hosts import DEPLOY, SEVERAL_HOSTS
+from defender_assets_tests.integration.scale.hosts import (
+    DEPLOY,
+    LOG_CONTAINER,
+    SEVERAL_HOSTS,
+    emulated_logs,
+    log_variables,
+)
 from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
 pytestmark = pytest.mark.scale
 
-CONTAINER = "dagster-logs"
 KEY = "c2VjcmV0LWtleS1vZi1ubyBhY2NvdW50"
 PRINTED = "ended days without blobs"
 VALUES = DEPLOY / "kubernetes" / "values.yaml"
@@ -53,25 +57,17 @@ class Hosts:
     key: str
 
 
-def instance_logs(section: Mapping[str, Any], endpoint: str) -> dict[str, Any]:
-    """The section `compute_logs` of deploy/, with the emulator's address instead of Azure's."""
-    emulated = {"allow_http": True, "timeout": "2s", "extra_azure_args": {"endpoint": endpoint}}
-    return {**section, "config": {**section["config"], **emulated}}
-
-
 def hosts(folder: Path, account: str, key: str, endpoint: str) -> Hosts:
     home = folder / "dagster"
     home.mkdir()
     (folder / "export").mkdir()
     section = yaml.safe_load((SEVERAL_HOSTS / "dagster.yaml").read_text())["compute_logs"]
     ours = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
-    (home / "dagster.yaml").write_text(yaml.safe_dump({**ours, "compute_logs": instance_logs(section, endpoint)}))
+    (home / "dagster.yaml").write_text(yaml.safe_dump({**ours, "compute_logs": emulated_logs(section, endpoint)}))
     settings = {
         "DEFENDER_EXPORT_DIR": str(folder / "export"),
         "DEFENDER_LAKE_URI": str(folder / "lake"),
-        "COMPUTE_LOGS_ACCOUNT": account,
-        "COMPUTE_LOGS_CONTAINER": CONTAINER,
-        "COMPUTE_LOGS_KEY": key,
+        **log_variables(account, key),
     }
     worker, central = (LoggingHost(folder / name, settings, dagster=home) for name in ("worker", "central"))
     for host in (worker, central):
@@ -84,7 +80,7 @@ def hosts(folder: Path, account: str, key: str, endpoint: str) -> Hosts:
 def emulator() -> Iterator[Emulator]:
     with run_emulator() as running:
         with running.service() as service:
-            service.create_container(CONTAINER)
+            service.create_container(LOG_CONTAINER)
         yield running
 
 
@@ -135,7 +131,7 @@ def test_an_account_for_logs_that_does_not_answer_fails_no_run(
 def test_the_chart_has_the_same_logs_and_all_its_processes_their_key(monkeypatch: pytest.MonkeyPatch) -> None:
     values = yaml.safe_load(VALUES.read_text())
     custom = values["computeLogManager"]["config"]["customComputeLogManager"]
-    for name, value in (("ACCOUNT", "acme"), ("CONTAINER", CONTAINER), ("KEY", KEY)):
+    for name, value in (("ACCOUNT", "acme"), ("LOG_CONTAINER", LOG_CONTAINER), ("KEY", KEY)):
         monkeypatch.setenv(f"COMPUTE_LOGS_{name}", value)
 
     # the chart writes these three into dagster.yaml as they are

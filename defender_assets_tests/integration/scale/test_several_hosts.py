@@ -17,9 +17,16 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.settings import load_settings
 from defender_assets_tests.integration.live.processes import WebServer, wait_for
 from defender_assets_tests.integration.scale.exports import Written, assert_exact, matches_truth, write
-from defender_assets_tests.integration.scale.hosts import ONE_HOST, SEVERAL_HOSTS, Host, running
+from defender_assets_tests.integration.scale.hosts import (
+    LOG_CONTAINER,
+    ONE_HOST,
+    SEVERAL_HOSTS,
+    Host,
+    log_variables,
+    running,
+)
 from defender_assets_tests.integration.scale.servers import run_postgres, run_redis
-from defender_assets_tests.support.emulator import run_emulator
+from defender_assets_tests.support.emulator import Emulator, run_emulator
 from defender_assets_tests.support.process_groups import end
 
 pytestmark = pytest.mark.scale
@@ -35,6 +42,7 @@ class Site:
     """The result: `taken` has the run ids by worker, `lost` those of runs that were killed with their worker."""
 
     host: Host
+    logs: Emulator
     server: WebServer
     export: Export
     lake: Lake
@@ -95,8 +103,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "DAGSTER_POSTGRES_URL": database,
             "CELERY_BROKER_URL": f"{redis}/0",
             "CELERY_RESULT_BACKEND": f"{redis}/1",
+            **log_variables(emulator.account_name, emulator.account_key),
         }
-        host = Host(folder, settings, dagster, SEVERAL_HOSTS)
+        with emulator.service() as service:
+            service.create_container(LOG_CONTAINER)
+        host = Host(folder, settings, dagster, SEVERAL_HOSTS, emulator)
         host.prepare()
         ours = load_settings(settings, folder)
         lake, export = ours.lake(), ours.export()
@@ -122,7 +133,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 name: {run for run, process in process_ids.items() if process in before | processes_of(workers[name])}
                 for name, before in processes.items()
             }
-            yield Site(host, server, export, lake, written, taken, lost)
+            yield Site(host, emulator, server, export, lake, written, taken, lost)
 
 
 def test_the_days_spread_over_all_workers(site: Site) -> None:
@@ -143,10 +154,19 @@ def test_the_tables_are_exact_after_the_kill(site: Site, tmp_path: Path) -> None
 
 
 def test_no_file_of_the_host_contains_a_key_or_password(site: Site) -> None:
-    key = site.host.settings["AZURE_STORAGE_CONNECTION_STRING"].partition("AccountKey=")[2].partition(";")[0]
-    passwords = {url.split("@")[0].split(":")[-1] for url in site.host.dagster.values()}
-    assert len(passwords | {key}) == len(site.host.dagster), "passwords of PostgreSQL and Redis, and the account key"
+    urls = [value for value in site.host.dagster.values() if "@" in value]
+    secrets = {url.split("@")[0].split(":")[-1] for url in urls} | {site.host.dagster["COMPUTE_LOGS_KEY"]}
+    assert len(secrets) == 3, "passwords of PostgreSQL and Redis, and the key of the emulator's account"
+    assert site.host.dagster["COMPUTE_LOGS_KEY"] in site.host.settings["AZURE_STORAGE_CONNECTION_STRING"]
     for file in site.host.folder.rglob("*"):
         if file.is_file():
             content = file.read_bytes()
-            assert [secret for secret in passwords | {key} if secret.encode() in content] == [], file
+            assert [secret for secret in secrets if secret.encode() in content] == [], file
+
+
+def test_what_a_run_prints_is_in_the_container(site: Site) -> None:
+    with site.logs.service() as service:
+        names = [blob.name for blob in service.get_container_client(LOG_CONTAINER).list_blobs()]
+    printed = {run for run in status_of(site.server) if any(run in name for name in names)}
+    # of a run that was killed, what it printed since the last upload is lost
+    assert printed >= set(status_of(site.server)) - site.lost
