@@ -25,6 +25,10 @@ is up to one and a half times as long: see `_distinct_within`."""
 MOST_REPEATS = 9
 """More leads of one detection than this within NEAR make an entity common for that detection."""
 
+ACCOMPANIED = 3
+"""So many more repeats each lead of another detection within NEAR excuses: who sets off the same few detections on one
+device after another is no noise."""
+
 MOST_STRANGERS = 3
 """More users than this on a device within NEAR, most of them with a single lead, make it a shared device."""
 
@@ -81,7 +85,7 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
     users = named.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
     rows = _numbered(named, timed)
     brought = pl.col("kind").is_in(BROUGHT)
-    repeats = (pl.col("repeats") - MOST_REPEATS).clip(lower_bound=0)
+    repeats = (pl.col("repeats") - ACCOMPANIED * pl.col("others") - MOST_REPEATS).clip(lower_bound=0)
     elsewhere = pl.col("elsewhere") - few_of_kind()
     return (
         _with_prior(_with_elsewhere(rows))
@@ -255,11 +259,11 @@ def _users_on_places(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `elsewhere` and `repeats`: how often the entity has leads that are at least as severe as the row's lead.
+    """Add how often the entity has leads that are at least as severe as the row's: `elsewhere`, `repeats`, `others`.
 
-    `repeats` are those of the same detection within NEAR. `elsewhere` are those of the same detection that are farther
-    away, and those of other detections that are farther away, each detection once a day. Less severe leads do not
-    count: a flood of cheap alerts must not untie severe ones.
+    `repeats` are those of the same detection within NEAR, `others` those of other detections within NEAR. `elsewhere`
+    are those of the same detection that are farther away, and those of other detections that are farther away, each
+    detection once a day. Less severe leads do not count: a flood of cheap alerts must not untie severe ones.
     """
     timed = _with_times(rows).sort("entity", "detection", "at")
     timed = timed.with_columns(
@@ -273,7 +277,9 @@ def _with_elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
         repeats, own = _near_and_far(counted, events, "on_entity")
         _, of_all = _near_and_far(counted, occasions, "entity")
         _, own_days = _near_and_far(counted, occasions, "on_entity")
-        parts.append(counted.select(rows.columns).with_columns(repeats=repeats, elsewhere=own + of_all - own_days))
+        near, _ = _near_and_far(counted, events, "entity")
+        found = counted.select(rows.columns)
+        parts.append(found.with_columns(repeats=repeats, others=near - repeats, elsewhere=own + of_all - own_days))
     return pl.concat(parts)
 
 

@@ -58,6 +58,26 @@ def test_one_account_with_many_detections_on_many_hosts_is_one_story(count: int,
 
 
 @FEW
+@given(st.integers(2, 6), st.integers(2, 40), st.sampled_from(["user", "device", "address"]), st.integers(1, 3))
+def test_the_same_detections_again_and_again_are_one_story(kinds: int, count: int, shared: str, most: int) -> None:
+    """An intruder repeats the same steps on one host after another, the first of them up to three times on each."""
+    rows = [
+        lead_row(
+            f"{n:03}-{step}",
+            (shared, "shared"),
+            ("file", f"f{n}"),
+            *([("device", f"d{n}")] if shared != "device" else []),
+            when=at(n * MINUTE + step * MINUTE / 9),
+            title=f"t{max(step - most + 1, 0)}",
+        )
+        for n in range(count)
+        for step in range(kinds + most - 1)
+    ]
+    week_ago = lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))
+    assert stories_of(*rows, week_ago) == [names(rows)]
+
+
+@FEW
 @given(st.integers(2, 12), SIZES, st.booleans())
 def test_low_alerts_around_high_ones_do_not_untie_them(high: int, low: int, same: bool) -> None:
     attack = [
@@ -131,6 +151,18 @@ def test_a_rule_that_fires_on_many_hosts_for_nothing_is_no_story(count: int, hou
         for n in range(count)
     ]
     assert stories_of(*rows) == []
+
+
+@FEW
+@given(st.integers(1, 3), st.integers(4, 120))
+def test_rules_that_fire_together_tie_no_strangers_on_a_server(kinds: int, count: int) -> None:
+    rows = [
+        lead_row(f"{n:03}-{kind}", ("device", "server"), ("user", f"u{n}"), when=at(n * MINUTE), title=f"t{kind}")
+        for n in range(count)
+        for kind in range(kinds)
+    ]
+    week_ago = lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))
+    assert all(len(story) <= kinds for story in stories_of(*rows, week_ago))
 
 
 def strangers(count: int, hours: float, *, same: bool = False, severity: str = "Medium") -> list[Row]:

@@ -131,8 +131,8 @@ def test_an_account_for_logs_that_does_not_answer_fails_no_run(
 def test_the_chart_has_the_same_logs_and_all_its_processes_their_key(monkeypatch: pytest.MonkeyPatch) -> None:
     values = yaml.safe_load(VALUES.read_text())
     custom = values["computeLogManager"]["config"]["customComputeLogManager"]
-    for name, value in (("ACCOUNT", "acme"), ("LOG_CONTAINER", LOG_CONTAINER), ("KEY", KEY)):
-        monkeypatch.setenv(f"COMPUTE_LOGS_{name}", value)
+    for name, value in log_variables("acme", KEY).items():
+        monkeypatch.setenv(name, value)
 
     # the chart writes these three into dagster.yaml as they are
     manager = configurable_class_data(custom).rehydrate()

@@ -89,6 +89,11 @@ def running_on(server: WebServer, worker: subprocess.Popen[bytes]) -> set[str]:
     return {run for run in started if process_of(server, run) in processes}
 
 
+def can_be_killed(server: WebServer, worker: subprocess.Popen[bytes]) -> bool:
+    """Whether the worker executes a run, and no run has left the queue of which it is not known who executes it."""
+    return bool(running_on(server, worker)) and "STARTING" not in status_of(server).values()
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("several")
@@ -118,7 +123,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 stack.callback(end, workers[name])
             began = time.monotonic()
             wait_for(lambda: len(days_done(server)) >= DAYS - REMAINING_DAYS, "most days", host)
-            wait_for(lambda: bool(running_on(server, workers["one"])), "a run on the first worker", host, 0.1)
+            wait_for(lambda: can_be_killed(server, workers["one"]), "a run on the first worker", host, 0.1)
             processes = {name: processes_of(worker) for name, worker in workers.items()}
             # the worker and its children: no process remains to report the end of its runs
             end(workers["one"], signal.SIGKILL)
