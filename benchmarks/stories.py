@@ -36,7 +36,8 @@ from defender_assets.simulator import Scenario, causes_of, export_directory
 from defender_assets.simulator.export import campaigns_of
 from defender_assets.simulator.worlds import WORLDS
 
-START, HELD_OUT, DAY, HOUR = date(2026, 3, 2), range(981, 985), timedelta(days=1), timedelta(hours=1)
+START, DAY, HOUR = date(2026, 3, 2), timedelta(days=1), timedelta(hours=1)
+HELD_OUT = (*range(991, 995), *range(1001, 1005))
 _MEASURED_TABLES = ("device_enriched_leads", "lead_stories", QUEUE_TABLE)
 
 
