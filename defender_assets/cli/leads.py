@@ -29,6 +29,11 @@ def device(lead: Mapping[str, Any], *, short: bool = False) -> str:
     return " ".join([name, f"({', '.join(notes)})" if notes else ""]).strip() or "–"
 
 
+def title(lead: Mapping[str, Any]) -> str:
+    """Return the lead's title, or the id of its alert if no record of it has a title."""
+    return lead["title"] or f"(untitled) {lead['alert_id']}"
+
+
 def story(lead: Mapping[str, Any]) -> str | None:
     """Return the beginning of the id of the lead's story, with its score."""
     return f"{lead['story_id'][:8]} ({lead['story_score']})" if lead["story_id"] else None
@@ -47,7 +52,7 @@ CELLS: Cells = {
     "risk": lambda lead: lead["risk_score"],
     "severity": lambda lead: lead["severity"],
     "product": lambda lead: lead["product"],
-    "title": lambda lead: lead["title"] or f"(untitled) {lead['alert_id']}",
+    "title": title,
     "device": device,
     "accounts": lambda lead: [account["name"] for account in (lead["accounts"] or [])[:2] if account.get("name")],
     "alert time (UTC)": lambda lead: lead["alert_time"],

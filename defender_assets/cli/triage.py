@@ -8,6 +8,7 @@ import click
 
 from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
+from defender_assets.cli.leads import title
 from defender_assets.cli.options import output_format
 from defender_assets.cli.output import TABLE_ROWS, Cells, cell_text, console, say, table, write_json
 from defender_assets.cli.statements_file import read_requests
@@ -22,7 +23,7 @@ CELLS: Cells = {
     "verdict": lambda row: row["verdict"],
     "assignee": lambda row: row["assignee"],
     "comment": lambda row: row["comment"],
-    "title": lambda row: row["title"] or f"(untitled) {row['alert_id']}",
+    "title": title,
     "id": lambda row: row["lead_id"][:8],
 }
 

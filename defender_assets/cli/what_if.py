@@ -13,6 +13,7 @@ import click
 
 from defender_assets.cli.errors import print_error
 from defender_assets.cli.lake_reader import announced_settings
+from defender_assets.cli.leads import title
 from defender_assets.cli.options import DAY, limit_option, output_format
 from defender_assets.cli.output import TABLE_ROWS, Cells, as_json, console, fitting, say, table
 from defender_assets.core.errors import DefenderAssetsError, SettingsError
@@ -56,7 +57,7 @@ LEAD_CELLS: Cells = {
     "points": change("priority_points"),
     "risk": change("risk_score"),
     "why": reasons,
-    "title": lambda lead: lead["title"] or f"(untitled) {lead['alert_id']}",
+    "title": title,
     "verdict": lambda lead: lead["verdict"],
     "id": lambda lead: lead["lead_id"][:8],
 }

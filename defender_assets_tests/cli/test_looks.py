@@ -106,7 +106,7 @@ def test_what_did_not_reach_its_reader_was_not_seen(
 ) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "w") as pipe, monkeypatch.context() as patch:  # noqa: PTH123
+    with os.fdopen(writing, "w") as pipe, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", pipe)
         with pytest.raises(SystemExit):
             main.main(["leads", "--since", "last", *form], standalone_mode=False)

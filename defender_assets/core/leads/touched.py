@@ -1,6 +1,6 @@
 """Which leads of a day new records can change. All others stay as they are, if nothing but these records is new.
 
-A lead is made of its own records, of the devices, and of four things that other alerts tell:
+A lead is made of its own records, of the devices, and of three things that other alerts show:
 
 - which accounts are one person: an alert with an account that belongs together with a new one is built again;
 - how many alerts have its detection, and how many name an entity that it names: only its score depends on these;

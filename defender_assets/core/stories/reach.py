@@ -1,8 +1,8 @@
 """Which leads of a look-back can matter for the stories of some of them. The others need not be counted.
 
-Leads are linked only by what both name, within LINK_WINDOW; one that names nothing only by its detection, within DENSE.
-So the stories of wanted leads have only leads that such links reach. How common it is what these name is told by all
-leads that name it too.
+Leads are linked by an entity that both name, within LINK_WINDOW. A lead that names nothing is linked by its detection,
+within DENSE. Therefore a story of wanted leads contains only leads that such links reach from them. All leads that name
+an entity of these show how common the entity is, so they count too.
 """
 
 import polars as pl

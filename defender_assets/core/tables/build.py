@@ -27,6 +27,7 @@ from defender_assets.core.tables.agreement import digest_upto, disagreement, par
 from defender_assets.core.tables.bad_lines import BadLines, in_groups, missing_lines
 from defender_assets.core.tables.deduplication import SeenRecordIds, distinct_order
 from defender_assets.core.tables.keeping import (
+    PLACE,
     keep_lines,
     keep_records,
     line_keys,
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 PORTION_BYTES = 64 * MEBIBYTE
 
 # identifies a line without its batch, because a full refresh stores it in a new batch
-_LINE = ("table_name", "tenant_id", "blob", "blob_created_at", "byte_offset")
+_LINE = ("table_name", *PLACE)
 
 
 @dataclass
@@ -52,9 +53,9 @@ class TypedReport:
     """What a run did for a day of a typed table.
 
     `rows` are the new rows, `landed` is the growth of the row count in the Delta log. `kept` counts the records and
-    bad lines of the day whose bytes raw did not hold when it was last rebuilt. `replaced` is whether this run rebuilt
-    the day, `kept_rows` how many records it kept then, and `kept_sources` where a few of them were: blob and offset.
-    The stages are look, parse, commit and compact.
+    bad lines of the day whose bytes raw did not hold when it was last rebuilt. If this run rebuilt the day, `kept_rows`
+    is how many records it kept, and `kept_sources` where a few of them were: blob and offset. The stages are look,
+    parse, commit and compact.
     """
 
     tally: Tally = field(default_factory=Tally)

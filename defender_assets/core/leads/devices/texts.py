@@ -18,8 +18,7 @@ _AROUND_A_NAME = r"^.*\\|[.$\s]+$"
 
 def filled(text: pl.Expr) -> pl.Expr:
     """Return a text without surrounding spaces, null if it fills nothing: empty, `-` or the zero GUID."""
-    trimmed = text.str.strip_chars()
-    return pl.when(~trimmed.is_in(_NOTHING)).then(trimmed)
+    return _unless(text, _NOTHING)
 
 
 def filled_list(texts: pl.Expr) -> pl.Expr:
@@ -30,7 +29,7 @@ def filled_list(texts: pl.Expr) -> pl.Expr:
 
 def identifier(text: pl.Expr) -> pl.Expr:
     """Return an identifier of a device in its normal form: lower case; null for a placeholder."""
-    return _no_placeholder(text.str.to_lowercase())
+    return _unless(text.str.to_lowercase(), _PLACEHOLDERS)
 
 
 def host_name(text: pl.Expr) -> pl.Expr:
@@ -38,12 +37,14 @@ def host_name(text: pl.Expr) -> pl.Expr:
 
     Null for a placeholder: else all machines without a name would be one.
     """
-    return _no_placeholder(text.str.strip_chars().str.to_lowercase().str.replace_all(_AROUND_A_NAME, ""))
+    name = text.str.strip_chars().str.to_lowercase().str.replace_all(_AROUND_A_NAME, "")
+    return _unless(name, _PLACEHOLDERS)
 
 
-def _no_placeholder(text: pl.Expr) -> pl.Expr:
+def _unless(text: pl.Expr, listed: list[str]) -> pl.Expr:
+    """Return a text without surrounding spaces, null if it is one of those listed."""
     trimmed = text.str.strip_chars()
-    return pl.when(~trimmed.is_in(_PLACEHOLDERS)).then(trimmed)
+    return pl.when(~trimmed.is_in(listed)).then(trimmed)
 
 
 def label(name: pl.Expr) -> pl.Expr:

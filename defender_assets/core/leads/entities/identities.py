@@ -33,7 +33,7 @@ MOST_IDENTIFIERS = 20
 """More identifiers than this are a false join (a shared name), not a person; such a group is ignored."""
 
 FEW_NAMED = 0.1
-"""Of fewer identifiers than this share of the accounts, the accounts are found faster tenants aside first."""
+"""If fewer identifiers are named than this share of the accounts, it is faster to search without the tenants first."""
 
 _NO_DOMAINS = [".", "workgroup", "localhost"]
 _ENTRA_SID = "s-1-12-1-"
@@ -166,7 +166,10 @@ def _reached(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
 
 
 def _reached_in_any_tenant(accounts: pl.DataFrame, values: pl.Series) -> pl.DataFrame:
-    """Return what `_reached` does if all accounts were of one tenant: usually few, which are then compared exactly."""
+    """Return what `_reached` would return if all accounts were of one tenant.
+
+    They are usually few. `_reached` then compares them by tenant.
+    """
     rows, count = accounts.clear(), -1
     while rows.height != count:
         count = rows.height

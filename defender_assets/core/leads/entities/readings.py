@@ -17,9 +17,8 @@ def _hashes(value: Any) -> dict[str, str] | None:
     for entry in listed if isinstance(listed, list) else [listed]:
         if not isinstance(entry, dict):
             continue
-        if "Algorithm" not in entry:
-            entry = {name.capitalize(): text for name, text in entry.items()}  # noqa: PLW2901
-        algorithm, digest = lower_of(entry.get("Algorithm")), lower_of(entry.get("Value"))
+        named = entry if "Algorithm" in entry else {name.capitalize(): text for name, text in entry.items()}
+        algorithm, digest = lower_of(named.get("Algorithm")), lower_of(named.get("Value"))
         if algorithm and digest:
             found[algorithm.replace("-", "")] = digest
     return found or None
