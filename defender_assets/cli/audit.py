@@ -12,6 +12,7 @@ from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import DAY, output_format
 from defender_assets.cli.output import as_json, say
 from defender_assets.core.text import format_bytes, pluralize
+from defender_assets.core.whole_files import open_whole
 
 if TYPE_CHECKING:
     from defender_assets.core.audit import Audit, Difference
@@ -123,7 +124,8 @@ def _write_certificate(
         say(f"{out} was not written, because not everything is sound.", stderr=True)
         return
     made = certificate(audits, left_out, now)
-    out.write_text(f"{as_json(made)}\n", encoding="utf-8")
+    with open_whole(out) as file:
+        file.write(f"{as_json(made)}\n")
     say(f"Wrote {out}: {pluralize(len(made['entries']), 'blob-hour')}, root {made['root']}.", stderr=True)
 
 

@@ -124,7 +124,7 @@ def _fail(error: BaseException) -> NoReturn:
     if is_azure_error(error) and account:
         raise CliError(_one_line(describe_error(account, "reach the account", error), secrets)) from None
     if isinstance(error, OSError) and error.strerror:
-        path = error.filename or "standard output"
+        path = error.filename or "the output"
         line = f"{path} cannot be written ({error.strerror}): name another place, or free space there"
         raise CliError(_one_line(line, secrets)) from None
     for line in traceback.format_exception(error):

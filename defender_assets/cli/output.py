@@ -19,6 +19,7 @@ import click
 
 from defender_assets.cli.csv_safety import spreadsheet_cell, without_formulas
 from defender_assets.core.text import escape_control_chars
+from defender_assets.core.whole_files import open_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,8 +107,10 @@ def progress(text: str) -> AbstractContextManager[object]:
 
 
 def open_output(out: Path | None) -> AbstractContextManager[IO[str]]:
-    """Open the file, or standard output for None."""
-    return click.open_file(str(out or "-"), "w", encoding="utf-8", lazy=False)
+    """Open the file, which is replaced as a whole, or standard output for None."""
+    if out is None or str(out) == "-":
+        return click.open_file("-", "w", encoding="utf-8")
+    return open_whole(out)
 
 
 def to_json_value(value: object) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from defender_assets.cli.output import say
+from defender_assets.core.whole_files import open_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -142,9 +143,8 @@ def _write_looks(looks: dict[str, Any]) -> None:
     file = looks_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = file.with_name(f"{file.name}.{os.getpid()}")
-        new.write_text(json.dumps(looks), encoding="utf-8")
-        new.replace(file)
+        with open_whole(file) as whole:
+            whole.write(json.dumps(looks))
     except OSError as error:
         say(
             f"What you have seen cannot be kept in {file} ({error.strerror}): --since last shows it again.", stderr=True

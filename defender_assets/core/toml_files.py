@@ -1,7 +1,5 @@
 """A team's TOML files: reading with one-line errors, appending a rule. Readers validate what only their file has."""
 
-import os
-import shutil
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from defender_assets.core.errors import SettingsError
+from defender_assets.core.whole_files import open_whole
 
 
 def read_toml(variable: str, path: Path) -> dict[str, Any]:
@@ -73,14 +72,8 @@ def append_rule(path: Path, name: str, rule: Mapping[str, object]) -> None:
     for key, value in rule.items():
         table.add(key, value)
     rules.append(table)
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        new.write_bytes(tomlkit.dumps(document).encode())
-        if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path.resolve())
-    finally:
-        new.unlink(missing_ok=True)
+    with open_whole(path) as file:
+        file.write(tomlkit.dumps(document))
 
 
 def check_texts(where: str, rule: Mapping[str, object], keys: Iterable[str], example: str) -> None:

@@ -47,3 +47,12 @@ def test_a_file_that_cannot_be_written_is_one_line(on_small_lake: Run, tmp_path:
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "cannot be written (No such file or directory): name another place" in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("command", ["brief", "ocsf"])
+def test_a_file_on_a_full_disk_is_named(on_small_lake: Run, command: str) -> None:
+    result = on_small_lake(command, "--out", "/dev/full")
+
+    assert result.exit_code == 2
+    assert "error: /dev/full cannot be written (No space left on device)" in result.stderr

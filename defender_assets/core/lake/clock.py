@@ -4,7 +4,6 @@ A clock that is ahead makes every day old. If the storage gives its time, that t
 lake's own newest times have to agree with the machine's clock.
 """
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,6 +15,7 @@ from defender_assets.core.lake.data_files import data_files
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import TABLES
 from defender_assets.core.text import format_duration, pluralize
+from defender_assets.core.whole_files import open_whole
 
 MAX_SKEW = timedelta(hours=1)
 """By how much the machine's clock may differ from the storage's: delta-rs counts the age of files by the machine's."""
@@ -65,9 +65,8 @@ def confirm_clock(lake: Lake, now: datetime) -> None:
     file = Path(lake.uri, CONFIRMATION)
     with lake.translate_errors("confirm the clock"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_name(f"{CONFIRMATION}.{os.getpid()}")
-        new.write_text(now.astimezone(UTC).isoformat(), encoding="ascii")
-        new.replace(file)
+        with open_whole(file) as whole:
+            whole.write(now.astimezone(UTC).isoformat())
 
 
 def _clock_of_storage(answered: datetime, machine: datetime) -> Clock:
