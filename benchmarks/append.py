@@ -21,6 +21,7 @@ import dagster as dg
 import polars as pl
 from azure.storage.blob import BlobServiceClient
 
+from benchmarks.arguments import at_least_one
 from benchmarks.installation import Installation, cpu_of, cpu_of_ended_children
 from defender_assets.catalog import LEADS
 from defender_assets.core.export import Export
@@ -206,7 +207,7 @@ def measure(at: Site, appends: int, seed: int) -> Measured:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks append", description=__doc__)
-    parser.add_argument("--appends", type=int, default=12)
+    parser.add_argument("--appends", type=at_least_one, default=12)
     parser.add_argument("--azure", action="store_true", help="export and lake in the emulator, not in a directory")
     parser.add_argument("--sensor-seconds", metavar="N", help="DEFENDER_SENSOR_SECONDS, by default not set")
     parser.add_argument("--seed", type=int, default=1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.arguments import at_least_one
 from benchmarks.data import DAY, chunk, write
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.export import DirectoryExport
@@ -64,7 +65,7 @@ def medians(spent: list[tuple[float, float]]) -> tuple[float, float]:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks increment", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the day before")
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=at_least_one, default=21)
     options = parser.parse_args(arguments)
     folder, content = chunk(DEVICE_INFO, 100_000)
     content = content[: content.rindex(b"\n", 0, 100_000) + 1]

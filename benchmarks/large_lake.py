@@ -19,6 +19,7 @@ from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.arguments import at_least_one
 from benchmarks.big_day import DAY, Size, add_alert, add_heartbeats
 from defender_assets.catalog import DERIVED, LAKE_TABLES, LEADS
 from defender_assets.core.lake.lake import Lake
@@ -68,7 +69,7 @@ def _run(*command: str) -> str:
 def main(arguments: list[str]) -> None:
     """Fill the lake unless it exists, and print the medians of the rounds."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks large_lake", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=at_least_one, default=3)
     parser.add_argument("--lake", help="a directory to keep the lake in; an existing one is not filled again")
     for name, value in asdict(Size()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.arguments import at_least_one
 from benchmarks.big_day import DAY, Size
 from defender_assets.catalog import LAKE_TABLES, LEADS
 from defender_assets.core.lake.lake import Lake
@@ -36,7 +37,7 @@ def build(lake: str) -> None:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks leads", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=at_least_one, default=3)
     for name, value in asdict(Size()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     options = vars(parser.parse_args(arguments))

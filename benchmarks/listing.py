@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.arguments import at_least_one
 from benchmarks.backfill import resident_mb
 from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core.azure.account import from_connection_string
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks listing", description=__doc__)
     parser.add_argument("--tenants", type=int, default=50)
     parser.add_argument("--days", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=at_least_one, default=7)
     options = parser.parse_args(arguments)
     days = [DAY - timedelta(days=back) for back in range(options.days)][::-1]
     with TemporaryDirectory(prefix="listing-") as folder, run_emulator() as emulator:

@@ -22,6 +22,7 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without its ty
 from dagster._cli.job import execute_launch_command
 from dagster_shared.cli import WorkspaceOpts
 
+from benchmarks.arguments import at_least_one
 from benchmarks.installation import Installation, cpu_of_ended_children
 from benchmarks.processes import cost
 from defender_assets.simulator import Scenario, simulate, write_directory
@@ -164,7 +165,7 @@ def show(measured_sides: Sequence[Side], found: Sequence[Mapping[str, Sequence[f
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks startup", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=at_least_one, default=7)
     parser.add_argument("--against", type=Path, nargs="+", default=[], metavar="CHECKOUT", help="each with a .venv")
     options = parser.parse_args(arguments)
     checkouts = [Path.cwd(), *(checkout.resolve() for checkout in options.against)]

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from benchmarks.arguments import at_least_one
 from benchmarks.clusters import Alert, Quality, quality
 from benchmarks.ranking import average_precision, first_ten
 from defender_assets.catalog import DERIVED, LAKE_TABLES
@@ -238,7 +239,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks stories", description=__doc__)
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(HELD_OUT))
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=at_least_one, default=2)
     options = parser.parse_args(arguments)
     with ProcessPoolExecutor(options.workers) as pool:
         runs = {(world, seed): pool.submit(measure, world, seed) for world in options.worlds for seed in options.seeds}

@@ -11,6 +11,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from benchmarks.arguments import at_least_one
 from benchmarks.data import DAY
 from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core.export import DirectoryExport
@@ -40,7 +41,7 @@ def run_day(folder: Path, export: DirectoryExport, *, synced: bool) -> float:
 def main(arguments: list[str]) -> None:
     """Print the seconds of each pair, and the median ratio with its range."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks syncing", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--pairs", type=at_least_one, default=10)
     options = parser.parse_args(arguments)
     pairs = []
     with TemporaryDirectory(prefix="syncing-", dir=Path.cwd()) as root:

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from benchmarks.arguments import at_least_one
 from benchmarks.data import DAY, write
 from benchmarks.processes import Cost, cost, median_cost
 from defender_assets.catalog import LAKE_TABLES
@@ -105,7 +106,7 @@ def rival_versions() -> str:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks throughput", description=__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=[10, 100])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=at_least_one, default=5)
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--without", nargs="+", choices=(*LIMITS, *RIVALS), default=[], help="rivals to leave out")
     parser.add_argument("--alone", action="store_true", help=f"only `{ALL_IN_ONE}`: memory and time by size")

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.arguments import at_least_one
 from defender_assets.catalog import DERIVED, LAKE_TABLES
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake import compaction
@@ -109,7 +110,7 @@ def show(site: Site) -> None:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks ticks", description=__doc__)
     parser.add_argument("--commits", type=int, default=3000)
-    parser.add_argument("--ticks", type=int, default=41, help="ticks to time in each phase")
+    parser.add_argument("--ticks", type=at_least_one, default=41, help="ticks to time in each phase")
     parser.add_argument("--without-compaction", action="store_true", help="runs do not compact their day")
     options = parser.parse_args(arguments)
     if options.without_compaction:

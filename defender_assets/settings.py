@@ -1,6 +1,5 @@
 """The settings: read from `.env`, the environment or the demo, and validated. Importing this module reads nothing."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from defender_assets.core.export import DirectoryExport, Export
 from defender_assets.core.export import leave_out as leave_out_rules
 from defender_assets.core.export.leave_out import LeaveOutRule, SelectedExport
 from defender_assets.core.identifiers import PORTAL
+from defender_assets.core.json_text import read_json
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig, muting, weights
 from defender_assets.outputs.notifications import NotificationConfig, notification_config, webhooks
@@ -266,7 +266,7 @@ def _demo(values: Mapping[str, str], folder: Path) -> dict[str, str]:
     demo = {EXPORT_DIR: DEMO_EXPORT_DIR, LAKE_URI: DEMO_LAKE}
     # `demo` reports a scenario that cannot be read
     with suppress(OSError, ValueError, KeyError, TypeError):
-        demo[START_DATE] = date.fromisoformat(json.loads(scenario.read_bytes())["start"]).isoformat()
+        demo[START_DATE] = date.fromisoformat(read_json(scenario.read_bytes())["start"]).isoformat()
     return demo
 
 

@@ -11,7 +11,7 @@ from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
 from defender_assets.cli.options import DAY, output_format
 from defender_assets.cli.output import as_json, say
-from defender_assets.core.text import format_bytes, pluralize
+from defender_assets.core.text import first_few, format_bytes, pluralize
 from defender_assets.core.whole_files import open_whole
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ NOT_COMPARED = 1
 """Exit code: nothing differs, but a part could not be compared."""
 
 SHOWN = 50
+DAYS_SHOWN = 3
 
 
 @click.command()
@@ -109,7 +110,7 @@ def _audit(settings: "Settings", first: date | None, last: date | None, out: Pat
         if not days:
             say("Neither lake nor export has a day in this span.")
         if days and not code:
-            say(f"Sound: {pluralize(len(days), 'day')}, {_totals(audits)}.", "green")
+            _show_sound(audits)
     if out is not None:
         _write_certificate(out, audits, left_out, now, code)
     return code
@@ -153,6 +154,7 @@ def _left_out(settings: "Settings", days: list[date]) -> Iterator[dict[str, Any]
 def _as_dict(audits: "Sequence[Audit]", left_out: list[dict[str, Any]], code: int) -> dict[str, Any]:
     return {
         "sound": code == 0,
+        "pending_bytes": sum(done.pending for done in audits),
         "days": [
             {
                 "day": done.day,
@@ -184,7 +186,7 @@ def _as_dict(audits: "Sequence[Audit]", left_out: list[dict[str, Any]], code: in
 
 def _totals(audits: "Sequence[Audit]") -> str:
     entries = [entry for done in audits for entry in done.entries]
-    pending = sum(table.pending for done in audits for table in done.tables)
+    pending = sum(done.pending for done in audits)
     vanished = sum(entry.pending is None for entry in entries)
     parts = [
         pluralize(len(entries), "blob-hour"),
@@ -201,8 +203,22 @@ def _totals(audits: "Sequence[Audit]") -> str:
 
 def _show_day(done: "Audit") -> None:
     count = sum(each.count for each in done.differences)
-    state = pluralize(count, "difference") if count else "not compared completely" if done.problems else "sound"
+    whole = "no difference so far" if done.pending else "sound"
+    state = pluralize(count, "difference") if count else "not compared completely" if done.problems else whole
     say(f"{done.day}  {_totals([done])}: {state}")
+
+
+def _show_sound(audits: "Sequence[Audit]") -> None:
+    """Say which days are sound, and of which raw has not read everything yet."""
+    whole, pending = [[done for done in audits if bool(done.pending) is waits] for waits in (False, True)]
+    if whole:
+        say(f"Sound: {pluralize(len(whole), 'day')}, {_totals(whole)}.", "green")
+    if pending:
+        days = ", ".join(first_few([str(done.day) for done in pending], DAYS_SHOWN))
+        say(
+            f"No difference so far in {pluralize(len(pending), 'day')} of which raw has not read everything ({days}): "
+            f"{_totals(pending)}. The next run reads what has its newline."
+        )
 
 
 def _show_differences(found: "Sequence[Difference]", problems: Sequence[str]) -> None:

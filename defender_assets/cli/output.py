@@ -159,6 +159,19 @@ def write_csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def table(rows: Any, cells: Cells, title: str | None = None, *, fit: bool = True) -> "Table":
     """Return rows as a rich table without markup and control characters; `fit` makes it as wide as the console."""
+    columns = _columns(rows, cells)
+    widths = (_widths(columns) if fit else None) or [None] * len(columns)
+    return _rich_table(columns, widths, title)
+
+
+def fitting_table(rows: Any, cells: Cells) -> "Table | None":
+    """Return rows as such a table, or None if the console is too narrow for one in which no name is broken."""
+    columns = _columns(rows, cells)
+    widths = _widths(columns)
+    return None if widths is None else _rich_table(columns, widths)
+
+
+def _rich_table(columns: Sequence[Sequence[str]], widths: Sequence[int | None], title: str | None = None) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -170,18 +183,11 @@ def table(rows: Any, cells: Cells, title: str | None = None, *, fit: bool = True
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    columns = _columns(rows, cells)
-    widths = (_widths(columns) if fit else None) or [None] * len(columns)
     for (heading, *_), width in zip(columns, widths, strict=True):
         shown.add_column(Text(heading), overflow="fold", width=width)
     for line in zip(*(texts for _, *texts in columns), strict=True):
         shown.add_row(*map(Text, line))
     return shown
-
-
-def table_fits(rows: Any, cells: Cells) -> bool:
-    """Return whether the console is wide enough for a table of these rows in which no name is broken."""
-    return _widths(_columns(rows, cells)) is not None
 
 
 # the edges of a table, and what is between two of its columns

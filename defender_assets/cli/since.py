@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from defender_assets.cli.output import say
+from defender_assets.core.json_text import read_json
 from defender_assets.core.whole_files import open_whole
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def looks_file() -> Path:
 
 
 def _read_looks() -> dict[str, Any]:
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        looks = json.loads(looks_file().read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        looks = read_json(looks_file().read_text(encoding="utf-8"))
         return {
             name: {"from": str(look["from"]), "seen": look["seen"]}
             for name, look in looks.items()

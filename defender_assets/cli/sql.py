@@ -13,7 +13,7 @@ from defender_assets.cli.details import show_pairs
 from defender_assets.cli.errors import NOTHING_FOUND, CliError
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.options import DAY, limit_option, output_format
-from defender_assets.cli.output import TABLE_ROWS, console, say, table, table_fits, write_csv, write_json
+from defender_assets.cli.output import TABLE_ROWS, console, fitting_table, say, write_csv, write_json
 from defender_assets.core.errors import redact
 from defender_assets.core.text import escape_control_chars
 
@@ -81,8 +81,8 @@ def sql(*, statement: str, first: date | None, limit: int | None, output_format:
 def _show(names: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table, or each row as names and values if the terminal is too narrow for its columns."""
     cells = {name: _value_at(number) for number, name in enumerate(names)}
-    if table_fits(rows, cells):
-        console().print(table(rows, cells))
+    if shown := fitting_table(rows, cells):
+        console().print(shown)
         return
     for row in rows:
         show_pairs(dict(zip(names, row, strict=True)))

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from defender_assets.cli.errors import CliError
 from defender_assets.core.errors import TriageError
+from defender_assets.core.json_text import read_json
 
 if TYPE_CHECKING:
     from defender_assets.outputs.triage import Request
@@ -56,8 +56,8 @@ def _rows(name: str, text: str) -> Iterator[Mapping[Any, Any]]:
         yield from csv.DictReader(io.StringIO(text), restkey="more cells than headings")
         return
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = read_json(text)
+    except ValueError as error:
         raise CliError(f"{name} is neither CSV nor JSON ({error}): expected a header, or a list of objects") from None
     rows = found if isinstance(found, list) else [found]
     if not all(isinstance(row, dict) for row in rows):

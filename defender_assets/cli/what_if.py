@@ -17,6 +17,7 @@ from defender_assets.cli.leads import title
 from defender_assets.cli.options import DAY, limit_option, output_format
 from defender_assets.cli.output import TABLE_ROWS, Cells, as_json, console, fitting, say, table
 from defender_assets.core.errors import DefenderAssetsError, SettingsError
+from defender_assets.core.json_text import read_json
 from defender_assets.core.text import first_few, pluralize
 
 if TYPE_CHECKING:
@@ -201,8 +202,8 @@ def _departures(found: Mapping[str, Any], expect: Path) -> list[str]:
     from defender_assets.outputs.what_if import departures
 
     try:
-        return departures(json.loads(as_json(found)), json.loads(expect.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError) as error:
+        return departures(json.loads(as_json(found)), read_json(expect.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
         raise SettingsError(f"--expect {expect} cannot be used ({error}): expected the JSON of what-if") from None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from defender_assets.cli.audit import DIFFERENCE, NOT_COMPARED
 from defender_assets.cli.errors import CliError
+from defender_assets.core.audit.outcome import audit_outcome
 from defender_assets.core.schemas import DEVICE_INFO, TABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.faults.damage import spoil_data
@@ -45,6 +46,21 @@ def test_a_sound_lake_gets_a_certificate_that_holds(audited: Run, planted_here: 
     broken = audited("audit", "--verify", "certificate.json", "--format", "json")
     assert broken.exit_code == DIFFERENCE
     assert [each["blob"] for each in json.loads(broken.stdout)["failures"]] == [FIRST]
+
+
+def test_a_day_of_which_raw_has_not_read_everything_is_not_called_sound(audited: Run, planted_here: Planted) -> None:
+    with (planted_here.export.root / DEVICE_INFO.container / FIRST).open("ab") as blob:
+        blob.write(b'{"time"')
+
+    found = audited("audit")
+
+    assert found.exit_code == 0
+    assert "7 bytes pending: no difference so far" in found.stdout
+    assert f"No difference so far in 1 day of which raw has not read everything ({DAY}): 8 blob-hours" in found.stdout
+    assert "sound" not in found.stdout.lower()
+    assert json.loads(audited("audit", "--format", "json").stdout)["pending_bytes"] == 7
+    (audit,) = planted_here.audited()
+    assert audit_outcome(audit).summary == "8 blob-hours are sound; 7 bytes are pending: raw has not read them."
 
 
 def test_a_difference_is_named_with_its_remedy_and_gets_no_certificate(audited: Run, planted_here: Planted) -> None:

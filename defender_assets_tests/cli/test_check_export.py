@@ -64,6 +64,19 @@ def test_blobs_of_the_future_need_attention(run: Run, folder: Folder) -> None:
     assert blob_path(day_before(-2), 0) in attention
 
 
+def test_a_blob_of_a_later_day_says_nothing_of_what_is_read_now(run: Run, folder: Folder) -> None:
+    folder.append(DEVICE_INFO, blob_path(day_before(-1), 12), b"not json\r\n")
+    folder.append(DEVICE_INFO, blob_path(day_before(9), 12), records(DEVICE_INFO, 0, 1))
+
+    found = checked(run, 1)
+
+    # quarantine has none of its lines before that day, and the newest record is nine days old
+    assert not [line for line in found["attention"] if "quarantine" in line]
+    (devices,) = (each for each in found["export"]["containers"] if each["table"] == DEVICE_INFO.name)
+    assert devices["newest_blob"] == blob_path(day_before(9), 12)
+    assert devices["age_seconds"] > 8 * 86_400
+
+
 def test_a_bad_line_of_the_demo_is_said_to_be_planted(run: Run, tmp_path: Path) -> None:
     demo = Folder(tmp_path / DEMO_EXPORT_DIR)
     demo.append(DEVICE_INFO, blob_path(hour=1), b"not json\r\n")

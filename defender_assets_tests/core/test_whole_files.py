@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -24,16 +25,21 @@ def test_a_file_is_replaced_with_its_permissions_and_behind_its_link(tmp_path: P
     assert sorted(tmp_path.iterdir()) == [file, link]
 
 
+def _write_half(file: IO[str], error: OSError) -> None:
+    file.write("half")
+    raise error
+
+
 @pytest.mark.parametrize("old", ["old", None])
 def test_a_block_that_raises_leaves_the_file_and_names_it(tmp_path: Path, old: str | None) -> None:
     file = tmp_path / "file"
     if old is not None:
         file.write_text(old)
 
+    # as a full disk raises it when a buffer is written: without a name
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(OSError, match="No space left") as raised, open_whole(file) as whole:
-        whole.write("half")
-        # as a full disk raises it when a buffer is written
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _write_half(whole, full)
 
     assert raised.value.filename == str(file)
     assert [(each, each.read_text()) for each in tmp_path.iterdir()] == ([(file, old)] if old else [])

@@ -250,7 +250,8 @@ def _diagnose_container(report: Report, container: ContainerFacts, settings: Set
         planted = ". The demo plants such lines, to show them: nothing is wrong with it" if settings.reads_demo else ""
         report.attention.append(
             f"{container.sample.quarantined} of the last lines of {container.container}/{container.newest_blob} cannot "
-            f"be read ({', '.join(container.sample.reasons)}): `defender-assets quarantine` shows such lines{planted}"
+            f"be read ({', '.join(container.sample.reasons)}): `defender-assets quarantine` shows such lines "
+            f"after a run has read them{planted}"
         )
     if container.table == "mdatp_device_info" and (container.age_seconds or 0) > DAY:
         # a directory may be an old copy

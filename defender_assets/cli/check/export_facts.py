@@ -185,6 +185,8 @@ def _note_future(container: ContainerFacts, blobs: Sequence[Blob], now: datetime
 
 def _freshness(container: ContainerFacts, export: Export, table: Table, blobs: Sequence[Blob], now: datetime) -> None:
     by_age = sorted((blob for blob in blobs if blob.size), key=lambda blob: (blob.day, blob.hour, blob.path))
+    # blobs of a later day are not read before that day, and say nothing of how old the newest record is
+    by_age = [blob for blob in by_age if blob.day <= now.date()] or by_age
     if not by_age:
         return
     for newest in by_age[: -_TRIED - 1 : -1]:

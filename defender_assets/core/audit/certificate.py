@@ -17,6 +17,7 @@ from defender_assets.core.errors import DefenderAssetsError
 from defender_assets.core.export.blobs import Blob, Export, blob_at
 from defender_assets.core.export.directory import NO_MOMENT
 from defender_assets.core.export.listing import list_day
+from defender_assets.core.json_text import read_json
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.range_reader import RangeReader, UnreadRange
 from defender_assets.core.schemas import TABLES, Table
@@ -94,14 +95,14 @@ def read_certificate(text: str) -> dict[str, Any]:
         CertificateError: when it is none, or of another format.
     """
     try:
-        read = json.loads(text)
+        read = read_json(text)
         known = read["certificate"] == "defender-assets audit" and read["format"] == FORMAT
         if known and all(set(row) == {*_ENTRY, "hash"} for row in read["entries"]):
             [date.fromisoformat(day) for day in read["days"]], _moment(read["written_at"]), read["root"]
             _unread(read)
             [_entry(row) for row in read["entries"]]
             return dict(read)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         pass
     raise CertificateError(f"it is no certificate of format {FORMAT}: expected a file that `audit --out` wrote")
 

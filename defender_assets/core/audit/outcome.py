@@ -3,7 +3,7 @@
 from defender_assets.core.audit.findings import MEANINGS
 from defender_assets.core.audit.walk import Audit
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
-from defender_assets.core.text import escape_control_chars, first_few, pluralize
+from defender_assets.core.text import escape_control_chars, first_few, format_bytes, pluralize
 
 NAMED = 3
 """Differences that the summary names."""
@@ -18,10 +18,12 @@ def audit_outcome(audit: Audit) -> CheckOutcome:
     facts = {
         "blob_hours": len(audit.entries),
         "bytes": sum(entry.size for entry in audit.entries),
-        "pending_bytes": sum(table.pending for table in audit.tables),
+        "pending_bytes": audit.pending,
         "differences": sum(each.count for each in audit.differences),
         "samples": [escape_control_chars(text) for text in (*named, *problems)[:SAMPLES]],
     }
     if named or problems:
         return CheckOutcome(passed=False, summary=f"{'; '.join(first_few([*named, *problems], NAMED))}.", facts=facts)
-    return CheckOutcome(passed=True, summary=f"{pluralize(len(audit.entries), 'blob-hour')} are sound.", facts=facts)
+    sound = f"{pluralize(len(audit.entries), 'blob-hour')} are sound"
+    pending = f"; {format_bytes(audit.pending)} are pending: raw has not read them" if audit.pending else ""
+    return CheckOutcome(passed=True, summary=f"{sound}{pending}.", facts=facts)

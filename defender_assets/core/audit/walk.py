@@ -48,6 +48,11 @@ class Audit:
         return [*(each for table in self.tables for each in table.problems), *self.lead_problems]
 
     @property
+    def pending(self) -> int:
+        """Return the bytes that the export has and raw has not read yet: nothing can be said of them."""
+        return sum(table.pending for table in self.tables)
+
+    @property
     def entries(self) -> list[BlobEntry]:
         """Return the blob-hours of the day."""
         return [entry for table in self.tables for entry in table.entries]

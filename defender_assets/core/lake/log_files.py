@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from defender_assets.core.errors import LakeError, is_panic
+from defender_assets.core.json_text import read_json
 from defender_assets.core.lake.files import LOG, TableFiles
 
 HINT = f"{LOG}/_last_checkpoint"
@@ -138,7 +139,7 @@ def _is_commit(version: int, content: bytes | None) -> bool:
     if content is None or (version == 0 and not content):
         return False
     try:
-        return all(isinstance(json.loads(line), dict) for line in content.splitlines())
+        return all(isinstance(read_json(line), dict) for line in content.splitlines())
     except ValueError:
         return False
 
@@ -157,6 +158,6 @@ def _hinted(content: bytes | None) -> int | None:
     if content is None:
         return None
     try:
-        return int(json.loads(content)["version"])
-    except (ValueError, TypeError, KeyError):
+        return int(read_json(content)["version"])
+    except (ValueError, OverflowError, TypeError, KeyError):
         return -2

@@ -3,13 +3,13 @@
 Microsoft may add, remove or rename any column and extend any enumeration (source facts), so drift never rejects data.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.json_text import read_json
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import scan_days
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
@@ -67,8 +67,8 @@ def _unmapped(table: Table, rows: pl.LazyFrame) -> dict[str, Counter[date]]:
 
 def _names(text: str) -> Iterable[str]:
     try:
-        return list(json.loads(text))
-    except (ValueError, RecursionError):
+        return list(read_json(text))
+    except ValueError:
         return ["(unreadable)"]
 
 

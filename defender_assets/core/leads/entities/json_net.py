@@ -3,11 +3,12 @@
 Attackers influence the content, so no text raises an error: what cannot be read is None (source facts, section 4).
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+
+from defender_assets.core.json_text import read_json
 
 _MOST_NODES = 20_000
 _LARGEST_INTEGER = 2**63
@@ -20,8 +21,8 @@ def _decoded(text: str) -> Any:
     except (msgspec.DecodeError, RecursionError):
         # The standard library accepts what msgspec refuses, such as a lone surrogate in a file name.
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
+            value = read_json(text)
+        except ValueError:
             return None
     return _linked(value) if '"$ref"' in text else value
 
