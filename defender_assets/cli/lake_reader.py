@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from defender_assets.settings import Settings
 
 IDS_SHOWN = 5
-STATE = "state"
-"""The column of the state in triage. It is left out of a table in which no row has one."""
 
 
 def announced_settings() -> "Settings":
@@ -110,8 +108,6 @@ class LakeReader:
             say(f"No {what} in {self.lake.describe()}.{self.empty_hint(why_none)}")
             raise click.exceptions.Exit(NOTHING_FOUND)
         first = found.head(shown).to_dicts()
-        if STATE in cells and not any(cells[STATE](row) for row in first):
-            cells = {name: cell for name, cell in cells.items() if name != STATE}
         console().print(table(first, cells, what.capitalize()))
         if found.height > shown:
             import polars as pl

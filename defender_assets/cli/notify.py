@@ -51,7 +51,10 @@ def notify(ctx: click.Context, *, dry_run: bool, output_format: str) -> None:
             click.echo(as_json(messages))
             return
         for message in messages:
-            for line in message["notices"]:
+            notices = message["notices"]
+            if len(notices) > 1:
+                say(f"{message['destination']}: a digest of {len(notices)} notifications")
+            for line in notices:
                 say(f"{message['destination']}: {escape_control_chars(line)}")
         say(f"{pluralize(len(messages), 'message')} would be sent.")
         return

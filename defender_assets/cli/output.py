@@ -33,6 +33,8 @@ SHORT_CELL = 16
 LONGEST_WORD = 30
 SENTENCE_WORDS, SENTENCE_WIDTH = 5, 16
 NARROW = 120
+STATE = "state"
+"""The column of the state in triage. It is left out of a table in which no row has one."""
 
 Cells = Mapping[str, Callable[[Any], object]]
 """Heading of a column -> the value of a row."""
@@ -159,7 +161,7 @@ def write_csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def table(rows: Any, cells: Cells, title: str | None = None, *, fit: bool = True) -> "Table":
     """Return rows as a rich table without markup and control characters; `fit` makes it as wide as the console."""
-    columns = _columns(rows, cells)
+    columns = [column for column in _columns(rows, cells) if column[0] != STATE or any(column[1:])]
     widths = (_widths(columns) if fit else None) or [None] * len(columns)
     return _rich_table(columns, widths, title)
 

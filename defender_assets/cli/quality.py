@@ -36,6 +36,8 @@ FROM_WIDTH = {"source": 120, "undetermined": 110, "hours to close": 100, "leads"
 """Terminal width from which a column shows; the others always show."""
 
 BAND: Cells = {"priority": lambda row: row["band"]}
+TENANT: Cells = {"tenant": lambda row: row["tenant_id"][:8]}
+"""Shown if there are several: each tenant has its own row of a detection."""
 
 
 @click.command()
@@ -63,8 +65,9 @@ def quality(*, bands: bool, tenant: str | None, limit: int | None, output_format
             rows = read_quality(reader.lake)
             say(f"Not stored: {error}", stderr=True)
     shown = filtered(rows.lazy(), {"tenant": tenant})
-    cells = fitting({**BAND, **CELLS} if bands else CELLS, FROM_WIDTH)
     shown = shown if bands else shown.filter(pl.col("band") == ALL_BANDS)
+    of_several = not tenant and rows["tenant_id"].n_unique() > 1
+    cells = fitting({**(BAND if bands else {}), **CELLS, **(TENANT if of_several else {})}, FROM_WIDTH)
     reader.show(shown, cells, "detections", output_format, limit)
     if output_format == "table" and rows.height:
         say(f"Leads are counted from {rows['leads_since'][0]} on, verdicts from the first one.")

@@ -1,6 +1,7 @@
 """`entity VALUE`: the leads, stories, verdicts and device states of one entity, whatever names it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def test_a_device_has_its_states_and_the_first_and_last_time(on_small_lake: Run,
     text = on_small_lake("entity", name, "--days", "3000").stdout
     assert name in text
     assert "Device states" in text
+    # nobody has said anything of a lead
+    assert not re.search(r" state +id *$", text, re.MULTILINE)
 
 
 def test_only_changes_of_a_device_are_states(lake: Lake) -> None:

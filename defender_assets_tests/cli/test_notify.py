@@ -39,6 +39,16 @@ def test_a_dry_run_shows_what_is_due_and_sends_and_writes_nothing(team: Team, ru
     assert [message["payload"] for message in messages] == team.slack.asked
 
 
+def test_a_dry_run_names_what_one_digest_holds(team: Team, run: Run) -> None:
+    for number in range(9):
+        team.lead(f"more-{number}", day=today())
+
+    lines = run("notify", "--dry-run").stdout.splitlines()
+
+    assert lines[0] == "slack: a digest of 11 notifications"
+    assert lines[-1] == "1 message would be sent."
+
+
 def test_a_hostile_title_acts_nowhere(team: Team, run: Run) -> None:
     team.lead("b", day=today(), title=HOSTILE_TITLE)
 

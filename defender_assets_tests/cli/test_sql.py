@@ -127,6 +127,10 @@ def test_a_table_is_cut_and_hostile_text_is_escaped(on_small_lake: Run, monkeypa
     assert not dangerous_in(on_small_lake("sql", 'SELECT title AS "a\x1b[31m" FROM leads').stdout)
 
 
+def test_a_column_without_values_is_shown_under_any_name(on_small_lake: Run) -> None:
+    assert "state" in on_small_lake("sql", "SELECT NULL AS state").stdout
+
+
 def test_rows_with_more_columns_than_fit_are_shown_one_below_the_other(
     on_small_lake: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.triage import QUALITY_TABLE
 from defender_assets_tests.cli.conftest import AN_ID, ANOTHER, STORY, THIRD, Run, shown
 from defender_assets_tests.support.exports import DAY, TENANT
 from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in
+from defender_assets_tests.support.small_lake import SmallLake
 from defender_assets_tests.support.triaged_leads import lead, put_leads
 
 
@@ -99,6 +101,14 @@ def test_quality_counts_verdicts_and_a_lead_says_how_often_its_detection_was_rig
     assert json.loads(run("quality", "--tenant", "no", "--format", "json").stdout) == []
     assert team.read(QUALITY_TABLE).collect().height == 2
     assert "1 of 2 were true, 9 to 91 %" in run("lead", THIRD).stdout
+
+
+def test_quality_of_several_tenants_names_the_tenant_of_each_row(on_small_lake: Run, small_lake: SmallLake) -> None:
+    tenants = small_lake.lake.read(LEADS_TABLE).select("tenant_id").unique().collect()["tenant_id"]
+    shown = on_small_lake("quality").stdout
+
+    assert all(tenant[:8] in shown for tenant in tenants)
+    assert tenants[0][:8] not in on_small_lake("quality", "--tenant", tenants[0]).stdout
 
 
 def test_quality_of_nothing_writes_nothing(run: Run, tmp_path: Path) -> None:

@@ -40,10 +40,14 @@ class Held:
         return numbered.with_columns(covered=pl.col("at").is_in(found["at"].implode())).drop("at")
 
 
-def compare_rows(held: Held, typed: pl.DataFrame) -> list[tuple[Kind, pl.DataFrame]]:
-    """Return the rows that differ, by kind. Which copy of a record a typed row comes from is free."""
+def compare_rows(held: Held, typed: pl.DataFrame, readable: pl.DataFrame) -> list[tuple[Kind, pl.DataFrame]]:
+    """Return the rows that differ, by kind. Which copy of a record a typed row comes from is free.
+
+    A record in a `readable` line of quarantine is not missing: that line is a difference already.
+    """
     records = held.records
-    missing = records.join(typed, on=ID, how="anti").unique(ID, keep="first", maintain_order=True)
+    missing = records.join(typed, on=ID, how="anti").join(readable, on=_AT, how="anti")
+    missing = missing.unique(ID, keep="first", maintain_order=True)
     doubled = typed.filter(pl.struct(ID).is_duplicated() & pl.col("high").is_not_null())
     doubled = doubled.filter(~pl.struct(ID).is_first_distinct())
     rows = typed.with_row_index("number")

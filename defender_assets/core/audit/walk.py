@@ -175,7 +175,8 @@ def _compare_table(
         walk = ContentWalk(table, day, raw.chunks(), export, listed)
     records, bad, tally = read_content(table, walk, raw.size if raw else 0, places)
     held = Held(records, bad, ranges_of(walk), shown)
-    found = compare_rows(held, typed) + compare_lines(held, pl.concat([LINES.to_frame(), *lines]))
+    of_lines = compare_lines(held, pl.concat([LINES.to_frame(), *lines]))
+    found = compare_rows(held, typed, dict(of_lines)[Kind.READABLE_LINE]) + of_lines
     audit.differences += walk.differences
     audit.differences += differences(table, day, held, found, places)
     audit.problems += walk.problems

@@ -57,7 +57,8 @@ def test_an_audit_finds_the_lines_before_and_nothing_after(
 ) -> None:
     quarantined_by_an_older_parser(lake, export, monkeypatch)
     (before,) = audit_days(lake, export, [DAY])
-    assert {difference.kind for difference in before.differences} >= {Kind.READABLE_LINE}
+    # a record in such a line is named once, with the command that moves it
+    assert {difference.kind for difference in before.differences} == {Kind.READABLE_LINE}
     replay(lake)
     build_partition(lake, LEADS, DAY)
     (after,) = audit_days(lake, export, [DAY])
