@@ -18,7 +18,7 @@ from polars.datatypes import DataTypeClass
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.arrow import arrow_schema
 from defender_assets.core.lake.snapshots import schema_of
-from defender_assets.core.schemas.column import Column, integer
+from defender_assets.core.schemas.column import Column, column_schema, integer
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class TableSpec:
 
     @cached_property
     def schema(self) -> pl.Schema:
-        return pl.Schema({column.name: column.dtype for column in self.columns})
+        return column_schema(self.columns)
 
     @property
     def has_days(self) -> bool:

@@ -13,7 +13,7 @@ from defender_assets.core.leads.entities.lists import ENTITY_LISTS, EntityList
 from defender_assets.core.leads.risk.points import REASONS
 from defender_assets.core.leads.versions import VERSIONED
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
-from defender_assets.core.schemas.column import INSTANT, TEXTS, Column, Origin, origins
+from defender_assets.core.schemas.column import INSTANT, INTEGER, TEXT, TEXTS, Column, Origin, column_schema, origins
 
 LEADS_TABLE = "device_enriched_leads"
 
@@ -24,8 +24,6 @@ DEVICE_LOOKBACK_DAYS = 7
 """Partition D of the leads reads the device partitions D-7 … D."""
 
 SOURCES = pl.List(pl.Struct({"table": pl.String(), "blob": pl.String(), "byte_offset": pl.Int64()}))
-
-_TEXT, _INTEGER, _FLAG = pl.String(), pl.Int64(), pl.Boolean()
 
 # Upstream columns that several columns are made from; `_origins` resolves the names.
 _FIELDS = "evidence.AdditionalFields"
@@ -112,22 +110,22 @@ def _entity_list(listed: EntityList) -> Column:
 
 
 LEAD_COLUMNS = (
-    _column("tenant_id", _TEXT, "Entra tenant that the record belongs to, lower case", "alert.tenant_id"),
+    _column("tenant_id", TEXT, "Entra tenant that the record belongs to, lower case", "alert.tenant_id"),
     _column("export_date", pl.Date(), "Day (UTC) on which a new or changed alert arrived. The partition",
             "alert.export_date"),
-    _column("lead_id", _TEXT, "Hash of tenant and AlertId: the same on every day", "alert.tenant_id alert.AlertId"),
-    _column("alert_id", _TEXT, "AlertId of Microsoft", "alert.AlertId"),
-    _column("change", _TEXT, "new, or updated if an earlier day of the look-back has a record of the alert",
+    _column("lead_id", TEXT, "Hash of tenant and AlertId: the same on every day", "alert.tenant_id alert.AlertId"),
+    _column("alert_id", TEXT, "AlertId of Microsoft", "alert.AlertId"),
+    _column("change", TEXT, "new, or updated if an earlier day of the look-back has a record of the alert",
             "alert.export_date"),
     _column("changes", TEXTS, "Changes since the alert's last version, in sentences; empty if new. Holds hostile text",
             f"alert.export_date alert.Severity alert.Title {_CATEGORY} evidence.record_id"),
-    _column("title", _TEXT, "Title of the alert. Text that an attacker can influence", "alert.Title"),
-    _column("severity", _TEXT, "High, Medium, Low or Informational, as Microsoft wrote it", "alert.Severity"),
-    _column("category", _TEXT, "Type of threat indicator or breach activity", _CATEGORY),
-    _column("service_source", _TEXT, "Product that raised the alert, as Microsoft wrote it", "alert.ServiceSource"),
-    _column("detection_source", _TEXT, "Detection technology or sensor that found the activity",
+    _column("title", TEXT, "Title of the alert. Text that an attacker can influence", "alert.Title"),
+    _column("severity", TEXT, "High, Medium, Low or Informational, as Microsoft wrote it", "alert.Severity"),
+    _column("category", TEXT, "Type of threat indicator or breach activity", _CATEGORY),
+    _column("service_source", TEXT, "Product that raised the alert, as Microsoft wrote it", "alert.ServiceSource"),
+    _column("detection_source", TEXT, "Detection technology or sensor that found the activity",
             "alert.DetectionSource"),
-    Column("product", _TEXT, "Product that raised the alert: one name through all of Microsoft's renamings",
+    Column("product", TEXT, "Product that raised the alert: one name through all of Microsoft's renamings",
            PRODUCTS, _origins("alert.ServiceSource alert.AlertId")),
     _column("attack_techniques", TEXTS, "MITRE ATT&CK techniques (T1059.001) of all versions of the alert, sorted",
             "alert.AttackTechniques"),
@@ -139,19 +137,19 @@ LEAD_COLUMNS = (
             "alert.exported_at"),
     _column("last_updated_at", INSTANT, "When Microsoft wrote the alert's last record (greatest exported_at)",
             "alert.exported_at"),
-    _column("evidence_count", _INTEGER, "Number of distinct AlertEvidence records", "evidence.record_id"),
-    _column("has_alert_info", _FLAG, "Whether an AlertInfo record has arrived; evidence may come without",
+    _column("evidence_count", INTEGER, "Number of distinct AlertEvidence records", "evidence.record_id"),
+    _column("has_alert_info", pl.Boolean(), "Whether an AlertInfo record has arrived; evidence may come without",
             "info.AlertId"),
-    _column("device_id", _TEXT, "Device of the alert, resolved through merges; null for a name of no known device",
+    _column("device_id", TEXT, "Device of the alert, resolved through merges; null for a name of no known device",
             _MERGED_DEVICE),
-    _column("original_device_id", _TEXT, "DeviceId of the evidence; null if it has only a name", _DEVICE),
-    _column("device_match", _TEXT,
+    _column("original_device_id", TEXT, "DeviceId of the evidence; null if it has only a name", _DEVICE),
+    _column("device_match", TEXT,
             "as_of, after (the alert), unknown (no heartbeat, or not one device of the name), no_device (none in the "
             "evidence)",
             f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp"),
     _column("device_seen_at", INSTANT, "Timestamp of the heartbeat that the device columns come from",
             "device.Timestamp"),
-    _column("device_age_seconds", _INTEGER, "`alert_time` minus `device_seen_at`; negative if the heartbeat is later",
+    _column("device_age_seconds", INTEGER, "`alert_time` minus `device_seen_at`; negative if the heartbeat is later",
             "alert.Timestamp device.Timestamp"),
     *_device("device_name", "os_platform", "os_version", "os_build", "device_type", "device_category", "machine_group"),
     _column("device_tags", TEXTS, "Tags of the device, set by hand, by rules or through the registry; sorted", _TAGS),
@@ -162,27 +160,27 @@ LEAD_COLUMNS = (
             f"{_MERGED_DEVICE} device.Timestamp"),
     *map(_entity_list, ENTITY_LISTS[:-1]),
     _column("entities", pl.List(ENTITY), "Normalised entities that link leads into stories", _LINKED),
-    _column("remediation_state", _TEXT, "Worst of the evidence's newest remediation states, as Microsoft wrote it",
+    _column("remediation_state", TEXT, "Worst of the evidence's newest remediation states, as Microsoft wrote it",
             _FIELDS),
-    _column("verdict", _TEXT, "Worst of the newest verdicts on the evidence, as Microsoft wrote it", _FIELDS),
-    _column("risk_score", _INTEGER, "Urgency, 0 to 100", _SCORED),
+    _column("verdict", TEXT, "Worst of the newest verdicts on the evidence, as Microsoft wrote it", _FIELDS),
+    _column("risk_score", INTEGER, "Urgency, 0 to 100", _SCORED),
     _column("risk_reasons", REASONS, "Reasons for the score; their points add up to it", _SCORED),
-    _column("muted_by", _TEXT, "The team's rule that mutes the lead, and its reason; views and stories omit such leads",
+    _column("muted_by", TEXT, "The team's rule that mutes the lead, and its reason; views and stories omit such leads",
             _MUTED),
-    _column("lead_version", _TEXT, "Hash of title, severity, category, techniques and evidence: the same when an alert "
+    _column("lead_version", TEXT, "Hash of title, severity, category, techniques and evidence: the same when an alert "
             "is sent again, gets its device later or is rebuilt. Null in rows of older versions", _VERSIONED),
-    Column("scoring_version", _TEXT, "Hash of the weights, the mute rules and the revision of the scoring that made "
+    Column("scoring_version", TEXT, "Hash of the weights, the mute rules and the revision of the scoring that made "
            "the score. Null in rows of older versions: unknown"),
-    _column("portal_url", _TEXT, "Page of the alert in Microsoft's portal", "alert.tenant_id alert.AlertId"),
+    _column("portal_url", TEXT, "Page of the alert in Microsoft's portal", "alert.tenant_id alert.AlertId"),
     _column("sources", SOURCES, "Where the alert's records are in the export, sorted", "alert.blob alert.byte_offset"),
     # Schemas only grow: later columns are at the end.
     _entity_list(ENTITY_LISTS[-1]),
-    Column("device_matched_by", _TEXT, "How a heartbeat of the device was found: by id or by name; otherwise null",
+    Column("device_matched_by", TEXT, "How a heartbeat of the device was found: by id or by name; otherwise null",
            MATCHED_BY, _origins(f"{_MERGED_DEVICE} alert.Timestamp device.Timestamp")),
 )  # fmt: skip
 """Every column of `device_enriched_leads`, in order."""
 
-LEAD_SCHEMA = pl.Schema({column.name: column.dtype for column in LEAD_COLUMNS})
+LEAD_SCHEMA = column_schema(LEAD_COLUMNS)
 
 
 def column_from_leads(name: str, dtype: pl.DataType, meaning: str, leads: str) -> Column:

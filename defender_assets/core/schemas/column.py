@@ -1,5 +1,6 @@
 """Columns and typed tables: names, types, meanings, origins, keys. Each table has its own module here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -7,7 +8,7 @@ import polars as pl
 
 CONTAINER_PREFIX = "insights-logs-advancedhunting-"
 INSTANT = pl.Datetime("us", "UTC")
-TEXTS = pl.List(pl.String)
+TEXT, INTEGER, TEXTS = pl.String(), pl.Int64(), pl.List(pl.String)
 LOGGED_ON_USERS = pl.List(pl.Struct({"UserName": pl.String, "DomainName": pl.String, "Sid": pl.String}))
 
 
@@ -64,6 +65,11 @@ class Column:
         return tuple(field.name for field in inner.fields) if isinstance(inner, pl.Struct) else ()
 
 
+def column_schema(columns: Iterable[Column]) -> pl.Schema:
+    """Return the names and types of columns."""
+    return pl.Schema({column.name: column.dtype for column in columns})
+
+
 def text(name: str, meaning: str, *known_words: str) -> Column:
     """Return a String column."""
     return Column(name, pl.String(), meaning, known_words)
@@ -90,23 +96,12 @@ def texts(name: str, meaning: str, *known_words: str) -> Column:
 
 
 SERVICE_SOURCES = (
-    "Microsoft Defender for Endpoint",
-    "Microsoft Defender for Office 365",
-    "Microsoft Defender for Identity",
-    "Microsoft Defender for Cloud Apps",
-    "Microsoft Defender XDR",
-    "Microsoft 365 Defender",
-    "Microsoft Threat Protection",
-    "AAD Identity Protection",
-    "App Governance",
-    "Microsoft Data Loss Prevention",
-    "Microsoft Defender for Cloud",
-    "Microsoft Sentinel",
-    "Microsoft Defender ATP",
-    "Office 365 ATP",
-    "Azure ATP",
+    "Microsoft Defender for Endpoint", "Microsoft Defender for Office 365", "Microsoft Defender for Identity",
+    "Microsoft Defender for Cloud Apps", "Microsoft Defender XDR", "Microsoft 365 Defender",
+    "Microsoft Threat Protection", "AAD Identity Protection", "App Governance", "Microsoft Data Loss Prevention",
+    "Microsoft Defender for Cloud", "Microsoft Sentinel", "Microsoft Defender ATP", "Office 365 ATP", "Azure ATP",
     "Microsoft Cloud App Security",
-)
+)  # fmt: skip
 """Products that raise alerts, older spellings included (source facts, section 3)."""
 
 PROVENANCE = (
@@ -160,4 +155,4 @@ class Table:
 
     @cached_property
     def schema(self) -> pl.Schema:
-        return pl.Schema({column.name: column.dtype for column in self.all_columns})
+        return column_schema(self.all_columns)

@@ -4,7 +4,7 @@ import polars as pl
 
 from defender_assets.core.schemas.alert_evidence import ALERT_EVIDENCE
 from defender_assets.core.schemas.alert_info import ALERT_INFO
-from defender_assets.core.schemas.column import INSTANT, Column, Origin
+from defender_assets.core.schemas.column import INSTANT, Column, Origin, column_schema
 from defender_assets.core.schemas.device_info import DEVICE_INFO
 from defender_assets.core.schemas.raw_chunks import RAW_COLUMNS
 
@@ -50,4 +50,4 @@ def _with_origins(column: Column) -> Column:
 
 
 QUARANTINE_COLUMNS = tuple(_with_origins(column) for column in _COLUMNS)
-QUARANTINE_SCHEMA = pl.Schema({column.name: column.dtype for column in QUARANTINE_COLUMNS})
+QUARANTINE_SCHEMA = column_schema(QUARANTINE_COLUMNS)

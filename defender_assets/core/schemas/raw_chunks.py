@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from defender_assets.core.schemas.column import INSTANT, Column
+from defender_assets.core.schemas.column import INSTANT, Column, column_schema
 
 RAW_COLUMNS = (
     Column("tenant_id", pl.String(), "Entra tenant, lower case"),
@@ -17,4 +17,4 @@ RAW_COLUMNS = (
     Column("fetched_at", INSTANT, "When the bytes were read"),
     Column("content", pl.Binary(), "The bytes as Microsoft wrote them: whole lines"),
 )
-RAW_SCHEMA = pl.Schema({column.name: column.dtype for column in RAW_COLUMNS})
+RAW_SCHEMA = column_schema(RAW_COLUMNS)

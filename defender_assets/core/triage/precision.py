@@ -10,7 +10,7 @@ from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.queue import QUEUE_TABLE, with_priority
 from defender_assets.core.retries import retry_on_conflict
-from defender_assets.core.schemas.column import Column, instant, integer, text
+from defender_assets.core.schemas.column import Column, column_schema, instant, integer, text
 from defender_assets.core.triage.schema import VERDICTS_TABLE
 
 QUALITY_TABLE = "detection_quality"
@@ -44,7 +44,7 @@ QUALITY_COLUMNS = (
 )
 """Every column of `detection_quality`, in order."""
 
-QUALITY_SCHEMA = pl.Schema({column.name: column.dtype for column in QUALITY_COLUMNS})
+QUALITY_SCHEMA = column_schema(QUALITY_COLUMNS)
 
 
 def verdict_counts(verdicts: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,9 +1,7 @@
 """The columns of `lead_verdicts`: one row per statement of an analyst about a lead. Rows are only ever appended."""
 
-import polars as pl
-
 from defender_assets.core.enums import STATES, VERDICTS
-from defender_assets.core.schemas.column import instant, integer, text
+from defender_assets.core.schemas.column import column_schema, instant, integer, text
 
 VERDICTS_TABLE = "lead_verdicts"
 
@@ -27,4 +25,4 @@ VERDICT_COLUMNS = (
 )
 """Every column of `lead_verdicts`, in order. Those from `lead_version` on outlive the lead."""
 
-VERDICT_SCHEMA = pl.Schema({column.name: column.dtype for column in VERDICT_COLUMNS})
+VERDICT_SCHEMA = column_schema(VERDICT_COLUMNS)

@@ -5,7 +5,7 @@ import polars as pl
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE
-from defender_assets.core.schemas.column import TEXTS, Column, origins
+from defender_assets.core.schemas.column import INTEGER, TEXT, TEXTS, Column, column_schema, origins
 from defender_assets.core.stories.schema import STORIES_TABLE
 
 BRIEFS_TABLE = "daily_briefs"
@@ -13,7 +13,6 @@ BRIEFS_TABLE = "daily_briefs"
 BRIEF_LOOKBACK_DAYS = 7
 """Partition D of the briefs reads the lead and device partitions D-7 … D: a story may contain older leads."""
 
-_TEXT, _INTEGER = pl.String(), pl.Int64()
 _TABLES = {
     "lead": LEADS_TABLE,
     "story": STORIES_TABLE,
@@ -29,18 +28,18 @@ def _column(name: str, dtype: pl.DataType, meaning: str, made_from: str) -> Colu
 
 
 BRIEF_COLUMNS = (
-    _column("tenant_id", _TEXT, "Entra tenant, lower case; null if the brief covers several (see `tenants`)", _TENANTS),
+    _column("tenant_id", TEXT, "Entra tenant, lower case; null if the brief covers several (see `tenants`)", _TENANTS),
     _column("export_date", pl.Date(), "Day of arrival (UTC) that the brief is about. The partition",
             "lead.export_date"),
     _column("tenants", TEXTS, "Tenants with leads or heartbeats on the day, sorted", _TENANTS),
-    _column("lead_count", _INTEGER, "Leads that were new or changed on the day, without muted ones", "lead.lead_id"),
-    _column("story_count", _INTEGER, "Stories with a lead that was new or changed on the day", "story.story_id"),
-    _column("quarantined_lines", _INTEGER, "Lines of the day that are not records", "quarantine.reason"),
-    _column("headline", _TEXT, "The day in a sentence. Holds text that an attacker can influence",
+    _column("lead_count", INTEGER, "Leads that were new or changed on the day, without muted ones", "lead.lead_id"),
+    _column("story_count", INTEGER, "Stories with a lead that was new or changed on the day", "story.story_id"),
+    _column("quarantined_lines", INTEGER, "Lines of the day that are not records", "quarantine.reason"),
+    _column("headline", TEXT, "The day in a sentence. Holds text that an attacker can influence",
             "lead.lead_id lead.severity story.story_id story.title story.score story.points"),
-    _column("picture", _TEXT, "Leads by hour and severity as a small SVG; its only text is the project's own",
+    _column("picture", TEXT, "Leads by hour and severity as a small SVG; its only text is the project's own",
             "lead.alert_time lead.severity"),
-    _column("html", _TEXT, "The page. Text that an attacker can influence is escaped in it",
+    _column("html", TEXT, "The page. Text that an attacker can influence is escaped in it",
             "lead.title lead.severity lead.risk_score lead.risk_reasons lead.changes lead.device_name lead.alert_time "
             "lead.device_age_seconds lead.portal_url queue.priority queue.priority_points queue.priority_reasons "
             "queue.story_title queue.story_score story.title story.score story.points story.score_reasons "
@@ -49,4 +48,4 @@ BRIEF_COLUMNS = (
 )  # fmt: skip
 """Every column of `daily_briefs`, in order."""
 
-BRIEF_SCHEMA = pl.Schema({column.name: column.dtype for column in BRIEF_COLUMNS})
+BRIEF_SCHEMA = column_schema(BRIEF_COLUMNS)

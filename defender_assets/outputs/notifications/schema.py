@@ -5,7 +5,7 @@ The table contains no text of an alert and no webhook address.
 
 import polars as pl
 
-from defender_assets.core.schemas.column import Column, instant, integer, text, texts
+from defender_assets.core.schemas.column import Column, column_schema, instant, integer, text, texts
 
 SENT_NOTICES = "sent_notices"
 
@@ -37,4 +37,4 @@ NOTICE_COLUMNS = (
     instant("sent_at", "When the receiver had accepted the message"),
 )
 
-NOTICE_SCHEMA = pl.Schema({column.name: column.dtype for column in NOTICE_COLUMNS})
+NOTICE_SCHEMA = column_schema(NOTICE_COLUMNS)

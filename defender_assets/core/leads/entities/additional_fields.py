@@ -118,7 +118,7 @@ def _parsed(texts: pl.DataFrame, reader: ShapeReader) -> pl.Series:
 def read_entities(text: str, entity_type: str | None = None) -> list[Values]:
     """Return the entity of a row, from EntityType and the text of AdditionalFields, and then those inside it.
 
-    Each is field -> value, the fields being those of `Fields`; values that are absent are left out. No content raises
+    Each is field -> value, the fields being those of ENTITY; values that are absent are left out. No content raises
     an error. Those inside have their own roles; one without any value is left out.
     """
     root = node_of(text)

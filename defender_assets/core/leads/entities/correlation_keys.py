@@ -4,14 +4,12 @@ What links nothing because everybody has it is in `unlinked`. How often another 
 is decided in `core/stories`.
 """
 
-from collections.abc import Callable
-
 import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.entities import unlinked
 from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
-from defender_assets.core.leads.entities.identifier_text import by_value, each
+from defender_assets.core.leads.entities.identifier_text import by_value, each, passes
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
 
 ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.String()})
@@ -118,16 +116,11 @@ def _files(rows: pl.DataFrame) -> pl.DataFrame:
 def _addresses_and_hosts(rows: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:
     """Return external addresses without the organisation's own, and hosts; a host that is an address counts as one."""
     rows = rows.with_columns(_address=by_value(rows.get_column("value"), normal_address, SIMPLE_ADDRESS))
-    hosts = _linking(rows.filter(pl.col("_address").is_null()).drop("_address"), unlinked.is_linking_host)
-    addresses = rows.filter(pl.col("_address").is_not_null()).with_columns(
-        kind=pl.lit("address"), value="_address", identity="_address"
-    )
-    external = _linking(addresses.drop("_address"), unlinked.is_linking_address)
+    is_address = pl.col("_address").is_not_null()
+    hosts = rows.filter(~is_address, passes(pl.col("value"), unlinked.is_linking_host)).drop("_address")
+    addresses = rows.filter(is_address).with_columns(kind=pl.lit("address"), value="_address", identity="_address")
+    external = addresses.drop("_address").filter(passes(pl.col("value"), unlinked.is_linking_address))
     return [hosts, external.join(egress.select("tenant_id", value="address"), on=["tenant_id", "value"], how="anti")]
-
-
-def _linking(rows: pl.DataFrame, can_link: Callable[[str], bool]) -> pl.DataFrame:
-    return rows.filter(each(pl.col("value"), lambda text: "yes" if can_link(text) else None).is_not_null())
 
 
 def _session() -> pl.Expr:

@@ -77,3 +77,8 @@ def by_value(texts: pl.Series, function: Callable[[str], str | None], simple: Si
 def each(expression: pl.Expr, function: Callable[[str], str | None], simple: Simple | None = None) -> pl.Expr:
     """Return an expression of `by_value`."""
     return expression.map_batches(lambda texts: by_value(texts, function, simple), return_dtype=pl.String)
+
+
+def passes(expression: pl.Expr, test: Callable[[str], bool]) -> pl.Expr:
+    """Return whether each text passes a test, which is called once per distinct text; false for null."""
+    return each(expression, lambda text: text if test(text) else None).is_not_null()

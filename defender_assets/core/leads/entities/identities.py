@@ -2,13 +2,12 @@
 
 import struct
 import uuid
-from collections.abc import Callable
 from itertools import pairwise
 
 import polars as pl
 
 from defender_assets.core.identifiers import connected_components
-from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, each, identifier
+from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, each, identifier, passes
 from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
 from defender_assets.core.leads.entities.unlinked import GROUP_SID, PERSON_SID, is_authority, is_system_name
 
@@ -16,14 +15,11 @@ IDENTIFIERS = ("user_object_id", "user_upn", "user_sid", "user_name")
 """Columns that `with_identifiers` adds, in order of preference as a person's identity."""
 
 ACCOUNT_COLUMNS = {
-    f"account_{ours}": f"Account{theirs}"
-    for ours, theirs in (
-        ("object_id", "ObjectId"),
-        ("upn", "Upn"),
-        ("sid", "Sid"),
-        ("domain", "Domain"),
-        ("name", "Name"),
-    )
+    "account_object_id": "AccountObjectId",
+    "account_upn": "AccountUpn",
+    "account_sid": "AccountSid",
+    "account_domain": "AccountDomain",
+    "account_name": "AccountName",
 }
 """Our column -> column of AlertEvidence."""
 
@@ -65,8 +61,8 @@ def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
         person, pl.col("_account_object_id").is_not_null(), upn.str.contains("@", literal=True)
     ).fill_null(value=False)
     nobody = pl.any_horizontal(
-        _is(domain, is_authority),
-        _is(name, is_system_name) & ~personal,
+        passes(domain, is_authority),
+        passes(name, is_system_name) & ~personal,
         sid.str.starts_with("s-1-") & ~person,
         name.str.ends_with("$"),
         upn.str.contains(r"\$(?:@|$)"),
@@ -176,7 +172,3 @@ def _reached_in_any_tenant(accounts: pl.DataFrame, values: pl.Series) -> pl.Data
         rows = accounts.filter(pl.any_horizontal(pl.col(name).is_in(values.implode()) for name in IDENTIFIERS))
         values = pl.concat([values, *(rows.get_column(name).alias("value") for name in IDENTIFIERS)]).unique()
     return rows
-
-
-def _is(text: pl.Expr, test: Callable[[str], bool]) -> pl.Expr:
-    return each(text, lambda value: "yes" if test(value) else None).is_not_null()

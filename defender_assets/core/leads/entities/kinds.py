@@ -98,7 +98,7 @@ KINDS = {
 """Kind -> `field=Path|Path …`; the first path with a value counts.
 
 A path is `Name.Name` or `.` (the entity itself). `A@B`, `A\\B` join two values if both are there, `A+B` (by `/`) also
-if only one is. The fields are those of `fields.Fields`.
+if only one is. The fields are those of `fields.ENTITY`.
 """
 
 OTHER_KINDS = frozenset(

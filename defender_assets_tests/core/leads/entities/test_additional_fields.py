@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -7,16 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defender_assets.core.leads.entities.additional_fields import read_entities, with_fields
-from defender_assets.core.leads.entities.fields import FIELDS, Fields
+from defender_assets.core.leads.entities.fields import ENTITY, FIELDS
 from defender_assets_tests.support.alert_rows import PC
 
+NOTHING = SimpleNamespace(**dict.fromkeys(ENTITY))
 
-def read(value: Any) -> Fields:
+
+def read(value: Any) -> SimpleNamespace:
     return read_text(json.dumps(value))
 
 
-def read_text(text: str) -> Fields:
-    return Fields(**read_entities(text, None)[0])
+def read_text(text: str) -> SimpleNamespace:
+    return SimpleNamespace(**dict.fromkeys(ENTITY) | read_entities(text, None)[0])
 
 
 def test_the_facts_of_a_process_are_found_where_microsoft_puts_them() -> None:
@@ -62,7 +65,7 @@ def test_cyclic_references_end() -> None:
 
 
 def test_a_reference_to_nothing_is_nothing() -> None:
-    assert read({"Host": {"$ref": "99"}}) == Fields()
+    assert read({"Host": {"$ref": "99"}}) == NOTHING
 
 
 def test_json_text_inside_json_text_is_read() -> None:
@@ -88,7 +91,7 @@ def test_a_upn_may_come_in_two_parts() -> None:
     ],
 )  # fmt: skip
 def test_garbage_is_ignored(text: str) -> None:
-    assert read_text(text) == Fields()
+    assert read_text(text) == NOTHING
 
 
 def test_numbers_too_large_for_a_column_are_left_out() -> None:
