@@ -104,13 +104,9 @@ def build_leads(
     An alert gets a row if a record of it arrived that no earlier day of the look-back has, or if its device was unknown
     the day before and is known now.
 
-    Args:
-        day: the partition to build.
-        alert_info: the typed table, partitions D-30 … D (others are ignored).
-        alert_evidence: the same.
-        device_info: the typed table, partitions D-7 … D (others are ignored).
-        scoring: the team's weights and mutes; by default the packaged weights and no mutes.
-        portal: the address of Microsoft's portal, for `portal_url`.
+    The tables are typed: the partitions D-30 … D of alerts and D-7 … D of devices are read, others are ignored.
+    `scoring` is by default the packaged weights and no mutes, `portal` the address of Microsoft's portal, for
+    `portal_url`.
 
     Returns:
         LEAD_SCHEMA, sorted by tenant and lead_id. The order of the input's rows, and which copies of re-delivered
@@ -144,15 +140,8 @@ def update_leads(
 
     Return None if that may be all leads, or are most of them.
 
-    Args:
-        day: the partition.
-        leads: its rows, as `build_leads` made them before the new records.
-        changes: of the three tables since then; copies of older records are allowed.
-        alert_info: as in `build_leads`, with the new records.
-        alert_evidence: likewise.
-        device_info: likewise.
-        scoring: as then.
-        portal: as then.
+    `leads` are the day's rows as `build_leads` made them, with the same scoring and portal, before the `changes` of the
+    three tables; copies of older records are allowed among these. The tables have the new records.
     """
     *new_records, new_heartbeats = (change.added for change in changes)
     if any(change.removed is not None for change in changes):

@@ -16,11 +16,8 @@ def alert_changes(day: date, info: pl.DataFrame, evidence: pl.DataFrame, late: p
 
     Compares the values from the records of earlier days with those from all records.
 
-    Args:
-        day: the day of the row.
-        info: AlertInfo records of the look-back, each once, on its earliest day.
-        evidence: AlertEvidence records, likewise.
-        late: ALERT_KEY of the alerts whose device became known on the day.
+    `info` and `evidence` are the records of the look-back, each once, on its earliest day; `late` has ALERT_KEY of the
+    alerts whose device became known on the day.
     """
     earlier = pl.col("export_date") < day
     if info.filter(earlier).is_empty() and evidence.filter(earlier).is_empty():

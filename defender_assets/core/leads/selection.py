@@ -81,13 +81,9 @@ def late_device_matches(
 ) -> pl.DataFrame:
     """Return the alerts (ALERT_KEY) whose device became known on the day: a heartbeat can arrive after its alert.
 
-    Args:
-        day: the day.
-        probes: result of `named_devices`, with `alert_time`, for the alerts with a record on the day before and no new
-            one on the day.
-        as_of: result of `devices_as_of` for them, from the partitions up to the day.
-        devices: typed DeviceInfo rows of the look-back, with moments.
-        successors: result of `merges` for those of earlier days.
+    `probes` (`named_devices`, with `alert_time`) are of the alerts with a record on the day before and no new one on
+    the day; `as_of` (`devices_as_of`) is their state from the partitions up to the day. `devices` are typed DeviceInfo
+    rows of the look-back, with moments; `successors` are the `merges` of earlier days.
     """
     known_now = _primary_matches(probes, as_of).filter(pl.col("device_match") != "unknown")
     probes = probes.join(known_now, on=ALERT_KEY, how="semi")

@@ -49,12 +49,8 @@ def touched_alerts(
 ) -> Touched | None:
     """Return the alerts that new records can change; None if they may change all.
 
-    Args:
-        day: the partition.
-        leads: its leads before the new records, of LEAD_SCHEMA.
-        accounts: result of `known_accounts`, with the new records.
-        new_info: the new AlertInfo records; copies of older ones are allowed.
-        new_evidence: the new AlertEvidence records, likewise.
+    `leads` (LEAD_SCHEMA) are the day's leads without the new records, `accounts` those of `known_accounts` with them.
+    Copies of older records are allowed among the new ones.
     """
     new = pl.concat([table.select(*ALERT_KEY, "Title", "export_date") for table in (new_info, new_evidence)]).collect()
     if new.filter(pl.col("export_date") <= day - timedelta(days=KNOWN_AFTER_DAYS)).height:
@@ -78,14 +74,9 @@ def touched_by_heartbeats(
 ) -> pl.DataFrame:
     """Return ALERT_KEY of the alerts that new heartbeats can change, those included that may only get a lead by them.
 
-    Args:
-        day: the partition.
-        leads: its leads before the new heartbeats, of LEAD_SCHEMA.
-        alert_info: typed rows of the look-back.
-        alert_evidence: likewise.
-        device_info: likewise, with moments and with the new heartbeats.
-        successors: result of `merges` for them.
-        new_heartbeats: the new DeviceInfo records; copies of older ones are allowed.
+    `leads` (LEAD_SCHEMA) are the day's leads without the new heartbeats. The tables have the typed rows of the
+    look-back, `device_info` with moments and with the new heartbeats; `successors` are its `merges`. Copies of older
+    heartbeats are allowed among the new ones.
     """
     of_day = candidate_alerts(day, alert_info, alert_evidence)
     named = _named_devices(alert_evidence, of_day)

@@ -24,9 +24,8 @@ def lead_versions(alerts: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     The hash covers title, severity, category, the techniques as the export spells them, and the distinct pieces of
     evidence by their VERSIONED columns.
 
-    Args:
-        alerts: ALERT_KEY, `title`, `severity`, `category` and `technique_names` (null if there are none).
-        evidence: the AlertEvidence records of these alerts; copies are allowed.
+    `alerts` have ALERT_KEY and the hashed columns; `technique_names` is null if there are none. Copies are allowed in
+    `evidence`, the AlertEvidence records of these alerts.
     """
     texts = alerts.join(_pieces_of(evidence), on=ALERT_KEY, how="left").select(
         *ALERT_KEY,

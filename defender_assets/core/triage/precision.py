@@ -52,8 +52,7 @@ def verdict_counts(verdicts: pl.LazyFrame) -> pl.LazyFrame:
 
     Of a lead, the newest verdict counts, also while the lead is open again. A lead without a verdict counts nowhere.
 
-    Args:
-        verdicts: rows of `lead_verdicts`. Nothing else is read, so retention changes nothing.
+    Only `lead_verdicts` is read, so retention changes nothing.
 
     Returns:
         DETECTION, `band`, a column for each of VERDICTS, `precision` with its interval, `median_hours_to_close`.
@@ -98,11 +97,8 @@ def detection_quality(
 ) -> pl.DataFrame:
     """Return QUALITY_SCHEMA, most verdicts first: every detection with a lead or a verdict.
 
-    Args:
-        verdicts: rows of `lead_verdicts`.
-        leads: rows of `device_enriched_leads`, of all partitions that are held; muted ones are left out.
-        entries: rows of `lead_queue`, likewise.
-        now: when the rows are computed.
+    `verdicts` are rows of `lead_verdicts`; `leads` and `entries` (of the queue) those of all partitions that are held.
+    Muted leads are left out.
     """
     slim = leads.select(*LEAD_KEY, "export_date", "title", "detection_source", "risk_score", "muted_by")
     latest = _latest(slim).filter(pl.col("muted_by").is_null())

@@ -24,9 +24,8 @@ def newest_statements(verdicts: pl.LazyFrame) -> pl.LazyFrame:
 def current_states(verdicts: pl.LazyFrame, leads: pl.LazyFrame) -> pl.LazyFrame:
     """Return the newest statement about each lead, with whether it still holds.
 
-    Args:
-        verdicts: rows of `lead_verdicts`.
-        leads: rows of `device_enriched_leads`, of all partitions that are held. A lead may be gone.
+    `verdicts` are rows of `lead_verdicts`, `leads` of all held partitions of `device_enriched_leads`. A lead may be
+    gone.
 
     Returns:
         VERDICT_SCHEMA with `reopened` (Boolean) and `changed` (List(String), sentences that may hold hostile text). A
@@ -103,9 +102,7 @@ def _replaced(name: str, column: str, text: str) -> pl.Expr:
 def with_states(leads: Frame, states: Frame) -> Frame:
     """Add STATE_COLUMNS to leads; a lead of which nobody has said anything is new.
 
-    Args:
-        leads: rows with LEAD_KEY.
-        states: rows of `current_states`.
+    `states` are rows of `current_states`.
     """
     stated = states.select(*LEAD_KEY, *STATE_COLUMNS[2:], "state", analyst_verdict="verdict")
     joined = leads.join(stated, on=LEAD_KEY, how="left", maintain_order="left")
@@ -121,9 +118,7 @@ def with_story_states(stories: Frame, states: Frame) -> Frame:
 
     `closed_leads` is Int64, `assignees` a sorted List(String).
 
-    Args:
-        stories: rows of `lead_stories`.
-        states: rows of `current_states`.
+    `states` are rows of `current_states`.
     """
     row = ("tenant_id", "story_id", "export_date")
     state = pl.col("state")

@@ -36,15 +36,9 @@ def build_briefs(
 ) -> pl.DataFrame:
     """Return the brief of a day: BRIEF_SCHEMA, one row, or none if nothing has arrived for the day.
 
-    Args:
-        day: the partition to build.
-        leads: `device_enriched_leads`, partitions D-7 … D; muted ones are counted and not shown.
-        stories: `lead_stories`, partition D.
-        queue: `lead_queue`, partition D.
-        device_info: `mdatp_device_info`, partitions D-7 … D.
-        quarantined: `quarantined_records`, partition D.
-        triage: what analysts have said, for a brief that is shown and not stored: closed leads and stories are left
-            out of the lists, and counted.
+    `leads` and `device_info` have the partitions D-7 … D, the other tables partition D. Muted leads are counted and not
+    shown. `triage` is what analysts have said, for a brief that is shown and not stored: closed leads and stories are
+    left out of the lists, and counted.
     """
     all_of_day = days_between(leads, day, day).collect()
     of_day = exclude_muted(all_of_day)

@@ -47,11 +47,8 @@ class Health:
 def health(day: date, leads: pl.DataFrame, device_info: pl.LazyFrame, quarantined: pl.LazyFrame) -> Health:
     """Return the state of the data.
 
-    Args:
-        day: the day of the brief.
-        leads: its leads, muted ones included.
-        device_info: `mdatp_device_info`, partitions D-7 … D.
-        quarantined: `quarantined_records`, partition D.
+    `leads` are those of the day, muted ones included; `device_info` has the partitions D-7 … D, `quarantined` partition
+    D.
     """
     beats = days_between(device_info, day, day)
     span = days_between(device_info, day - timedelta(days=BRIEF_LOOKBACK_DAYS), day)

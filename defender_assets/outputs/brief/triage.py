@@ -78,10 +78,8 @@ def story_changes(day: date, stories: pl.DataFrame) -> dict[tuple[str, str], str
 def closed_stories(day: date, stories: pl.DataFrame, states: pl.DataFrame) -> list[str]:
     """Return the stories of which the last lead was closed on the day or later, the newest first, in words.
 
-    Args:
-        day: the day of the brief.
-        stories: the latest row of each story, with `tenant_id`, `story_id`, `title`, `lead_ids`.
-        states: rows of `core.triage.current_states`.
+    `stories` are the latest rows, with `tenant_id`, `story_id`, `title`, `lead_ids`; `states` those of
+    `current_states`.
     """
     members = stories.select("tenant_id", "story_id", "title", lead_id="lead_ids").explode("lead_id")
     said = states.select(*LEAD_KEY, "state", "verdict", "author", "stated_at")

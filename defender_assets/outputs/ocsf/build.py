@@ -18,9 +18,7 @@ _AT_ONCE = 500
 def build_findings(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     """Return a Detection Finding for each lead that was new or changed on the day, muted ones included.
 
-    Args:
-        day: the partition to build.
-        leads: `device_enriched_leads`, partition D (others are ignored), with any further columns.
+    `leads` are rows of `device_enriched_leads`, with any further columns; other days are ignored.
 
     Returns:
         FINDING_SCHEMA, sorted by tenant and finding_uid.
@@ -35,11 +33,8 @@ def update_findings(
 
     Return None if the leads have other columns than they had, or did not change.
 
-    Args:
-        day: the partition.
-        findings: its rows, as `build_findings` made them of the leads before.
-        changes: of the leads since then: all of the day's rows, then and now.
-        leads: `device_enriched_leads`, partition D (others are ignored).
+    `findings` are the day's rows as `build_findings` made them of the leads before. `changes` have one entry: all of
+    the day's leads, then and now.
     """
     (change,) = changes
     if change.removed is None:

@@ -115,13 +115,7 @@ def compare(
     The leads of the WARM_UP_DAYS before are built with the first day. A day is left out if the lake no longer holds all
     of its look-back. Where stories and queue of other days read its leads, both sides build these from what is held.
 
-    Args:
-        lake: only read; no table of it is created or changed.
-        base: the rules to compare with.
-        other: the rules in question.
-        first: first day to compare.
-        last: last day to compare.
-        progress: is called with each day before it is built.
+    The lake is only read: no table is created or changed. `progress` is called with each day before it is built.
 
     Raises:
         LakeError: when the lake cannot be read.

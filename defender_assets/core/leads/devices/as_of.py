@@ -249,9 +249,7 @@ def _nearest(asked: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.
 
     The first frame has those before, the second one those after. Of heartbeats at one time, the last row counts.
 
-    Args:
-        asked: _MENTION, `path`, `alert_time`.
-        rows: those of `_Timelines`.
+    `asked` has _MENTION, `path` and `alert_time`; `rows` are those of `_Timelines`.
     """
     times = rows.get_column("device_seen_at")
     moments = times.unique().sort()

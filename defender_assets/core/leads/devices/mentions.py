@@ -81,10 +81,7 @@ def same_host(rows: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.DataFr
 
     Equal names count first, then equal labels if one side has no domain; null if several values remain.
 
-    Args:
-        rows: ALERT_KEY and `name`, in normal form.
-        names: ALERT_KEY, `name` and the column.
-        column: the column's name.
+    `rows` have ALERT_KEY and `name`, in normal form; `names` the same and the column.
     """
     names = names.drop_nulls(["name", column]).select(*ALERT_KEY, "name", column).unique()
     joined = (

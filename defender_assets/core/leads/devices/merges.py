@@ -21,9 +21,7 @@ def merge_paths(successors: Mapping[Device, str], wanted: pl.DataFrame) -> pl.Da
     Merges are followed transitively; a cycle resolves to its smallest identifier. Other identifiers that were merged
     into the same device are not on the path.
 
-    Args:
-        successors: result of `merges`.
-        wanted: `tenant_id`, `start_id` (lower case).
+    `successors` come from `merges`; `wanted` has `tenant_id` and `start_id` (lower case).
 
     Returns:
         PATH: `device_id` is the last successor (`start_id` itself without a merge), `lookup_id` one of the path.
@@ -49,8 +47,7 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
     MergedDeviceIds contains the identifier. A row whose Timestamp is no moment (null) is older than all others.
     Self-merges are ignored.
 
-    Args:
-        devices: typed DeviceInfo rows, all of them or the `merging_rows`.
+    `devices` are typed DeviceInfo rows: all of them, or the `merging_rows`.
     """
     successor = devices.filter(pl.col("MergedToDeviceId").is_not_null()).select(
         "tenant_id",

@@ -40,9 +40,7 @@ def distinct_devices(named: pl.DataFrame, as_of: pl.DataFrame) -> pl.DataFrame:
     A device that evidence names by identifier and by name counts by its identifier; its role and its rank are those of
     the mention that ranks first. `device_id` is null for a name that no device bears.
 
-    Args:
-        named: result of `named_devices`.
-        as_of: result of `devices_as_of` for them.
+    `named` comes from `named_devices`, `as_of` from `devices_as_of` for them.
     """
     joined = named.join(as_of, on=[*ALERT_KEY, "mention"], how="left")
     found = pl.col("device_match").is_in(["as_of", "after"])

@@ -29,10 +29,8 @@ SILENCE = "heartbeat"
 def device_changes(day: date, devices: pl.DataFrame, device_info: pl.LazyFrame) -> pl.DataFrame:
     """Return ALERT_KEY and `device_changes` (CHANGES) of each alert's primary device.
 
-    Args:
-        day: the partition; heartbeats dated later are not "now".
-        devices: result of `distinct_devices`, with `now_…` columns.
-        device_info: typed DeviceInfo rows of the look-back, with moments.
+    Heartbeats dated after the day are not "now". `devices` come from `distinct_devices`, with `now_…` columns;
+    `device_info` has the typed rows of the look-back, with moments.
     """
     first = devices.unique(ALERT_KEY, keep="first", maintain_order=True)
     newest = newest_heartbeats(day, device_info, first.drop_nulls("now_seen_at").select("tenant_id").unique())

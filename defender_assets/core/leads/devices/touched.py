@@ -33,13 +33,9 @@ def alerts_of_heartbeats(
 ) -> pl.DataFrame:
     """Return ALERT_KEY of the alerts that new heartbeats can change by their devices.
 
-    Args:
-        day: the partition.
-        leads: its leads before the new heartbeats, of LEAD_SCHEMA.
-        named: result of `named_devices` for the alerts that have a record on the day or the day before.
-        devices: typed DeviceInfo rows of the look-back, with moments and with the new heartbeats.
-        successors: result of `merges` for them.
-        new: typed rows of the new heartbeats; copies of older ones are allowed.
+    `leads` (LEAD_SCHEMA) are the day's leads without the new heartbeats; `named` are the `named_devices` of the alerts
+    with a record on the day or the day before. `devices` are typed DeviceInfo rows of the look-back, with moments and
+    with the new heartbeats; `successors` are their `merges`. Copies of older heartbeats are allowed among the new ones.
     """
     views = [successors]
     if new.filter(pl.col("export_date") < day).head(1).collect().height:

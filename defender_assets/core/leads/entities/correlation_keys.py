@@ -23,11 +23,8 @@ def link_entities(
 ) -> pl.DataFrame:
     """Return ALERT_KEY and `entities`, a sorted List(ENTITY); an alert without any has no row.
 
-    Args:
-        rows: result of `with_person`.
-        persons: result of `known_persons`; a lead gets all identifiers of a person, whichever its evidence names.
-        devices: ALERT_KEY and `device_id`, resolved, one row per device of the alert.
-        egress: result of `egress_addresses`.
+    `rows` come from `with_person`, `egress` from `egress_addresses`. A lead gets all identifiers of its `persons`
+    (`known_persons`), whichever its evidence names. `devices` have ALERT_KEY and `device_id`, resolved, one row each.
     """
     if rows.get_column("unlinked").any():
         rows = rows.filter(~pl.col("unlinked"))

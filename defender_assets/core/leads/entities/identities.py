@@ -100,9 +100,8 @@ def known_persons(accounts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
 
     One row per identifier that belongs to a group; `identity` is the preferred identifier of the group.
 
-    Args:
-        accounts: result of `known_accounts`.
-        named: `tenant_id` and `value`, identifiers in normal form; groups that have none of them are left out.
+    `accounts` are those of `known_accounts`. `named` has `tenant_id` and `value`, identifiers in normal form; groups
+    that have none of them are left out.
     """
     alone, others = _alone(_reached(accounts, named))
     pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []

@@ -36,11 +36,7 @@ def prevalence(day: date, alerts: pl.DataFrame, alert_info: pl.LazyFrame, alert_
     that name the rarest of its entities; that entity as `kind value`. Null if there is nothing to count, or for a zero
     from less than KNOWN_AFTER_DAYS of alerts.
 
-    Args:
-        day: the partition.
-        alerts: ALERT_KEY, `title`, `entities`.
-        alert_info: typed rows of the look-back; copies are allowed.
-        alert_evidence: the same.
+    `alerts` have ALERT_KEY, `title` and `entities`; the tables the typed rows of the look-back, copies allowed.
     """
     tables = (alert_info, alert_evidence)
     days = pl.concat([table.select("tenant_id", "export_date") for table in tables])
