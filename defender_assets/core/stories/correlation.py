@@ -240,6 +240,10 @@ def expected_of_merges(
     as ordinary as its least ordinary lead. The more different detections both groups have, the less likely is chance,
     also where their users differ: an operator changes accounts.
 
+    Two groups of the same detections are compared like two leads of one detection: by the rarest entity alone. How
+    common their users and devices are, only leads of other days show: otherwise an attack that repeats the same steps
+    would hide itself.
+
     Args:
         occurrences: result of `occurrences.occurrences`.
         pairs: result of `neighbours`.
@@ -263,33 +267,41 @@ def expected_of_merges(
             theirs=pl.when(one < two).then("earlier").otherwise("lead"),
         )
     )
-    detections = occurrences.select("lead", "detection").unique()
-    of_group = ordinary.join(grouped, on="lead").join(detections, on="lead", how="left").group_by("group")
+    of_lead = occurrences.select("lead", "detection").unique()
+    of_group = ordinary.join(grouped, on="lead").join(of_lead, on="lead", how="left").group_by("group")
     sides = of_group.agg(
         pl.col("noise", "severity").min(),
         pl.col("names_user").any(),
+        pl.col("detection").drop_nulls().unique(),
         size=pl.len().cast(pl.Int64),
-        detections=pl.col("detection").drop_nulls().n_unique().cast(pl.Int64),
     )
-    strangers = pl.col("names_user") & pl.col("_names_user") & ~pl.col("shares_user") & ~pl.col("repeated")
+    detections, theirs = (pl.col(name).list for name in ("detection", "_detection"))
+    fewer = pl.min_horizontal(detections.len(), theirs.len())
+    of_strangers = pl.col("names_user") & pl.col("_names_user") & ~pl.col("shares_user")
+    # Strangers can have the same detections on one server because a rule was rolled out.
+    alike = (detections.set_intersection(pl.col("_detection")).list.len() == fewer) & (fewer > 0) & ~of_strangers
+    shares = met.group_by(both).agg(pl.col("repeated").any(), shares_user=_shares("user"))
+    shares = shares.join(sides, on="group").join(_other_side(sides), on="other")
+    shares = shares.with_columns(alike=alike, strangers=of_strangers & ~pl.col("repeated"))
+    met = met.join(shares.select(*both, "alike"), on=both)
     return (
         _by_part(_of_shared_entities(met, occurrences, grouped, sides), both)
-        .join(met.group_by(both).agg(pl.col("repeated").any()), on=both)
-        .join(sides, on="group")
-        .join(_other_side(sides), on="other")
+        .join(shares.drop("shares_user"), on=both)
+        .with_columns(
+            who=_more_of_strangers(
+                pl.min_horizontal(_WHO),
+                pl.col("strangers"),
+                (STRANGERS / (detections.len().cast(pl.Int64) * theirs.len()).clip(lower_bound=1)).clip(lower_bound=1),
+            )
+        )
         .select(
             *both,
             larger=pl.max_horizontal("size", "_size"),
             user_on_place=pl.col(USER_ON_PLACE) < 1,
-            expected=_more_of_strangers(
-                pl.min_horizontal(_WHO),
-                strangers,
-                (STRANGERS / (pl.col("detections") * pl.col("_detections")).clip(lower_bound=1)).clip(lower_bound=1),
-            )
-            * pl.col("what")
+            expected=pl.when("alike").then(pl.min_horizontal("who", "what")).otherwise(pl.col("who") * pl.col("what"))
             * pl.max_horizontal("noise", "_noise")
             * pl.max_horizontal("severity", "_severity")
-            / _beyond_usual(pl.min_horizontal("detections", "_detections")),
+            / _beyond_usual(fewer.cast(pl.Int64)),
         )
     )
 
@@ -301,7 +313,7 @@ def _of_shared_entities(
 
     Args:
         met: `group`, `other`, `entity`, `part`, `gap`, `spread`, and the leads `mine` and `theirs`, of each pair of
-            leads of two groups.
+            leads of two groups; `alike`: of users and devices only leads of other days count as ordinary ones.
         occurrences: result of `occurrences.occurrences`.
         grouped: `lead`, `group`.
         sides: `group`, `size`.
@@ -309,7 +321,7 @@ def _of_shared_entities(
     inside = (
         occurrences.join(grouped, on="lead")
         .group_by("entity", "group")
-        .agg(pl.col("crowd").max(), inside=pl.len().cast(pl.Int64))
+        .agg(pl.col("crowd", "elsewhere").max(), inside=pl.len().cast(pl.Int64))
         .join(sides.select("group", "size"), on="group")
     )
     totals = occurrences.group_by("entity").agg(
@@ -317,6 +329,8 @@ def _of_shared_entities(
     )
     others = pl.col("total") - pl.col("inside") - pl.col("_inside")
     others -= few_of_kind()
+    elsewhere = pl.min_horizontal(others, pl.max_horizontal("elsewhere", "_elsewhere"))
+    others = pl.when(pl.col("alike") & (pl.col("part") != "what")).then(elsewhere).otherwise(others)
     crowd = pl.max_horizontal("crowd", "_crowd")
     met = met.with_columns(
         pl.col("mine").n_unique().over("group", "other", "part"),
@@ -327,7 +341,7 @@ def _of_shared_entities(
     )
     return (
         met.group_by("entity", "part", "group", "other")
-        .agg(pl.col("gap").min(), pl.col("spread").max(), pl.col("mine", "theirs").first())
+        .agg(pl.col("gap").min(), pl.col("spread").max(), pl.col("mine", "theirs", "alike").first())
         .join(inside, on=["entity", "group"])
         .join(_other_side(inside, "entity"), on=["entity", "other"])
         .join(totals, on="entity")

@@ -1,7 +1,7 @@
-"""How common each entity of a lead is in the tenant: its leads on other days, repeats, strangers, and density.
+"""How common each entity of a lead is in the tenant: its leads on other days, strangers, and density.
 
-A lead of an attack must not make the attack look ordinary. So leads near in time count only where one detection fires
-on the entity again and again, or where many unrelated users meet on a device.
+A lead of an attack must not make the attack look ordinary, however large the attack is. So leads near in time count
+only where many unrelated users meet on a device.
 
 Leads and entities are numbered, because a number is compared much faster than a tenant and a text.
 """
@@ -21,13 +21,6 @@ NEAR = timedelta(hours=24)
 DENSE = timedelta(hours=1)
 """The time in which several different detections on one user or device make chance less likely. Bins count it, so it
 is up to one and a half times as long: see `_distinct_within`."""
-
-MOST_REPEATS = 9
-"""More leads of one detection than this within NEAR make an entity common for that detection."""
-
-ACCOMPANIED = 3
-"""So many more repeats each lead of another detection within NEAR excuses: who sets off the same few detections on one
-device after another is no noise."""
 
 MOST_STRANGERS = 3
 """More users than this on a device within NEAR, most of them with a single lead, make it a shared device."""
@@ -84,8 +77,6 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
     named = lead_entities(timed)
     users = named.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
     rows = _numbered(named, timed)
-    brought = pl.col("kind").is_in(BROUGHT)
-    repeats = (pl.col("repeats") - ACCOMPANIED * pl.col("others") - MOST_REPEATS).clip(lower_bound=0)
     elsewhere = pl.col("elsewhere") - few_of_kind()
     return (
         _with_prior(_with_elsewhere(rows))
@@ -93,8 +84,7 @@ def occurrences(leads: pl.DataFrame) -> pl.DataFrame:
         .join(_strangers(rows, users), on=["entity", "lead"], how="left")
         .with_columns(
             elsewhere=elsewhere.clip(lower_bound=0),
-            # An outbreak is one new file on many devices: its repeats do not make the file common.
-            crowd=pl.when(brought).then(0).otherwise(repeats) + pl.col("strangers").fill_null(0),
+            crowd=pl.col("strangers").fill_null(0),
             density=pl.col("density").fill_null(1),
         )
         .join(exclude_muted(leads).select("lead"), on="lead", how="semi")
@@ -259,11 +249,10 @@ def _users_on_places(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add how often the entity has leads that are at least as severe as the row's: `elsewhere`, `repeats`, `others`.
+    """Add `elsewhere`: how often the entity has leads on other days that are at least as severe as the row's lead.
 
-    `repeats` are those of the same detection within NEAR, `others` those of other detections within NEAR. `elsewhere`
-    are those of the same detection that are farther away, and those of other detections that are farther away, each
-    detection once a day. Less severe leads do not count: a flood of cheap alerts must not untie severe ones.
+    These are the leads of the same detection that are farther away than NEAR, and those of other detections that are,
+    each detection once a day. Less severe leads do not count: a flood of cheap alerts must not untie severe ones.
     """
     timed = _with_times(rows).sort("entity", "detection", "at")
     timed = timed.with_columns(
@@ -274,12 +263,9 @@ def _with_elsewhere(rows: pl.DataFrame) -> pl.DataFrame:
     for rank in RANKS:
         events = timed.filter(pl.col("rank") >= rank)
         occasions, counted = events.filter(new), timed.filter(pl.col("rank") == rank)
-        repeats, own = _near_and_far(counted, events, "on_entity")
-        _, of_all = _near_and_far(counted, occasions, "entity")
-        _, own_days = _near_and_far(counted, occasions, "on_entity")
-        near, _ = _near_and_far(counted, events, "entity")
-        found = counted.select(rows.columns)
-        parts.append(found.with_columns(repeats=repeats, others=near - repeats, elsewhere=own + of_all - own_days))
+        own = _far(counted, events, "on_entity")
+        of_all, own_days = (_far(counted, occasions, by) for by in ("entity", "on_entity"))
+        parts.append(counted.select(rows.columns).with_columns(elsewhere=own + of_all - own_days))
     return pl.concat(parts)
 
 
@@ -295,8 +281,8 @@ def _with_times(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _near_and_far(rows: pl.DataFrame, events: pl.DataFrame, by: str) -> tuple[pl.Series, pl.Series]:
-    """Return how many events of the same group are within NEAR of each row, and how many are not.
+def _far(rows: pl.DataFrame, events: pl.DataFrame, by: str) -> pl.Series:
+    """Return how many events of the same group are not within NEAR of each row.
 
     Args:
         rows: result of `_with_times`.
@@ -310,8 +296,7 @@ def _near_and_far(rows: pl.DataFrame, events: pl.DataFrame, by: str) -> tuple[pl
         keys.search_sorted(rows.select(edge).to_series(), "left").cast(pl.Int64)
         for edge in (first + pl.col("since"), first + pl.col("until"), first, first + pl.col("moments"))
     )
-    near = until - since
-    return near, end - start - near
+    return end - start - (until - since)
 
 
 def _densities(rows: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:

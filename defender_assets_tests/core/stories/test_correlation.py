@@ -129,10 +129,16 @@ def test_an_entity_common_on_other_days_links_nothing(subtests: pytest.Subtests)
             assert of_both == []
 
 
-def test_an_address_of_many_leads_of_one_detection_at_once_links_nothing() -> None:
+def test_many_leads_of_one_detection_at_once_link_only_by_what_is_new() -> None:
+    """A spray from a new address is one story, however large it is; a gateway has such leads each day."""
     rows = [lead_row(f"{n:03}", ("address", "a"), when=at(n / 100), title="the same again") for n in range(400)]
-    assert len(groups(*rows[:5])[0]) == 5
-    assert groups(*rows) == []
+    before = [
+        lead_row(f"b{day}{n}", ("address", "a"), when=at(n / 10, days=-day), day=EVE, title="the same again")
+        for day in (2, 3, 4)
+        for n in range(40)
+    ]
+    assert [len(story) for story in groups(*rows)] == [400]
+    assert groups(*rows, *before) == []
 
 
 def test_a_muted_lead_is_in_no_story_but_its_entities_count_as_common() -> None:

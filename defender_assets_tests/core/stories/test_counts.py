@@ -13,6 +13,8 @@ FEW = settings(max_examples=6, deadline=None)
 SIZES = st.integers(2, 120)
 MINUTE = 1 / 60
 
+WEEK_AGO = lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))
+
 
 def stories_of(*rows: Row) -> list[set[str]]:
     return [set(ids) for ids in build_stories(DAY, lead_frame(rows))["lead_ids"].to_list()]
@@ -73,8 +75,54 @@ def test_the_same_detections_again_and_again_are_one_story(kinds: int, count: in
         for n in range(count)
         for step in range(kinds + most - 1)
     ]
-    week_ago = lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))
-    assert stories_of(*rows, week_ago) == [names(rows)]
+    assert stories_of(*rows, WEEK_AGO) == [names(rows)]
+
+
+@FEW
+@given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 3), st.sampled_from([20, 60, 110]))
+def test_one_account_with_few_detections_on_hosts_is_one_story(hosts: int, each: int, kinds: int, minutes: int) -> None:
+    """Both counts vary: the hosts, and how often the detections come on each of them."""
+    each = min(each, 240 // hosts)
+    rows = [
+        lead_row(
+            f"{host:03}-{n:02}",
+            ("user", "operator"),
+            ("device", f"d{host}"),
+            ("file", f"f{host}-{n}"),
+            when=at(host * minutes * MINUTE / hosts + n * MINUTE / 20),
+            title=f"t{n % kinds}",
+        )
+        for host in range(hosts)
+        for n in range(each)
+    ]
+    assert stories_of(*rows, WEEK_AGO) == [names(rows)]
+
+
+@FEW
+@given(SIZES, st.sampled_from(["address", "host", "sender", "app", "session", "device"]))
+def test_one_detection_on_many_people_through_one_new_thing_is_one_story(count: int, kind: str) -> None:
+    """A spray from one address, clicks on one host, mail of one sender, consents to one application."""
+    people = [[] if kind == "device" else [("user", f"u{n}")] for n in range(count)]
+    rows = [lead_row(f"{n:03}", (kind, "new"), *who, when=at(n / count), title="t") for n, who in enumerate(people)]
+    assert stories_of(*rows, WEEK_AGO) == [names(rows)]
+
+
+@FEW
+@given(st.integers(10, 60), st.sampled_from(["user", "device", "address", "file"]))
+def test_what_has_one_detection_each_day_is_no_story(count: int, kind: str) -> None:
+    days = [
+        lead_row(
+            f"{day}-{n:02}",
+            (kind, "agent"),
+            *([("device", f"d{n}")] if kind != "device" else []),
+            when=at(-24 * day + n * 8 / count),
+            day=DAY - timedelta(days=day),
+            title="t",
+        )
+        for day in range(8)
+        for n in range(count)
+    ]
+    assert stories_of(*days) == []
 
 
 @FEW
@@ -161,8 +209,7 @@ def test_rules_that_fire_together_tie_no_strangers_on_a_server(kinds: int, count
         for n in range(count)
         for kind in range(kinds)
     ]
-    week_ago = lead_row("week", ("user", "w"), day=DAY - timedelta(days=7), when=at(days=-7))
-    assert all(len(story) <= kinds for story in stories_of(*rows, week_ago))
+    assert all(len(story) <= kinds for story in stories_of(*rows, WEEK_AGO))
 
 
 def strangers(count: int, hours: float, *, same: bool = False, severity: str = "Medium") -> list[Row]:
