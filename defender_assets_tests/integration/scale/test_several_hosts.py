@@ -71,14 +71,18 @@ def processes_of(worker: subprocess.Popen[bytes]) -> set[int]:
     return found
 
 
-def process_of(server: WebServer, run_id: str) -> int:
-    """The process id in a run's events; 0 if there is none yet."""
+def messages_of(server: WebServer, run_id: str) -> str:
+    """The messages of a run's events."""
     data = server.graphql(
         f'{{ logsForRun(runId: "{run_id}") {{ ... on EventConnection {{ events {{ ... on MessageEvent '
         "{ message } } } } }"
     )
-    messages = " ".join(event.get("message", "") for event in data["logsForRun"]["events"])
-    found = re.search(r"process for run \(pid: (\d+)\)", messages)
+    return " ".join(event.get("message", "") for event in data["logsForRun"]["events"])
+
+
+def process_of(server: WebServer, run_id: str) -> int:
+    """The process id in a run's events; 0 if there is none yet."""
+    found = re.search(r"process for run \(pid: (\d+)\)", messages_of(server, run_id))
     return int(found[1]) if found else 0
 
 
@@ -147,16 +151,23 @@ def test_the_days_spread_over_all_workers(site: Site) -> None:
     assert set().union(*site.taken.values()) == set(status_of(site.server))
 
 
-def test_only_runs_that_were_killed_with_their_worker_failed(site: Site) -> None:
+def failed_runs(site: Site) -> set[str]:
+    return {run for run, status in status_of(site.server).items() if status == "FAILURE"}
+
+
+def test_only_runs_that_the_monitoring_ended_failed_those_of_the_killed_worker_included(site: Site) -> None:
     assert site.lost
-    failed = {run for run, status in status_of(site.server).items() if status == "FAILURE"}
-    assert failed == site.lost
+    assert failed_runs(site) >= site.lost
+    # on a busy machine a run of a living worker may take longer than the maximum of this test as well
+    failed = {run: messages_of(site.server, run) for run in failed_runs(site)}
+    assert {run: messages for run, messages in failed.items() if "exceeding maximum runtime of" not in messages} == {}
 
 
-def test_no_day_is_behind_and_only_a_day_of_a_killed_run_may_lack_a_successful_one(site: Site) -> None:
+def test_no_day_is_behind_and_only_a_day_of_a_failed_run_may_lack_a_successful_one(site: Site) -> None:
     # a run that is killed after its last commit has left nothing to do, so nothing is requested again
     unfinished = {day.isoformat() for day in site.written.days} - days_done(site.server)
-    assert unfinished <= {run["tags"]["dagster/partition"] for run in site.server.runs() if run["runId"] in site.lost}
+    ended = failed_runs(site)
+    assert unfinished <= {run["tags"]["dagster/partition"] for run in site.server.runs() if run["runId"] in ended}
     assert matches_truth(site.lake, site.export, site.written)
 
 
@@ -179,5 +190,5 @@ def test_what_a_run_prints_is_in_the_container(site: Site) -> None:
     with site.logs.service() as service:
         names = [blob.name for blob in service.get_container_client(LOG_CONTAINER).list_blobs()]
     printed = {run for run in status_of(site.server) if any(run in name for name in names)}
-    # of a run that was killed, what it printed since the last upload is lost
-    assert printed >= set(status_of(site.server)) - site.lost
+    # of a run that was ended, what it printed since the last upload is lost
+    assert printed >= set(status_of(site.server)) - failed_runs(site)
