@@ -7,10 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.azure import lake_uri as lake_uris
@@ -202,6 +204,8 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
 def unknown_variables(environ: Mapping[str, str], folder: Path) -> tuple[str, ...]:
     """Return a line for each variable that begins like a setting and is none, with the nearest setting; no values.
 
+    Lines of `.env` that are no assignments are named as well.
+
     Args:
         environ: the environment.
         folder: the working directory, whose `.env` is read as well.
@@ -210,11 +214,15 @@ def unknown_variables(environ: Mapping[str, str], folder: Path) -> tuple[str, ..
         SettingsError: when the file cannot be read.
     """
     dotenv = folder / ".env"
-    found = dict.fromkeys(environ, ENVIRONMENT) | dict.fromkeys(_dotenv_values(dotenv), str(dotenv))
-    return tuple(
-        f"{_shown_name(name)} ({origin}) is no setting and has no effect: the nearest one is {_nearest(name)}"
-        for name, origin in sorted(found.items())
-        if name.upper().startswith(_PREFIX) and name not in VARIABLES
+    in_file, stray = _read_dotenv(dotenv)
+    found = dict.fromkeys(environ, ENVIRONMENT) | dict.fromkeys(in_file, str(dotenv))
+    return (
+        *(f"{dotenv}, line {number}, has no effect: expected NAME=value" for number in stray),
+        *(
+            f"{_shown_name(name)} ({origin}) is no setting and has no effect: the nearest one is {_nearest(name)}"
+            for name, origin in sorted(found.items())
+            if name.upper().startswith(_PREFIX) and name not in VARIABLES
+        ),
     )
 
 
@@ -240,22 +248,48 @@ def is_configured(folder: Path) -> bool:
 
 
 def _read_values(environ: Mapping[str, str], dotenv: Path) -> tuple[dict[str, str], dict[str, str]]:
-    in_file = _dotenv_values(dotenv)
+    in_file, _ = _read_dotenv(dotenv)
     values, origins = {}, {}
     for name in VARIABLES:
         # Dagster also passes on empty values of the file, so they unset a variable of the environment
         source, origin = (environ, ENVIRONMENT) if in_file.get(name) is None else (in_file, str(dotenv))
         value = (source.get(name) or "").strip()
+        if any(char in value for char in "\0\n\r"):
+            raise SettingsError(f"{name} has a line break in its value: close the quotes on the same line ({origin})")
         if value:
             values[name], origins[name] = value, origin
     return values, origins
 
 
-def _dotenv_values(dotenv: Path) -> dict[str, str | None]:
+def _read_dotenv(dotenv: Path) -> tuple[dict[str, str | None], list[int]]:
+    """Return the values of a file, none if it is missing, and the numbers of the lines that are no assignments.
+
+    Raises:
+        SettingsError: when it is no text file, or such a line names a setting.
+    """
+    if not os.path.lexists(dotenv):
+        return {}, []
     try:
-        return dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
+        text = dotenv.read_text(encoding="utf-8-sig") if dotenv.is_file() else "\0"
     except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value") from None
+        text = "\0"
+    # a directory, a pipe, or UTF-16 without its mark
+    if "\0" in text:
+        raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value")
+    bindings = list(parse_stream(StringIO(text)))
+    for each in bindings:
+        # `$env:NAME = value`, as a shell of Windows has it, assigns to another name
+        odd = each.original.string if each.error else re.sub(r"^\w+$", "", each.key or "")
+        if name := next((name for name in VARIABLES if name in odd), None):
+            raise SettingsError(f"{dotenv}, line {_line(each)}: expected {name}=value, with any quotes closed")
+    readable = "".join(each.original.string for each in bindings if not each.error)
+    return dotenv_values(stream=StringIO(readable)), [_line(each) for each in bindings if each.error]
+
+
+def _line(binding: Binding) -> int:
+    """Return the number of the line of an assignment, behind the blank lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _demo(values: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The settings: their sources, the objects made from them, and the errors for wrong values."""
 
 import base64
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -385,6 +386,62 @@ def test_a_dotenv_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfeDEFENDER=1")
     with pytest.raises(SettingsError, match=r"\.env cannot be read: it must be a UTF-8 text file"):
         load()
+
+
+@pytest.mark.parametrize("what", ["directory", "loop", "pipe", "UTF-16"])
+def test_a_dotenv_that_is_no_text_file_is_not_passed_over(tmp_path: Path, what: str) -> None:
+    dotenv = tmp_path / ".env"
+    make: dict[str, Callable[[], object]] = {
+        "directory": dotenv.mkdir,  # as Docker makes it for a missing file that is mounted
+        "loop": lambda: dotenv.symlink_to(dotenv),
+        "pipe": lambda: os.mkfifo(dotenv),
+        "UTF-16": lambda: dotenv.write_bytes("DEFENDER_LOOKBACK_DAYS=5\n".encode("utf-16-le")),
+    }
+    make[what]()
+    with pytest.raises(SettingsError, match=r"\.env cannot be read: it must be a UTF-8 text file"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{CONNECTION_STRING}="{KEY}',
+        f"{CONNECTION_STRING}: {KEY}",
+        f"set {CONNECTION_STRING}={KEY}",
+        f"$env:{CONNECTION_STRING} = '{KEY}'",
+    ],
+)
+def test_a_line_of_dotenv_that_gives_a_setting_no_value_is_named_without_what_it_has(
+    tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_text(f"# settings\n\n{line}\n")
+    with pytest.raises(
+        SettingsError, match=rf"\.env, line 3: expected {CONNECTION_STRING}=value, with any quotes"
+    ) as raised:
+        load()
+    assert KEY not in str(raised.value)
+    assert caplog.text == ""
+
+
+def test_a_quote_that_is_closed_lines_later_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f'{CONNECTION_STRING}="{KEY}\nDEFENDER_AUTHOR=me\nOTHER=x"\n')
+    with pytest.raises(
+        SettingsError, match=rf"^{CONNECTION_STRING} has a line break in its value: close the quotes"
+    ) as raised:
+        load()
+    assert KEY not in str(raised.value)
+
+
+def test_other_lines_of_dotenv_that_are_no_assignments_are_named_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".env").write_text("just words here\nDEFENDER_LOOKBACK_DAYS=5\n\n=x\n")
+    found = load()
+    assert found.lookback_days == 5
+    assert found.unknown == tuple(
+        f"{tmp_path / '.env'}, line {number}, has no effect: expected NAME=value" for number in (1, 4)
+    )
+    assert caplog.text == ""
 
 
 def test_secrets_are_collected_and_never_shown() -> None:

@@ -48,12 +48,32 @@ def read_requests(path: Path, defaults: Mapping[str, str | None]) -> "list[Reque
             requests.append(Request(**{"id": "", **defaults, **given}))
         except TriageError as error:
             raise CliError(f"{where}: {error}") from None
+    if not requests:
+        raise CliError(f"{name} has no statement: expected {', '.join(REQUEST_FIELDS)}, and a row for each lead")
     return requests
+
+
+def _csv_rows(name: str, text: str) -> Iterator[Mapping[Any, Any]]:
+    """Yield the rows of CSV as a spreadsheet of any language writes it: with commas, semicolons or tabs."""
+    header = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    # strict: otherwise a quote that is never closed takes all further rows into its cell
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    names: list[str] | None = None
+    try:
+        for row in filter(None, rows):
+            if names is None:
+                names = [cell.strip().lower() for cell in row]
+                continue
+            more = {"more cells than headings": row[len(names) :]} if len(row) > len(names) else {}
+            yield {**dict(zip(names, row, strict=False)), **more}
+    except csv.Error as error:
+        raise CliError(f"{name}, line {rows.line_num} is no CSV ({error}): are its quotes closed?") from None
 
 
 def _rows(name: str, text: str) -> Iterator[Mapping[Any, Any]]:
     if not text.lstrip().startswith(("[", "{")):
-        yield from csv.DictReader(io.StringIO(text), restkey="more cells than headings")
+        yield from _csv_rows(name, text)
         return
     try:
         found = read_json(text)

@@ -185,6 +185,11 @@ def _compared(
             f"no day from {span[0]} to {span[1]} can be compared: the lake no longer holds their look-back of 30 days, "
             f"which is gone up to {gone}"
         )
+    if not result.lead_days:
+        raise SettingsError(
+            f"{lake.describe()} has no alert of {span[0]} to {span[1]}, so nothing was compared: correct "
+            "DEFENDER_LAKE_URI, --from or --to"
+        )
     return result
 
 
@@ -211,6 +216,9 @@ def _show(result: "Comparison", limit: int) -> None:
     if result.left_out:
         days = first_few([str(day) for day in result.left_out], NAMED)
         say(f"Left out, because part of their look-back of 30 days is no longer held: {', '.join(days)}.")
+    if result.base == result.other and result.built_days:
+        of = f"{result.built_days} of {pluralize(result.lead_days, 'day')} with leads"
+        say(f"Of {of}, the lake has no leads by these rules and this code, so they were built for both sides.")
     compared = f"{pluralize(len(result.days), 'day')} from {result.days[0]} to {result.days[-1]}"
     if not result.differs:
         say(f"No difference in {compared}.")

@@ -103,7 +103,7 @@ def _named(lake: Lake, ids: Sequence[str]) -> tuple[dict[str, list[_Key]], pl.Da
     found: dict[str, list[_Key]] = {}
     for each in dict.fromkeys(ids):
         prefix = each.strip().lower()
-        of_leads = leads.filter(pl.col("lead_id").str.starts_with(prefix) | (pl.col("alert_id") == each))
+        of_leads = leads.filter(pl.col("lead_id").str.starts_with(prefix) | (pl.col("alert_id") == each.strip()))
         groups = [[key] for key in of_leads.select(LEAD_KEY).sort("lead_id").iter_rows()]
         names = [lead_id for ((_, lead_id),) in groups]
         for tenant_id, story_id, lead_ids in stories.filter(pl.col("story_id").str.starts_with(prefix)).iter_rows():

@@ -75,7 +75,11 @@ CSV = "lead_id,verdict,comment\naa01,true_positive,real\nbb03,,\n"
 JSON = '[{"id": "aa01", "verdict": "true_positive", "comment": "real"}, {"id": "bb03", "verdict": null}]'
 
 
-@pytest.mark.parametrize("text", [CSV, "\ufeff" + CSV, JSON])
+IN_SPANISH = CSV.replace(",", ";").replace("\n", "\r\n")
+TYPED = CSV.replace("id,", "ID ,").replace(",", ", ").replace("\n", "\n\n")
+
+
+@pytest.mark.parametrize("text", [CSV, "\ufeff" + CSV, JSON, IN_SPANISH, CSV.replace(",", "\t"), TYPED])
 def test_statements_come_from_a_file_and_the_options_fill_what_it_leaves_out(
     team: Lake, run: Run, tmp_path: Path, text: str
 ) -> None:
@@ -109,6 +113,12 @@ def test_a_dash_is_standard_input(team: Lake) -> None:
         (b"[" * 100_000, "said is neither CSV nor JSON"),
         (b'[{"id": 1, "state": "new"}]', "said, row 1 has a value that is no text"),
         (b"id\n\xff\n", "said is not UTF-8"),
+        (b'id,comment\naa01,"never closed\naa02,x\nbb03,y\n', "said, line 4 is no CSV (unexpected end of data)"),
+        (b'id,comment\naa01,"a"b"\n', "said, line 2 is no CSV"),
+        (b"id,comment\naa01," + b"x" * 200_000, "said, line 2 is no CSV (field larger than field limit"),
+        (b"id,state\n", "said has no statement: expected id, state, verdict, assignee, comment"),
+        (b"", "said has no statement"),
+        (b"[]", "said has no statement"),
         (b"id,state\naa01,new\naa0,new\n", "2 leads or stories begin with 'aa0'"),
         (b"id,state\naa01,new\nda-aa01,in_progress\n", "there are two statements of the lead aa01"),
     ],

@@ -1,11 +1,13 @@
 """`what-if` as a team calls it: exit codes, the JSON form, and an expected result that is kept."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.outputs.what_if import AS_EXPECTED
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.hostile_text import dangerous_in
@@ -30,6 +32,32 @@ def test_the_same_rules_exit_with_0(what_if: Run, small_lake: SmallLake) -> None
 
     day = small_lake.days[0]
     assert (result.exit_code, result.stdout) == (0, f"No difference in 1 day from {day} to {day}.\n")
+
+
+def test_a_lake_without_an_alert_of_these_days_is_no_lake_without_a_difference(
+    on_small_lake: Run, small_lake: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = on_small_lake("what-if", "--from", "2026-01-01", "--to", "2026-01-02")
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(tmp_path / "mistyped"))
+    elsewhere = on_small_lake("what-if")
+
+    for result in (before, elsewhere):
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "so nothing was compared: correct DEFENDER_LAKE_URI, --from or --to" in result.stderr
+
+
+def test_days_without_stored_leads_are_not_compared_with_the_lake(
+    what_if: Run, small_lake: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(small_lake.lake_dir, lake)
+    shutil.rmtree(lake / LEADS_TABLE)
+    monkeypatch.setenv("DEFENDER_LAKE_URI", str(lake))
+
+    result = what_if()
+
+    assert result.exit_code == 0
+    assert "Of 1 of 1 day with leads, the lake has no leads by these rules and this code" in result.stdout
 
 
 def test_other_rules_exit_with_3_and_escape_what_attackers_wrote(what_if: Run, weights: str) -> None:

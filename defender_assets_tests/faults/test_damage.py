@@ -388,6 +388,22 @@ def test_a_damaged_first_commit_of_a_log_without_checkpoints_is_named_with_its_r
     assert_whole(operator, filled[1])
 
 
+@pytest.mark.parametrize("name", [ALERT_INFO.raw, ALERT_INFO.name, QUARANTINE, DERIVED[0].name])
+def test_a_table_that_lost_its_log_is_not_begun_again_over_its_files(
+    operator: Operator, filled: tuple[Path, Tables], name: str
+) -> None:
+    log = Path(operator.lake.uri, name, "_delta_log")
+    for file in log.iterdir():
+        file.unlink()
+    for read in (operator.lake.exists, operator.lake.read, operator.lake.open):
+        with pytest.raises(DamagedLogError, match="has data files, but no log") as caught:
+            read(name)
+    assert list(log.iterdir()) == []
+    operator.follow(str(caught.value))
+    run_day(operator.lake, operator.export, DAY)
+    assert_whole(operator, filled[1])
+
+
 def test_maintenance_keeps_the_checkpoint_before_the_newest(operator: Operator, filled: tuple[Path, Tables]) -> None:
     lake, name = operator.lake, ALERT_INFO.name
     log = Path(lake.uri) / name / "_delta_log"

@@ -149,7 +149,7 @@ def _unless_missing() -> suppress:
 def _local_sizes(root: Path, folder: str) -> Iterator[tuple[str, int]]:
     try:
         entries = list(os.scandir(root / folder))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         path = f"{folder}/{entry.name}" if folder else entry.name

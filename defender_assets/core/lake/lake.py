@@ -29,7 +29,9 @@ from defender_assets.core.lake.fences import Versions, fence_of, versions_of
 from defender_assets.core.lake.files import LOG, FileIdentity, TableFiles
 from defender_assets.core.lake.log_files import (
     commit_path,
+    has_data_files,
     is_about_content,
+    log_is_lost,
     remove_damaged_checkpoints,
     sync_commits,
 )
@@ -182,11 +184,14 @@ class Lake:
     def _is_table(self, name: str) -> bool:
         with self.translate_errors(f"open {name}"):
             try:
-                return DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options())
+                if DeltaTable.is_deltatable(self.table_uri(name), storage_options=self._options()):
+                    return True
             except (DeltaError, OSError) as error:
                 if not self._lacks_container(error):
                     raise
                 return False
+            self._refuse_lost_log(name)
+            return False
 
     def read(self, name: str) -> pl.LazyFrame:
         """Return the current rows of a table, empty if it was never written."""
@@ -329,8 +334,20 @@ class Lake:
             # delta-rs reports a missing container as a storage error, not as a missing table
             if not isinstance(error, TableNotFoundError) and not self._lacks_container(error):
                 raise
+            self._refuse_lost_log(spec.name)
             self._create(spec, self._options())
             return self._opened(spec)
+
+    def _refuse_lost_log(self, name: str) -> None:
+        """Raise if a table without a log has data files: maintenance would delete the files of a new table's folder.
+
+        Raises:
+            DamagedLogError: the text says what to do.
+        """
+        files = self.files(name)
+        # a writer that creates the table meanwhile writes its log before its first data file
+        if has_data_files(files) and not DeltaTable.is_deltatable(files.uri, storage_options=self._options()):
+            raise log_is_lost(files)
 
     def files(self, name: str) -> TableFiles:
         """Return the files of a table."""

@@ -102,8 +102,7 @@ def remove_damaged_checkpoints(files: TableFiles) -> list[str]:
     if broken:
         raise DamagedLogError(
             f"{files.describe(commit_path(broken[0]))} is missing or damaged, and the table cannot be opened without "
-            f"it: put back the folder {files.uri} from a backup. Without a backup, move the folder out of the lake and "
-            "keep it: the sensor and the sweep then read again what the account still has, and build the rest from raw"
+            f"it. {_put_back(files)}"
         )
     removed = [checkpoint_path(version) for version in log.checkpoints if version > base]
     if removed or _hinted(files.read(HINT)) not in {None, base}:
@@ -111,6 +110,26 @@ def remove_damaged_checkpoints(files: TableFiles) -> list[str]:
     for path in removed:
         files.delete(path)
     return removed
+
+
+def has_data_files(files: TableFiles) -> bool:
+    """Return whether a folder has data files of a table."""
+    return any(path.endswith(".parquet") and not path.startswith(f"{LOG}/") for path in files.sizes())
+
+
+def log_is_lost(files: TableFiles) -> DamagedLogError:
+    """Return the error of a table that has data files and no log; the text says what to do."""
+    return DamagedLogError(
+        f"{files.uri} has data files, but no log: the folder {LOG} is missing or empty, as after a copy that leaves "
+        f"out names with an underscore. {_put_back(files)}"
+    )
+
+
+def _put_back(files: TableFiles) -> str:
+    return (
+        f"Put back the folder {files.uri} from a backup. Without a backup, move the folder out of the lake and keep "
+        "it: the sensor and the sweep then read again what the account still has, and build the rest from raw"
+    )
 
 
 def sync_commits(files: TableFiles, after: int, upto: int) -> None:

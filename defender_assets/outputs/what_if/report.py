@@ -47,7 +47,8 @@ class Comparison:
     """The difference between two sides, over the days from `first` to `last` that are compared.
 
     `left_out` are the days whose look-back is no longer held, each with the first and the last day of it that is gone.
-    `stored_days` counts the compared days of which the base has the stored leads. `verdicts` counts, of the leads with
+    `stored_days` counts the compared days of which the base has the stored leads, `lead_days` those on which a side has
+    leads, and `built_days` those of them of which the base has no stored leads. `verdicts` counts, of the leads with
     each verdict, all (`leads`), and those whose last entry in the queue moves `up` or `down`, comes `in` or goes `out`.
     """
 
@@ -58,6 +59,8 @@ class Comparison:
     days: list[date]
     left_out: dict[date, tuple[date, date]]
     stored_days: int
+    lead_days: int
+    built_days: int
     leads: list[dict[str, Any]]
     stories: list[dict[str, Any]]
     verdicts: dict[str, dict[str, int]]
@@ -124,7 +127,7 @@ def compare(
     overlay = Overlay(held)
     left_out, days, leads, stories = {}, [], [], []
     moves: dict[Key, str | None] = {}
-    stored_days = 0
+    stored_days = lead_days = built_days = 0
     for day in _days(first, last):
         progress(day)
         gone = held.days_gone(day)
@@ -132,7 +135,10 @@ def compare(
             left_out[day] = (gone[0], gone[-1])
             continue
         sides = [_side(overlay, rules, day) for rules in (base, other)]
-        stored_days += overlay.partition(base, LEADS_TABLE, day).is_stored
+        is_stored = overlay.partition(base, LEADS_TABLE, day).is_stored
+        has_leads = not all(side.leads.is_empty() for side in sides)
+        stored_days, lead_days = stored_days + is_stored, lead_days + has_leads
+        built_days += has_leads and not is_stored
         days.append(day)
         leads += [{"day": str(day), **row} for row in lead_differences(*sides)]
         stories += [{"day": str(day), **row} for row in story_differences(*sides)]
@@ -142,7 +148,20 @@ def compare(
     for row in leads:
         row["verdict"] = verdicts.get((row["tenant_id"], row["lead_id"]))
     counts = _verdict_counts(verdicts, moves)
-    return Comparison(first, last, base.version, other.version, days, left_out, stored_days, leads, stories, counts)
+    return Comparison(
+        first,
+        last,
+        base.version,
+        other.version,
+        days,
+        left_out,
+        stored_days,
+        lead_days,
+        built_days,
+        leads,
+        stories,
+        counts,
+    )
 
 
 def _days(first: date, last: date) -> Iterable[date]:
