@@ -38,7 +38,7 @@ RISK_SHARE = 0.3
 
 _READ = (
     *LEAD_KEY, "export_date", "alert_time", "title", "severity", "category", "product", "attack_techniques",
-    "device_id", "device_name", "devices", "entities", "risk_score", "muted_by",
+    "detection_source", "device_id", "device_name", "devices", "entities", "risk_score", "muted_by",
 )  # fmt: skip
 """The columns of leads that are read."""
 
@@ -181,18 +181,19 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
     lower it, so a flood of usual ones changes nothing.
 
     A detection that the tenant knows anyway says little. Less severe leads of it do not count: a flood of cheap alerts
-    must not outvote severe ones. Leads without a title are one detection, unless nothing says how severe they are.
+    must not outvote severe ones. Leads without a title are one detection for each `activity`; those that say neither
+    what they are about nor how severe they are, are none.
 
     Args:
-        members: the leads of the groups, with `detection` and `rank`.
+        members: the leads of the groups, with `activity` and `rank`.
         leads: all leads of the look-back, with the same columns.
     """
-    detection = ["tenant_id", "detection"]
+    detection = ["tenant_id", "activity"]
     points = dict(zip(RANKS, (DETECTION_POINTS[name] for name in SEVERITIES), strict=True))
     outside = count_of_rank("all") - count_of_rank("inside")
     share = 1 / (outside + 1)
     return (
-        members.filter((pl.col("detection") != "") | pl.col("severity").is_not_null())
+        members.filter((pl.col("activity") != "") | pl.col("severity").is_not_null())
         .group_by("group", *detection)
         .agg(pl.col("rank").max())
         .join(count_by_rank(leads, detection, "all"), on=detection)

@@ -62,16 +62,17 @@ _LEEWAY = timedelta(minutes=30)
 
 
 def with_frequency(leads: pl.DataFrame) -> pl.DataFrame:
-    """Add `often`: how often the tenant has the lead's detection; 1 for one as frequent as its others.
+    """Add `often`: how often the tenant has the lead's detection; 1 for one as frequent as its others, and for none.
 
     Args:
         leads: all leads of the look-back, one row each, with the columns of `with_detection`.
     """
-    counts = leads.group_by("tenant_id", "detection").agg(_count=pl.len())
+    counts = leads.filter(pl.col("detection") != "").group_by("tenant_id", "detection").agg(_count=pl.len())
     typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
     often = (pl.col("_count") + SMOOTHING) / (pl.col("_typical") + SMOOTHING)
     counts = counts.join(typical, on="tenant_id").select("tenant_id", "detection", often=often)
-    return leads.join(counts, on=["tenant_id", "detection"], maintain_order="left")
+    leads = leads.join(counts, on=["tenant_id", "detection"], how="left", maintain_order="left")
+    return leads.with_columns(pl.col("often").fill_null(1.0))
 
 
 def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.risk.prevalence import detections_of
-from defender_assets.core.words import severity_ranks
+from defender_assets.core.words import severity_ranks, word_keys
 
 NEAR = timedelta(hours=24)
 """Leads within this time of a lead can belong to the same attack."""
@@ -134,12 +134,26 @@ def lead_entities(leads: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_detection(leads: pl.DataFrame) -> pl.DataFrame:
-    """Add `detection` (the title in its normal form, "" for none) and `rank` of the severity (0 to 3).
+    """Add `detection` (the title in its normal form, "" for none), `activity`, and `rank` of the severity (0 to 3).
 
-    As where leads are shown, a word that is no severity, or none, is not above any of the four.
+    `activity` says what the lead is about: the detection, else category, source and techniques, which evidence without
+    AlertInfo can have too; "" if there is nothing. Two leads of one activity need not be of one detection. As where
+    leads are shown, a word that is no severity, or none, is not above any of the four.
     """
     rank = (SEVERITIES.index("high") - severity_ranks(pl.col("severity"))).clip(lower_bound=0)
-    return leads.with_columns(detections_of(leads.get_column("title")).fill_null("").alias("detection"), rank=rank)
+    leads = leads.with_columns(detections_of(leads.get_column("title")).fill_null("").alias("detection"), rank=rank)
+    described = pl.concat_str(
+        word_keys(pl.col("category")),
+        word_keys(pl.col("detection_source")),
+        pl.col("attack_techniques").list.join(" "),
+        separator="|",
+        ignore_nulls=True,
+    ).str.strip_chars("|")
+    return leads.with_columns(
+        activity=pl.when((pl.col("detection") != "") | (described == ""))
+        .then("detection")
+        .otherwise(pl.lit("untitled: ") + described)
+    )
 
 
 def with_known_days(leads: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -174,7 +188,7 @@ def _numbered(named: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
         leads: the leads that have a time.
     """
     kind = pl.col("kind")
-    leads = leads.with_columns(pl.col("detection").rank("dense"), titled=pl.col("detection") != "")
+    leads = leads.with_columns(pl.col("detection", "activity").rank("dense"), titled=pl.col("detection") != "")
     owner = pl.when(kind == "user").then("identity").when(kind.is_in(PLACES)).then("value")
     rows = named.with_columns(
         owner=pl.concat_str(pl.lit("on"), "kind", owner, separator=" "),
@@ -188,7 +202,7 @@ def _numbered(named: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
     rows = _of_several_leads(rows).sort("tenant_id", "kind", "value")
     return rows.select(
         "lead", "kind", "identity", "owner", entity=pl.struct("tenant_id", "kind", "value").rle_id()
-    ).join(leads.select("lead", "alert_time", "detection", "titled", "rank", "known_days"), on="lead")
+    ).join(leads.select("lead", "alert_time", "detection", "activity", "titled", "rank", "known_days"), on="lead")
 
 
 def _again(rows: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
@@ -310,8 +324,8 @@ def _densities(rows: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     of_user = rows.filter(pl.col("kind") == "user").with_columns(_bin=_bin(DENSE))
     places = rows.filter(pl.col("kind").is_in(PLACES)).join(users, on="lead", how="left").with_columns(_bin=_bin(DENSE))
     nobody = pl.col("user").is_null()
-    anonymous = _distinct_within(places.filter(nobody), ("entity",), "detection", "_anonymous")
-    own = _distinct_within(places.filter(~nobody), ("entity", "user"), "detection", "_own")
+    anonymous = _distinct_within(places.filter(nobody), ("entity",), "activity", "_anonymous")
+    own = _distinct_within(places.filter(~nobody), ("entity", "user"), "activity", "_own")
     busiest = own.group_by("entity", "_bin").agg(_busiest=pl.col("_own").max())
     of_place = (
         places.join(anonymous, on=["entity", "_bin"], how="left")
@@ -321,9 +335,9 @@ def _densities(rows: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
         .group_by("entity", "lead")
         .agg(pl.col("density").max())
     )
-    of_user = of_user.join(
-        _distinct_within(of_user, ("entity",), "detection", "density"), on=["entity", "_bin"]
-    ).select(of_place.columns)
+    of_user = of_user.join(_distinct_within(of_user, ("entity",), "activity", "density"), on=["entity", "_bin"]).select(
+        of_place.columns
+    )
     return pl.concat([of_user, of_place])
 
 

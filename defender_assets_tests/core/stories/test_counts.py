@@ -99,6 +99,50 @@ def test_one_account_with_few_detections_on_hosts_is_one_story(hosts: int, each:
 
 
 @FEW
+@given(SIZES, st.sampled_from([("device",), ("user",), ("device", "user")]), st.booleans())
+def test_evidence_without_its_alert_is_one_story(count: int, kinds: tuple[str, ...], described: bool) -> None:
+    """Evidence can come without AlertInfo: without title and severity, at times also without a category."""
+    categories = ("Execution", "Persistence", "Impact", "Discovery", "Exfiltration")
+    rows = [
+        lead_row(
+            f"{n:03}",
+            *((kind, "x") for kind in kinds),
+            when=at(n / count),
+            title=None,
+            severity=None,
+            category=categories[n % 5] if described else None,
+        )
+        for n in range(count)
+    ]
+    assert stories_of(*rows, WEEK_AGO, *quiet_week()) == [names(rows)]
+
+
+def quiet_week() -> list[Row]:
+    """Unrelated leads, two of each detection."""
+    return [
+        lead_row(
+            f"q{n}", ("user", f"q{n}"), when=at(-30 - n), day=DAY - timedelta(days=2 + n // 24), title=f"q{n // 2}"
+        )
+        for n in range(48)
+    ]
+
+
+def test_untitled_leads_of_different_activities_earn_points_for_each() -> None:
+    def points(**columns: list[str | None]) -> int:
+        rows = [
+            lead_row(str(n), ("device", "x"), when=at(n / 9), title=None, severity=None, risk_score=0)
+            | {name: values[n] for name, values in columns.items()}
+            for n in range(3)
+        ]
+        return int(build_stories(DAY, lead_frame([*rows, WEEK_AGO]))["points"][0])
+
+    known = points(category=["Execution", "Execution", "Execution"])
+    assert points(category=["Execution", "Impact", "Discovery"]) > known
+    assert points(category=["Execution"] * 3, detection_source=["EDR", "Antivirus", "Custom TI"]) > known
+    assert points(category=[None] * 3) < known
+
+
+@FEW
 @given(SIZES, st.sampled_from(["address", "host", "sender", "app", "session", "device"]))
 def test_one_detection_on_many_people_through_one_new_thing_is_one_story(count: int, kind: str) -> None:
     """A spray from one address, clicks on one host, mail of one sender, consents to one application."""
