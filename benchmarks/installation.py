@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from defender_assets_tests.support.process_groups import end, start
+from defender_assets_tests.support.process_groups import end, free_port, start
 from defender_assets_tests.support.waiting import wait_until
 
 LOCATION = "defender_assets"
@@ -20,14 +20,6 @@ _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 _TICKS = os.sysconf("SC_CLK_TCK")
 # fields of /proc/PID/stat behind the name of the process: the CPU times of a process, and of its children that ended
 _OWN, _CHILDREN = slice(11, 13), slice(13, 15)
-
-
-def free_port() -> int:
-    """A port that is currently free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The jobs that run a day's assets, and the job that checks recent days."""
+"""The jobs that run a day's assets, the job that checks recent days, and the form of jobs that run one op."""
+
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -53,3 +55,23 @@ CHECK_DAYS = dg.define_asset_job(
 )
 
 DAY_JOBS = (INGEST_DAY, REFRESH_DAY, REBUILD_DAY)
+
+
+def op_job(name: str, op: dg.OpDefinition, resources: Mapping[str, object], description: str) -> dg.JobDefinition:
+    """Return the job that runs one op, in the run's process, with those of the resources that it requires.
+
+    They are bound here: if `Definitions` has to bind an op job, it recreates the job's sensors with an `owners`
+    parameter, which is in beta and warns.
+    """
+    required = {key: resources[key] for key in sorted(op.required_resource_keys)}
+
+    @dg.job(
+        name=name,
+        executor_def=dg.in_process_executor,
+        resource_defs={key: dg.ResourceDefinition.hardcoded_resource(value) for key, value in required.items()},
+        description=description,
+    )
+    def job() -> None:
+        op()
+
+    return job

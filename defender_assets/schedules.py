@@ -16,7 +16,7 @@ from defender_assets.core.lake.maintenance import apply_retention, maintain
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.text import pluralize
 from defender_assets.core.triage.precision import ALL_BANDS, QUALITY_TABLE, store_quality
-from defender_assets.jobs import AUDIT_JOB, CHECK_DAYS, MAINTENANCE_JOB
+from defender_assets.jobs import AUDIT_JOB, CHECK_DAYS, MAINTENANCE_JOB, op_job
 from defender_assets.metadata.reports import Metadata, table_preview
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
@@ -77,20 +77,14 @@ def maintenance_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         if failed:
             raise dg.Failure("; ".join(failed))
 
-    @dg.job(
-        name=MAINTENANCE_JOB,
-        executor_def=dg.in_process_executor,
-        resource_defs=_given(resources, "export", "lake"),
-        description=(
-            "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
-            "the tables have not used for 7 days, writes checkpoints, and looks for damaged files: it fails if there "
-            "are any, and names the remedy. Safe while the sensor runs. The schedule runs it every hour."
-        ),
+    return op_job(
+        MAINTENANCE_JOB,
+        maintain_tables,
+        resources,
+        "Compacts days of more than 100 files, deletes days older than DEFENDER_RETENTION_DAYS, deletes files that "
+        "the tables have not used for 7 days, writes checkpoints, and looks for damaged files: it fails if there "
+        "are any, and names the remedy. Safe while the sensor runs. The schedule runs it every hour.",
     )
-    def maintain_lake() -> None:
-        maintain_tables()
-
-    return maintain_lake
 
 
 def quality_job(resources: Mapping[str, object]) -> dg.JobDefinition:
@@ -109,19 +103,13 @@ def quality_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         }
         context.log_event(dg.AssetMaterialization(QUALITY_TABLE, metadata=metadata))
 
-    @dg.job(
-        name="measure_quality",
-        executor_def=dg.in_process_executor,
-        resource_defs=_given(resources, "lake"),
-        description=(
-            "Computes how often each detection was right from the verdicts of analysts, and replaces "
-            "`detection_quality`. The schedule runs it every hour."
-        ),
+    return op_job(
+        "measure_quality",
+        measure_detections,
+        resources,
+        "Computes how often each detection was right from the verdicts of analysts, and replaces "
+        "`detection_quality`. The schedule runs it every hour.",
     )
-    def measure_quality() -> None:
-        measure_detections()
-
-    return measure_quality
 
 
 def audit_job(resources: Mapping[str, object]) -> dg.JobDefinition:
@@ -151,20 +139,10 @@ def audit_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         yield from evaluations(context.instance, LEADS.name, of_check, context.run_id, now, only=[AUDIT])
         yield dg.Output(None)
 
-    @dg.job(
-        name=AUDIT_JOB,
-        executor_def=dg.in_process_executor,
-        resource_defs=_given(resources, "export", "lake"),
-        description=(
-            "Compares export, raw, typed tables, quarantine and leads of all ended days from their contents, as "
-            "`defender-assets audit` does. It reads the whole lake and changes nothing. The schedule runs it weekly."
-        ),
+    return op_job(
+        AUDIT_JOB,
+        audit_ended_days,
+        resources,
+        "Compares export, raw, typed tables, quarantine and leads of all ended days from their contents, as "
+        "`defender-assets audit` does. It reads the whole lake and changes nothing. The schedule runs it weekly.",
     )
-    def audit_lake() -> None:
-        audit_ended_days()
-
-    return audit_lake
-
-
-def _given(resources: Mapping[str, object], *names: str) -> dict[str, dg.ResourceDefinition]:
-    return {name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in names}

@@ -222,14 +222,12 @@ def _show_sound(audits: "Sequence[Audit]") -> None:
 
 
 def _show_differences(found: "Sequence[Difference]", problems: Sequence[str]) -> None:
-    from defender_assets.core.audit.findings import MEANINGS
-
     for each in found[:SHOWN]:
         where = f" {each.blob}" if each.blob else ""
         at = "" if each.byte_offset is None else f" at byte {each.byte_offset}"
         times = f" ({each.count} times)" if each.count > 1 else ""
         detail = f" ({each.detail})" if each.detail else ""
-        say(f"{each.day} {each.table}{where}{at}: {MEANINGS[each.kind]}{times}{detail}", "red")
+        say(f"{each.day} {each.table}{where}{at}: {each.kind.meaning}{times}{detail}", "red")
         say(f"  To fix it, {each.remedy}.")
     if len(found) > SHOWN:
         say(f"{len(found) - SHOWN} more: --format json shows all.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 
 import polars as pl
 
@@ -61,14 +60,10 @@ def triage(
     return state_all(lake, [Request(each, state, verdict, assignee, comment) for each in ids], author=author)
 
 
-def state_all(lake: Lake, requests: Sequence[Request], *, author: str, now: datetime | None = None) -> pl.DataFrame:
+def state_all(lake: Lake, requests: Sequence[Request], *, author: str) -> pl.DataFrame:
     """Make all statements in one commit, or none; return their rows: VERDICT_SCHEMA, all with the same `sequence`.
 
-    Args:
-        lake: only its table `lead_verdicts` is written.
-        requests: at least one. The same lead may be named twice only if the same is said of it.
-        author: who makes the statements.
-        now: their time, by default now.
+    There has to be a request. The same lead may be named twice only if the same is said of it.
 
     Raises:
         TriageError: when an id is unknown or ambiguous, or a lead is named twice; nothing was stated.
@@ -83,7 +78,7 @@ def state_all(lake: Lake, requests: Sequence[Request], *, author: str, now: date
             statement = request.of(*key)
             if statements.setdefault(key, statement) != statement:
                 raise TriageError(f"there are two statements of the lead {key[1][:_KEY_LENGTH]}: state one at a time")
-    return state_statements(lake, list(statements.values()), leads, author, now)
+    return state_statements(lake, list(statements.values()), leads, author)
 
 
 def _named(lake: Lake, ids: Sequence[str]) -> tuple[dict[str, list[_Key]], pl.DataFrame]:

@@ -13,6 +13,7 @@ from defender_assets.catalog import DAILY
 from defender_assets.check_results import evaluations
 from defender_assets.core.pipeline.staleness import days_without_blobs, find_stale_days, list_all
 from defender_assets.core.text import pluralize
+from defender_assets.jobs import op_job
 from defender_assets.metadata.reports import empty_metadata
 from defender_assets.resources import ExportResource, LakeResource, user_facing_errors
 
@@ -33,11 +34,7 @@ class SweepFound:
 
 
 def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
-    """Return the job of the sweep.
-
-    Its resources are bound here: if `Definitions` has to bind an op job, it recreates the job's sensors with an
-    `owners` parameter, which is in beta and warns.
-    """
+    """Return the job of the sweep."""
 
     @dg.op(name="name_days_behind", description="Lists all blobs and compares them with the cursors in raw.")
     def name_days_behind(context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource) -> None:
@@ -60,21 +57,15 @@ def sweep_job(start: date, resources: Mapping[str, object]) -> dg.JobDefinition:
         context.log.info("%s without blobs, %d of them newly marked", pluralize(len(empty), "ended day"), new)
         context.add_output_metadata({_DAYS: " ".join(day.day.isoformat() for day in behind), _BEFORE: before})
 
-    @dg.job(
-        name=SWEEP_JOB,
-        executor_def=dg.in_process_executor,
-        resource_defs={name: dg.ResourceDefinition.hardcoded_resource(resources[name]) for name in ("export", "lake")},
-        description=(
-            "Checks every blob of the export, however old, and lists the days that are behind. The sensor then "
-            "requests their runs. Ended days without blobs become green, with no rows, if they are after the first "
-            "blob of the export; a later day that is still grey has not been checked. The schedule runs it daily; run "
-            "it yourself after old blobs were restored."
-        ),
+    return op_job(
+        SWEEP_JOB,
+        name_days_behind,
+        resources,
+        "Checks every blob of the export, however old, and lists the days that are behind. The sensor then "
+        "requests their runs. Ended days without blobs become green, with no rows, if they are after the first "
+        "blob of the export; a later day that is still grey has not been checked. The schedule runs it daily; run "
+        "it yourself after old blobs were restored.",
     )
-    def sweep() -> None:
-        name_days_behind()
-
-    return sweep
 
 
 def never_read(days: int, start: date) -> str:

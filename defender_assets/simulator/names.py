@@ -3,21 +3,18 @@
 from random import Random
 from uuid import UUID
 
+from defender_assets.simulator.format import names
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_GIVEN_NAMES = _names(
+_GIVEN_NAMES = names(
     "ada bruno carla dario elin farid greta hugo ines jonas kaya leon mira nils olga pavel quinn rosa sven tara ugo "
     "vera wim xenia yusuf zoe"
 )
-_FAMILY_NAMES = _names(
+_FAMILY_NAMES = names(
     "alder birch cedar dale elm field grove heath iris juniper kelp larch moss nettle oak pine quill reed sage thorn "
     "ulex vale willow yarrow"
 )
-COMPANIES = _names("fernhill bluemarsh coppergate dunmere eastholm foxglen greyfell hartwell ivybridge kestrel")
-SITES = _names("north south harbour campus mill depot")
+COMPANIES = names("fernhill bluemarsh coppergate dunmere eastholm foxglen greyfell hartwell ivybridge kestrel")
+SITES = names("north south harbour campus mill depot")
 
 # Blocks that are allocated but not announced to the Internet: checks see public addresses, and no server has them.
 _ATTACKER_BLOCKS = (11, 22, 26, 30)

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from defender_assets.cli import dagster_dev, main
 from defender_assets.cli.demo.scenario import prepare_export
 from defender_assets.settings import DEMO, READING_DEMO
+from defender_assets_tests.support.process_groups import free_port
 from defender_assets_tests.support.waiting import wait_until
 
 # like `dagster dev`: it ends at SIGINT and leaves a child that does not
@@ -27,12 +28,6 @@ try:
 except KeyboardInterrupt:
     pass
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

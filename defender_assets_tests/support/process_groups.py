@@ -1,7 +1,8 @@
-"""Start a process in a group of its own, and end it with all of its children."""
+"""Start a process in a group of its own, end it with all of its children, and find a port for it to listen on."""
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,3 +36,11 @@ def end(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM
         except subprocess.TimeoutExpired:
             continue
     process.wait()
+
+
+def free_port() -> int:
+    """A port that is currently free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -3,60 +3,45 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Self
 
 
 class Kind(StrEnum):
-    """What differs."""
+    """What differs; `meaning` says it in a clause."""
 
-    BYTES = "bytes_differ"
-    HOLE = "bytes_missing"
-    OVERLAP = "bytes_repeated"
-    LENGTH = "chunk_length"
-    MISFILED = "chunk_misfiled"
-    LINES = "lines_unaccounted"
-    MISSING_ROW = "row_missing"
-    EXTRA_ROW = "row_without_record"
-    DOUBLE_ROW = "row_doubled"
-    CHANGED_ROW = "row_changed"
-    MISPLACED_ROW = "row_of_another_source"
-    ROW_WITHOUT_BYTES = "row_without_bytes"
-    MISSING_LINE = "bad_line_missing"
-    EXTRA_LINE = "bad_line_without_source"
-    DOUBLE_LINE = "bad_line_doubled"
-    CHANGED_LINE = "bad_line_changed"
-    READABLE_LINE = "bad_line_readable"
-    LINE_WITHOUT_BYTES = "bad_line_without_bytes"
-    MISSING_LEAD = "lead_missing"
-    DOUBLE_LEAD = "lead_doubled"
-    LEAD_WITHOUT_SOURCES = "lead_without_sources"
-    LEAD_SOURCE = "lead_source_wrong"
+    meaning: str
 
+    def __new__(cls, value: str, meaning: str) -> Self:
+        kind = str.__new__(cls, value)
+        kind._value_, kind.meaning = value, meaning
+        return kind
 
-MEANINGS: dict[Kind, str] = {
-    Kind.BYTES: "raw has other bytes than the export",
-    Kind.HOLE: "raw lacks bytes before bytes that it has",
-    Kind.OVERLAP: "raw has the same bytes of a blob twice",
-    Kind.LENGTH: "a chunk's content has another length than its offsets say",
-    Kind.MISFILED: "a chunk is in the partition of another day, hour or tenant than its blob",
-    Kind.LINES: "the parser accounts for another number of lines than raw has",
-    Kind.MISSING_ROW: "a record of raw has no typed row",
-    Kind.EXTRA_ROW: "a typed row is at bytes in raw that hold no such record",
-    Kind.DOUBLE_ROW: "a typed table has a record more than once in a day",
-    Kind.CHANGED_ROW: "a typed row has other values than its record in raw",
-    Kind.MISPLACED_ROW: "a typed row names another tenant, blob, generation or offset than its record has",
-    Kind.ROW_WITHOUT_BYTES: "raw does not hold the bytes of a typed row",
-    Kind.MISSING_LINE: "a bad line of raw is not in quarantine",
-    Kind.EXTRA_LINE: "a quarantined line is where raw has no such line",
-    Kind.DOUBLE_LINE: "quarantine has a line more than once",
-    Kind.CHANGED_LINE: "a quarantined line has other bytes than raw",
-    Kind.READABLE_LINE: "a quarantined line is a record for this version of the parser",
-    Kind.LINE_WITHOUT_BYTES: "raw does not hold the bytes of a quarantined line",
-    Kind.MISSING_LEAD: "an alert with new records has no lead on that day",
-    Kind.DOUBLE_LEAD: "a day has an alert's lead more than once",
-    Kind.LEAD_WITHOUT_SOURCES: "a lead names no source",
-    Kind.LEAD_SOURCE: "at a lead's source, raw or the typed table has no record of its alert",
-}
-"""What each kind means, as one clause."""
+    BYTES = "bytes_differ", "raw has other bytes than the export"
+    HOLE = "bytes_missing", "raw lacks bytes before bytes that it has"
+    OVERLAP = "bytes_repeated", "raw has the same bytes of a blob twice"
+    LENGTH = "chunk_length", "a chunk's content has another length than its offsets say"
+    MISFILED = "chunk_misfiled", "a chunk is in the partition of another day, hour or tenant than its blob"
+    LINES = "lines_unaccounted", "the parser accounts for another number of lines than raw has"
+    MISSING_ROW = "row_missing", "a record of raw has no typed row"
+    EXTRA_ROW = "row_without_record", "a typed row is at bytes in raw that hold no such record"
+    DOUBLE_ROW = "row_doubled", "a typed table has a record more than once in a day"
+    CHANGED_ROW = "row_changed", "a typed row has other values than its record in raw"
+    MISPLACED_ROW = (
+        "row_of_another_source",
+        "a typed row names another tenant, blob, generation or offset than its record has",
+    )
+    ROW_WITHOUT_BYTES = "row_without_bytes", "raw does not hold the bytes of a typed row"
+    MISSING_LINE = "bad_line_missing", "a bad line of raw is not in quarantine"
+    EXTRA_LINE = "bad_line_without_source", "a quarantined line is where raw has no such line"
+    DOUBLE_LINE = "bad_line_doubled", "quarantine has a line more than once"
+    CHANGED_LINE = "bad_line_changed", "a quarantined line has other bytes than raw"
+    READABLE_LINE = "bad_line_readable", "a quarantined line is a record for this version of the parser"
+    LINE_WITHOUT_BYTES = "bad_line_without_bytes", "raw does not hold the bytes of a quarantined line"
+    MISSING_LEAD = "lead_missing", "an alert with new records has no lead on that day"
+    DOUBLE_LEAD = "lead_doubled", "a day has an alert's lead more than once"
+    LEAD_WITHOUT_SOURCES = "lead_without_sources", "a lead names no source"
+    LEAD_SOURCE = "lead_source_wrong", "at a lead's source, raw or the typed table has no record of its alert"
+
 
 _OF_RAW = {Kind.BYTES, Kind.HOLE, Kind.OVERLAP, Kind.LENGTH, Kind.MISFILED}
 _WITHOUT_BYTES = {Kind.ROW_WITHOUT_BYTES, Kind.LINE_WITHOUT_BYTES}
@@ -96,7 +81,7 @@ class Difference:
         """Return the difference as JSON values, with its meaning and remedy."""
         return {
             "kind": str(self.kind),
-            "meaning": MEANINGS[self.kind],
+            "meaning": self.kind.meaning,
             "table": self.table,
             "day": self.day,
             "tenant_id": self.tenant_id,

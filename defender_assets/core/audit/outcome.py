@@ -1,6 +1,5 @@
 """The audit of a day as the result of a check."""
 
-from defender_assets.core.audit.findings import MEANINGS
 from defender_assets.core.audit.walk import Audit
 from defender_assets.core.quality.check_outcome import SAMPLES, CheckOutcome
 from defender_assets.core.text import escape_control_chars, first_few, format_bytes, pluralize
@@ -12,7 +11,7 @@ NAMED = 3
 def audit_outcome(audit: Audit) -> CheckOutcome:
     """Return whether a day is sound. A part that could not be compared is a failure too."""
     named = [
-        f"{MEANINGS[each.kind]} ({each.blob or each.detail or each.table}): {each.remedy}" for each in audit.differences
+        f"{each.kind.meaning} ({each.blob or each.detail or each.table}): {each.remedy}" for each in audit.differences
     ]
     problems = [f"not compared: {problem}" for problem in audit.problems]
     facts = {

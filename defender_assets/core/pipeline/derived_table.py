@@ -105,17 +105,24 @@ def opened_if_current(lake: Lake, derived: DerivedTable, day: date) -> tuple[pl.
     if not lake.is_retained(day):
         return None
     table = lake.snapshot(derived.name, create=True)
-    snapshots = {upstream.name: lake.snapshot(upstream.name, create=True) for upstream in derived.upstreams}
+    snapshots = _snapshots(lake, derived)
     of_table, versions = lake.versions(table), {name: lake.versions(each) for name, each in snapshots.items()}
     held = held_partitions(table, derived, [day]).get((derived.name, day), HeldPartition())
     if not of_table(derived.name, day) or staleness_of(
         derived, day, of_table, held, upstream_state(derived, day, versions)
     ):
         return None
-    look_backs = [
+    return scan_days(table, day, day), _look_backs(derived, day, snapshots)
+
+
+def _snapshots(lake: Lake, derived: DerivedTable) -> dict[str, DeltaTable]:
+    return {upstream.name: lake.snapshot(upstream.name, create=True) for upstream in derived.upstreams}
+
+
+def _look_backs(derived: DerivedTable, day: date, snapshots: Mapping[str, DeltaTable]) -> list[pl.LazyFrame]:
+    return [
         scan_days(snapshots[upstream.name], day - timedelta(days=upstream.days), day) for upstream in derived.upstreams
     ]
-    return scan_days(table, day, day), look_backs
 
 
 def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool = False) -> DerivedReport:
@@ -136,7 +143,7 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
         with timings.stage("look"):
             target = lake.fenced(derived.name, day)
             held = held_partitions(target.table, derived, [day]).get((derived.name, day), HeldPartition())
-            snapshots = {upstream.name: lake.snapshot(upstream.name, create=True) for upstream in derived.upstreams}
+            snapshots = _snapshots(lake, derived)
             versions = {name: lake.versions(table) for name, table in snapshots.items()}
             upstream = upstream_state(derived, day, versions)
             written = lake.versions(target.table)
@@ -145,10 +152,7 @@ def build_partition(lake: Lake, derived: DerivedTable, day: date, *, force: bool
                 rows = scan_days(target.table, day, day).collect()
                 return DerivedReport(rows, target.version, written=False, timings=timings)
         with timings.stage("build"):
-            look_backs = [
-                scan_days(snapshots[upstream.name], day - timedelta(days=upstream.days), day)
-                for upstream in derived.upstreams
-            ]
+            look_backs = _look_backs(derived, day, snapshots)
             files = UpstreamFiles(derived, day, snapshots) if derived.update else None
             updated = None
             if files and not force and is_as_written(derived, day, written, held):

@@ -10,8 +10,8 @@ from defender_assets.core.identifiers import LEAD_KEY, connected_components
 from defender_assets.core.leads.schema import LEAD_SCHEMA
 from defender_assets.core.queue import queue_order
 from defender_assets.core.stories.schema import STORY_SCHEMA
+from defender_assets.outputs.labels import Row
 
-Row = Mapping[str, Any]
 Key = tuple[str, str]
 
 APPEARS, VANISHES, MUTED, UNMUTED = "appears", "vanishes", "muted", "unmuted"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from defender_assets_tests.support.process_groups import end, start
+from defender_assets_tests.support.process_groups import end, free_port, start
 from defender_assets_tests.support.waiting import HANG_SECONDS, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
@@ -130,14 +130,6 @@ class WebServer:
 def wait_for(event: Callable[[], bool], what: str, installation: Installation, pause: float = 0.5) -> None:
     """Wait until the event happens; on a timeout, show the end of the processes' logs."""
     wait_until(event, what, installation.log_tails, pause)
-
-
-def free_port() -> int:
-    """A port that is currently free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -20,11 +20,10 @@ from defender_assets_tests.integration.live.processes import (
     REPOSITORY,
     Installation,
     WebServer,
-    free_port,
     wait_for,
 )
 from defender_assets_tests.support.emulator import Emulator
-from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.process_groups import end, free_port
 from defender_assets_tests.support.waiting import HANG_SECONDS
 
 DEPLOY = REPOSITORY / "deploy"

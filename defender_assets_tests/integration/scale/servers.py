@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from defender_assets_tests.integration.live.processes import free_port
-from defender_assets_tests.support.process_groups import end
+from defender_assets_tests.support.process_groups import end, free_port
 from defender_assets_tests.support.waiting import wait_until
 
 DATABASE_USER = "dagster"
