@@ -43,7 +43,7 @@ class Kind(StrEnum):
     LEAD_SOURCE = "lead_source_wrong", "at a lead's source, raw or the typed table has no record of its alert"
 
 
-_OF_RAW = {Kind.BYTES, Kind.HOLE, Kind.OVERLAP, Kind.LENGTH, Kind.MISFILED}
+_OF_RAW = {Kind.BYTES, Kind.HOLE, Kind.OVERLAP, Kind.LENGTH}
 _WITHOUT_BYTES = {Kind.ROW_WITHOUT_BYTES, Kind.LINE_WITHOUT_BYTES}
 
 
@@ -67,10 +67,15 @@ class Difference:
     @property
     def remedy(self) -> str:
         """Return what fixes it, as an imperative clause."""
+        if self.kind is Kind.MISFILED:
+            return f"put {self.table} back from a backup: another program wrote to it, and no job moves a chunk"
         if self.kind in _OF_RAW | _WITHOUT_BYTES:
             if self.in_export:
                 return f"run the job refresh_day for {self.day}"
-            return "put raw back from a backup: the export no longer has this blob, and no job brings its bytes back"
+            return (
+                "put raw back from a backup: the export no longer has this generation of the blob, and no job brings "
+                "its bytes back"
+            )
         if self.kind is Kind.READABLE_LINE:
             return f"run `defender-assets replay --day {self.day}`"
         if self.kind is Kind.LINES:

@@ -19,7 +19,8 @@ from defender_assets.core.pipeline.derived_table import build_partition
 from defender_assets.core.raw.ingest import refresh
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
 from defender_assets.core.tables.build import build_table_day
-from defender_assets_tests.faults.damage import spoil_data
+from defender_assets.core.tables.replay import replay
+from defender_assets_tests.faults.damage import Operator, spoil_data
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.exports import DAY, OTHER_TENANT, blob_path, compacted_above, records
 from defender_assets_tests.support.planted_lake import BAD_LINE, FIRST, SECOND, Change, Planted
@@ -131,6 +132,35 @@ def test_a_planted_difference_is_found(planted: Planted, names: list[str], subte
         _, _, kind, blob = PLANTED[name]
         with subtests.test(name):
             assert (kind, blob) in found
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a byte flipped", "a typed row changed", "a quarantined line dropped", "a lead doubled"),
+        ("a first chunk dropped", "a typed row doubled", "a record in quarantine", "a lead taken back"),
+        ("a chunk of another tenant",),
+    ],
+)
+def test_each_remedy_ends_in_a_sound_lake_or_names_the_backup(
+    planted: Planted, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    made = Planted(Path(shutil.copytree(planted.root, tmp_path / "planted")))
+    operator = Operator(made.lake, made.export, derived=[LEADS])
+    with ExitStack() as changes:
+        for name in names:
+            table, change, _, _ = PLANTED[name]
+            changes.enter_context(made.changed(table, _in_first_blob(change) if table == TYPED else change))
+        remedies = {each.remedy for audit in made.audited() for each in audit.differences}
+        backup = {remedy for remedy in remedies if "from a backup" in remedy}
+        for remedy in sorted(remedies - backup):
+            if "`defender-assets replay" in remedy:
+                replay(made.lake, [DAY])
+            else:
+                operator.follow(remedy)
+        left = {each.remedy for audit in made.audited() for each in audit.differences}
+    assert bool(left) is bool(backup)
+    assert backup <= left
 
 
 def _in_first_blob(change: Change) -> Change:
