@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -442,6 +442,34 @@ def test_other_lines_of_dotenv_that_are_no_assignments_are_named_and_left_out(
         f"{tmp_path / '.env'}, line {number}, has no effect: expected NAME=value" for number in (1, 4)
     )
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({CONNECTION_STRING: f"BlobEndpoint=https://acc.blob.core.windows.net/box;SharedAccessSignature={SAS}"},) * 2,
+        ({CONNECTION_STRING: f"BlobEndpoint=https://acc.blob.core.windows.net/box/;AccountName=acc;AccountKey={KEY}"},)
+        * 2,
+        ({ACCOUNT_URL: "https://acc.blob.core.windows.net/box"},) * 2,
+        (
+            {
+                "DEFENDER_LAKE_URI": "az://lake",
+                "DEFENDER_LAKE_CONNECTION_STRING": f"BlobEndpoint=https://acc.blob.core.windows.net/lake;SharedAccessSignature={SAS}",
+            },
+            ("DEFENDER_LAKE_CONNECTION_STRING",),
+        ),
+    ],
+)
+def test_an_endpoint_with_a_container_is_named(variables: dict[str, str], named: Collection[str]) -> None:
+    (name,) = named
+    with pytest.raises(SettingsError, match=f"^{name} names a container or a folder: expected the account") as raised:
+        load(variables)
+    assert SIGNATURE not in str(raised.value)
+
+
+def test_an_emulator_on_another_machine_has_the_account_in_its_path() -> None:
+    text = f"BlobEndpoint=https://azurite.example/devstoreaccount1;AccountName=devstoreaccount1;AccountKey={KEY}"
+    assert account_of(text).endpoint == "https://azurite.example/devstoreaccount1"
 
 
 def test_secrets_are_collected_and_never_shown() -> None:

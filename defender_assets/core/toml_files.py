@@ -26,6 +26,8 @@ def read_toml(variable: str, path: Path) -> dict[str, Any]:
         raise SettingsError(f"{variable} names {path}, which is not UTF-8 text: expected a TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{variable} names {path}, which is not TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{variable} names {path}, which is not TOML: it is nested too deeply") from None
 
 
 def read_rules(variable: str, path: Path, name: str, example: str) -> list[tuple[str, dict[str, Any]]]:
@@ -63,7 +65,7 @@ def append_rule(path: Path, name: str, rule: Mapping[str, object]) -> None:
     content = path.read_bytes() if path.exists() else b""
     try:
         document = tomlkit.parse(content.decode("utf-8-sig"))
-    except (TOMLKitError, UnicodeDecodeError):
+    except (TOMLKitError, UnicodeDecodeError, RecursionError):
         raise SettingsError(f"{path} is not TOML in UTF-8: correct it first") from None
     rules = document.setdefault(name, tomlkit.aot())
     if not isinstance(rules, AoT):

@@ -185,10 +185,6 @@ def from_account_url(variable: str, text: str) -> AzureAccount:
             f"{variable} is an http:// address, but Entra ID requires https://; for the emulator set "
             "AZURE_STORAGE_CONNECTION_STRING='UseDevelopmentStorage=true'"
         )
-    if address.path and not account.on_this_machine:
-        raise SettingsError(
-            f"{variable} names a container or a folder: expected the account alone, https://ACCOUNT.blob.core.windows.net"
-        )
     return account
 
 
@@ -218,6 +214,11 @@ def _account(variable: str, endpoint: str, name: str | None, key: str | None, sa
         raise SettingsError(
             f"{variable} uses plain http to {host}: keys and alerts would be sent unencrypted; use https "
             "(http is only for an emulator on this machine)"
+        )
+    # an emulator has the name of the account in the path
+    if address.path and host not in LOOPBACK and address.path.strip("/") != name:
+        raise SettingsError(
+            f"{variable} names a container or a folder: expected the account alone, https://ACCOUNT.blob.core.windows.net"
         )
     from_path = address.path.strip("/").split("/")[0]
     return AzureAccount(name or from_path or host.split(".")[0], endpoint, key, sas)

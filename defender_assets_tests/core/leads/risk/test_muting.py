@@ -151,6 +151,7 @@ def test_a_missing_value_is_no_match(tmp_path: Path) -> None:
         ('[mute]\nname = "n"', "{file} has a 'mute' that is no list of tables: expected [[mute]]"),
         ('[[mutes]]\nname = "n"', "{file} has 'mutes': expected [[mute]]"),
         ("[[mute]", "{file}, which is not TOML"),
+        ("mute = " + "[" * 5_000, "{file}, which is not TOML: it is nested too deeply"),
     ],
 )
 def test_a_wrong_file_is_a_one_line_error_with_the_fault(content: str, expected: str, tmp_path: Path) -> None:
