@@ -19,7 +19,12 @@ from defender_assets.core.leads.devices.primary import distinct_devices, linking
 from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.additional_fields import with_fields
-from defender_assets.core.leads.entities.correlation_keys import egress_addresses, link_entities, named_users
+from defender_assets.core.leads.entities.correlation_keys import (
+    egress_addresses,
+    link_entities,
+    named_users,
+    system_images,
+)
 from defender_assets.core.leads.entities.identities import known_accounts, known_persons
 from defender_assets.core.leads.entities.lists import entity_lists
 from defender_assets.core.leads.entities.normalize import entity_rows, with_person
@@ -75,6 +80,10 @@ class _Tables:
     @cached_property
     def egress(self) -> pl.DataFrame:
         return egress_addresses(self.device_info)
+
+    @cached_property
+    def images(self) -> pl.DataFrame:
+        return system_images(self.alert_evidence)
 
     @cached_property
     def successors(self) -> Mapping[Device, str]:
@@ -218,7 +227,7 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
         entity_lists(rows),
-        link_entities(rows, persons, linking_devices(devices), tables.egress),
+        link_entities(rows, persons, linking_devices(devices), tables.egress, tables.images),
         verdicts(rows),
     )
     for part in parts:

@@ -1,8 +1,9 @@
 """Which leads of a day new records can change. All others stay as they are, if nothing but these records is new.
 
-A lead is made of its own records, of the devices, and of three things that other alerts show:
+A lead is made of its own records, of the devices, and of four things that other alerts show:
 
 - which accounts are one person: an alert with an account that belongs together with a new one is built again;
+- which files are programs of the system: an alert that such a file links is built again;
 - how many alerts have its detection, and how many name an entity that it names: only its score depends on these;
 - whether the tenant has a week of alerts: records that are as old as that may touch every lead.
 
@@ -21,7 +22,7 @@ from defender_assets.core.leads.devices.mentions import named_devices, needs_fie
 from defender_assets.core.leads.devices.merges import Device
 from defender_assets.core.leads.devices.touched import alerts_of_heartbeats
 from defender_assets.core.leads.entities.additional_fields import with_fields
-from defender_assets.core.leads.entities.correlation_keys import egress_addresses
+from defender_assets.core.leads.entities.correlation_keys import egress_addresses, system_images
 from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, each, identifier
 from defender_assets.core.leads.entities.identities import (
     IDENTIFIERS,
@@ -58,7 +59,7 @@ def touched_alerts(
     leads = leads.with_columns(AlertId="alert_id")
     related = related_identifiers(accounts, _identifiers(known_accounts(new_evidence)))
     return Touched(
-        pl.concat([new.select(ALERT_KEY), _of_persons(leads, related)]).unique(),
+        pl.concat([new.select(ALERT_KEY), _of_persons(leads, related), _of_images(leads, new_evidence)]).unique(),
         pl.concat([_of_detections(leads, new), _of_entities(leads, new_evidence)]).unique(),
     )
 
@@ -86,11 +87,17 @@ def touched_by_heartbeats(
     return pl.concat([by_device, by_address]).unique()
 
 
+def _of_images(leads: pl.DataFrame, new_evidence: pl.LazyFrame) -> pl.DataFrame:
+    return _linked_by(leads, "file", system_images(new_evidence))
+
+
 def _linked_by_address(leads: pl.DataFrame, egress: pl.DataFrame) -> pl.DataFrame:
-    linked = leads.select(*ALERT_KEY, entity="entities").explode("entity").unnest("entity").filter(kind="address")
-    return linked.join(egress, left_on=["tenant_id", "value"], right_on=["tenant_id", "address"], how="semi").select(
-        ALERT_KEY
-    )
+    return _linked_by(leads, "address", egress.rename({"address": "value"}))
+
+
+def _linked_by(leads: pl.DataFrame, kind: str, values: pl.DataFrame) -> pl.DataFrame:
+    linked = leads.select(*ALERT_KEY, entity="entities").explode("entity").unnest("entity").filter(kind=kind)
+    return linked.join(values, on=_VALUE, how="semi").select(ALERT_KEY)
 
 
 def _named_devices(evidence: pl.LazyFrame, alerts: pl.DataFrame) -> pl.DataFrame:

@@ -87,6 +87,15 @@ def test_another_devices_heartbeats_make_a_device_silent_and_heard_again(named: 
     has_what_is_built([*before, (DEVICE_INFO, newest)], copy(newest, -2))
 
 
+def test_a_program_of_the_system_links_its_leads_no_more() -> None:
+    digest = "d" * 64
+    before: Records = [
+        (ALERT_EVIDENCE, evidence("File", "da1", FileName="x.exe", FolderPath="C:\\Temp", SHA256=digest))
+    ]
+    own: Row = {"FileName": "cmd.exe", "FolderPath": "C:\\Windows\\System32", "SHA256": digest.upper()}
+    has_what_is_built(before, [(ALERT_EVIDENCE, evidence("Process", "da2", **own))])
+
+
 def test_a_public_address_of_the_organisation_links_its_leads_no_more() -> None:
     before: Records = [(ALERT_EVIDENCE, evidence("Ip", f"da{n}", RemoteIP=f"203.0.113.{n}")) for n in (1, 2)]
     has_what_is_built(before, [(DEVICE_INFO, beat("a", PublicIP="203.0.113.1"))])

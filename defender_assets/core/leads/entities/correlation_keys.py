@@ -9,7 +9,13 @@ import polars as pl
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.entities import unlinked
 from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
-from defender_assets.core.leads.entities.identifier_text import by_value, each, passes
+from defender_assets.core.leads.entities.identifier_text import (
+    SIMPLE_IDENTIFIER,
+    by_value,
+    each,
+    identifier,
+    passes,
+)
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
 
 ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.String()})
@@ -19,12 +25,13 @@ KINDS = ("user", "device", "resource", "file", "address", "host", "mail", "sende
 
 
 def link_entities(
-    rows: pl.DataFrame, persons: pl.DataFrame, devices: pl.DataFrame, egress: pl.DataFrame
+    rows: pl.DataFrame, persons: pl.DataFrame, devices: pl.DataFrame, egress: pl.DataFrame, images: pl.DataFrame
 ) -> pl.DataFrame:
     """Return ALERT_KEY and `entities`, a sorted List(ENTITY); an alert without any has no row.
 
-    `rows` come from `with_person`, `egress` from `egress_addresses`. A lead gets all identifiers of its `persons`
-    (`known_persons`), whichever its evidence names. `devices` have ALERT_KEY and `device_id`, resolved, one row each.
+    `rows` come from `with_person`, `egress` from `egress_addresses`, `images` from `system_images`. A lead gets all
+    identifiers of its `persons` (`known_persons`), whichever its evidence names. `devices` have ALERT_KEY and
+    `device_id`, resolved, one row each.
     """
     if rows.get_column("unlinked").any():
         rows = rows.filter(~pl.col("unlinked"))
@@ -33,7 +40,7 @@ def link_entities(
         [
             _users(rows, persons),
             _one(devices, "device", pl.col("device_id")),
-            _files(rows),
+            _files(rows).join(images, on=["tenant_id", "value"], how="anti"),
             *_addresses_and_hosts(pl.concat([_one(rows, kind, pl.col(kind)) for kind in ("address", "host")]), egress),
             _one(rows, "mail", pl.col("network_message_id")),
             _each(rows, "sender", senders),
@@ -59,6 +66,17 @@ def egress_addresses(devices: pl.LazyFrame) -> pl.DataFrame:
         .drop_nulls()
         .unique()
     )
+
+
+def system_images(evidence: pl.LazyFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `value`: hashes of the system's programs that evidence shows in their own folders.
+
+    A copy of such a program in another folder, or under another name, is as ordinary as the program.
+    """
+    own = unlinked.is_own_image(pl.col("FileName"), pl.col("FolderPath"))
+    hashes = evidence.filter(own).select("tenant_id", "SHA256", "SHA1").unique().collect()
+    found = hashes.unpivot(index="tenant_id").drop_nulls("value").select("tenant_id", "value")
+    return found.with_columns(each(pl.col("value"), identifier, SIMPLE_IDENTIFIER)).drop_nulls().unique()
 
 
 def _one(rows: pl.DataFrame, kind: str, value: pl.Expr) -> pl.DataFrame:

@@ -93,7 +93,17 @@ PREVALENT_IMAGES = (
 )  # fmt: skip
 """Tools of the operating systems and programs of everybody, in PREVALENT_FOLDERS: they are the image of half of all
 processes."""
-PREVALENT_FOLDERS = r"^(?:[a-z]:\\(?:windows|program files(?: \(x86\))?)(?:\\|$)|(?:/usr)?/s?bin(?:/|$))"
+_DRIVE = r"(?:(?:\\\\[?.]\\)?[a-z]:|\\device\\harddiskvolume\d+)"
+_WINDOWS = rf"(?:{_DRIVE}\\windows|%(?:windir|systemroot)%|\\systemroot)"
+_PROGRAMS = rf"(?:{_DRIVE}\\program files(?: \(x86\))?|%programfiles(?:\(x86\))?%)"
+PREVALENT_FOLDERS = rf"^(?:(?:{_WINDOWS}|{_PROGRAMS})(?:\\|$)|(?:/usr)?/s?bin(?:/|$))"
+"""Folders in lower case, as paths of drives, of the kernel and with variables."""
+OWN_FOLDERS = (
+    rf"^(?:{_WINDOWS}\\(?:system32|syswow64|sysnative)(?:\\(?:wbem|windowspowershell\\v1\.0|openssh))?"
+    rf"|{_PROGRAMS}\\.+|(?:/usr)?/s?bin)[\\/]?$"
+)
+"""Where these images come from. What has such a name in such a folder is the program itself; elsewhere under Windows it
+can be an attacker's file with the same name."""
 
 UNLINKED_APPS: dict[str, tuple[str, ...]] = {
     "Microsoft's own applications and tools: in every tenant": (
@@ -233,6 +243,12 @@ def is_linking_file(digest: pl.Expr, name: pl.Expr, folder: pl.Expr) -> pl.Expr:
     """Return whether files can link leads, from their hashes, names and folders."""
     image = name.str.to_lowercase().is_in(PREVALENT_IMAGES) & folder.str.to_lowercase().str.contains(PREVALENT_FOLDERS)
     return ~image.fill_null(value=False) & ~digest.is_in(_FILES)
+
+
+def is_own_image(name: pl.Expr, folder: pl.Expr) -> pl.Expr:
+    """Return whether files are one of PREVALENT_IMAGES where it comes from. The folder can end in the name."""
+    name, folder = name.str.to_lowercase(), folder.str.to_lowercase()
+    return name.is_in(PREVALENT_IMAGES) & folder.str.strip_suffix(name).str.contains(OWN_FOLDERS)
 
 
 def is_linking_app(app: pl.Expr) -> pl.Expr:

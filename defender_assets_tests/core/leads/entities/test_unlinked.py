@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from defender_assets.core.leads.entities.unlinked import PREVALENT_FROM
-from defender_assets_tests.support.alert_rows import PC, Row, described, evidence, links_of_each
+from defender_assets_tests.support.alert_rows import (
+    ALERT,
+    OTHER_TENANT,
+    PC,
+    Row,
+    described,
+    evidence,
+    links_of_each,
+)
 
 FILE = "c" * 64
 NULL_ID = "00000000-0000-0000-0000-000000000000"
@@ -62,6 +70,52 @@ def test_what_everybody_has_links_nothing(subtests: pytest.Subtests) -> None:
     for row, found in zip(EVERYBODYS, links_of_each([row] for row in EVERYBODYS), strict=True):
         with subtests.test(described(row)):
             assert found == set()
+
+
+HASH = "d" * 64
+SYSTEM32 = "C:\\Windows\\System32"
+
+
+def image(name: str, folder: str | None, alert: str = ALERT, **columns: Any) -> Row:
+    return evidence("Process", alert, FileName=name, FolderPath=folder, **({"SHA256": HASH} | columns))
+
+
+IMAGES = [
+    image("cmd.exe", SYSTEM32),
+    image("CMD.EXE", "c:\\windows\\syswow64\\"),
+    image("powershell.exe", f"{SYSTEM32}\\WindowsPowerShell\\v1.0"),
+    image("rundll32.exe", f"{SYSTEM32}\\rundll32.exe"),
+    image("rundll32.exe", "\\Device\\HarddiskVolume3\\Windows\\System32"),
+    image("wmic.exe", "%SystemRoot%\\System32\\wbem"),
+    image("wscript.exe", "\\\\?\\C:\\Windows\\System32"),
+    image("pwsh.exe", "C:\\Program Files\\PowerShell\\7"),
+    image("python3", "/usr/bin"),
+]
+
+
+def test_a_program_of_the_system_links_nothing_whatever_its_copy_is_called(subtests: pytest.Subtests) -> None:
+    copies = [image("update.exe", "C:\\Users\\Public"), image("ps.exe", "D:\\Tools"), image("cmd.exe", None)]
+    for row in IMAGES:
+        own = row | {"AlertId": "da-other"}
+        for copy, found in zip(copies, links_of_each([own, copy] for copy in copies), strict=True):
+            with subtests.test(described(row), copy=described(copy)):
+                assert found == set()
+    with subtests.test("a SHA-1 alone"):
+        own = image("cmd.exe", SYSTEM32, "da-other", SHA256=None, SHA1="E" * 40)
+        assert links(own, image("x.exe", "C:\\Temp", SHA256=None, SHA1="e" * 40)) == set()
+
+
+def test_a_file_of_an_attacker_that_is_called_like_the_system_links(subtests: pytest.Subtests) -> None:
+    """A name alone proves nothing, and neither does a folder in which anything can be."""
+    dyes = f"{SYSTEM32}\\spool\\drivers\\color"
+    folders = ("C:\\Windows\\Temp", "C:\\Windows", dyes, "C:\\Users\\Public", "/tmp", None)  # noqa: S108
+    copy = image("x.exe", "C:\\Temp")
+    cases = [[image("cmd.exe", folder, "da-other"), copy] for folder in folders]
+    cases += [[image("cmd.exe", SYSTEM32, "da-other", tenant=OTHER_TENANT), copy]]
+    cases += [[image("locker.exe", SYSTEM32, "da-other"), copy]]
+    for (other, _), found in zip(cases, links_of_each(cases), strict=True):
+        with subtests.test(described(other)):
+            assert found == {("file", HASH)}
 
 
 SYSTEM_ACCOUNTS = [
