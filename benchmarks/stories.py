@@ -26,7 +26,7 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.identifiers import connected_components
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import build_partition
-from defender_assets.core.queue import queue_order
+from defender_assets.core.queue.build import queue_order
 from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.raw import ingest
 from defender_assets.core.schemas import TABLES

@@ -10,7 +10,8 @@ from defender_assets.catalog import LAKE_TABLES, LEADS
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.lake.compaction import compact
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.triage import VERDICT_SCHEMA, VERDICTS_TABLE, in_state, with_states
+from defender_assets.core.triage.schema import VERDICT_SCHEMA, VERDICTS_TABLE
+from defender_assets.core.triage.states import in_state, with_states
 from defender_assets.outputs.queries import views
 from defender_assets_tests.support.emulator import run_emulator
 

@@ -18,7 +18,8 @@ from defender_assets.core.leads import (
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable
-from defender_assets.core.queue import QUEUE_COLUMNS, QUEUE_LOOKBACK_DAYS, QUEUE_TABLE, build_queue
+from defender_assets.core.queue.build import build_queue
+from defender_assets.core.queue.schema import QUEUE_COLUMNS, QUEUE_LOOKBACK_DAYS, QUEUE_TABLE
 from defender_assets.core.schemas import (
     ALERT_EVIDENCE,
     ALERT_INFO,
@@ -31,12 +32,13 @@ from defender_assets.core.schemas import (
 from defender_assets.core.stories import STORY_COLUMNS, STORY_LOOKBACK_DAYS, build_stories, update_stories
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.text import MEBIBYTE
-from defender_assets.core.triage import QUALITY_COLUMNS, QUALITY_TABLE, VERDICT_COLUMNS, VERDICTS_TABLE
-from defender_assets.outputs.brief import BRIEF_COLUMNS, build_briefs
-from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
-from defender_assets.outputs.notifications import NOTICE_COLUMNS, SENT_NOTICES
-from defender_assets.outputs.ocsf import FINDING_COLUMNS, build_findings, update_findings
-from defender_assets.outputs.ocsf.schema import FINDINGS_TABLE
+from defender_assets.core.triage.precision import QUALITY_COLUMNS, QUALITY_TABLE
+from defender_assets.core.triage.schema import VERDICT_COLUMNS, VERDICTS_TABLE
+from defender_assets.outputs.brief.build import build_briefs
+from defender_assets.outputs.brief.schema import BRIEF_COLUMNS, BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
+from defender_assets.outputs.notifications.schema import NOTICE_COLUMNS, SENT_NOTICES
+from defender_assets.outputs.ocsf.build import build_findings, update_findings
+from defender_assets.outputs.ocsf.schema import FINDING_COLUMNS, FINDINGS_TABLE
 
 RAW = tuple(
     TableSpec(

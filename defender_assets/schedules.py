@@ -120,8 +120,8 @@ def audit_job(resources: Mapping[str, object]) -> dg.JobDefinition:
         context: dg.OpExecutionContext, export: ExportResource, lake: LakeResource
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
         # its libraries are loaded for the audit alone
-        from defender_assets.core.audit import audit_days, days_held  # noqa: PLC0415
         from defender_assets.core.audit.outcome import audit_outcome  # noqa: PLC0415
+        from defender_assets.core.audit.walk import audit_days, days_held  # noqa: PLC0415
 
         now = datetime.now(UTC)
         known = {day for results in known_results(context.instance, LEADS.name, AUDIT) for day in results}

@@ -26,8 +26,8 @@ from defender_assets.core.identifiers import PORTAL
 from defender_assets.core.json_text import read_json
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.risk import ScoringConfig, muting, weights
-from defender_assets.outputs.notifications import NotificationConfig, notification_config, webhooks
-from defender_assets.outputs.notifications.webhooks import base_of_links
+from defender_assets.outputs.notifications import webhooks
+from defender_assets.outputs.notifications.webhooks import NotificationConfig, base_of_links, notification_config
 
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT_URL = "AZURE_STORAGE_ACCOUNT_URL"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from defender_assets.cli import main
 from defender_assets.cli.errors import NOTHING_FOUND
-from defender_assets.core.triage import VERDICTS_TABLE
+from defender_assets.core.triage.schema import VERDICTS_TABLE
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.small_lake import SmallLake

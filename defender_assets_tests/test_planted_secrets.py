@@ -28,7 +28,8 @@ from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
-from defender_assets.outputs.notifications import NotificationConfig, Webhook, webhook_client
+from defender_assets.outputs.notifications import webhook_client
+from defender_assets.outputs.notifications.webhooks import NotificationConfig, Webhook
 from defender_assets.resources import user_facing_errors
 from defender_assets.settings import load_settings
 from defender_assets_tests.support.dagster_project import DagsterProject

@@ -11,7 +11,7 @@ from defender_assets.catalog import DERIVED, LEADS
 from defender_assets.core.errors import LakeError
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO
-from defender_assets.core.triage import QUALITY_TABLE
+from defender_assets.core.triage.precision import QUALITY_TABLE
 from defender_assets_tests.support.dagster_project import DagsterProject, metadata_of
 from defender_assets_tests.support.days import day_before, yesterday
 from defender_assets_tests.support.exports import compacted_above

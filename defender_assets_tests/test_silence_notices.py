@@ -13,8 +13,8 @@ from defender_assets.checks import FRESHNESS, QUIET_OR_BROKEN
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES, Table
 from defender_assets.core.tables.build import build_table_day
-from defender_assets.outputs.notifications import NotificationConfig, Webhook
 from defender_assets.outputs.notifications.delivery import Notifier
+from defender_assets.outputs.notifications.webhooks import NotificationConfig, Webhook
 from defender_assets.sensors.notifications import find_incidents
 from defender_assets_tests.support.dagster_project import DagsterProject
 from defender_assets_tests.support.days import day_before

@@ -17,7 +17,8 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.pipeline.derived_table import DerivedReport, DerivedTable, build_partition
 from defender_assets.core.quality.check_outcome import CheckOutcome
 from defender_assets.core.quality.completeness import completeness
-from defender_assets.core.queue import queue_order, story_order
+from defender_assets.core.queue.build import queue_order
+from defender_assets.core.queue.order import story_order
 from defender_assets.metadata.reports import (
     PREVIEW_ROWS,
     Metadata,

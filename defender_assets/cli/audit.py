@@ -15,8 +15,9 @@ from defender_assets.core.text import first_few, format_bytes, pluralize
 from defender_assets.core.whole_files import open_whole
 
 if TYPE_CHECKING:
-    from defender_assets.core.audit import Audit, Difference
     from defender_assets.core.audit.certificate import Verification
+    from defender_assets.core.audit.findings import Difference
+    from defender_assets.core.audit.walk import Audit
     from defender_assets.core.export import Export
     from defender_assets.core.lake.lake import Lake
     from defender_assets.settings import Settings
@@ -86,7 +87,7 @@ def audit(
 
 
 def _audit(settings: "Settings", first: date | None, last: date | None, out: Path | None, output_format: str) -> int:
-    from defender_assets.core.audit import audit_days, days_held
+    from defender_assets.core.audit.walk import audit_days, days_held
 
     lake, export, now = settings.lake(), settings.export(), datetime.now(UTC)
     days = [day for day in days_held(lake, export) if (first is None or day >= first) and (last is None or day <= last)]

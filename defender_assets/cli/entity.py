@@ -35,7 +35,7 @@ def entity(*, value: str, days: int, output_format: str) -> None:
     or the id of a mail. Upper and lower case are the same. Muted and closed leads are shown too.
     """
     from defender_assets.core.identifiers import LEAD_KEY
-    from defender_assets.core.triage import with_states, with_story_states
+    from defender_assets.core.triage.states import with_states, with_story_states
     from defender_assets.outputs.queries import entities, views
 
     reader = LakeReader.from_settings()

@@ -96,8 +96,8 @@ def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any
     import polars as pl
 
     from defender_assets.core.identifiers import LEAD_KEY
-    from defender_assets.core.queue import PRIORITY_COLUMNS, with_priority
-    from defender_assets.core.triage import STATE_COLUMNS, with_states
+    from defender_assets.core.queue.order import PRIORITY_COLUMNS, with_priority
+    from defender_assets.core.triage.states import STATE_COLUMNS, with_states
     from defender_assets.outputs.queries import views
 
     row = {name: value for name, value in version.items() if name not in PRIORITY_COLUMNS}
@@ -113,8 +113,8 @@ def _current(reader: LakeReader, version: dict[str, Any]) -> tuple[dict[str, Any
 
 def _in_words(row: "Row", stories: "Sequence[Row]", precision: "Row | None") -> dict[str, Any]:
     """Return what the text shows of a lead: story, state, precision and times relative to the alert in words."""
-    from defender_assets.core.queue import PRIORITY_COLUMNS
-    from defender_assets.core.triage import STATE_COLUMNS
+    from defender_assets.core.queue.order import PRIORITY_COLUMNS
+    from defender_assets.core.triage.states import STATE_COLUMNS
     from defender_assets.outputs.labels import (
         category_name,
         device_state_words,

@@ -103,7 +103,7 @@ def leads(
     The priority of a lead is its own risk and what its story adds. Leads of days whose queue is not built yet have
     their risk as their priority. Closed leads are left out (`--state all`).
     """
-    from defender_assets.core.triage import in_state, with_states
+    from defender_assets.core.triage.states import in_state, with_states
     from defender_assets.outputs.queries import views
 
     reader = LakeReader.from_settings()

@@ -70,7 +70,7 @@ def stories(
 
     Stories whose leads are all closed are left out (`--state all`).
     """
-    from defender_assets.core.triage import in_state, with_story_states
+    from defender_assets.core.triage.states import in_state, with_story_states
     from defender_assets.outputs.queries import views
 
     reader = LakeReader.from_settings()

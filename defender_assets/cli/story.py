@@ -41,7 +41,7 @@ def story(*, story_id: str, raw: bool, output_format: str) -> None:
     import polars as pl
 
     from defender_assets.core.raw.source_lines import fetch_source_lines
-    from defender_assets.core.triage import with_states, with_story_states
+    from defender_assets.core.triage.states import with_states, with_story_states
     from defender_assets.outputs.labels import category_name
     from defender_assets.outputs.queries import filters, views
 

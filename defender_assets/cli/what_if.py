@@ -21,7 +21,7 @@ from defender_assets.core.json_text import read_json
 from defender_assets.core.text import first_few, pluralize
 
 if TYPE_CHECKING:
-    from defender_assets.outputs.what_if import Comparison
+    from defender_assets.outputs.what_if.report import Comparison
     from defender_assets.settings import Settings
 
 DAYS = 30
@@ -162,7 +162,8 @@ def _compared(
     from defender_assets.core.leads.risk.muting import load_mutes
     from defender_assets.core.leads.risk.weights import load_weights
     from defender_assets.outputs.queries.views import reading
-    from defender_assets.outputs.what_if import Rules, compare
+    from defender_assets.outputs.what_if.overlay import Rules
+    from defender_assets.outputs.what_if.report import compare
 
     scoring = settings.scoring
     if weights is not None:
@@ -204,7 +205,7 @@ def _progress() -> Iterator[Callable[[date], None]]:
 
 
 def _departures(found: Mapping[str, Any], expect: Path) -> list[str]:
-    from defender_assets.outputs.what_if import departures
+    from defender_assets.outputs.what_if.report import departures
 
     try:
         return departures(json.loads(as_json(found)), read_json(expect.read_text(encoding="utf-8")))

@@ -9,7 +9,7 @@ from defender_assets.core.errors import TriageError
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.text import escape_control_chars, first_few
-from defender_assets.core.triage import STATED_LEAD, Statement, state_statements
+from defender_assets.core.triage.statements import STATED_LEAD, Statement, state_statements
 from defender_assets.outputs.queries import views
 
 _IDS_SHOWN = 5

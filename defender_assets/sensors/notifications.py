@@ -13,8 +13,8 @@ from defender_assets.core.errors import redact
 from defender_assets.core.quality.day_results import Results, SubjectResult
 from defender_assets.core.quality.silence import EXPORT, outage_of
 from defender_assets.jobs import CHECK_DAYS, MAINTENANCE_JOB, PARTITION_TAG
-from defender_assets.outputs.notifications import NotificationConfig
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED, SILENCE, Incident, Incidents
+from defender_assets.outputs.notifications.webhooks import NotificationConfig
 from defender_assets.resources import LakeResource, user_facing_errors
 from defender_assets.sensors.sweep import SWEEP_JOB
 

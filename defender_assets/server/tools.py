@@ -12,8 +12,8 @@ from defender_assets.core.errors import TriageError
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.source_lines import fetch_source_lines
-from defender_assets.core.triage import in_state, with_states, with_story_states
 from defender_assets.core.triage.precision import ALL_BANDS, read_quality
+from defender_assets.core.triage.states import in_state, with_states, with_story_states
 from defender_assets.outputs.queries import entities, filters, views
 from defender_assets.outputs.triage import triage
 from defender_assets.server.answers import MOST_ROWS, answer

@@ -13,8 +13,8 @@ from defender_assets.core.lake.maintenance import apply_retention
 from defender_assets.core.leads.risk import ScoringConfig
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, DEVICE_INFO, TABLES
-from defender_assets.core.triage import VERDICTS_TABLE
-from defender_assets.outputs.notifications import SENT_NOTICES
+from defender_assets.core.triage.schema import VERDICTS_TABLE
+from defender_assets.outputs.notifications.schema import SENT_NOTICES
 from defender_assets_tests.cli.conftest import Run, checked
 from defender_assets_tests.support.day_runs import run_day
 from defender_assets_tests.support.days import day_before, today

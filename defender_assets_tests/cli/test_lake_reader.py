@@ -17,9 +17,9 @@ from defender_assets.cli.demo.command import campaigns_found
 from defender_assets.cli.output import ASCII_MARKS, Cells, _is_c_locale, console, table
 from defender_assets.core.enums import PRODUCTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA
-from defender_assets.core.queue import PRIORITY_COLUMNS
+from defender_assets.core.queue.order import PRIORITY_COLUMNS
 from defender_assets.core.stories.schema import STORY_SCHEMA
-from defender_assets.core.triage import STATE_COLUMNS
+from defender_assets.core.triage.states import STATE_COLUMNS
 from defender_assets.outputs.queries.views import collected, current_leads, current_stories
 from defender_assets.simulator import ground_truth
 from defender_assets_tests.cli.conftest import Run

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from defender_assets.catalog import STORIES
 from defender_assets.cli import main
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.triage import VERDICTS_TABLE
+from defender_assets.core.triage.schema import VERDICTS_TABLE
 from defender_assets_tests.cli.conftest import AN_ID, ANOTHER, STORY, THIRD, Run
 from defender_assets_tests.support.exports import DAY, local_lake
 from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in

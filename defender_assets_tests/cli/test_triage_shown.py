@@ -5,7 +5,7 @@ from pathlib import Path
 
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.triage import QUALITY_TABLE
+from defender_assets.core.triage.precision import QUALITY_TABLE
 from defender_assets_tests.cli.conftest import AN_ID, ANOTHER, STORY, THIRD, Run, shown
 from defender_assets_tests.support.exports import DAY, TENANT
 from defender_assets_tests.support.hostile_text import HOSTILE_TITLE, dangerous_in

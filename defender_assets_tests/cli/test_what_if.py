@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.outputs.what_if import AS_EXPECTED
+from defender_assets.outputs.what_if.report import AS_EXPECTED
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.hostile_text import dangerous_in
 from defender_assets_tests.support.small_lake import SmallLake

@@ -34,7 +34,8 @@ from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, QUARANTINE, TABLES
 from defender_assets.core.schemas.column import integer
 from defender_assets.core.tables.build import build_table_day
-from defender_assets.core.triage import QUALITY_TABLE, VERDICTS_TABLE
+from defender_assets.core.triage.precision import QUALITY_TABLE
+from defender_assets.core.triage.schema import VERDICTS_TABLE
 from defender_assets.outputs.notifications.outbox import (
     CLAIMED,
     Entry,

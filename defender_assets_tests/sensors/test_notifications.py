@@ -12,8 +12,8 @@ from defender_assets.assets import runs
 from defender_assets.catalog import LEADS
 from defender_assets.core.lake.lake import Commit
 from defender_assets.core.schemas import ALERT_INFO, TABLES
-from defender_assets.outputs.notifications import NotificationConfig, Webhook
 from defender_assets.outputs.notifications.incidents import CHECK_FAILED, RUN_FAILED
+from defender_assets.outputs.notifications.webhooks import NotificationConfig, Webhook
 from defender_assets.sensors.notifications import find_incidents
 from defender_assets_tests.support.dagster_project import LOOKBACK_DAYS, DagsterProject
 from defender_assets_tests.support.days import yesterday

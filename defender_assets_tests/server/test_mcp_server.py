@@ -14,8 +14,8 @@ from mcp.types import CallToolResult
 from defender_assets.catalog import LEADS, STORIES
 from defender_assets.core.errors import LakeError, SettingsError
 from defender_assets.core.lake.lake import Lake
-from defender_assets.core.triage import VERDICTS_TABLE
-from defender_assets.outputs.notifications import SENT_NOTICES
+from defender_assets.core.triage.schema import VERDICTS_TABLE
+from defender_assets.outputs.notifications.schema import SENT_NOTICES
 from defender_assets.server.answers import LONGEST_TEXT, MOST_ITEMS, NOTICE
 from defender_assets.server.mcp_server import INSTRUCTIONS, build_server
 from defender_assets.server.tenant_lake import TenantLake, find_tenant

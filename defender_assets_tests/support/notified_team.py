@@ -11,9 +11,10 @@ import pytest
 
 from defender_assets.catalog import LEADS, QUEUE, STORIES
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.outputs.notifications import SENT_NOTICES, NotificationConfig, Webhook
 from defender_assets.outputs.notifications.delivery import Notifier, Report
 from defender_assets.outputs.notifications.incidents import Incidents
+from defender_assets.outputs.notifications.schema import SENT_NOTICES
+from defender_assets.outputs.notifications.webhooks import NotificationConfig, Webhook
 from defender_assets_tests.support.exports import TENANT, local_lake
 from defender_assets_tests.support.webhook_receiver import Receiver, receiving
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from defender_assets.catalog import LEADS
-from defender_assets.core.audit import Audit, Kind, audit_days, days_held
+from defender_assets.core.audit.findings import Kind
+from defender_assets.core.audit.walk import Audit, audit_days, days_held
 from defender_assets.core.export import DirectoryExport, Export
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO

@@ -8,7 +8,8 @@ import polars as pl
 
 from defender_assets.catalog import LEADS
 from defender_assets.core.lake.lake import Commit, Lake
-from defender_assets.core.triage import STATED_LEAD, VERDICT_SCHEMA, Statement, state_statements
+from defender_assets.core.triage.schema import VERDICT_SCHEMA
+from defender_assets.core.triage.statements import STATED_LEAD, Statement, state_statements
 from defender_assets_tests.support.exports import DAY, TENANT
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)

@@ -30,7 +30,7 @@ from defender_assets.core.quality.signs import read_signs
 from defender_assets.core.quality.silence import tenant_silences
 from defender_assets.core.raw.ingest import tenants_in_raw
 from defender_assets.core.schemas import Column
-from defender_assets.core.triage import may_state
+from defender_assets.core.triage.statements import may_state
 from defender_assets.outputs.queries.views import collected
 
 if TYPE_CHECKING:

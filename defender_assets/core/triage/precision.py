@@ -8,7 +8,8 @@ from defender_assets.core.enums import CLOSED, VERDICTS
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.queue import QUEUE_TABLE, with_priority
+from defender_assets.core.queue.order import with_priority
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.retries import retry_on_conflict
 from defender_assets.core.schemas.column import Column, column_schema, instant, integer, text
 from defender_assets.core.triage.schema import VERDICTS_TABLE

@@ -8,7 +8,8 @@ import polars as pl
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.risk.muting import exclude_muted
-from defender_assets.core.queue import queue_order, story_order, with_priority
+from defender_assets.core.queue.build import queue_order
+from defender_assets.core.queue.order import story_order, with_priority
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.charts import columns, stacked
 from defender_assets.outputs.brief.data_quality import health

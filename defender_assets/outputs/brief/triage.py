@@ -9,8 +9,9 @@ import polars as pl
 from defender_assets.core.enums import CLOSED
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.text import pluralize
-from defender_assets.core.triage import VERDICT_SCHEMA, with_states
 from defender_assets.core.triage.precision import DETECTION
+from defender_assets.core.triage.schema import VERDICT_SCHEMA
+from defender_assets.core.triage.states import with_states
 from defender_assets.outputs.labels import Row, listed, moment_words, precision_words, words_of
 
 NO_STATES = pl.DataFrame(

@@ -4,8 +4,3 @@
 `notification` builds its content, `formatting`, `slack` and `teams` its payload. `webhook_client` posts one message;
 `delivery` orders these steps. Runs and checks that fail are found by the sensor and handed in as `incidents`.
 """
-
-from defender_assets.outputs.notifications.schema import NOTICE_COLUMNS, SENT_NOTICES
-from defender_assets.outputs.notifications.webhooks import NotificationConfig, Webhook, notification_config
-
-__all__ = ["NOTICE_COLUMNS", "SENT_NOTICES", "NotificationConfig", "Webhook", "notification_config"]

@@ -14,7 +14,8 @@ from defender_assets.core.enums import CLOSED
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.queue import PRIORITY_COLUMNS, QUEUE_TABLE, with_priority
+from defender_assets.core.queue.order import PRIORITY_COLUMNS, with_priority
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.outputs.labels import Row
 from defender_assets.outputs.notifications.incidents import INCIDENT_KINDS, Incidents

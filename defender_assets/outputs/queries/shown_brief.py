@@ -7,11 +7,11 @@ import polars as pl
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.queue import QUEUE_TABLE
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
 from defender_assets.core.text import pluralize
-from defender_assets.outputs.brief import build_briefs
+from defender_assets.outputs.brief.build import build_briefs
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEFS_TABLE
 from defender_assets.outputs.brief.triage import Triage, closed_stories, story_changes
 from defender_assets.outputs.queries.views import active_stories, lead_states, precisions

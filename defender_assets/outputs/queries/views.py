@@ -18,11 +18,14 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import BUILT_VERSION
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.queue import QUEUE_TABLE, queue_order, story_order, with_priority
+from defender_assets.core.queue.build import queue_order
+from defender_assets.core.queue.order import story_order, with_priority
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.schemas import QUARANTINE
 from defender_assets.core.stories.schema import STORIES_TABLE
-from defender_assets.core.triage import VERDICTS_TABLE, current_states
 from defender_assets.core.triage.precision import ALL_BANDS, DETECTION, verdict_counts
+from defender_assets.core.triage.schema import VERDICTS_TABLE
+from defender_assets.core.triage.states import current_states
 from defender_assets.outputs.brief.schema import BRIEFS_TABLE
 from defender_assets.outputs.ocsf.schema import FINDINGS_TABLE
 

@@ -3,12 +3,6 @@
 Callers hand in the derived tables of each side, with its rules.
 """
 
-from defender_assets.outputs.what_if.overlay import Rules
-from defender_assets.outputs.what_if.report import (
-    AS_EXPECTED,
-    Comparison,
-    compare,
-    departures,
-)
+from defender_assets.outputs.what_if.report import compare
 
-__all__ = ["AS_EXPECTED", "Comparison", "Rules", "compare", "departures"]
+__all__ = ["compare"]

@@ -8,7 +8,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY, connected_components
 from defender_assets.core.leads.schema import LEAD_SCHEMA
-from defender_assets.core.queue import queue_order
+from defender_assets.core.queue.build import queue_order
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.outputs.labels import Row
 

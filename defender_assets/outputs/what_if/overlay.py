@@ -18,7 +18,7 @@ from defender_assets.core.lake.snapshots import Snapshot, scan_days
 from defender_assets.core.lake.table_spec import BUILT_VERSION
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.pipeline.derived_table import DerivedTable, staleness_of, upstream_state
-from defender_assets.core.queue import QUEUE_TABLE
+from defender_assets.core.queue.schema import QUEUE_TABLE
 from defender_assets.core.schemas import TABLES
 from defender_assets.core.stories.schema import STORIES_TABLE
 

@@ -14,9 +14,9 @@ from defender_assets.core.enums import CLOSED, TRUE_POSITIVE, VERDICTS
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.schema import LEADS_TABLE
-from defender_assets.core.queue import QUEUE_LOOKBACK_DAYS, QUEUE_TABLE
+from defender_assets.core.queue.schema import QUEUE_LOOKBACK_DAYS, QUEUE_TABLE
 from defender_assets.core.stories.schema import STORIES_TABLE, STORY_LOOKBACK_DAYS
-from defender_assets.core.triage import VERDICTS_TABLE
+from defender_assets.core.triage.schema import VERDICTS_TABLE
 from defender_assets.outputs.what_if.difference import (
     DOWN,
     LEAD_KINDS,

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.audit import Kind
 from defender_assets.core.audit.certificate import CertificateError, certificate, read_certificate, verify
+from defender_assets.core.audit.findings import Kind
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.schemas import ALERT_EVIDENCE, DEVICE_INFO
 from defender_assets_tests.support.day_runs import run_day

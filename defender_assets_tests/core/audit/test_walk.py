@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from defender_assets.catalog import DERIVED, LEADS
-from defender_assets.core.audit import Kind, audit_days
+from defender_assets.core.audit.findings import Kind
+from defender_assets.core.audit.walk import audit_days
 from defender_assets.core.lake.clock import Clock
 from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.leads.schema import LEADS_TABLE

@@ -21,8 +21,9 @@ from defender_assets.core.pipeline.staleness import find_stale_days
 from defender_assets.core.raw.ingest import ingest
 from defender_assets.core.schemas import ALERT_INFO, TABLES, Column
 from defender_assets.core.tables.build import build_table_day
-from defender_assets.core.triage import QUALITY_TABLE, VERDICTS_TABLE
-from defender_assets.outputs.notifications import SENT_NOTICES
+from defender_assets.core.triage.precision import QUALITY_TABLE
+from defender_assets.core.triage.schema import VERDICTS_TABLE
+from defender_assets.outputs.notifications.schema import SENT_NOTICES
 from defender_assets_tests.support.exports import DAY, Folder, blob_path, local_lake, records
 
 EXPORT_DATE = Column("export_date", pl.Date(), "Day of arrival")

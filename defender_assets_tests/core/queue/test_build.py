@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from defender_assets.core.queue import QUEUE_SCHEMA, build_queue
+from defender_assets.core.queue.build import build_queue
+from defender_assets.core.queue.schema import QUEUE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
 from defender_assets_tests.support.alert_rows import DAY, EVE, OTHER_TENANT, TENANT, Row, at, lead_frame, lead_row
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE

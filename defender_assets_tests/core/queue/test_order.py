@@ -4,7 +4,9 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.leads import LEAD_SCHEMA
-from defender_assets.core.queue import PRIORITY_COLUMNS, QUEUE_SCHEMA, queue_order, story_order, with_priority
+from defender_assets.core.queue.build import queue_order
+from defender_assets.core.queue.order import PRIORITY_COLUMNS, story_order, with_priority
+from defender_assets.core.queue.schema import QUEUE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA
 from defender_assets_tests.support.alert_rows import DAY, OTHER_TENANT, TENANT, at, lead_frame, lead_row
 

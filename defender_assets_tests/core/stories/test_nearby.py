@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from defender_assets.core.queue import build_queue
+from defender_assets.core.queue.build import build_queue
 from defender_assets.core.stories import build_stories
 from defender_assets.core.stories.nearby import MOST_RECEIVED
 from defender_assets_tests.support.alert_rows import DAY, EVE, OTHER_TENANT, TENANT, Row, at, lead_frame, lead_row

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from defender_assets.catalog import LEADS
-from defender_assets.core.audit import Kind, audit_days
+from defender_assets.core.audit.findings import Kind
+from defender_assets.core.audit.walk import audit_days
 from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.pipeline.derived_table import build_partition

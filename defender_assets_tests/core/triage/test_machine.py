@@ -14,7 +14,9 @@ from defender_assets.catalog import LEADS
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.maintenance import apply_retention
-from defender_assets.core.triage import VERDICTS_TABLE, Statement, current_states, state_statements
+from defender_assets.core.triage.schema import VERDICTS_TABLE
+from defender_assets.core.triage.statements import Statement, state_statements
+from defender_assets.core.triage.states import current_states
 from defender_assets_tests.faults.lakes import DiedError, FaultyLake, Moment, OvertakenLake, conflicted, died
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import TENANT, local_lake

@@ -12,7 +12,6 @@ import pytest
 from defender_assets.catalog import LEADS
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.maintenance import apply_retention
-from defender_assets.core.triage import VERDICT_SCHEMA
 from defender_assets.core.triage.precision import (
     ALL_BANDS,
     QUALITY_SCHEMA,
@@ -21,6 +20,7 @@ from defender_assets.core.triage.precision import (
     store_quality,
     verdict_counts,
 )
+from defender_assets.core.triage.schema import VERDICT_SCHEMA
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import DAY, TENANT
 from defender_assets_tests.support.triaged_leads import NOW, close, lead, put_leads, state

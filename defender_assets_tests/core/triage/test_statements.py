@@ -16,14 +16,9 @@ from defender_assets.core.errors import LakeError, TriageError
 from defender_assets.core.lake.compaction import compact
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.maintenance import apply_retention, maintain
-from defender_assets.core.triage import (
-    VERDICT_SCHEMA,
-    VERDICTS_TABLE,
-    Statement,
-    current_states,
-    may_state,
-    state_statements,
-)
+from defender_assets.core.triage.schema import VERDICT_SCHEMA, VERDICTS_TABLE
+from defender_assets.core.triage.statements import Statement, may_state, state_statements
+from defender_assets.core.triage.states import current_states
 from defender_assets_tests.faults.lakes import FaultyLake, OvertakenLake, conflicted
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.emulator import Emulator

@@ -8,8 +8,8 @@ import pytest
 
 from defender_assets.catalog import LEADS
 from defender_assets.core.stories import STORY_SCHEMA
-from defender_assets.core.triage import (
-    VERDICT_SCHEMA,
+from defender_assets.core.triage.schema import VERDICT_SCHEMA
+from defender_assets.core.triage.states import (
     current_states,
     in_state,
     newest_statements,

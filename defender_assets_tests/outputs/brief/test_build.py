@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.leads.risk.muting import exclude_muted
-from defender_assets.core.queue import QUEUE_SCHEMA, build_queue
+from defender_assets.core.queue.build import build_queue
+from defender_assets.core.queue.schema import QUEUE_SCHEMA
 from defender_assets.core.schemas import DEVICE_INFO, QUARANTINE_SCHEMA
 from defender_assets.core.stories import STORY_SCHEMA, build_stories
-from defender_assets.outputs.brief import build_briefs
+from defender_assets.outputs.brief.build import build_briefs
 from defender_assets.outputs.brief.entries import LEADS_SHOWN
 from defender_assets.outputs.brief.page import _whole_names
 from defender_assets.outputs.brief.schema import BRIEF_SCHEMA

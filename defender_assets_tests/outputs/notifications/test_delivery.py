@@ -14,9 +14,10 @@ from defender_assets.core.lake.compaction import compact
 from defender_assets.core.lake.lake import Commit
 from defender_assets.core.lake.maintenance import maintain
 from defender_assets.core.lake.snapshots import scan
-from defender_assets.outputs.notifications import SENT_NOTICES, delivery, outbox, selection
+from defender_assets.outputs.notifications import delivery, outbox, selection
 from defender_assets.outputs.notifications.delivery import LEASE, Notifier
 from defender_assets.outputs.notifications.incidents import RUN_FAILED, SILENCE, Incident, Incidents
+from defender_assets.outputs.notifications.schema import SENT_NOTICES
 from defender_assets.outputs.queries.views import collected
 from defender_assets_tests.support.notified_team import NOON, TODAY, Team
 from defender_assets_tests.support.webhook_receiver import DROP, receiving

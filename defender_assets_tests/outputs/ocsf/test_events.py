@@ -17,7 +17,7 @@ from defender_assets.core.export import DirectoryExport
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import BUILT_VERSION
 from defender_assets.core.leads.devices.primary import DEVICES
-from defender_assets.outputs.ocsf import build_findings
+from defender_assets.outputs.ocsf.build import build_findings
 from defender_assets.outputs.ocsf.codes import (
     ADDRESS,
     CLASS_UID,

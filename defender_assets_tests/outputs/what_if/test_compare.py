@@ -18,9 +18,9 @@ from defender_assets.core.leads.risk.weights import packaged_weights
 from defender_assets.core.pipeline.derived_table import DerivedTable
 from defender_assets.core.schemas import ALERT_INFO
 from defender_assets.core.stories.schema import STORY_SCHEMA
-from defender_assets.core.triage import STATED_LEAD, Statement, state_statements
-from defender_assets.outputs.what_if import Comparison, Rules, compare
-from defender_assets.outputs.what_if.overlay import HeldLake
+from defender_assets.core.triage.statements import STATED_LEAD, Statement, state_statements
+from defender_assets.outputs.what_if.overlay import HeldLake, Rules
+from defender_assets.outputs.what_if.report import Comparison, compare
 from defender_assets_tests.support.days import day_before
 from defender_assets_tests.support.exports import local_lake
 from defender_assets_tests.support.file_hashes import file_hashes

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from defender_assets.core.leads import LEAD_SCHEMA
-from defender_assets.core.queue import QUEUE_SCHEMA
+from defender_assets.core.queue.schema import QUEUE_SCHEMA
 from defender_assets.core.stories.schema import STORY_SCHEMA
 from defender_assets.outputs.what_if.difference import Side, lead_differences, story_differences
 from defender_assets_tests.support.alert_rows import TENANT, lead_frame, lead_row
