@@ -33,10 +33,8 @@ def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.Dat
     The priority of a lead is its own risk and what its story adds: an attack is looked at as a whole, so a harmless
     step of a dangerous story comes before a lonely lead of the same risk.
 
-    Args:
-        day: the partition to build.
-        leads: `device_enriched_leads`, partitions D-7 … D (others are ignored); the latest row of each lead counts.
-        stories: `lead_stories`, partition D (others are ignored).
+    `leads` are the partitions D-7 … D, of which the latest row of each lead counts, `stories` the partition D; others
+    are ignored.
 
     Returns:
         QUEUE_SCHEMA, in the order of the queue.

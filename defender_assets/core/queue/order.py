@@ -21,11 +21,8 @@ def with_priority(leads: Frame, entries: Frame, on: Sequence[str] = LEAD_KEY, mo
     A lead without an entry has its own risk as its priority: a muted one, or one of a day whose queue is not built yet.
     The priority is never below the risk, also where the entry is older than the lead.
 
-    Args:
-        leads: rows of `device_enriched_leads`.
-        entries: rows of `lead_queue`, at most one for each lead.
-        on: what an entry has in common with its lead.
-        more: further columns of the entry to add.
+    `entries` are rows of `lead_queue`, at most one for each lead, with which it has the columns `on` in common; `more`
+    are further columns of them to add.
     """
     risk = pl.col("risk_score").fill_null(0)
     return leads.join(entries.select(*on, *PRIORITY_COLUMNS, *more), on=list(on), how="left").with_columns(

@@ -46,9 +46,7 @@ _READ = (
 def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     """Return the stories of a day: groups of two or more leads that share entities in time, one of them from the day.
 
-    Args:
-        day: the partition to build.
-        leads: `device_enriched_leads`, partitions D-7 … D (others are ignored); the latest row of each lead counts.
+    `leads` are the partitions D-7 … D, of which the latest row of each lead counts; others are ignored.
 
     Returns:
         STORY_SCHEMA, sorted by tenant and story_id.
@@ -90,9 +88,7 @@ def update_stories(
 ) -> pl.DataFrame | None:
     """Return the stories as they are if what they are made of is as it was; None if they may change.
 
-    Args:
-        stories: the rows of the day, as `build_stories` made them of the leads before.
-        changes: of the leads since then.
+    `stories` are the rows of the day, as `build_stories` made them of the leads before the changes.
     """
     (change,) = changes
     if change.added is None or change.removed is None:
@@ -184,9 +180,7 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
     must not outvote severe ones. Leads without a title are one detection for each `activity`; those that say neither
     what they are about nor how severe they are, are none.
 
-    Args:
-        members: the leads of the groups, with `activity` and `rank`.
-        leads: all leads of the look-back, with the same columns.
+    `leads` are all of the look-back, `members` those of the groups; both have `activity` and `rank`.
     """
     detection = ["tenant_id", "activity"]
     points = dict(zip(RANKS, (DETECTION_POINTS[name] for name in SEVERITIES), strict=True))

@@ -56,11 +56,8 @@ class Evidence(NamedTuple):
 def evidence(leads: pl.DataFrame, day: date, wanted: pl.DataFrame) -> Evidence:
     """Return what is known of the leads, as far as it matters for the stories of the wanted ones.
 
-    Args:
-        leads: result of `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
-            `first_day`, `muted_by`; sorted by LEAD_KEY.
-        day: the last day of the look-back.
-        wanted: LEAD_KEY of the wanted leads.
+    `leads` come from `with_detection`: one row per lead, with `tenant_id`, `lead_id`, `alert_time`, `entities`,
+    `first_day`, `muted_by`; sorted by LEAD_KEY. `wanted` has LEAD_KEY, and `day` is the last one of the look-back.
     """
     leads = leads_that_matter(with_frequency(with_known_days(leads, day)), wanted).with_row_index("lead")
     known = occurrences(leads)

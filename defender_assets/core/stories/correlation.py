@@ -3,6 +3,8 @@
 The measure is the number of unrelated leads that are expected to have the shared entity in that time. It is estimated
 from the look-back itself, so entities that everybody shares in a tenant (an administrator, a scanner, a server, a
 deployment agent) link nothing, whatever their names are.
+
+Here `occurrences` come from `occurrences.occurrences`, `pairs` from `neighbours`, and `ordinary` from `ordinariness`.
 """
 
 from collections.abc import Sequence
@@ -64,8 +66,7 @@ _LEEWAY = timedelta(minutes=30)
 def with_frequency(leads: pl.DataFrame) -> pl.DataFrame:
     """Add `often`: how often the tenant has the lead's detection; 1 for one as frequent as its others, and for none.
 
-    Args:
-        leads: all leads of the look-back, one row each, with the columns of `with_detection`.
+    `leads` are all of the look-back, one row each, with the columns of `with_detection`.
     """
     counts = leads.filter(pl.col("detection") != "").group_by("tenant_id", "detection").agg(_count=pl.len())
     typical = counts.group_by("tenant_id").agg(_typical=pl.col("_count").clip(upper_bound=MOST_TYPICAL).mean())
@@ -78,9 +79,8 @@ def with_frequency(leads: pl.DataFrame) -> pl.DataFrame:
 def ordinariness(leads: pl.DataFrame) -> pl.DataFrame:
     """Return what makes a lead ordinary, whatever it is compared with.
 
-    Args:
-        leads: one row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, and the columns of
-            `with_detection` and `with_frequency`.
+    `leads` have a row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, and the columns of
+    `with_detection` and `with_frequency`.
 
     Returns:
         `lead`; `routine`: the days on which it is a routine of the lead's user, at least 1; `noise`: 1 for a detection
@@ -103,9 +103,6 @@ def neighbours(occurrences: pl.DataFrame) -> pl.DataFrame:
 
     Each lead is compared with the next NEIGHBOURS ones on the entity: those of any severity, of Medium or more, of
     High, and the first ones of each detection. So a flood of cheap alerts cannot come between the others.
-
-    Args:
-        occurrences: result of `occurrences.occurrences`.
 
     Returns:
         `entity`, `part` (one of _PARTS), `earlier`, `lead` (the later one), `gap`, `spread` (what the density divides
@@ -144,10 +141,6 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
     one detection share everything for one reason, so only the rarest entity counts. Both are then of the user's
     routine, so it counts twice.
 
-    Args:
-        pairs: result of `neighbours`.
-        ordinary: result of `ordinariness`.
-
     Returns:
         `lead` (the later one), `earlier`, `expected`; `expected_once`: without what a detection tells that comes again
         on one user or device. The best pairs of each lead first.
@@ -183,12 +176,7 @@ def expected_of_joins(
     group on many devices has a bystander on one of them sooner. A lead that names nothing joins by its detection, which
     one of the group's leads has.
 
-    Args:
-        occurrences: result of `occurrences.occurrences`.
-        pairs: result of `neighbours`.
-        grouped: `lead`, `group`.
-        leads: as for `occurrences.occurrences`.
-        ordinary: result of `ordinariness`.
+    `grouped` has `lead` and `group`; `leads` are as for `occurrences.occurrences`.
 
     Returns:
         `lead`, `group`, `size` of the group, `follows` (the group began before the lead), `expected`.
@@ -245,11 +233,7 @@ def expected_of_merges(
     common their users and devices are, only leads of other days show: otherwise an attack that repeats the same steps
     would hide itself.
 
-    Args:
-        occurrences: result of `occurrences.occurrences`.
-        pairs: result of `neighbours`.
-        grouped: `lead`, `group`.
-        ordinary: result of `ordinariness`.
+    `grouped` has `lead` and `group`.
 
     Returns:
         `group`, `other` (a larger number), `larger` (the size of the larger one), `user_on_place` (one user on one
@@ -312,12 +296,8 @@ def _of_shared_entities(
 ) -> pl.DataFrame:
     """Return `group`, `other`, `part`, `expected` of each entity that two groups share.
 
-    Args:
-        met: `group`, `other`, `entity`, `part`, `gap`, `spread`, and the leads `mine` and `theirs`, of each pair of
-            leads of two groups; `alike`: of users and devices only leads of other days count as ordinary ones.
-        occurrences: result of `occurrences.occurrences`.
-        grouped: `lead`, `group`.
-        sides: `group`, `size`.
+    `met` has `group`, `other`, `entity`, `part`, `gap`, `spread`, and the leads `mine` and `theirs`, of each pair of
+    leads of two groups; `alike`: of users and devices only leads of other days count as ordinary ones.
     """
     inside = (
         occurrences.join(grouped, on="lead")
@@ -363,11 +343,7 @@ def _of_entities(
 ) -> pl.DataFrame:
     """Return `lead`, `group`, `part`, `expected` of each entity that a lone lead shares with a group.
 
-    Args:
-        met: `lead`, `group`, `entity`, `part`, `gap`, `spread` of each pair of a lone lead and a lead of a group.
-        occurrences: result of `occurrences.occurrences`.
-        grouped: `lead`, `group`.
-        sizes: `group`, `size`.
+    `met` has `lead`, `group`, `entity`, `part`, `gap`, `spread` of each pair of a lone lead and a lead of a group.
     """
     own = occurrences.select("entity", "lead", "kind", "rank", "crowd", "prior", "known_days")
     inside = count_by_rank(occurrences.join(grouped, on="lead"), ["entity", "group"], "inside")

@@ -24,11 +24,8 @@ def nearby_leads(evidence: Evidence, grouped: pl.DataFrame, points: pl.DataFrame
 
     Each lead is lifted by the one story from which it receives most.
 
-    Args:
-        evidence: result of `clustering.evidence`.
-        grouped: GROUPED of the stories of the day.
-        points: `group`, `points`.
-        day: the day; leads without a row in it are in no queue of the day.
+    `grouped` (GROUPED) and `points` (`group`, `points`) are those of the stories of the day. Leads without a row in the
+    day are in no queue of it.
     """
     lone = evidence.leads.filter(pl.col("_last_day") == day).select("lead", *LEAD_KEY)
     numbered = evidence.leads.select("lead", *LEAD_KEY).join(grouped, on=LEAD_KEY).select("lead", "group")

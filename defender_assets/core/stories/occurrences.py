@@ -298,10 +298,7 @@ def _with_times(rows: pl.DataFrame) -> pl.DataFrame:
 def _far(rows: pl.DataFrame, events: pl.DataFrame, by: str) -> pl.Series:
     """Return how many events of the same group are not within NEAR of each row.
 
-    Args:
-        rows: result of `_with_times`.
-        events: the same.
-        by: the column of the group's number.
+    `rows` and `events` come from `_with_times`; `by` is the column of the number of the group.
     """
     # Group and moment as one number: the events between two moments are those between two places.
     first = pl.col(by).cast(pl.Int64) * pl.col("moments")

@@ -21,9 +21,8 @@ _NAMED = ["lead", "tenant_id", "alert_time", "muted_by"]
 def leads_that_matter(leads: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     """Return the leads that can matter for the stories of the wanted ones, in their order; all of them if many do.
 
-    Args:
-        leads: one row per lead, with `tenant_id`, `alert_time`, `entities`, `detection`, `muted_by`.
-        wanted: LEAD_KEY of the wanted ones.
+    `leads` have a row per lead, with `tenant_id`, `alert_time`, `entities`, `detection`, `muted_by`; `wanted` has
+    LEAD_KEY.
     """
     leads = leads.with_row_index("lead")
     named, most = _named(leads.filter(pl.col("alert_time").is_not_null())), leads.height * MOST_REACHED

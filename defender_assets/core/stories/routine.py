@@ -15,8 +15,7 @@ def routine_days(leads: pl.DataFrame) -> pl.DataFrame:
     detected as Low on most days is as ordinary when it is Medium; cheaper ones do not, so that they never unlink severe
     ones. Leads that name no user, or many, are left out.
 
-    Args:
-        leads: one row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, `detection`, `rank`.
+    `leads` have a row per lead, with its number `lead`, `tenant_id`, `alert_time`, `entities`, `detection`, `rank`.
     """
     rows = _of_users(leads)
     edge = pl.col("alert_time") - NEAR

@@ -24,9 +24,8 @@ TIMELINE = pl.List(pl.Struct(STEP))
 def timelines(members: pl.DataFrame, shared: pl.DataFrame) -> pl.DataFrame:
     """Return `group` and `timeline` (TIMELINE).
 
-    Args:
-        members: the leads with their `group` and their readable `_users`, sorted by group, alert_time and lead_id.
-        shared: `group` and `shared_entities`.
+    `members` are the leads with their `group` and readable `_users`, sorted by group, alert_time and lead_id; `shared`
+    has `group` and `shared_entities`.
     """
     order = ["group", "alert_time", "lead_id"]
     shares = (
