@@ -57,7 +57,13 @@ codecs.register_error(ASCII_MARKS, _encode_in_ascii)
 
 
 def prepare_streams() -> None:
-    """Let standard output and standard error show every text; a terminal of the locale C gets ASCII only."""
+    """Let standard output and standard error show every text; a terminal of the locale C gets ASCII only.
+
+    Streams that the caller has closed become empty ones, so that no file of the lake gets their numbers.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (to the end of the process)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Python takes the locale C for UTF-8, which is right for files and pipes

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from defender_assets.cli.errors import Commands
+from defender_assets.cli.output import prepare_streams
 from defender_assets_tests.cli.conftest import Run
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtYWNjb3VudA=="
@@ -118,3 +120,14 @@ def test_every_command_names_a_variable_that_is_no_setting_in_one_line(
     )
     assert result.stderr.count("DEFENDER_LAKE_URL") == 1
     assert KEY not in result.output
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_the_caller_has_closed_is_an_empty_one(closed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, closed, None)
+
+    prepare_streams()
+
+    with getattr(sys, closed) as stream:
+        assert stream.name == os.devnull
+        assert stream.read() == "" if closed == "stdin" else stream.write("lost")
