@@ -74,12 +74,14 @@ def emulated_logs(section: Mapping[str, Any], endpoint: str) -> dict[str, Any]:
 class Host(Installation):
     """A host's folder. `settings` contain keys; `dagster` has the variables of every process.
 
-    What runs print goes to `logs`, if the instance has a container for it.
+    What runs print goes to `logs`, if the instance has a container for it. `slots` is how many runs go on at once, None
+    as in the instance's file.
     """
 
     dagster: Mapping[str, str] = field(default_factory=dict)
     instance: Path = ONE_HOST
     logs: Emulator | None = None
+    slots: int | None = None
     ports: Mapping[str, str] = field(default_factory=lambda: {WEB_PORT: str(free_port()), CODE_PORT: str(free_port())})
 
     def prepare(self) -> None:
@@ -94,6 +96,11 @@ class Host(Installation):
         for slow, quick in QUICKER.items():
             assert configuration.count(slow) == 1, slow
             configuration = configuration.replace(slow, quick)
+        if self.slots:
+            configuration, count = re.subn(
+                r"max_concurrent_runs: \d+", f"max_concurrent_runs: {self.slots}", configuration
+            )
+            assert count == 1
         if self.logs is not None:
             read = yaml.safe_load(configuration)
             read["compute_logs"] = emulated_logs(read["compute_logs"], self.logs.account_url)
