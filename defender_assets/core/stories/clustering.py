@@ -11,6 +11,7 @@ from defender_assets.core.stories.correlation import (
     expected_of_joins,
     expected_of_merges,
     expected_of_pairs,
+    groups_with_little_in_common,
     neighbours,
     ordinariness,
     with_frequency,
@@ -26,12 +27,18 @@ JOIN_THRESHOLD = 0.026
 """A lead joins an ongoing story if fewer unrelated ones than this are expected."""
 ONGOING = 3
 """Leads that make a group an ongoing story; to join a smaller one, LINK_THRESHOLD counts."""
-MERGE_GROUPS = 0.005
+UNLIKE_THRESHOLD = 0.005
+"""A lead joins a group that repeats one other detection if fewer unrelated ones than this are expected."""
+MERGE_GROUPS = 0.01
 """Two groups of which one is an ongoing story are merged if fewer unrelated leads than this are expected."""
 LARGER = 3
 CONFIRMED = 0.06
 """A weak link of two leads that have closer ones merges their groups if the groups confirm it: if fewer unrelated leads
 than this are expected to share as much with a group as the other one does."""
+CONFIRMED_BY_LITTLE = 0.04
+"""The same for two groups that share one user and one device at most, and nothing else."""
+SEPARATE = 10
+"""How much likelier chance is for two of these groups if each is held together by something that it brought."""
 FEW_OF_GROUP = 0.1
 """A lead at the edge of a group that shares something with at most this share of it can be a bystander."""
 ROUNDS = 3
@@ -87,7 +94,9 @@ def groups(found: Evidence) -> pl.DataFrame:
         before = grouped
         joined = _joined(expected_of_joins(known, pairs, grouped, leads, ordinary))
         grouped = pl.concat([grouped, joined])
-        grouped = _merged(grouped, expected_of_merges(known, pairs, grouped, ordinary))
+        expected = expected_of_merges(known, pairs, grouped, ordinary).filter(pl.col("expected") < LINK_THRESHOLD)
+        little = groups_with_little_in_common(known, grouped, expected)
+        grouped = _merged(grouped, _of_separate(expected, little))
         if grouped.equals(before):
             break
     return grouped.join(leads.select("lead", *LEAD_KEY), on="lead").select(GROUPED.names())
@@ -101,32 +110,36 @@ def _grouped(links: pl.DataFrame) -> pl.DataFrame:
 
 
 def _between_groups(best: pl.DataFrame, sure: pl.DataFrame) -> pl.DataFrame:
-    """Return the weak links of two leads that both have closer ones: such a link would merge two groups.
+    """Return the links of two leads that both have closer ones: such a link would merge two groups.
 
-    Links by a detection that comes again on one user or device are left out, as in the comparison of groups.
+    These are the weak links, and those by a detection that comes `again` on one user or device.
     """
-    again = pl.col("expected") < pl.col("expected_once")
-    close = pl.concat([best.filter(pl.col("expected") < MERGE_THRESHOLD), sure])
+    strong = pl.col("expected") < MERGE_THRESHOLD
+    again = (pl.col("expected") < pl.col("expected_once")) & (pl.col("expected_once") >= MERGE_THRESHOLD)
+    weak = _both_linked(best.filter(~strong, ~again), pl.concat([best.filter(strong), sure]))
+    of_again = _both_linked(best.filter(again), pl.concat([best.filter(strong, ~again), sure]))
+    return pl.concat([links.select("lead", "earlier", again=again) for links in (weak, of_again)])
+
+
+def _both_linked(links: pl.DataFrame, close: pl.DataFrame) -> pl.DataFrame:
+    """Return the links of two leads that both have close ones."""
     linked = pl.concat([close.select("lead"), close.select(lead="earlier")]).unique()
-    return (
-        best.filter((pl.col("expected") >= MERGE_THRESHOLD) & ~again)
-        .join(linked, on="lead", how="semi")
-        .join(linked.rename({"lead": "earlier"}), on="earlier", how="semi")
-    )
+    return links.join(linked, on="lead", how="semi").join(linked.rename({"lead": "earlier"}), on="earlier", how="semi")
 
 
-def _confirmed(found: Evidence, grouped: pl.DataFrame, weak: pl.DataFrame) -> pl.DataFrame:
-    """Merge the groups between which there is a weak link, and which share enough as a whole.
+def _confirmed(found: Evidence, grouped: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Merge the groups between which there is a link, and which share enough as a whole.
 
     One person can be in two waves of mail. The more others only one of them has, the more likely is that chance. The
-    severe leads of both groups can confirm the link alone, so a flood of cheap alerts does not part them.
+    severe leads of both groups can confirm a weak link alone, so a flood of cheap alerts does not part them. A link by
+    a detection that comes again needs no confirmation, unless the groups are separate ones.
     """
     one, two = pl.col("group"), pl.col("_group")
     ties = (
-        weak.select("lead", "earlier")
-        .join(grouped, on="lead")
+        links.join(grouped, on="lead")
         .join(grouped.rename({"lead": "earlier", "group": "_group"}), on="earlier")
-        .select(group=pl.min_horizontal(one, two), other=pl.max_horizontal(one, two))
+        .group_by(group=pl.min_horizontal(one, two), other=pl.max_horizontal(one, two))
+        .agg(pl.col("again").any())
     )
     of_ties = grouped.filter(pl.col("group").is_in(pl.concat([ties["group"], ties["other"]]).implode()))
     expected = []
@@ -134,8 +147,23 @@ def _confirmed(found: Evidence, grouped: pl.DataFrame, weak: pl.DataFrame) -> pl
         known = found.known.filter(pl.col("rank") >= rank)
         severe = of_ties.join(known, on="lead", how="semi")
         expected.append(expected_of_merges(known, found.pairs, severe, found.ordinary))
-    close = pl.concat(expected).filter(pl.col("expected") < CONFIRMED)
-    return _united(grouped, close.join(ties, on=["group", "other"], how="semi"))
+    both = ["group", "other"]
+    little = groups_with_little_in_common(found.known, of_ties, ties)
+    threshold = pl.when(pl.col("separate").is_null()).then(CONFIRMED).otherwise(CONFIRMED_BY_LITTLE)
+    close = _of_separate(pl.concat(expected), little).filter(pl.col("expected") < threshold)
+    repeated = ties.filter("again").join(little.filter("separate"), on=both, how="anti")
+    return _united(grouped, pl.concat([close.join(ties, on=both, how="semi").select(both), repeated.select(both)]))
+
+
+def _of_separate(expected: pl.DataFrame, little: pl.DataFrame) -> pl.DataFrame:
+    """Return the result of `expected_of_merges` with what it means that groups are separate; adds `separate`.
+
+    `separate` is null for groups that have more than a user and a device in common.
+    """
+    factor = pl.when(pl.col("separate")).then(SEPARATE).otherwise(1)
+    return expected.join(little, on=["group", "other"], how="left", maintain_order="left").with_columns(
+        pl.col("expected") * factor
+    )
 
 
 def _bystanders(grouped: pl.DataFrame, known: pl.DataFrame, best: pl.DataFrame, sure: pl.DataFrame) -> pl.DataFrame:
@@ -169,7 +197,13 @@ def _united(grouped: pl.DataFrame, close: pl.DataFrame) -> pl.DataFrame:
 
 
 def _joined(expected: pl.DataFrame) -> pl.DataFrame:
-    threshold = pl.when(pl.col("size") >= ONGOING).then(JOIN_THRESHOLD).otherwise(LINK_THRESHOLD)
+    threshold = (
+        pl.when("unlike")
+        .then(UNLIKE_THRESHOLD)
+        .when(pl.col("size") >= ONGOING)
+        .then(JOIN_THRESHOLD)
+        .otherwise(LINK_THRESHOLD)
+    )
     return (
         expected.filter("follows", pl.col("expected") < threshold)
         .sort("lead", "expected", "group")

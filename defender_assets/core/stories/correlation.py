@@ -179,7 +179,8 @@ def expected_of_joins(
     `grouped` has `lead` and `group`; `leads` are as for `occurrences.occurrences`.
 
     Returns:
-        `lead`, `group`, `size` of the group, `follows` (the group began before the lead), `expected`.
+        `lead`, `group`, `size` of the group, `follows` (the group began before the lead), `unlike` (all leads of the
+        group are of one detection, and the lead is of another), `expected`.
     """
     either = pl.concat(
         [
@@ -197,6 +198,13 @@ def expected_of_joins(
     )
     sizes = grouped.group_by("group").agg(size=pl.len().cast(pl.Int64))
     expected = [_of_entities(met, occurrences, grouped, sizes), _of_detections(leads, grouped)]
+    detections = occurrences.select("lead", "detection").unique()
+    of_group = (
+        grouped.join(detections, on="lead")
+        .group_by("group")
+        .agg(pl.col("detection").min(), _last=pl.col("detection").max())
+    )
+    only = of_group.filter(pl.col("detection") == pl.col("_last")).select("group", _only="detection")
     user, device, both = pl.col("user"), pl.col("device"), pl.col(USER_ON_PLACE)
     # A step from one device to the next shares the user with the leads before and the device with the leads after. If
     # one lead shares both, only the rarer counts: it can be the user's own device.
@@ -206,12 +214,15 @@ def expected_of_joins(
         _by_part(pl.concat(expected), lone)
         .join(ordinary, on="lead")
         .join(sizes, on="group")
+        .join(only, on="group", how="left")
+        .join(detections, on="lead", how="left")
         .join(manner, on=lone, how="left")
         .with_columns(pl.col("follows", "own_device").fill_null(value=True))
         .select(
             *lone,
             "size",
             "follows",
+            unlike=(pl.col("detection") != pl.col("_only")).fill_null(value=False),
             expected=pl.min_horizontal(
                 _more_of_strangers(who, strangers) * pl.col("what") * pl.col("noise"), _of_again(strangers)
             )
@@ -288,6 +299,50 @@ def expected_of_merges(
             * pl.max_horizontal("severity", "_severity")
             / _beyond_usual(fewer.cast(pl.Int64)),
         )
+    )
+
+
+def groups_with_little_in_common(
+    occurrences: pl.DataFrame, grouped: pl.DataFrame, candidates: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the pairs of groups that share one user and one device at most, and nothing else.
+
+    Leads that are much less severe than the most severe one of their group do not show what it has in common, so that a
+    flood of cheap alerts cannot part two groups. Identifiers of one user are on the same leads.
+
+    Args:
+        occurrences: result of `occurrences.occurrences`.
+        grouped: `lead`, `group`.
+        candidates: `group`, `other`.
+
+    Returns:
+        `group`, `other`, `separate` (most leads of each of the two have something in common that it brought).
+    """
+    both, entity = ["group", "other"], ["entity", "part"]
+    known = occurrences.select("lead", "rank", "entity", part=_PART).join(grouped, on="lead")
+    held = known.group_by("group", *entity).agg(_first=pl.col("lead").min()).filter(pl.len().over("entity") > 1)
+    shared = (
+        candidates.select(both)
+        .unique()
+        .join(held, on="group")
+        .join(held.rename({"group": "other", "_first": "_other_first"}), on=["other", *entity])
+    )
+    several = pl.struct("_first", "_other_first").n_unique() > 1
+    much = (
+        shared.group_by(*both, "part")
+        .agg(several=several)
+        .filter((pl.col("part") == "what") | (pl.col("part").is_in(["user", "device"]) & pl.col("several")))
+    )
+    severe = known.filter(pl.col("rank") + 1 >= pl.col("rank").max().over("group"))
+    most = pl.max_horizontal(2, pl.col("lead").n_unique().over("group") / 2)
+    reused = severe.with_columns(most=most).filter(pl.col("part") == "what").group_by("group", "entity")
+    held_together = reused.agg(pl.col("lead").n_unique() >= pl.col("most").first()).filter("lead")
+    reusing = held_together.get_column("group").unique().implode()
+    return (
+        candidates.select(both)
+        .unique()
+        .join(much, on=both, how="anti")
+        .with_columns(separate=pl.col("group").is_in(reusing) & pl.col("other").is_in(reusing))
     )
 
 

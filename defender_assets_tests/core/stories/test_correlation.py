@@ -646,3 +646,63 @@ def test_a_bystander_on_one_of_many_attacked_devices_is_not_in_the_story(subtest
             (found,) = groups(*outbreak(count), bystander, WEEK_AGO)
             assert len(found) == count + expected
             assert ("bystander" in found) is expected
+
+
+def activity(
+    name: str, hours: float, *entities: tuple[str, str], user: str = "u", severity: str = "Medium"
+) -> list[Row]:
+    """Three detections of one user on one device, ten minutes apart; the last one is the same in all activities."""
+    return [
+        lead_row(
+            f"{name}{n}",
+            ("user", user),
+            ("device", "d"),
+            *entities,
+            when=at(hours, minutes=n * 10),
+            title="usual" if n == 2 else f"{name}{n}",
+            severity=severity,
+        )
+        for n in range(3)
+    ]
+
+
+def test_activities_that_reuse_their_own_things_stay_apart(subtests: pytest.Subtests) -> None:
+    """What an administrator does on one server twice a day is two stories, if each time has files of its own."""
+    cases: dict[str, tuple[list[Row], int]] = {"nothing": ([*activity("a", -8), *activity("b", 0)], 1)}
+    for kind in ("file", "host", "address", "session", "app"):
+        one, two = (kind, "x"), (kind, "y")
+        cases[f"own {kind}"] = [*activity("a", -8, one), *activity("b", 0, two)], 2
+        cases[f"one {kind}"] = [*activity("a", -8, one), *activity("b", 0, one)], 1
+        cases[f"the {kind} of one of them"] = [*activity("a", -8, one), *activity("b", 0)], 1
+        cases[f"a {kind} in common"] = (
+            [*activity("a", -8, one, ("file", "c")), *activity("b", 0, two, ("file", "c"))],
+            1,
+        )
+        tools = [{**row, "severity": "Low"} for row in [*activity("c", -8.1, one)[:2], *activity("d", 0.1, two)[:2]]]
+        severe = [*activity("a", -8, severity="High"), *activity("b", 0, severity="High")]
+        cases[f"cheap alerts with a {kind}"] = [*severe, *tools], 1
+    found = groups_of_each([*rows, WEEK_AGO] for rows, _ in cases.values())
+    for (name, (_, expected)), linked in zip(cases.items(), found, strict=True):
+        with subtests.test(name):
+            together = any({"a2", "b2"} <= set(group) for group in linked)
+            assert together is (expected == 1)
+
+
+def test_repeats_of_one_detection_take_in_no_other_one(subtests: pytest.Subtests) -> None:
+    """Somebody whose program is detected again and again, or who gets one mail again, has other alerts too."""
+    user, hours = ("user", "u"), (-30, -20, -10, 0)
+    cases: dict[str, tuple[list[Row], bool]] = {}
+    for kind in ("file", "mail"):
+        same, different = (
+            [lead_row(f"a{hour}", user, (kind, "x"), when=at(hour), title=f"t{hour * several}") for hour in hours]
+            for several in (0, 1)
+        )
+        other = lead_row("other", user, ("device", "elsewhere"), when=at(2), title="other")
+        cases[f"repeats of a {kind}"] = [*same, other], False
+        cases[f"different detections of a {kind}"] = [*different, other], True
+        cases[f"another one of the {kind}"] = [*same, {**other, "title": "t0"}], True
+    found = groups_of_each([*rows, WEEK_AGO] for rows, _ in cases.values())
+    for (name, (_, expected)), linked in zip(cases.items(), found, strict=True):
+        with subtests.test(name):
+            assert any({f"a{hour}" for hour in hours} <= set(group) for group in linked)
+            assert any({"a0", "other"} <= set(group) for group in linked) is expected
