@@ -8,14 +8,13 @@ import polars as pl
 from defender_assets.core.identifiers import LEAD_KEY, connected_components
 from defender_assets.core.stories.correlation import (
     LINK_WINDOW,
-    expected_of_joins,
-    expected_of_merges,
     expected_of_pairs,
     groups_with_little_in_common,
     neighbours,
     ordinariness,
     with_frequency,
 )
+from defender_assets.core.stories.group_correlation import expected_of_joins, expected_of_merges
 from defender_assets.core.stories.occurrences import RANKS, lead_entities, occurrences, with_known_days
 from defender_assets.core.stories.reach import leads_that_matter
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.stories.clustering import JOIN_THRESHOLD, Evidence
-from defender_assets.core.stories.correlation import expected_of_joins
+from defender_assets.core.stories.group_correlation import expected_of_joins
 from defender_assets.core.stories.schema import NEARBY_LEAD
 
 MOST_RECEIVED = 80
