@@ -61,14 +61,9 @@ def evaluations(
 
     A check that was never evaluated and has no outcome yields nothing.
 
-    Args:
-        instance: whose history is read.
-        asset: the asset that was materialized, or whose state was examined.
-        outcomes: of this run.
-        run_id: of this run.
-        now: when the outcomes were evaluated (UTC).
-        only: the checks to yield results of; by default all checks of the asset.
-        stops_run: whether a failed outcome of a blocking check stops this run.
+    The history of `instance` is read; `asset` was materialized or examined. `outcomes` are those of the run `run_id`,
+    evaluated at `now` (UTC). `only` are the checks to yield results of, by default all of the asset. With `stops_run`,
+    a failed outcome of a blocking check stops this run.
     """
     for check in checks_of(asset) if only is None else only:
         own = outcomes.get(check, {})

@@ -39,10 +39,8 @@ class Clock:
 def read_clock(lake: Lake, answered: datetime | None = None, machine: datetime | None = None) -> Clock:
     """Return the clock by which old days and dead files of a lake may be deleted.
 
-    Args:
-        lake: its account's time counts if it is in Azure.
-        answered: the time of another storage, such as the export's account, for a lake on disk.
-        machine: the machine's time, by default now.
+    The time of the lake's account counts if it is in Azure; for a lake on disk, `answered` is the time of another
+    storage, such as the export's account. `machine` is by default this machine's time.
 
     Raises:
         LakeError: when the lake's account cannot be reached.

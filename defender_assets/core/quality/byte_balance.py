@@ -40,14 +40,9 @@ def byte_balance(
 
     A part of the export that could not be read is a failure that blocks nothing: raw may hold less of it.
 
-    Args:
-        lake: the lake after the run.
-        table: the table whose raw table is checked.
-        day: the arrival day.
-        listed: the blobs of this run's last listing. Another run may have read more since.
-        pending: the length in bytes of the unterminated tail by blob path, as this run found it.
-        now: the time against which the age of a tail is measured.
-        unreadable: the parts that this run could not read.
+    `lake` is the lake after the run, `listed` the blobs of the run's last listing: another run may have read more
+    since. `pending` has the length in bytes of the unterminated tail by blob path, `unreadable` the parts that the run
+    could not read. The age of a tail is measured against `now`.
     """
     raw = lake.snapshot(table.raw, create=True)
     damaged = damaged_files(lake, raw, table.raw, day, opened=0)
@@ -122,13 +117,8 @@ def byte_balance_without_run(
     None while the export has whole lines that raw lacks, or blobs that cannot be read: the next run of the day says
     whether they are kept, and until then its last result counts. Gaps and overlaps in raw fail at any time.
 
-    Args:
-        lake: the lake as it is now.
-        export: to read unread bytes from, at most TAIL_BYTES of each blob.
-        table: the table whose raw table is checked.
-        day: the arrival day.
-        listed: the blobs of the day, and what cannot be listed of it, listed before the lake is opened.
-        now: the time against which the age of a tail is measured.
+    Unread bytes are read from the export, at most TAIL_BYTES of each blob. `listed` are the blobs of the day, and what
+    cannot be listed of it, listed before the lake is opened. The age of a tail is measured against `now`.
     """
     cursors = read_cursors(lake.snapshot(table.raw, create=True), [day])[day]
     unread = []

@@ -42,10 +42,8 @@ def silent_from(hours: Collection[int], newest: datetime, *, heartbeats: bool = 
     times the longest gap of the 14 days before `newest`, and at least two hours. The silence itself is no part of the
     pulse, so a fault stays one until a record arrives.
 
-    Args:
-        hours: the hours with records. Later ones than `newest` do not count.
-        newest: when the newest record arrived.
-        heartbeats: whether the records are heartbeats. Other records have no pattern by hour.
+    `hours` are those with records; later ones than `newest`, the newest record, do not count. Records other than
+    heartbeats have no pattern by hour.
     """
     last = hour_of(newest)
     known = {hour for hour in hours if last - _DAY * GAP_DAYS <= hour <= last} | {last}

@@ -88,11 +88,9 @@ def read_signs(
 ) -> KnownSigns:
     """Return the signs of life in raw's logs, and in a listing of blobs, up to now.
 
-    Args:
-        lake: missing tables count as empty.
-        now: what arrives later, by a clock that is ahead, counts as now.
-        listing: blobs by day; those without bytes are no sign. When a blob was last written counts within its hour
-            only, because in a directory it may be the time of a copy.
+    Missing tables count as empty. What arrives after `now`, by a clock that is ahead, counts as now. Blobs without
+    bytes are no sign; when a blob was last written counts within its hour only, because in a directory it may be the
+    time of a copy.
 
     Raises:
         LakeError: when a table cannot be read.

@@ -33,13 +33,9 @@ def disagreement(
 ) -> str | None:
     """Return how a partition of quarantine or a typed table disagrees with raw; None if it is right or only behind.
 
-    Args:
-        table: the typed table, whose name is the fence's.
-        day: the day of arrival.
-        versions: what the partition's snapshot has recorded.
-        held: the rows that this snapshot has.
-        raw_version: the newest batch of raw.
-        digest: of the bytes in raw up to the partition's version; None if there are none, as after a full refresh.
+    The fence has the table's name. `versions` and `held` are what the partition's snapshot has recorded and the rows
+    that it has, `raw_version` is the newest batch of raw, and `digest` that of the bytes in raw up to the partition's
+    version, None if there are none, as after a full refresh.
     """
     version = versions(table.name, day)
     if version > raw_version:

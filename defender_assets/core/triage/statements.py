@@ -94,13 +94,9 @@ def state_statements(
     Of writers at the same time only one commits; the others start again from the newest statements. A commit of which
     the storage did not report the success is recognized, so no statement is appended twice.
 
-    Args:
-        lake: only `lead_verdicts` is written, and created if it is missing.
-        statements: at most one for each lead.
-        leads: STATED_LEAD of these leads as they are now. If they have changed since, the statements are of the earlier
-            version, and a closed lead is open again.
-        author: who makes the statements.
-        now: their time, by default now.
+    Only `lead_verdicts` is written, and created if it is missing. There is at most one statement for each lead. `leads`
+    are STATED_LEAD of these leads as they are now: if they have changed since, the statements are of the earlier
+    version, and a closed lead is open again. `now` is by default the current time.
 
     Raises:
         TriageError: when the author is empty, or two statements are of one lead.
