@@ -23,7 +23,13 @@ from defender_assets.core.leads.devices.merges import Device
 from defender_assets.core.leads.devices.touched import alerts_of_heartbeats
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import egress_addresses, system_images
-from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, each, identifier
+from defender_assets.core.leads.entities.identifier_text import (
+    SIMPLE_IDENTIFIER,
+    SIMPLE_OBJECT_ID,
+    each,
+    identifier,
+    object_id,
+)
 from defender_assets.core.leads.entities.identities import (
     IDENTIFIERS,
     known_accounts,
@@ -157,6 +163,8 @@ def _listed(leads: pl.DataFrame) -> pl.DataFrame:
         *(pl.concat_str(f"{form}domain", pl.lit("\\"), f"{form}name").alias(f"{form}full") for form in ("", "normal_")),
         mail=each(pl.col("normal_upn"), mail_address, SIMPLE_MAIL),
         from_sid=each(pl.col("normal_sid"), object_id_of_sid),
+        guid=each(pl.col("object_id"), object_id, SIMPLE_OBJECT_ID),
+        implicit=pl.concat_str("normal_name", pl.lit("@"), "normal_domain"),
     )
     values = account.drop("domain", "normal_domain").unpivot(index=ALERT_KEY)
     return values.drop("variable").drop_nulls("value").unique()

@@ -11,9 +11,11 @@ from defender_assets.core.leads.entities import unlinked
 from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
 from defender_assets.core.leads.entities.identifier_text import (
     SIMPLE_IDENTIFIER,
+    SIMPLE_OBJECT_ID,
     by_value,
     each,
     identifier,
+    object_id,
     passes,
 )
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
@@ -164,7 +166,8 @@ def _resource() -> pl.Expr:
 
 def _app() -> pl.Expr:
     """Return the id of an application in Entra; the numbers of SaaS applications are none."""
-    principal = pl.when(pl.col("entity") == "serviceprincipal").then(pl.col("application_id").str.to_lowercase())
+    named = pl.when(pl.col("entity") == "serviceprincipal").then("application_id")
+    principal = each(named, object_id, SIMPLE_OBJECT_ID)
     app = pl.coalesce("oauth_application_id", principal)
     first_party = pl.col("owner_tenant").is_in(unlinked.MICROSOFT_TENANTS).fill_null(value=False)
     return pl.when(unlinked.is_linking_app(app) & ~first_party).then(app)

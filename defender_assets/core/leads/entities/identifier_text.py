@@ -4,6 +4,7 @@ Attackers and copied text put zero-width, no-break and control characters into n
 have to be one identifier.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +13,10 @@ import polars as pl
 
 from defender_assets.core.identifiers import PLACEHOLDERS
 from defender_assets.core.invisible import is_invisible
+
+_GUID = re.compile(
+    r"(?:urn:uuid:)?[{(<\"']?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})[})>\"']?"
+)
 
 
 def normal_text(text: str) -> str:
@@ -36,6 +41,24 @@ def identifier(text: str) -> str | None:
     return None if normal in PLACEHOLDERS else normal
 
 
+def object_id(text: str) -> str | None:
+    """Return the normal text of an identifier that can be a GUID, in any of its spellings, or a message's `<id>`.
+
+    Only for identifiers that are no hashes: an MD5 looks like a GUID without dashes.
+
+    >>> object_id("{3F2504E0-4F89-11D3-9A0C-0305E82C3301}"), object_id("3f2504e04f8911d39a0c0305e82c3301")
+    ('3f2504e0-4f89-11d3-9a0c-0305e82c3301', '3f2504e0-4f89-11d3-9a0c-0305e82c3301')
+    >>> object_id("<Ab@mail.example>")
+    'ab@mail.example'
+    """
+    normal = identifier(text)
+    if normal is None:
+        return None
+    if guid := _GUID.fullmatch(normal):
+        return identifier("-".join(guid.groups()))
+    return identifier(normal[1:-1]) if normal[0] == "<" and normal[-1] == ">" else normal
+
+
 def shown(text: str) -> str | None:
     """Return a text as it is written, without white space at its ends; None for a placeholder."""
     return None if normal_text(text).lower() in PLACEHOLDERS else text.strip()
@@ -58,6 +81,8 @@ MANY = 1_000
 _VISIBLE = r"^[!-~](?:[ -~]*[!-~])?$"
 SIMPLE_IDENTIFIER, SIMPLE_SHOWN = Simple(_VISIBLE), Simple(_VISIBLE, lower=False)
 """The simple texts of `identifier` and `shown`."""
+SIMPLE_OBJECT_ID = Simple(r"^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")
+"""The simple texts of `object_id`."""
 
 
 def by_value(texts: pl.Series, function: Callable[[str], str | None], simple: Simple | None = None) -> pl.Series:

@@ -7,7 +7,15 @@ from itertools import pairwise
 import polars as pl
 
 from defender_assets.core.identifiers import connected_components
-from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, each, identifier, passes
+from defender_assets.core.leads.entities.identifier_text import (
+    SIMPLE_IDENTIFIER,
+    SIMPLE_OBJECT_ID,
+    by_value,
+    each,
+    identifier,
+    object_id,
+    passes,
+)
 from defender_assets.core.leads.entities.mail_addresses import SIMPLE_MAIL, mail_address
 from defender_assets.core.leads.entities.unlinked import GROUP_SID, PERSON_SID, is_authority, is_system_name
 
@@ -52,7 +60,10 @@ def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(
         each(pl.col(name), identifier, SIMPLE_IDENTIFIER).name.prefix("_") for name in ACCOUNT_COLUMNS
     )
-    frame = frame.with_columns(_account_upn=each(pl.col("_account_upn"), mail_address, SIMPLE_MAIL))
+    frame = frame.with_columns(
+        _account_upn=each(pl.col("_account_upn"), mail_address, SIMPLE_MAIL),
+        _account_object_id=each(pl.col("_account_object_id"), object_id, SIMPLE_OBJECT_ID),
+    )
     domain, name, sid, upn = (pl.col(f"_account_{part}") for part in ("domain", "name", "sid", "upn"))
     entra = sid.str.starts_with(_ENTRA_SID)
     from_sid = by_value(frame.select(pl.when(entra).then(sid)).to_series(), object_id_of_sid)
@@ -73,7 +84,10 @@ def with_identifiers(frame: pl.DataFrame) -> pl.DataFrame:
         # Some services write a UPN into the bare name.
         "user_upn": pl.coalesce(pl.when(text.str.contains("@", literal=True)).then(text) for text in (upn, name)),
         "user_sid": pl.when(~entra & sid.str.starts_with("s-1-")).then(sid),
-        "user_name": pl.when(qualified & ~name.str.contains("@", literal=True)).then(domain + "\\" + name),
+        # With the domain's name in DNS this is the implicit UPN.
+        "user_name": pl.when(qualified & ~name.str.contains("@", literal=True)).then(
+            pl.when(domain.str.contains(".", literal=True)).then(name + "@" + domain).otherwise(domain + "\\" + name)
+        ),
     }
     return frame.with_columns(
         **{column: pl.when(~nobody).then(expression) for column, expression in identifiers.items()}

@@ -17,6 +17,9 @@ _LONGEST = 4_000
 # address each unless the name is quoted.
 _ADDRESS_AS_NAME = re.compile(r"(\A|,)\s*([^\"<>,;:()]*@[^\"<>,;:()]*?)\s*<")
 
+_GUEST = re.compile(r"(.+)_([^_]+\.[^_]+)#ext#")
+"""What Entra ID calls a guest: `jane_fabrikam.com#EXT#@contoso.onmicrosoft.com` is jane@fabrikam.com."""
+
 
 def mail_addresses(text: str) -> list[str]:
     """Return the bare addresses of a header's text, in lower case, in order and each once.
@@ -63,7 +66,11 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 def _bare(address: str) -> str | None:
     local, at, domain = normal_text(address).rpartition("@")
     local, domain = local.strip(" '\"<>").lower(), domain.strip(" '\"<>").rstrip(".").lower()
-    return f"{local}{at}{ascii_host(domain)}" if local and domain and " " not in domain else None
+    if not local or not domain or " " in domain:
+        return None
+    if guest := _GUEST.fullmatch(local):
+        local, domain = guest.groups()
+    return f"{local}{at}{ascii_host(domain)}"
 
 
 def _decoded(text: str) -> str:

@@ -6,9 +6,11 @@ from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
 from defender_assets.core.leads.entities.identifier_text import (
     SIMPLE_IDENTIFIER,
+    SIMPLE_OBJECT_ID,
     SIMPLE_SHOWN,
     each,
     identifier,
+    object_id,
     shown,
 )
 from defender_assets.core.leads.entities.identities import ACCOUNT_COLUMNS, IDENTIFIERS, with_identifiers
@@ -42,10 +44,8 @@ COLUMNS = {
 """Our column -> column of AlertEvidence; AdditionalFields fills what the column leaves empty."""
 
 _ACCOUNTS = ("user", "mailbox", "mailboxconfiguration")
-_IDS = (
-    "sha1", "sha256", "md5", "network_message_id", "session_id", "oauth_application_id", "object_id", "mail_direction",
-    "owner_tenant",
-)  # fmt: skip
+_WORDS = ("sha1", "sha256", "md5", "mail_direction")
+_IDS = ("network_message_id", "session_id", "oauth_application_id", "object_id", "owner_tenant")
 _ROLES = {"0": "Impacted", "1": "Related"}
 """What the numbers of `Role` mean in Defender for Endpoint. Other services number lists of their own, so they are used
 only where the number of the row's own entity agrees with EvidenceRole."""
@@ -80,7 +80,8 @@ def entity_rows(evidence: pl.DataFrame) -> pl.DataFrame:
         sender_name=each(pl.col("_sender"), display_name),
         recipient=each(pl.col("_recipient"), mail_address, SIMPLE_MAIL),
         mailbox_address=each(pl.col("mailbox_address"), mail_address, SIMPLE_MAIL),
-        **{name: each(pl.col(name), identifier, SIMPLE_IDENTIFIER) for name in _IDS},
+        **{name: each(pl.col(name), identifier, SIMPLE_IDENTIFIER) for name in _WORDS},
+        **{name: each(pl.col(name), object_id, SIMPLE_OBJECT_ID) for name in _IDS},
         **{name: each(pl.col(name), shown, SIMPLE_SHOWN) for name in (*ACCOUNT_COLUMNS, "account_display_name")},
     ).drop("_local", "_sender", "_recipient")
     rows = rows.with_columns(

@@ -10,7 +10,13 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.entities.addresses import SIMPLE_ADDRESS, normal_address
-from defender_assets.core.leads.entities.identifier_text import SIMPLE_IDENTIFIER, by_value, identifier
+from defender_assets.core.leads.entities.identifier_text import (
+    SIMPLE_IDENTIFIER,
+    SIMPLE_OBJECT_ID,
+    by_value,
+    identifier,
+    object_id,
+)
 from defender_assets.core.leads.entities.urls import host_of
 from defender_assets.core.words import comparable
 
@@ -25,7 +31,10 @@ _COLUMNS = {
     "app": pl.col("OAuthApplicationId"),
 }
 _IDENTIFIER = (identifier, SIMPLE_IDENTIFIER)
-_NORMAL_FORMS = {"host": (host_of, None), "address": (normal_address, SIMPLE_ADDRESS)}
+_OBJECT_ID = (object_id, SIMPLE_OBJECT_ID)
+_NORMAL_FORMS = {
+    "host": (host_of, None), "address": (normal_address, SIMPLE_ADDRESS), "mail": _OBJECT_ID, "app": _OBJECT_ID,
+}  # fmt: skip
 """Kind -> normal form as in `entities`, and its simple texts; of the others, that of identifiers."""
 
 

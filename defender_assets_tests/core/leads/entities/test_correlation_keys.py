@@ -125,3 +125,59 @@ def test_entities_of_all_versions_are_distinct_and_sorted() -> None:
     rows = [evidence("Ip", RemoteIP=f"203.0.113.{n % 3}", Timestamp=at(n)) for n in range(6)]
     entities = lead_of([], rows)["entities"]
     assert [entity["value"] for entity in entities] == [f"203.0.113.{n}" for n in range(3)]
+
+
+GUID = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+SPELLINGS = (
+    GUID,
+    GUID.upper(),
+    f"{{{GUID}}}",
+    f"({GUID.upper()})",
+    GUID.replace("-", ""),
+    f"urn:uuid:{GUID}",
+    f'"{GUID}"',
+)
+
+
+def rows_of_id(text: str) -> dict[str, Row]:
+    """Return for each kind of entity a row that names this id."""
+    return {
+        "user": evidence("User", AccountObjectId=text),
+        "mail": evidence("MailMessage", NetworkMessageId=text),
+        "app": evidence("OAuthApplication", OAuthApplicationId=text),
+        "principal": evidence("ServicePrincipal", fields={"AppId": text}),
+        "session": evidence("CloudLogonSession", fields={"SessionId": text}),
+    }
+
+
+def test_an_id_in_any_spelling_is_one_entity(subtests: pytest.Subtests) -> None:
+    expected = {name: links_of_each([[row]])[0] for name, row in rows_of_id(GUID).items()}
+    for text in SPELLINGS:
+        rows = rows_of_id(text)
+        for name, found in zip(rows, links_of_each([row] for row in rows.values()), strict=True):
+            with subtests.test(f"{name} {text}"):
+                assert found == expected[name] != set()
+    with subtests.test("an MD5 is no GUID"):
+        digest = GUID.replace("-", "")
+        hashed = evidence("File", fields={"Name": "x", "FileHashes": [{"Algorithm": "MD5", "Value": digest}]})
+        assert links_of_each([[hashed]]) == [{("file", digest)}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "value"),
+    [
+        ("MailMessage", {"NetworkMessageId": "<Ab.1@mail.example>"}, ("mail", "ab.1@mail.example")),
+        ("MailMessage", {"NetworkMessageId": "{00000000-0000-0000-0000-000000000000}"}, None),
+        ("MailMessage", {"NetworkMessageId": "0" * 32}, None),
+        ("User", {"AccountName": "Jane", "AccountDomain": "CONTOSO.com"}, ("user", "jane@contoso.com")),
+        (
+            "User",
+            {"AccountUpn": "Jane.Doe_Fabrikam.com#EXT#@contoso.onmicrosoft.com"},
+            ("user", "jane.doe@fabrikam.com"),
+        ),
+        ("User", {"AccountUpn": "a_b_fabrikam.co.example#ext#@c.example"}, ("user", "a_b@fabrikam.co.example")),
+        ("User", {"AccountName": "jane", "AccountDomain": "CONTOSO"}, ("user", "contoso\\jane")),
+    ],
+)
+def test_other_spellings_of_ids(kind: str, written: Row, value: tuple[str, str] | None) -> None:
+    assert links_of_each([[evidence(kind, **written)]]) == [{value} if value else set()]
