@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import IO, TYPE_CHECKING, Any
@@ -124,18 +125,20 @@ def open_output(out: Path | None) -> AbstractContextManager[IO[str]]:
 def to_json_value(value: object) -> Any:
     """Return a value that JSON can hold: instants as ISO 8601 in UTC, days as ISO 8601, bytes in base64.
 
-    Values of any other type, such as lengths of time, are text.
+    Infinity and NaN, which JSON lacks, are null. Values of any other type, such as lengths of time, are text.
     """
     if isinstance(value, date):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, Mapping):
-        return {name: to_json_value(item) for name, item in value.items()}
+        return {str(name): to_json_value(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json_value(item) for item in value]
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and not isfinite(value):
+        return None
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
@@ -287,4 +290,4 @@ def _csv_cell(value: object) -> object:
         return str(value).lower()
     if isinstance(value, list | dict):
         return escape_control_chars(as_json(without_formulas(value)))
-    return to_json_value(value)
+    return value if isinstance(value, float) else to_json_value(value)

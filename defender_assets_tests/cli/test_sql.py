@@ -77,6 +77,30 @@ def test_a_statement_reaches_nothing_but_the_views(
             assert list(tmp_path.iterdir()) == [file]
 
 
+def test_every_value_of_duckdb_is_json_that_any_parser_reads(on_small_lake: Run) -> None:
+    statement = (
+        "SELECT 1/0 AS inf, ['nan'::double] AS nan, MAP{DATE '2026-01-31': 1} AS days, MAP{[1]: 2} AS lists, "
+        "1.5::decimal(5, 2) AS exact, TIME '10:00' AS at, INTERVAL 1 DAY AS span, '\\xAA'::blob AS bytes"
+    )
+
+    result = on_small_lake("sql", statement, "--format", "json")
+    csv = on_small_lake("sql", "SELECT 1/0 AS inf, 1.5 AS half", "--format", "csv")
+
+    assert json.loads(result.stdout, parse_constant=pytest.fail) == [
+        {
+            "inf": None,
+            "nan": [None],
+            "days": {"2026-01-31": 1},
+            "lists": {"key": [[1]], "value": [2]},
+            "exact": 1.5,
+            "at": "10:00:00",
+            "span": "1 day, 0:00:00",
+            "bytes": "qg==",
+        }
+    ]
+    assert csv.stdout == '"inf","half"\n"inf","1.5"\n'
+
+
 def test_the_views_are_the_tables_and_the_current_state(on_small_lake: Run) -> None:
     names = {row["name"] for row in rows_of(on_small_lake, "SHOW TABLES")}
     leads = json.loads(on_small_lake("leads", "--format", "json").stdout)
