@@ -111,7 +111,7 @@ def _audit(settings: "Settings", first: date | None, last: date | None, out: Pat
         if not days:
             say("Neither lake nor export has a day in this span.")
         if days and not code:
-            _show_sound(audits)
+            _show_sound(audits, settings.start_date, now.date())
     if out is not None:
         _write_certificate(out, audits, left_out, now, code)
     return code
@@ -209,8 +209,8 @@ def _show_day(done: "Audit") -> None:
     say(f"{done.day}  {_totals([done])}: {state}")
 
 
-def _show_sound(audits: "Sequence[Audit]") -> None:
-    """Say which days are sound, and of which raw has not read everything yet."""
+def _show_sound(audits: "Sequence[Audit]", first: date, last: date) -> None:
+    """Say which days are sound, and of which raw has not read everything yet. Runs read `first` to `last`."""
     whole, pending = [[done for done in audits if bool(done.pending) is waits] for waits in (False, True)]
     if whole:
         say(f"Sound: {pluralize(len(whole), 'day')}, {_totals(whole)}.", "green")
@@ -220,6 +220,9 @@ def _show_sound(audits: "Sequence[Audit]") -> None:
             f"No difference so far in {pluralize(len(pending), 'day')} of which raw has not read everything ({days}): "
             f"{_totals(pending)}. The next run reads what has its newline."
         )
+    if never := [str(done.day) for done in pending if not first <= done.day <= last]:
+        days = ", ".join(first_few(never, DAYS_SHOWN))
+        say(f"No run reads {days}: only days from DEFENDER_START_DATE={first} to today are read.")
 
 
 def _show_differences(found: "Sequence[Difference]", problems: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from defender_assets.core.audit.outcome import audit_outcome
 from defender_assets.core.schemas import DEVICE_INFO, TABLES
 from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.faults.damage import spoil_data
-from defender_assets_tests.support.exports import DAY
+from defender_assets_tests.support.exports import DAY, blob_path, records
 from defender_assets_tests.support.planted_lake import FIRST, SECOND, Planted
 
 
@@ -61,6 +61,19 @@ def test_a_day_of_which_raw_has_not_read_everything_is_not_called_sound(audited:
     assert json.loads(audited("audit", "--format", "json").stdout)["pending_bytes"] == 7
     (audit,) = planted_here.audited()
     assert audit_outcome(audit).summary == "8 blob-hours are sound; 7 bytes are pending: raw has not read them."
+
+
+def test_pending_days_that_no_run_reads_are_named(
+    audited: Run, planted_here: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFENDER_START_DATE", "2026-11-04")
+    later = blob_path(date(2990, 1, 31))
+    for path in (FIRST, later):
+        planted_here.folder.append(DEVICE_INFO, path, records(DEVICE_INFO, 90, 1))
+
+    found = audited("audit").stdout
+
+    assert f"No run reads {DAY}, 2990-01-31: only days from DEFENDER_START_DATE=2026-11-04 to today are read." in found
 
 
 def test_a_difference_is_named_with_its_remedy_and_gets_no_certificate(audited: Run, planted_here: Planted) -> None:
