@@ -119,7 +119,7 @@ def what_if(
         if output_format == "json":
             click.echo(as_json(found))
         else:
-            _show(result, limit or TABLE_ROWS)
+            _show(result, limit or TABLE_ROWS, stored=stored)
         if expect is None:
             ctx.exit(DIFFERS if result.differs else 0)
         lines = _departures(found, expect)
@@ -213,13 +213,14 @@ def _departures(found: Mapping[str, Any], expect: Path) -> list[str]:
         raise SettingsError(f"--expect {expect} cannot be used ({error}): expected the JSON of what-if") from None
 
 
-def _show(result: "Comparison", limit: int) -> None:
+def _show(result: "Comparison", limit: int, *, stored: bool) -> None:
     if result.left_out:
         days = first_few([str(day) for day in result.left_out], NAMED)
         say(f"Left out, because part of their look-back of 30 days is no longer held: {', '.join(days)}.")
     if result.base == result.other and result.built_days:
         of = f"{result.built_days} of {pluralize(result.lead_days, 'day')} with leads"
-        say(f"Of {of}, the lake has no leads by these rules and this code, so they were built for both sides.")
+        why = "they are behind" if stored else "they are behind, or judged by other rules, which --stored compares"
+        say(f"Of {of}, the lake has no leads to compare with ({why}): both sides were built now.")
     compared = f"{pluralize(len(result.days), 'day')} from {result.days[0]} to {result.days[-1]}"
     if not result.differs:
         say(f"No difference in {compared}.")

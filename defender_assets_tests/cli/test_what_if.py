@@ -54,10 +54,11 @@ def test_days_without_stored_leads_are_not_compared_with_the_lake(
     shutil.rmtree(lake / LEADS_TABLE)
     monkeypatch.setenv("DEFENDER_LAKE_URI", str(lake))
 
-    result = what_if()
+    for options, why in ((), "they are behind, or judged by other rules"), (("--stored",), "they are behind)"):
+        result = what_if(*options)
 
-    assert result.exit_code == 0
-    assert "Of 1 of 1 day with leads, the lake has no leads by these rules and this code" in result.stdout
+        assert result.exit_code == 0
+        assert f"Of 1 of 1 day with leads, the lake has no leads to compare with ({why}" in result.stdout
 
 
 def test_other_rules_exit_with_3_and_escape_what_attackers_wrote(what_if: Run, weights: str) -> None:
