@@ -82,7 +82,7 @@ def test_the_same_detections_again_and_again_are_one_story(kinds: int, count: in
 @given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 3), st.sampled_from([20, 60, 110]))
 def test_one_account_with_few_detections_on_hosts_is_one_story(hosts: int, each: int, kinds: int, minutes: int) -> None:
     """Both counts vary: the hosts, and how often the detections come on each of them."""
-    each = min(each, 240 // hosts)
+    each = min(each, 120 // hosts)
     rows = [
         lead_row(
             f"{host:03}-{n:02}",
@@ -152,7 +152,7 @@ def test_one_detection_on_many_people_through_one_new_thing_is_one_story(count: 
 
 
 @FEW
-@given(st.integers(10, 60), st.sampled_from(["user", "device", "address", "file"]))
+@given(st.integers(10, 25), st.sampled_from(["user", "device", "address", "file"]))
 def test_what_has_one_detection_each_day_is_no_story(count: int, kind: str) -> None:
     days = [
         lead_row(

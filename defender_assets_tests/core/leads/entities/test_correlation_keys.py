@@ -152,11 +152,10 @@ def rows_of_id(text: str) -> dict[str, Row]:
 
 def test_an_id_in_any_spelling_is_one_entity(subtests: pytest.Subtests) -> None:
     expected = {name: links_of_each([[row]])[0] for name, row in rows_of_id(GUID).items()}
-    for text in SPELLINGS:
-        rows = rows_of_id(text)
-        for name, found in zip(rows, links_of_each([row] for row in rows.values()), strict=True):
-            with subtests.test(f"{name} {text}"):
-                assert found == expected[name] != set()
+    cases = {(name, text): row for text in SPELLINGS for name, row in rows_of_id(text).items()}
+    for (name, text), found in zip(cases, links_of_each([row] for row in cases.values()), strict=True):
+        with subtests.test(f"{name} {text}"):
+            assert found == expected[name] != set()
     with subtests.test("an MD5 is no GUID"):
         digest = GUID.replace("-", "")
         hashed = evidence("File", fields={"Name": "x", "FileHashes": [{"Algorithm": "MD5", "Value": digest}]})

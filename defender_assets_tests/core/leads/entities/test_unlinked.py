@@ -95,11 +95,10 @@ IMAGES = [
 
 def test_a_program_of_the_system_links_nothing_whatever_its_copy_is_called(subtests: pytest.Subtests) -> None:
     copies = [image("update.exe", "C:\\Users\\Public"), image("ps.exe", "D:\\Tools"), image("cmd.exe", None)]
-    for row in IMAGES:
-        own = row | {"AlertId": "da-other"}
-        for copy, found in zip(copies, links_of_each([own, copy] for copy in copies), strict=True):
-            with subtests.test(described(row), copy=described(copy)):
-                assert found == set()
+    cases = [[row | {"AlertId": "da-other"}, copy] for row in IMAGES for copy in copies]
+    for (own, copy), found in zip(cases, links_of_each(cases), strict=True):
+        with subtests.test(described(own), copy=described(copy)):
+            assert found == set()
     with subtests.test("a SHA-1 alone"):
         own = image("cmd.exe", SYSTEM32, "da-other", SHA256=None, SHA1="E" * 40)
         assert links(own, image("x.exe", "C:\\Temp", SHA256=None, SHA1="e" * 40)) == set()
