@@ -137,6 +137,7 @@ def _confirmed(found: Evidence, grouped: pl.DataFrame, links: pl.DataFrame) -> p
     ties = (
         links.join(grouped, on="lead")
         .join(grouped.rename({"lead": "earlier", "group": "_group"}), on="earlier")
+        .filter(one != two)
         .group_by(group=pl.min_horizontal(one, two), other=pl.max_horizontal(one, two))
         .agg(pl.col("again").any())
     )
