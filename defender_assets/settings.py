@@ -270,11 +270,11 @@ def _read_dotenv(dotenv: Path) -> tuple[dict[str, str | None], list[int]]:
     if not os.path.lexists(dotenv):
         return {}, []
     try:
-        text = dotenv.read_text(encoding="utf-8-sig") if dotenv.is_file() else "\0"
+        text = dotenv.read_text(encoding="utf-8-sig") if dotenv.is_file() else None
     except (OSError, UnicodeDecodeError):
-        text = "\0"
-    # a directory, a pipe, or UTF-16 without its mark
-    if "\0" in text:
+        text = None
+    # UTF-16 without its mark is UTF-8 with zeros
+    if text is None or "\0" in text:
         raise SettingsError(f"{dotenv} cannot be read: it must be a UTF-8 text file of lines NAME=value")
     bindings = list(parse_stream(StringIO(text)))
     for each in bindings:
