@@ -67,7 +67,7 @@ _LIST_ORIGINS = {
 }
 _LINKED = (
     f"{_ENTITY} {_ACCOUNT} {_FILE} {_MAIL} {_CLOUD} {_APP} evidence.RemoteIP evidence.LocalIP evidence.RemoteUrl "
-    f"evidence.RegistryKey {_MERGED_DEVICE} device.PublicIP"
+    f"evidence.RegistryKey evidence.ThreatFamily {_MERGED_DEVICE} device.PublicIP"
 )
 _COMPARED = (
     f"{_MERGED_DEVICE} device.Timestamp device.DeviceName device.OSVersion device.MachineGroup "

@@ -10,6 +10,7 @@ import polars as pl
 from defender_assets.core.attack import OLDER_CATEGORIES, category_keys
 from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import Change, days_between
+from defender_assets.core.leads.entities.traits import with_networks_and_domains
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.points import clamp_score, reason
 from defender_assets.core.lists import row_list
@@ -52,7 +53,7 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
         STORY_SCHEMA, sorted by tenant and story_id.
     """
     since = day - timedelta(days=STORY_LOOKBACK_DAYS)
-    rows = with_detection(_read(days_between(leads, since, day)))
+    rows = with_networks_and_domains(with_detection(_read(days_between(leads, since, day))))
     latest = _latest(rows)
     if latest.height <= 1 or latest["_last_day"].max() != day:
         return STORY_SCHEMA.to_frame()

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from defender_assets.core.leads.entities.traits import TRAITS
 from defender_assets.core.stories.occurrences import (
     AGAIN,
     DENSE,
@@ -32,10 +33,12 @@ USUAL_DENSITY = 2
 
 _PRINCIPALS = {"user": "user", "device": "device", "resource": "device", USER_ON_PLACE: USER_ON_PLACE}
 """Who and where, also in the cloud. Nearly every lead has both, and they occur together, so only the rarer one counts.
-What an intruder brings (files, addresses, mails …) counts in addition."""
+What an intruder brings (files, addresses, mails …) counts in addition. A trait does not: whatever has one address is in
+one network. It links leads of one detection, and can do so alone."""
 WHO = ("user", "device", USER_ON_PLACE)
-PARTS = (*WHO, AGAIN, "what")
-_PART = pl.col("kind").replace_strict(_PRINCIPALS | {AGAIN: AGAIN}, default="what", return_dtype=pl.Enum(PARTS))
+PARTS = (*WHO, AGAIN, "what", "trait")
+_OTHERS = {AGAIN: AGAIN} | dict.fromkeys(TRAITS, "trait")
+_PART = pl.col("kind").replace_strict(_PRINCIPALS | _OTHERS, default="what", return_dtype=pl.Enum(PARTS))
 
 STRANGERS = 100.0
 """How much more often leads meet on a device by chance if they name different users."""
@@ -131,8 +134,8 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
     """Return for each pair `expected`: how many unrelated leads would share as much with the later lead in that time.
 
     It is the product of the noise of the detections, the smallest of user and device, and all other kinds. Two leads of
-    one detection share everything for one reason, so only the rarest entity counts. Both are then of the user's
-    routine, so it counts twice.
+    one detection share everything for one reason, so only the rarest entity counts, or a trait. Both are then of the
+    user's routine, so it counts twice.
 
     Returns:
         `lead` (the later one), `earlier`, `expected`; `expected_once`: without what a detection tells that comes again
@@ -144,7 +147,7 @@ def expected_of_pairs(pairs: pl.DataFrame, ordinary: pl.DataFrame) -> pl.DataFra
     who = more_of_strangers(pl.min_horizontal(WHO), strangers)
     severity = pl.when(repeated & (pl.col("user") < 1) & (pl.col("device") < 1)).then(1.0).otherwise(pl.col("severity"))
     routine = pl.when(pl.col("routine") >= LEAST_ROUTINE).then(pl.col("routine") ** 2).otherwise(1)
-    of_one = pl.min_horizontal(who, "what") * routine
+    of_one = pl.min_horizontal(who, "what", "trait") * routine
     once = pl.when(repeated).then(of_one).otherwise(who * pl.col("what") * pl.col("noise"))
     return (
         shared.join(ordinary, on="lead")
@@ -189,7 +192,9 @@ def groups_with_little_in_common(
     much = (
         shared.group_by(*both, "part")
         .agg(several=several)
-        .filter((pl.col("part") == "what") | (pl.col("part").is_in(["user", "device"]) & pl.col("several")))
+        .filter(
+            pl.col("part").is_in(["what", "trait"]) | (pl.col("part").is_in(["user", "device"]) & pl.col("several"))
+        )
     )
     severe = known.filter(pl.col("rank") + 1 >= pl.col("rank").max().over("group"))
     most = pl.max_horizontal(2, pl.col("lead").n_unique().over("group") / 2)
@@ -248,6 +253,11 @@ def by_part(rows: pl.DataFrame, by: Sequence[str], *flags: pl.Expr) -> pl.DataFr
         *flags,
         shares_user=shares_part("user"),
     )
+
+
+def more_than_traits() -> pl.Expr:
+    """Return whether anything else than traits is shared."""
+    return (pl.col("part") != "trait").any().alias("more_than_traits")
 
 
 def shares_part(part: str) -> pl.Expr:

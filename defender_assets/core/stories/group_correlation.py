@@ -13,6 +13,7 @@ from defender_assets.core.stories.correlation import (
     by_part,
     in_time,
     more_of_strangers,
+    more_than_traits,
     of_again,
     shares_part,
 )
@@ -73,12 +74,14 @@ def expected_of_joins(
     # one lead shares both, only the rarer counts: it can be the user's own device.
     who = pl.when("own_device").then(pl.min_horizontal(user, device, both)).otherwise(user * device)
     strangers = pl.col("names_user") & ~pl.col("shares_user")
+    same = (pl.col("detection") == pl.col("_only")).fill_null(value=False)
     return (
-        by_part(pl.concat(expected), lone)
+        by_part(pl.concat(expected), lone, more_than_traits())
         .join(ordinary, on="lead")
         .join(sizes, on="group")
         .join(only, on="group", how="left")
         .join(detections, on="lead", how="left")
+        .filter(pl.col("more_than_traits") | same)
         .join(manner, on=lone, how="left")
         .with_columns(pl.col("follows", "own_device").fill_null(value=True))
         .select(
@@ -87,7 +90,9 @@ def expected_of_joins(
             "follows",
             unlike=(pl.col("detection") != pl.col("_only")).fill_null(value=False),
             expected=pl.min_horizontal(
-                more_of_strangers(who, strangers) * pl.col("what") * pl.col("noise"), of_again(strangers)
+                more_of_strangers(who, strangers) * pl.col("what") * pl.col("noise"),
+                pl.when(same).then("trait").otherwise(1.0),
+                of_again(strangers),
             )
             * pl.col("severity"),
         )
@@ -136,10 +141,12 @@ def expected_of_merges(
     fewer = pl.min_horizontal(detections.len(), theirs.len())
     of_strangers = pl.col("names_user") & pl.col("_names_user") & ~pl.col("shares_user")
     # Strangers can have the same detections on one server because a rule was rolled out.
-    alike = (detections.set_intersection(pl.col("_detection")).list.len() == fewer) & (fewer > 0) & ~of_strangers
-    shares = met.group_by(both).agg(pl.col("repeated").any(), shares_user=shares_part("user"))
+    same = (detections.set_intersection(pl.col("_detection")).list.len() == fewer) & (fewer > 0)
+    noise = pl.max_horizontal("noise", "_noise")
+    shares = met.group_by(both).agg(pl.col("repeated").any(), more_than_traits(), shares_user=shares_part("user"))
     shares = shares.join(sides, on="group").join(_other_side(sides), on="other")
-    shares = shares.with_columns(alike=alike, strangers=of_strangers & ~pl.col("repeated"))
+    shares = shares.with_columns(same=same, alike=same & ~of_strangers, strangers=of_strangers & ~pl.col("repeated"))
+    shares = shares.filter(pl.col("more_than_traits") | pl.col("same"))
     met = met.join(shares.select(*both, "alike"), on=both)
     return (
         by_part(_of_shared_entities(met, occurrences, grouped, sides), both)
@@ -155,8 +162,11 @@ def expected_of_merges(
             *both,
             larger=pl.max_horizontal("size", "_size"),
             user_on_place=pl.col(USER_ON_PLACE) < 1,
-            expected=pl.when("alike").then(pl.min_horizontal("who", "what")).otherwise(pl.col("who") * pl.col("what"))
-            * pl.max_horizontal("noise", "_noise")
+            expected=pl.min_horizontal(
+                pl.when("alike").then(pl.min_horizontal("who", "what")).otherwise(pl.col("who") * pl.col("what"))
+                * noise,
+                pl.when("same").then("trait").otherwise(1.0),
+            )
             * pl.max_horizontal("severity", "_severity")
             / beyond_usual(fewer.cast(pl.Int64)),
         )
@@ -183,7 +193,8 @@ def _of_shared_entities(
     others = pl.col("total") - pl.col("inside") - pl.col("_inside")
     others -= few_of_kind()
     elsewhere = pl.min_horizontal(others, pl.max_horizontal("elsewhere", "_elsewhere"))
-    others = pl.when(pl.col("alike") & (pl.col("part") != "what")).then(elsewhere).otherwise(others)
+    trait = pl.col("part") == "trait"
+    others = pl.when(trait | (pl.col("alike") & (pl.col("part") != "what"))).then(elsewhere).otherwise(others)
     crowd = pl.max_horizontal("crowd", "_crowd")
     met = met.with_columns(
         pl.col("mine").n_unique().over("group", "other", "part"),

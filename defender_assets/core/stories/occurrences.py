@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from defender_assets.core.leads.entities.traits import TRAITS
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.risk.prevalence import detections_of
 from defender_assets.core.words import severity_ranks, word_keys
@@ -53,7 +54,15 @@ SHARE_OF_DETECTION = 0.01
 # Prior number of leads with an entity that the look-back shows nowhere else: any user or device can have a next alert,
 # while a file that was never seen hardly ever comes twice. A host or an address is between them: content networks,
 # shared hosting and the gateways of providers serve strangers too.
-_PRIOR = {"user": 0.5, "device": 0.5, "resource": 0.5, USER_ON_PLACE: 0.2, "host": 0.2, "address": 0.2}
+# Strangers have a subject, a network or a family of malware in common more often still.
+_PRIOR = dict.fromkeys(TRAITS, 1.0) | {
+    "user": 0.5,
+    "device": 0.5,
+    "resource": 0.5,
+    USER_ON_PLACE: 0.2,
+    "host": 0.2,
+    "address": 0.2,
+}
 _PRIOR_OTHERWISE = 0.015
 
 SEVERITIES = ("informational", "low", "medium", "high")

@@ -19,11 +19,15 @@ from defender_assets.core.leads.entities.identifier_text import (
     passes,
 )
 from defender_assets.core.leads.entities.identities import IDENTIFIERS
+from defender_assets.core.leads.entities.traits import client_of, malware_of, subject_of
 
 ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.String()})
 """`identity` is equal for all identifiers of one user; for other kinds it is the value."""
 
-KINDS = ("user", "device", "resource", "file", "address", "host", "mail", "sender", "session", "app")
+KINDS = (
+    "user", "device", "resource", "file", "address", "host", "mail", "sender", "session", "app", "subject", "malware",
+    "client",
+)  # fmt: skip
 
 
 def link_entities(
@@ -49,6 +53,7 @@ def link_entities(
             _one(rows, "session", _session()),
             _one(rows, "resource", _resource()),
             _one(rows, "app", _app()),
+            *_traits(rows),
         ]
     )
     fields = ["kind", "value", "identity"]
@@ -138,6 +143,15 @@ def _addresses_and_hosts(rows: pl.DataFrame, egress: pl.DataFrame) -> list[pl.Da
     addresses = rows.filter(is_address).with_columns(kind=pl.lit("address"), value="_address", identity="_address")
     external = addresses.drop("_address").filter(passes(pl.col("value"), unlinked.is_linking_address))
     return [hosts, external.join(egress.select("tenant_id", value="address"), on=["tenant_id", "value"], how="anti")]
+
+
+def _traits(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    normal = {
+        "subject": each(pl.col("subject"), subject_of),
+        "malware": each(pl.col("threat_family"), malware_of),
+        "client": each(pl.col("user_agent"), client_of),
+    }
+    return [_one(rows, kind, value) for kind, value in normal.items()]
 
 
 def _session() -> pl.Expr:

@@ -153,6 +153,53 @@ UNLINKED_RESOURCES: dict[str, str] = {
 UNLINKED_RESOURCE_KINDS = ("containerimage", "containerregistry")
 """Images and their registries are shared by everything that runs them."""
 
+UNLINKED_FAMILIES: dict[str, tuple[str, ...]] = {
+    "Names that Microsoft's heuristics and models give to whatever looks malicious": (
+        "bearfoos", "bluteal", "caynamer", "casdet", "conteban", "detplock", "dynamer", "etset", "fuery", "fuerboos",
+        "kepavll", "leonem", "malagent", "malgent", "occamy", "phonzy", "presenoker", "ravartar", "sabsik", "skeeyah",
+        "sonbokli", "suspect", "suspicious", "tiggre", "vigorf", "wacapew", "wacatac", "woreflint", "ymacco", "zpevdo",
+    ),
+    "The test file of EICAR": ("eicar", "eicar_test_file", "eicar-test-file"),
+}  # fmt: skip
+"""Reason -> families of malware in lower case."""
+
+UNLINKED_CLIENTS: dict[str, str] = {
+    "Browsers": r"mozilla/5\.0 .*(?<!headless)(?:chrome|firefox|safari|edg|trident|applewebkit)/",
+    "Office, Teams and the applications of phones": (
+        r"(?:microsoft (?:office|outlook|authenticator|teams)|outlook|teams|onedrive|onenote|apple-|dalvik/)"
+    ),
+}
+"""Reason -> pattern of the beginning of a user agent in lower case."""
+
+PUBLIC_SUFFIXES = r"^(?:ac|asn|co|com|edu|go|gob|gouv|gov|gv|ltd|mil|ne|net|nom|or|org|plc|sch)\.[a-z]{2}$"
+"""What a country's registry keeps for itself: below it, one more label is a domain."""
+
+UNLINKED_DOMAINS: dict[str, tuple[str, ...]] = {
+    "Providers of mailboxes": (
+        "163.com", "126.com", "aol.com", "gmail.com", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com",
+        "hotmail.co.uk", "hotmail.fr", "icloud.com", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com",
+        "onmicrosoft.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "t-online.de", "web.de",
+        "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yahoo.fr", "yandex.ru", "ymail.com", "zoho.com",
+    ),
+    "Hosting: strangers have hosts of their own below them": (
+        "akamaihd.net", "amazonaws.com", "appspot.com", "azure.com", "azureedge.net", "azurefd.net",
+        "azurewebsites.net", "backblazeb2.com", "blogspot.com", "cloudapp.net", "cloudfront.net", "ddns.net",
+        "digitaloceanspaces.com", "duckdns.org", "dynu.net", "firebaseapp.com", "fly.dev", "github.io", "gitlab.io",
+        "glitch.me", "godaddysites.com", "googleapis.com", "googleusercontent.com", "herokuapp.com", "hopto.org",
+        "myshopify.com", "netlify.app", "ngrok-free.app", "ngrok.io", "no-ip.org", "on.aws", "onrender.com",
+        "pages.dev", "r2.dev", "repl.co", "replit.app", "sharepoint.com", "square.site", "surge.sh",
+        "trafficmanager.net", "trycloudflare.com", "vercel.app", "web.app", "webflow.io", "weebly.com", "windows.net",
+        "wixsite.com", "wixstudio.com", "wordpress.com", "workers.dev", "zapto.org",
+    ),
+    "Services that everybody uses": (
+        "adobe.com", "apple.com", "box.com", "canva.com", "cloudflare.com", "docusign.net", "dropbox.com",
+        "dropboxusercontent.com", "facebook.com", "github.com", "githubusercontent.com", "google.com", "linkedin.com",
+        "live.net", "microsoft.com", "microsoftonline.com", "office.com", "office365.com", "office.net",
+        "salesforce.com", "windowsupdate.com", "youtube.com", "zoom.us",
+    ),
+}  # fmt: skip
+"""Reason -> domains of which the hosts, and the senders, are strangers to each other."""
+
 _AUTHORITIES = frozenset({
     # English, German, French, Portuguese, Polish, Swedish, Norwegian, Danish, Finnish, Dutch, Turkish, Romanian
     "nt authority", "nt-autoritat", "autorite nt", "autoridade nt", "autoridad nt", "autorita nt", "zarzadzanie nt",
@@ -192,6 +239,9 @@ _HOSTS = frozenset(host for hosts in UNLINKED_HOSTS.values() for host in hosts)
 _FILES = tuple(digest for digests in UNLINKED_FILES.values() for digest in digests)
 _APPS = tuple(app for apps in UNLINKED_APPS.values() for app in apps)
 _SESSIONS = frozenset(number for numbers in UNLINKED_SESSIONS.values() for number in numbers)
+_FAMILIES = frozenset(family for families in UNLINKED_FAMILIES.values() for family in families)
+_CLIENTS = re.compile("|".join(f"(?:{pattern})" for pattern in UNLINKED_CLIENTS.values()))
+_DOMAINS = tuple(domain for domains in UNLINKED_DOMAINS.values() for domain in domains)
 _RESOURCES = "|".join(f"(?:{pattern})" for pattern in UNLINKED_RESOURCES.values())
 
 
@@ -203,6 +253,26 @@ def is_linking_address(address: str) -> bool:
 def is_linking_host(host: str) -> bool:
     """Return whether a host in normal form can link leads."""
     return host not in _HOSTS and host not in PLACEHOLDERS and not is_rewriter(host)
+
+
+def is_linking_family(family: str) -> bool:
+    """Return whether a family of malware in normal form can link leads."""
+    return family not in _FAMILIES and family not in PLACEHOLDERS
+
+
+def is_linking_client(client: str) -> bool:
+    """Return whether a user agent in normal form can link leads."""
+    return client not in PLACEHOLDERS and not _CLIENTS.match(client)
+
+
+def is_public_suffix(domain: pl.Expr) -> pl.Expr:
+    """Return whether domains of two labels are such below which others are registered."""
+    return domain.str.contains(PUBLIC_SUFFIXES)
+
+
+def is_linking_domain(domain: pl.Expr) -> pl.Expr:
+    """Return whether domains can link leads: not those of providers, below which strangers are."""
+    return ~domain.is_in(_DOMAINS)
 
 
 def host_session(session_id: str) -> str | None:
