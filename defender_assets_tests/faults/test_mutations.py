@@ -79,7 +79,7 @@ COMPLETE_AND_NO_FAILURE = Mutation(
     "raise error\n    if reader.changed or reached < cursor",
     "pass\n    if False",
 )
-BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "_checked", "        raise\n", "        return\n")
+BROKEN_STREAM = Mutation("a broken stream is no commit", RowStream, "checked", "        raise\n", "        return\n")
 ONE_GENERATION = Mutation("a refresh of one generation", Hour, "kept", ' | (pl.col("blob_created_at") != created)')
 KNOWN_LINES = Mutation("known bad lines", build, "_distinct", '.join(known_lines.collect(), on=_LINE, how="anti")')
 KNOWN_RECORDS = Mutation(
@@ -91,7 +91,7 @@ COPIES = Mutation(
     "distinct_order",
     '.filter((pl.col("number") != pl.col("number").shift()).fill_null(value=True))',
 )
-FENCE = Mutation("the fence", Lake, "commit", "app_transactions=[Transaction(target.fence, commit.version), *recorded]")
+FENCE = Mutation("the fence", Lake, "commit", "[Transaction(target.fence, commit.version), *recorded]", "recorded")
 RAW_HANDLE = Mutation(
     "the fenced handle of raw", ingest, "_one_commit", "lake.commit(target,", "lake.commit(lake.fenced(table.raw, day),"
 )

@@ -31,11 +31,16 @@ class RowStream:
         self._frames = frames
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in self._checked())
+        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in self.checked())
         reader = RecordBatchReader.from_batches(arrow_schema(self._stored), batches)
         return reader.__arrow_c_stream__(requested_schema)
 
-    def _checked(self) -> Iterator[pl.DataFrame]:
+    def checked(self) -> Iterator[pl.DataFrame]:
+        """Yield the frames with the stored columns.
+
+        Raises:
+            TypeError: when a frame has another schema.
+        """
         try:
             for frame in self._frames:
                 # the Delta writer casts silently: 1.9 in a long column would become 1

@@ -1,4 +1,4 @@
-"""The files of a table as bytes: listing, reading, deleting, syncing. What they mean is in `damage` and `log_files`."""
+"""The files of a table as bytes: list, read, write, delete, sync. What they mean is in `damage` and `log_files`."""
 
 import os
 from collections.abc import Iterator
@@ -96,6 +96,24 @@ class TableFiles:
                     raise
             return True
 
+    def write(self, path: str, content: bytes) -> None:
+        """Write a new file and the directories above it. No part of it remains if the disk refuses it."""
+        with self._errors(f"write {path}", "check DEFENDER_LAKE_URI, free space and write permission"):
+            if self.account is None:
+                file = Path(self.uri) / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                opened = file.open("xb")
+                try:
+                    with opened:
+                        opened.write(content)
+                except OSError:
+                    file.unlink()
+                    raise
+                return
+            blob = container_client(self.account, self.uri).get_blob_client(f"{self._folder()}/{path}")
+            # a repeated request must not fail because the first one arrived: nobody else writes a file of this name
+            blob.upload_blob(content, overwrite=True)
+
     def delete(self, path: str) -> None:
         """Delete a file, unless it is missing."""
         with self._errors(f"delete {path}"):
@@ -130,13 +148,15 @@ class TableFiles:
         return urlsplit(self.uri).path.strip("/")
 
     @contextmanager
-    def _errors(self, action: str) -> Iterator[None]:
+    def _errors(self, action: str, advice: str = "check the disk and its permissions") -> Iterator[None]:
         try:
             with as_lake_error(self.account, f"{action} of the lake"):
                 yield
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise LakeError(f"cannot {action} in {self.uri}: {reason}; check the disk and its permissions") from None
+            if isinstance(error, FileExistsError | NotADirectoryError):
+                advice = "a file is where a folder belongs: move it away"
+            raise LakeError(f"cannot {action} in {self.uri}: {reason}; {advice}") from None
 
 
 def _unless_missing() -> suppress:

@@ -8,7 +8,7 @@ commit rows computed earlier on a newly opened table: delta-rs would accept them
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -18,17 +18,20 @@ from typing import Any, Literal
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
 
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import create_container, is_missing
 from defender_assets.core.azure.errors import as_lake_error, describe_error_text
 from defender_assets.core.azure.sas import WRITE
 from defender_assets.core.errors import LakeError, redact
+from defender_assets.core.lake.appends import can_write, write_rows
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
 from defender_assets.core.lake.files import LOG, FileIdentity, TableFiles
 from defender_assets.core.lake.log_files import (
     commit_path,
+    first_commit_of,
     has_data_files,
     is_about_content,
     log_is_lost,
@@ -46,6 +49,9 @@ from defender_assets.core.lake.unchanged import is_newest, keep, unchanged
 from defender_assets.core.retries import retry_on_conflict
 
 logger = logging.getLogger(__name__)
+
+# delta-rs would list the whole log after each commit to clean it up: maintenance does that
+_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 @dataclass(frozen=True)
@@ -268,21 +274,23 @@ class Lake:
         # columns of a newer version become null
         merge: Literal["merge"] | None = None if dict(current) == dict(stored) else "merge"
         recorded = commit.built.transactions(target.fence) if commit.built else []
-        properties = CommitProperties(app_transactions=[Transaction(target.fence, commit.version), *recorded])
+        transactions = [Transaction(target.fence, commit.version), *recorded]
         before = target.table.version()
-        # delta-rs would list the whole log after each commit to clean it up: maintenance does that
-        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
         with self.translate_errors(f"write {target.spec.name}"):
             try:
-                write_deltalake(
-                    target.table,
-                    rows,
-                    **mode,
-                    schema_mode=merge,
-                    writer_properties=target.spec.writer(),
-                    commit_properties=properties,
-                    post_commithook_properties=hooks,
-                )
+                if commit.replaces is None and merge is None and can_write(target.table, target.spec):
+                    written = write_rows(self.files(target.spec.name), target.table, rows.checked())
+                    self._add(target, written, transactions)
+                else:
+                    write_deltalake(
+                        target.table,
+                        rows,
+                        **mode,
+                        schema_mode=merge,
+                        writer_properties=target.spec.writer(),
+                        commit_properties=CommitProperties(app_transactions=transactions),
+                        post_commithook_properties=_HOOKS,
+                    )
             except (DeltaError, OSError):
                 if rows.problem is not None:
                     raise rows.problem from None
@@ -306,19 +314,28 @@ class Lake:
         """
         if not numbers:
             return
-        properties = CommitProperties(app_transactions=[Transaction(name, each) for name, each in numbers.items()])
-        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
         before = target.table.version()
         with self.translate_errors(f"write {target.spec.name}"):
-            target.table.create_write_transaction(
-                [],
-                "append",
-                target.table.schema(),
-                list(target.spec.partition_by),
-                commit_properties=properties,
-                post_commithook_properties=hooks,
-            )
+            self._add(target, [], [Transaction(name, each) for name, each in numbers.items()])
         sync_commits(self.files(target.spec.name), before - 1, target.table.version())
+
+    def _add(self, target: FencedTable, written: Sequence[AddAction], transactions: list[Transaction]) -> None:
+        """Commit files that are written already on the opened table, which then is as this commit left it."""
+        table, before = target.table, target.table.version()
+        table.create_write_transaction(
+            [*written],
+            "append",
+            table.schema(),
+            list(target.spec.partition_by),
+            commit_properties=CommitProperties(app_transactions=transactions),
+            post_commithook_properties=_HOOKS,
+        )
+        # delta-rs leaves the opened table as it was
+        table.update_incremental()
+        if table.version() > before + 1:
+            # with later commits of others, the next commit on this table would pass their fences
+            files, app_id = self.files(target.spec.name), transactions[0].app_id
+            table.load_as_version(first_commit_of(files, app_id, before, table.version()))
 
     def _options(self) -> dict[str, str]:
         return self.account.storage_options() if self.account else {}

@@ -146,6 +146,19 @@ def sync_commits(files: TableFiles, after: int, upto: int) -> None:
     files.sync(*data, *map(commit_path, versions), *checkpoints, *([HINT] if checkpoints else []))
 
 
+def first_commit_of(files: TableFiles, app_id: str, after: int, upto: int) -> int:
+    """Return the version of the first commit in `after` < version ≤ `upto` that records a number for an `app_id`.
+
+    Raises:
+        LakeError: when there is none.
+    """
+    for version in range(after + 1, upto + 1):
+        for line in (files.read(commit_path(version)) or b"").splitlines():
+            if line.startswith(b'{"txn"') and json.loads(line)["txn"]["appId"] == app_id:
+                return version
+    raise LakeError(f"{files.uri}: the commit for {app_id} is not among versions {after + 1} to {upto} of the log")
+
+
 def _added(commit: bytes | None) -> Iterator[str]:
     for line in (commit or b"").splitlines():
         if line.startswith(b'{"add"'):

@@ -82,3 +82,12 @@ def test_a_disk_that_cannot_sync_is_an_error_of_one_line(
     monkeypatch.setattr(files, "_sync", fails)
     with pytest.raises(LakeError, match=r"cannot make files durable in .*: Input/output error; check the disk"):
         ingest(lake, export, ALERT_INFO, DAY)
+
+
+def test_numbers_recorded_without_rows_are_synced(lake: Lake, synced: list[Path]) -> None:
+    target = lake.fenced(ALERT_INFO.name, DAY)
+    synced.clear()
+    lake.record(target, {"one": 1})
+    written = lake.open(ALERT_INFO.name)
+    assert written.transaction_version("one") == 1
+    assert f"{written.version():020}.json" in {path.name for path in synced}

@@ -1,4 +1,4 @@
-"""How the data files of a table are written."""
+"""How delta-rs writes the data files of a table."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_columns_of_distinct_values_have_no_dictionary(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path), LAKE_TABLES)
     lake.commit(
         lake.fenced(DEVICE_INFO.name, DAY),
-        Commit([rows.match_to_schema(DEVICE_INFO.schema, missing_columns="insert")], 1),
+        Commit([rows.match_to_schema(DEVICE_INFO.schema, missing_columns="insert")], 1, replaces=""),
     )
     files = f"{tmp_path}/{DEVICE_INFO.name}/*/*.parquet"
     found = duckdb.connect().execute(f"SELECT path_in_schema, encodings FROM parquet_metadata('{files}')").fetchall()  # noqa: S608
