@@ -10,9 +10,12 @@ from defender_assets.core.lake.snapshots import days_between
 from defender_assets.core.leads.entities.user_names import user_names
 from defender_assets.core.leads.risk.muting import exclude_muted
 from defender_assets.core.leads.risk.points import clamp_score, reason
+from defender_assets.core.leads.risk.prevalence import detections_of
+from defender_assets.core.leads.risk.score import points_lost_to_frequency
 from defender_assets.core.lists import row_list
 from defender_assets.core.queue.schema import QUEUE_LOOKBACK_DAYS, QUEUE_SCHEMA
 from defender_assets.core.stories.occurrences import AGAIN, USER_ON_PLACE
+from defender_assets.core.stories.repeats import restored_points
 from defender_assets.core.text import format_duration
 from defender_assets.core.words import severity_ranks
 
@@ -42,7 +45,7 @@ def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.Dat
     since = day - timedelta(days=QUEUE_LOOKBACK_DAYS)
     latest = exclude_muted(
         days_between(leads, since, day)
-        .select(_READ)
+        .select(*_READ, points_lost_to_frequency().alias("lost"))
         .collect()
         .sort(*LEAD_KEY, "export_date")
         .unique(LEAD_KEY, keep="last", maintain_order=True)
@@ -60,7 +63,11 @@ def build_queue(day: date, leads: pl.LazyFrame, stories: pl.LazyFrame) -> pl.Dat
         .filter((pl.col("export_date") == day) | pl.col("story_id").is_not_null())
         .join(_received(of_day), on=LEAD_KEY, how="left")
     )
-    rows = rows.join(user_names(rows), on=LEAD_KEY, how="left").with_columns(
+    titles = latest.with_columns(detection=detections_of(latest.get_column("title")).fill_null(""))
+    restored = restored_points(titles, members.drop_nulls("lead_id"), "story_id")
+    for part in (user_names(rows), restored):
+        rows = rows.join(part, on=LEAD_KEY, how="left")
+    rows = rows.with_columns(
         export_date=pl.lit(day, dtype=pl.Date),
         risk_score=pl.col("risk_score").fill_null(0),
         accounts=pl.col("_users").fill_null(pl.lit([], dtype=pl.List(pl.String()))).list.sort(),
@@ -111,7 +118,7 @@ def _why(kind: str, seconds: int | None, title: str, accounts: list[str], device
 
 def _with_priority(rows: pl.DataFrame) -> pl.DataFrame:
     risk = pl.col("risk_score")
-    added, received = (pl.col(name).fill_null(0) for name in ("points", "_received"))
+    added, received, restored = (pl.col(name).fill_null(0) for name in ("points", "_received", "restored"))
     reasons = [
         pl.when(risk > 0).then(reason(pl.format("The alert itself has a risk of {}", risk), risk)),
         pl.when(added > 0).then(
@@ -122,9 +129,10 @@ def _with_priority(rows: pl.DataFrame) -> pl.DataFrame:
                 added,
             )
         ),
+        pl.when(restored > 0).then(reason(pl.lit("Its detection is frequent because of this story"), restored)),
         pl.when(received > 0).then(reason(pl.col("_why"), received)),
     ]
     rows = rows.with_columns(
-        priority_reasons=row_list(reasons), priority_points=(risk + added + received).cast(pl.Int64)
+        priority_reasons=row_list(reasons), priority_points=(risk + added + restored + received).cast(pl.Int64)
     )
     return clamp_score(rows, "priority", "priority_reasons")

@@ -13,7 +13,9 @@ QUEUE_LOOKBACK_DAYS = 7
 """Partition D of the queue reads the lead partitions D-7 … D and the story partition D."""
 
 _STORY = "story.story_id story.lead_ids"
-_PRIORITY = "lead.risk_score story.points story.lead_count story.lead_ids story.nearby_leads"
+_PRIORITY = (
+    "lead.risk_score lead.risk_reasons lead.title story.points story.lead_count story.lead_ids story.nearby_leads"
+)
 
 
 def _column(name: str, dtype: pl.DataType, meaning: str, made_from: str) -> Column:

@@ -12,7 +12,8 @@ from defender_assets.core.identifiers import LEAD_KEY, stable_id
 from defender_assets.core.lake.snapshots import Change, days_between
 from defender_assets.core.leads.entities.traits import with_networks_and_domains
 from defender_assets.core.leads.entities.user_names import user_names
-from defender_assets.core.leads.risk.points import clamp_score, reason
+from defender_assets.core.leads.risk.points import TOP, clamp_score, reason
+from defender_assets.core.leads.risk.score import points_lost_to_frequency
 from defender_assets.core.lists import row_list
 from defender_assets.core.stories.clustering import GROUPED, evidence, groups, shared_entities
 from defender_assets.core.stories.nearby import nearby_leads
@@ -23,6 +24,7 @@ from defender_assets.core.stories.occurrences import (
     count_of_rank,
     with_detection,
 )
+from defender_assets.core.stories.repeats import restored_points
 from defender_assets.core.stories.schema import NEARBY_LEADS, STORY_LOOKBACK_DAYS, STORY_SCHEMA
 from defender_assets.core.stories.timeline import timelines
 from defender_assets.core.words import severity_ranks
@@ -32,6 +34,10 @@ DETECTION_POINTS = {"informational": 5, "low": 10, "medium": 20, "high": 25}
 MOST_FOR_DETECTIONS = 150
 PER_PRODUCT, MOST_FOR_PRODUCTS = 20, 80
 PER_DEVICE, MOST_FOR_DEVICES = 6, 120
+PER_DOUBLING = 10
+"""Points each time that the number of devices doubles, once they have MOST_FOR_DEVICES."""
+PER_DOUBLING_OF_USERS = 2
+"""The same of users, as far as the detections are new: a wave of unwanted mail has many users too."""
 FOR_TACTICS = 20
 """Points of two or more tactics, as far as the detections are new."""
 RISK_SHARE = 0.3
@@ -66,7 +72,8 @@ def build_stories(day: date, leads: pl.LazyFrame) -> pl.DataFrame:
     )
     if members.is_empty():
         return STORY_SCHEMA.to_frame()
-    members = members.join(user_names(members), on=LEAD_KEY, how="left", maintain_order="left")
+    for part in (user_names(members), restored_points(latest, members, "group")):
+        members = members.join(part, on=LEAD_KEY, how="left", maintain_order="left")
     shared = shared_entities(latest, grouped)
     stories = (
         _with_merged(_stories(members), rows.filter(pl.col("export_date") < day), day - timedelta(days=1))
@@ -104,7 +111,9 @@ def update_stories(
 def _read(leads: pl.LazyFrame) -> pl.DataFrame:
     """Return what stories are made of, by lead and day."""
     device = pl.struct(pl.element().struct.field("device_id", "device_name"))
-    rows = leads.select(_READ).with_columns(pl.col("devices").list.eval(device))
+    rows = leads.select(*_READ, points_lost_to_frequency().alias("lost")).with_columns(
+        pl.col("devices").list.eval(device)
+    )
     return rows.collect().sort(*LEAD_KEY, "export_date")
 
 
@@ -159,7 +168,7 @@ def _stories(members: pl.DataFrame) -> pl.DataFrame:
         device_names=pl.col("device_name").drop_nulls().unique().sort(),
         accounts=pl.col("_users").list.explode().drop_nulls().unique().sort(),
         _first_lead=first,
-        _risk=pl.col("risk_score").max().fill_null(0),
+        _risk=(pl.col("risk_score") + pl.col("restored").fill_null(0)).clip(upper_bound=TOP).max().fill_null(0),
         _strongest=strongest,
         _tactics=category_keys(pl.col("category")).replace(OLDER_CATEGORIES).drop_nulls().n_unique(),
         _titles=pl.col("title").fill_null("untitled alert"),
@@ -221,6 +230,7 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and `score_reasons`: its detections, and what its strongest lead and its extent add to them."""
     detections, own = pl.col("_detections"), pl.col("_own")
     products, tactics = (pl.col(name).list for name in ("products", "tactics"))
+    users = pl.col("accounts").list.len().cast(pl.Int64)
     devices, new = pl.col("_device_count").fill_null(0), pl.col("_new").fill_null(1.0)
     reasons = [
         _earned(
@@ -243,7 +253,12 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
             pl.format("It moves through {} tactics: {}", "_tactics", tactics.join(", ")),
             (_further(pl.col("_tactics"), FOR_TACTICS, FOR_TACTICS) * new).round(),
         ),
-        _earned(pl.format("It spans {} devices", devices), _further(devices, PER_DEVICE, MOST_FOR_DEVICES)),
+        _earned(
+            pl.format("It spans {} devices", devices),
+            _further(devices, PER_DEVICE, MOST_FOR_DEVICES)
+            + _doublings(devices / (MOST_FOR_DEVICES / PER_DEVICE + 1), PER_DOUBLING),
+        ),
+        _earned(pl.format("It is about {} users", users), _doublings(users, PER_DOUBLING_OF_USERS * new)),
     ]
     stories = stories.with_columns(score_reasons=row_list(reasons))
     points = pl.col("score_reasons").list.eval(pl.element().struct.field("points")).list.sum().cast(pl.Int64)
@@ -253,6 +268,11 @@ def _scored(stories: pl.DataFrame) -> pl.DataFrame:
 def _further(count: pl.Expr, each: int, most: int) -> pl.Expr:
     """Return the points of what comes after the first."""
     return ((count.cast(pl.Int64) - 1) * each).clip(0, most)
+
+
+def _doublings(times: pl.Expr, each: pl.Expr | int) -> pl.Expr:
+    """Return the points of a number that is so many times the last one that earns nothing."""
+    return (times.clip(lower_bound=1).log(2) * each).round()
 
 
 def _earned(words: pl.Expr, points: pl.Expr) -> pl.Expr:

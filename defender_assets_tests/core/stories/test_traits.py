@@ -1,15 +1,28 @@
 """An attack that shares no single thing but its traits is one story; a rule that fires everywhere is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
+from defender_assets.core.queue.build import build_queue
 from defender_assets.core.stories import build_stories
-from defender_assets_tests.support.alert_rows import DAY, Records, Row, at, evidence, info, leads_of, machine
+from defender_assets_tests.support.alert_rows import (
+    DAY,
+    Records,
+    Row,
+    apart,
+    at,
+    evidence,
+    info,
+    leads_of,
+    machine,
+    of_each,
+)
 
-MANY = 40
+MANY = 20
 
 Evidence = Callable[[str, int], list[Row]]
 
@@ -58,9 +71,20 @@ def records(rows: Evidence, count: int = MANY, hours: float = 1) -> Records:
     return Records([*infos, info("week", **week)], evidences)
 
 
-def sizes(rows: Evidence, count: int = MANY, hours: float = 1) -> list[int]:
-    stories = build_stories(DAY, leads_of(*records(rows, count, hours)).lazy())
-    return sorted(stories["lead_count"])
+def stories_of_each(cases: Iterable[Records]) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Return stories and queue of each case, from one build of all."""
+    cases = list(cases)
+    infos, evidences = apart(case.infos for case in cases), apart(case.evidences for case in cases)
+    leads = leads_of(infos, evidences).lazy()
+    stories = build_stories(DAY, leads)
+    queue = build_queue(DAY, leads, stories.lazy())
+    return of_each(stories, len(cases)), of_each(queue, len(cases))
+
+
+def sizes(attacks: Mapping[str, Evidence], count: int = MANY, hours: float = 1) -> dict[str, list[int]]:
+    """Return the sizes of the stories of each case."""
+    stories, _ = stories_of_each(records(rows, count, hours) for rows in attacks.values())
+    return {name: sorted(found["lead_count"]) for name, found in zip(attacks, stories, strict=True)}
 
 
 ATTACKS = {
@@ -77,9 +101,12 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_with_one_trait_is_one_story(name: str) -> None:
-    assert sizes(ATTACKS[name]) == [MANY]
+def test_an_attack_with_one_trait_is_one_story() -> None:
+    assert sizes(ATTACKS) == {name: [MANY] for name in ATTACKS}
+
+
+def test_a_trait_of_alerts_that_are_hours_apart_links_nothing() -> None:
+    assert sizes(ATTACKS, count=4, hours=20) == {name: [] for name in ATTACKS}
 
 
 NOTHING = {
@@ -95,11 +122,28 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("name", NOTHING)
-def test_what_everybody_has_is_no_trait(name: str) -> None:
-    assert sizes(NOTHING[name]) == []
+def test_what_everybody_has_is_no_trait() -> None:
+    assert sizes(NOTHING) == {name: [] for name in NOTHING}
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_a_trait_of_alerts_that_are_hours_apart_links_nothing(name: str) -> None:
-    assert sizes(ATTACKS[name], count=4, hours=20) == []
+KINDS_OF_ATTACK = {
+    "accounts": sign_in("203.0.113.7"),
+    "mailboxes": mail("Payroll update for everybody"),
+    "devices": malware("Emotet"),
+    "users of one server": lambda alert, n: [machine(alert=alert), *sign_in("203.0.113.7")(alert, n)],
+}
+
+
+@pytest.mark.parametrize("name", KINDS_OF_ATTACK)
+def test_an_attack_on_more_is_never_less_urgent(name: str) -> None:
+    """The more alerts it makes, the more frequent its detection seems; that is no reason to look at it later."""
+    counts = (2, 20, 21, 102)
+    points = []
+    for count, stories, queue in zip(
+        counts, *stories_of_each(records(KINDS_OF_ATTACK[name], n) for n in counts), strict=True
+    ):
+        assert stories["lead_count"].to_list() == [count]
+        points.append(min(queue.drop_nulls("story_id")["priority_points"]))
+        assert all(sum(reason["points"] for reason in reasons) <= 100 for reasons in queue["priority_reasons"])
+    assert points == sorted(points)
+    assert points[0] < points[-1]

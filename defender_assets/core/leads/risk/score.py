@@ -48,6 +48,17 @@ RISK_FACTORS = (
 )  # fmt: skip
 """In the order of the reasons."""
 
+_OF_FREQUENCY = "|".join(
+    factor.text.replace("{}", r"\d+") for factor in RISK_FACTORS if factor.section in ("detection", "rarest_entity")
+)
+
+
+def points_lost_to_frequency() -> pl.Expr:
+    """Return what `risk_reasons` take from a lead because others have its detection or name what it names."""
+    text, points = (pl.element().struct.field(field) for field in ("reason", "points"))
+    lost = pl.when(text.str.contains(f"^(?:{_OF_FREQUENCY})$")).then((-points).clip(lower_bound=0))
+    return pl.col("risk_reasons").list.eval(lost).list.sum().fill_null(0)
+
 
 def with_score(leads: pl.DataFrame, weights: Weights) -> pl.DataFrame:
     """Add `risk_score` (Int64, 0-100) and `risk_reasons` (REASONS); reads the columns of RISK_FACTORS and `rarest`."""
