@@ -184,7 +184,7 @@ def links_of_each(cases: Iterable[Iterable[Row]], alert: str = ALERT) -> list[se
     rows = apart(cases)
     read, persons = entity_rows_of(*rows)
     images = system_images(frame(ALERT_EVIDENCE, rows))
-    devices = read.select(*ALERT_KEY, device_id=pl.lit(None, dtype=pl.String))
+    devices = read.clear().select(*ALERT_KEY, value=pl.lit(None, pl.String), identity=pl.lit(None, pl.String))
     egress = pl.DataFrame(schema={"tenant_id": pl.String, "address": pl.String})
     found = of_each(link_entities(read, persons, devices, egress, images).filter(AlertId=alert), len(cases))
     return [entities_of(only(links)) if links.height else set() for links in found]

@@ -14,7 +14,7 @@ from defender_assets.core.leads.alerts import alert_provenance, alert_values
 from defender_assets.core.leads.changes import alert_changes
 from defender_assets.core.leads.devices.as_of import devices_as_of
 from defender_assets.core.leads.devices.mentions import named_devices, needs_fields
-from defender_assets.core.leads.devices.merges import Device, merges, merging_rows
+from defender_assets.core.leads.devices.merges import Device, merges, merging_rows, predecessors
 from defender_assets.core.leads.devices.primary import distinct_devices, linking_devices, primary_devices
 from defender_assets.core.leads.devices.state_changes import device_changes
 from defender_assets.core.leads.devices.texts import filled
@@ -88,6 +88,10 @@ class _Tables:
     @cached_property
     def successors(self) -> Mapping[Device, str]:
         return merges(self._merging.lazy())
+
+    @cached_property
+    def predecessors(self) -> pl.DataFrame:
+        return predecessors(self.successors)
 
     @cached_property
     def earlier_successors(self) -> Mapping[Device, str]:
@@ -227,7 +231,7 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
         entity_lists(rows),
-        link_entities(rows, persons, linking_devices(devices), tables.egress, tables.images),
+        link_entities(rows, persons, linking_devices(devices, tables.predecessors), tables.egress, tables.images),
         verdicts(rows),
     )
     for part in parts:

@@ -19,7 +19,7 @@ import polars as pl
 
 from defender_assets.core.identifiers import ALERT_KEY
 from defender_assets.core.leads.devices.mentions import named_devices, needs_fields
-from defender_assets.core.leads.devices.merges import Device
+from defender_assets.core.leads.devices.merges import Device, merge_pairs, merge_paths
 from defender_assets.core.leads.devices.touched import alerts_of_heartbeats
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import egress_addresses, system_images
@@ -89,8 +89,17 @@ def touched_by_heartbeats(
     named = _named_devices(alert_evidence, of_day)
     leads = leads.with_columns(AlertId="alert_id")
     by_device = alerts_of_heartbeats(day, leads, named, device_info, successors, new_heartbeats)
+    by_merge = _linked_by(leads, "device", _merged_by(device_info, successors, new_heartbeats))
     by_address = _linked_by_address(leads, egress_addresses(new_heartbeats))
-    return pl.concat([by_device, by_address]).unique()
+    return pl.concat([by_device, by_merge, by_address]).unique()
+
+
+def _merged_by(devices: pl.LazyFrame, successors: Mapping[Device, str], new: pl.LazyFrame) -> pl.DataFrame:
+    """Return `tenant_id` and `value`: the devices that new heartbeats merge, and those into which they ever were."""
+    olds = merge_pairs(new).select("tenant_id", "old").unique().collect()
+    into = merge_pairs(devices).collect().join(olds, on=["tenant_id", "old"], how="semi")
+    ends = merge_paths(successors, into.select("tenant_id", start_id="new"))
+    return pl.concat([olds.rename({"old": "value"}), ends.select("tenant_id", value="device_id")]).unique()
 
 
 def _of_images(leads: pl.DataFrame, new_evidence: pl.LazyFrame) -> pl.DataFrame:

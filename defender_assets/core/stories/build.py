@@ -215,7 +215,12 @@ def _detection_points(members: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFram
 def _device_counts(members: pl.DataFrame) -> pl.DataFrame:
     """Return `group` and `_device_count`: the devices of all leads, by identifier, and by name if no lead has one."""
     several = members.select("group", "devices").explode("devices").drop_nulls().unnest("devices")
+    merged = members.select("group", "entities").explode("entities").unnest("entities")
+    merged = merged.filter((pl.col("kind") == "device") & (pl.col("value") != pl.col("identity")))
+    merged = merged.group_by("group", device_id="value").agg(_now=pl.col("identity").min())
     named = pl.concat([each.select("group", "device_id", "device_name") for each in (members, several)])
+    named = named.join(merged, on=["group", "device_id"], how="left")
+    named = named.with_columns(device_id=pl.coalesce("_now", "device_id"))
     named = named.with_columns(pl.col("device_name").str.to_lowercase())
     known = named.filter(pl.col("device_id").is_not_null())
     unknown = named.filter(pl.col("device_id").is_null() & pl.col("device_name").is_not_null())

@@ -244,13 +244,14 @@ def _shared_in_time(entities: pl.DataFrame) -> pl.DataFrame:
 
 
 def _users(entities: pl.DataFrame) -> pl.DataFrame:
-    """Return the `person` of each user identifier: leads of different days can have different identifiers of one."""
-    users = entities.filter(pl.col("kind") == "user").select("tenant_id", "value", "identity").unique()
-    links = (((tenant_id, one), (tenant_id, other)) for tenant_id, one, other in users.iter_rows())
+    """Return the `person` of each user or device: leads of different days can have different identifiers of one."""
+    known = entities.filter(pl.col("kind").is_in(["user", "device"]))
+    known = known.select("tenant_id", "kind", "value", "identity").unique()
+    links = (((tenant_id, kind, one), (tenant_id, kind, other)) for tenant_id, kind, one, other in known.iter_rows())
     rows = [
-        (tenant_id, "user", value, min(component)[1])
+        (tenant_id, kind, value, min(component)[2])
         for component in connected_components(links)
-        for tenant_id, value in component
+        for tenant_id, kind, value in component
     ]
     schema = {"tenant_id": pl.String(), "kind": pl.String(), "value": pl.String(), "person": pl.String()}
     return pl.DataFrame(rows, schema=schema, orient="row")

@@ -201,7 +201,7 @@ def _numbered(named: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
     owner = pl.when(kind == "user").then("identity").when(kind.is_in(PLACES)).then("value")
     rows = named.with_columns(
         owner=pl.concat_str(pl.lit("on"), "kind", owner, separator=" "),
-        place_count=kind.is_in(PLACES).sum().over("lead"),
+        place_count=pl.col("identity").filter(kind.is_in(PLACES)).n_unique().over("lead"),
         names_user=(kind == "user").any().over("lead"),
     )
     # If several leads have a user on a place, several have that user and that place.

@@ -34,7 +34,7 @@ def _of_users(leads: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each user of a lead, with the `place` that the lead names, if it names exactly one."""
     known = leads.filter((pl.col("detection") != "") & pl.col("alert_time").is_not_null())
     named = known.select("lead", "entities").explode("entities").unnest("entities")
-    places = named.filter(pl.col("kind").is_in(PLACES)).group_by("lead").agg(place=pl.col("value").unique())
+    places = named.filter(pl.col("kind").is_in(PLACES)).group_by("lead").agg(place=pl.col("identity").unique())
     users = named.filter(pl.col("kind") == "user").select("lead", user="identity").unique()
     return (
         users.filter(pl.len().over("lead") <= MOST_NAMED)

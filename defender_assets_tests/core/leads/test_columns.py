@@ -190,7 +190,9 @@ EXPECTED: Row = {
         {"sha256": SHA256, "sha1": SHA1, "md5": MD5, "file_name": "lock.exe"},
     ],
     "entities": [
-        *({"kind": kind, "value": value, "identity": value} for kind, value in THINGS),
+        *({"kind": kind, "value": value, "identity": value} for kind, value in THINGS if kind < "file"),
+        {"kind": "device", "value": OLD_ID, "identity": PC},
+        *({"kind": kind, "value": value, "identity": value} for kind, value in THINGS if kind >= "file"),
         *(
             {"kind": "user", "value": value, "identity": OBJECT_ID}
             for value in (OBJECT_ID, "contoso\\jane", "jane@contoso.com", SID.lower())

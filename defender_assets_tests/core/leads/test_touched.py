@@ -133,3 +133,16 @@ def test_an_account_that_joins_two_persons_changes_the_leads_of_both() -> None:
     now = updated(leads, before, new)
     assert now is not None
     assert_frame_equal(now, build_leads(DAY, *frames(before + new)))
+
+
+@pytest.mark.parametrize("device", ["b", "c"])
+def test_a_device_that_is_merged_elsewhere_changes_the_leads_of_the_others(device: str) -> None:
+    """The lead names neither of the merged ones, but is linked by what was merged into its device."""
+    merged = beat("a", at(-2), MergedToDeviceId="b")
+    before: Records = [
+        (ALERT_EVIDENCE, machine(device, "da1")),
+        (DEVICE_INFO, beat(device, at(-3))),
+        (DEVICE_INFO, merged),
+    ]
+    has_what_is_built(before, [(DEVICE_INFO, beat("a", at(-1), MergedToDeviceId="c"))])
+    has_what_is_built(before[:2], [(DEVICE_INFO, beat("a", at(-1), MergedToDeviceId=device))])

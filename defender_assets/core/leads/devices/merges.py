@@ -11,6 +11,11 @@ Device = tuple[str, str]
 
 PATH = pl.Schema(dict.fromkeys(("tenant_id", "start_id", "device_id", "lookup_id"), pl.String))
 
+PREDECESSORS = pl.Schema(dict.fromkeys(("tenant_id", "device_id", "old_id"), pl.String))
+
+MOST_PREDECESSORS = 20
+"""A device with more of them is a false merge (a template of machines): they do not link its leads."""
+
 _NEWEST = ("Timestamp", "ReportId", "record_id")
 _READ = ("tenant_id", "export_date", *_NEWEST, "DeviceId", "MergedToDeviceId", "MergedDeviceIds")
 
@@ -33,6 +38,16 @@ def merge_paths(successors: Mapping[Device, str], wanted: pl.DataFrame) -> pl.Da
     return pl.DataFrame(rows, schema=PATH, orient="row")
 
 
+def predecessors(successors: Mapping[Device, str]) -> pl.DataFrame:
+    """Return PREDECESSORS: for each last successor the identifiers that were merged into it, transitively.
+
+    `successors` come from `merges`.
+    """
+    ends = ((tenant_id, _resolve(successors, (tenant_id, old))[1], old) for tenant_id, old in successors)
+    rows = pl.DataFrame([row for row in ends if row[1] != row[2]], schema=PREDECESSORS, orient="row")
+    return rows.filter(pl.len().over("tenant_id", "device_id") <= MOST_PREDECESSORS)
+
+
 def merging_rows(devices: pl.LazyFrame) -> pl.LazyFrame:
     """Return the rows of DeviceInfo that `merges` reads: those that say that a device was merged."""
     return devices.filter(pl.col("MergedToDeviceId").is_not_null() | (pl.col("MergedDeviceIds").list.len() > 0)).select(
@@ -49,6 +64,17 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
 
     `devices` are typed DeviceInfo rows: all of them, or the `merging_rows`.
     """
+    found = (
+        merge_pairs(devices)
+        .collect()
+        .sort("rank", *_NEWEST, "new", nulls_last=False)
+        .unique(["tenant_id", "old"], keep="last", maintain_order=True)
+    )
+    return {(tenant_id, old): new for tenant_id, old, new in found.select("tenant_id", "old", "new").iter_rows()}
+
+
+def merge_pairs(devices: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `tenant_id`, `old` and `new` of each merge that a row says, each once, with `rank` and _NEWEST of it."""
     successor = devices.filter(pl.col("MergedToDeviceId").is_not_null()).select(
         "tenant_id",
         *_NEWEST,
@@ -56,7 +82,7 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
         new=identifier(pl.col("MergedToDeviceId")),
         rank=pl.lit(1),
     )
-    predecessors = (
+    named = (
         devices.filter(pl.col("MergedDeviceIds").list.len() > 0)
         .explode("MergedDeviceIds")
         .select(
@@ -67,15 +93,11 @@ def merges(devices: pl.LazyFrame) -> dict[Device, str]:
             rank=pl.lit(0),
         )
     )
-    found = (
-        pl.concat([successor, predecessors])
+    return (
+        pl.concat([successor, named])
         .filter(pl.col("old") != pl.col("new"))
         .unique(["tenant_id", "old", "new", "rank", *_NEWEST])
-        .collect()
-        .sort("rank", *_NEWEST, "new", nulls_last=False)
-        .unique(["tenant_id", "old"], keep="last", maintain_order=True)
     )
-    return {(tenant_id, old): new for tenant_id, old, new in found.select("tenant_id", "old", "new").iter_rows()}
 
 
 def _resolve(successors: Mapping[Device, str], start: Device) -> tuple[list[str], str]:

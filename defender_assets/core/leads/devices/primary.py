@@ -98,15 +98,20 @@ def primary_devices(devices: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def linking_devices(devices: pl.DataFrame) -> pl.DataFrame:
-    """Return ALERT_KEY and `device_id`: the value under which a device links leads; no row for one that links none.
+def linking_devices(devices: pl.DataFrame, older: pl.DataFrame) -> pl.DataFrame:
+    """Return ALERT_KEY, `value` and `identity`: the values under which a device links leads; no row for one of none.
+
+    A device also links by the identifiers that were merged into it: leads of earlier days have these. `older` are the
+    `merges.predecessors`.
 
     A device without identifier links by its fully qualified name, as `name:<fqdn>`, and never by a short one: many
     hosts can have it.
     """
     full = has_domain(pl.col("name")) & is_host_name(devices.get_column("name"))
     value = pl.coalesce("device_id", pl.when(full).then(pl.lit(BY_NAME) + pl.col("name")))
-    return devices.select(*ALERT_KEY, device_id=value).drop_nulls("device_id")
+    own = devices.select(*ALERT_KEY, value=value, identity=value).drop_nulls("value")
+    merged = devices.join(older, on=["tenant_id", "device_id"])
+    return pl.concat([own, merged.select(*ALERT_KEY, value="old_id", identity="device_id")]).unique()
 
 
 def tags(prefix: str = "") -> pl.Expr:

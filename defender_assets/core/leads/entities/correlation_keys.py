@@ -22,7 +22,7 @@ from defender_assets.core.leads.entities.identities import IDENTIFIERS
 from defender_assets.core.leads.entities.traits import client_of, malware_of, subject_of
 
 ENTITY = pl.Struct({"kind": pl.String(), "value": pl.String(), "identity": pl.String()})
-"""`identity` is equal for all identifiers of one user; for other kinds it is the value."""
+"""`identity` is equal for all identifiers of one user or device; for other kinds it is the value."""
 
 KINDS = (
     "user", "device", "resource", "file", "address", "host", "mail", "sender", "session", "app", "subject", "malware",
@@ -36,8 +36,8 @@ def link_entities(
     """Return ALERT_KEY and `entities`, a sorted List(ENTITY); an alert without any has no row.
 
     `rows` come from `with_person`, `egress` from `egress_addresses`, `images` from `system_images`. A lead gets all
-    identifiers of its `persons` (`known_persons`), whichever its evidence names. `devices` have ALERT_KEY and
-    `device_id`, resolved, one row each.
+    identifiers of its `persons` (`known_persons`), whichever its evidence names. `devices` come from
+    `linking_devices`.
     """
     if rows.get_column("unlinked").any():
         rows = rows.filter(~pl.col("unlinked"))
@@ -45,7 +45,7 @@ def link_entities(
     found = pl.concat(
         [
             _users(rows, persons),
-            _one(devices, "device", pl.col("device_id")),
+            devices.select(*ALERT_KEY, kind=pl.lit("device"), value="value", identity="identity"),
             _files(rows).join(images, on=["tenant_id", "value"], how="anti"),
             *_addresses_and_hosts(pl.concat([_one(rows, kind, pl.col(kind)) for kind in ("address", "host")]), egress),
             _one(rows, "mail", pl.col("network_message_id")),

@@ -107,14 +107,18 @@ def test_the_organisations_own_egress_address_is_no_link_in_its_tenant_only() ->
     assert found == {"da0_1": set(), "da1_1": {("address", "203.0.113.7")}, "da2_1": {("address", "203.0.113.8")}}
 
 
-def test_a_merged_device_links_by_its_resolved_id() -> None:
+def test_a_merged_device_links_by_its_resolved_id_and_by_the_older_ones() -> None:
     upper, merged = leads_of_each(
         [
             Records([], [machine(PC.upper())]),
             Records([], [machine("old")], [beat("old", at(5), MergedToDeviceId="new")]),
         ]
     )
-    assert (entities_of(only(upper)), entities_of(only(merged))) == ({("device", PC)}, {("device", "new")})
+    assert (entities_of(only(upper)), entities_of(only(merged))) == (
+        {("device", PC)},
+        {("device", "new"), ("device", "old")},
+    )
+    assert {entity["identity"] for entity in only(merged)["entities"]} == {"new"}
 
 
 def test_urls_inside_a_mail_link_too() -> None:
