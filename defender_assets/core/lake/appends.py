@@ -9,8 +9,9 @@ minimum and maximum. A text is cut so that a minimum is not above, and a maximum
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ import polars as pl
 from deltalake import DeltaTable, Schema
 from deltalake.transaction import AddAction
 
-from defender_assets.core.lake.arrow import arrow_schema
+from defender_assets.core.lake.arrow import arrow_schema, as_written
 from defender_assets.core.lake.files import TableFiles
 from defender_assets.core.lake.snapshots import Snapshot, schema_of
 from defender_assets.core.lake.table_spec import PROPERTIES, TableSpec
@@ -38,7 +39,7 @@ _LARGE_TEXT = 65_536
 """With a longer text, a file has no minimum and maximum in its footer: Parquet would store whole texts there."""
 
 _MOMENTS = (pl.Date(), INSTANT)
-_WITH_STATISTICS = (pl.String(), pl.Int32(), pl.Int64(), pl.Boolean(), *_MOMENTS)
+_WITH_STATISTICS = (pl.Int32(), pl.Int64(), pl.Boolean(), *_MOMENTS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -89,34 +90,60 @@ def _write(files: TableFiles, partition: dict[str, date | None], rows: pl.DataFr
     values = {name: day.isoformat() if day else None for name, day in partition.items()}
     folders = "".join(f"{name}={day or _NO_DAY}/" for name, day in values.items())
     path = f"{folders}part-00000-{uuid4()}-c000.zstd.parquet"
-    content = _parquet(rows)
+    texts = texts_of(rows)
+    content = _parquet(rows, large=any((text.str.len_bytes() > _LARGE_TEXT).any() for text in texts.values()))
     files.write(path, content)
     # deltalake 1.6 reads the escapes of U+10FFFF in statistics as U+FFFFF, and would leave out files
-    stats = json.dumps(statistics(rows), ensure_ascii=False)
+    stats = json.dumps(statistics(rows, texts), ensure_ascii=False)
     return AddAction(path, len(content), values, int(time.time() * 1000), data_change=True, stats=stats)
 
 
-def _parquet(rows: pl.DataFrame) -> bytes:
-    texts = (column for column in rows if column.dtype == pl.String)
-    large = any((column.str.len_bytes() > _LARGE_TEXT).any() for column in texts)
+def texts_of(rows: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return the texts of each column of texts: each once if it is Categorical."""
+    distinct = rows.lazy().select(pl.col(pl.Categorical).unique().cast(pl.String).implode()).collect()
+    return {column.name: column for column in rows if column.dtype == pl.String} | {
+        column.name: column.explode() for column in distinct
+    }
+
+
+def _parquet(rows: pl.DataFrame, *, large: bool) -> bytes:
+    columns = as_written(rows.schema)
+    content = _encoded(rows, _arrow_metadata(tuple(columns.items())) if rows.schema != columns else None, large=large)
+    if pl.read_parquet_schema(BytesIO(content)) != columns:
+        # another version of Polars ignores the metadata
+        content = _encoded(rows.cast({pl.Categorical: pl.String}), None, large=large)
+    return content
+
+
+def _encoded(rows: pl.DataFrame, metadata: dict[str, str] | None, *, large: bool) -> bytes:
     buffer = BytesIO()
-    rows.write_parquet(buffer, compression="zstd", compression_level=1, statistics=not large)
+    rows.write_parquet(buffer, compression="zstd", compression_level=1, statistics=not large, metadata=metadata)
     return buffer.getvalue()
 
 
-def statistics(rows: pl.DataFrame) -> dict[str, object]:
+@lru_cache(maxsize=64)
+def _arrow_metadata(columns: tuple[tuple[str, pl.DataType], ...]) -> dict[str, str]:
+    """Return the metadata of a file with these columns: Polars reads a Categorical from it, and without it a text."""
+    return pl.read_parquet_metadata(BytesIO(_encoded(pl.DataFrame(schema=dict(columns)), None, large=False)))
+
+
+def statistics(rows: pl.DataFrame, texts: Mapping[str, pl.Series]) -> dict[str, object]:
     """Return what the log says of a file with these rows: their number, minima, maxima and numbers of nulls.
 
-    Columns of other types than text, whole number, truth value, date and time have none.
+    `texts` has the texts of each column of texts, in any number and order. Columns of other types than text, whole
+    number, truth value, date and time have no statistics.
     """
     low: dict[str, object] = {}
     high: dict[str, object] = {}
     nulls = {}
     for column in rows.get_columns()[:INDEXED]:
         name, dtype = column.name, column.dtype
-        if dtype not in _WITH_STATISTICS:
+        if name in texts:
+            values = texts[name]
+        elif dtype in _WITH_STATISTICS:
+            values = column.to_physical()
+        else:
             continue
-        values = column.to_physical() if dtype in _MOMENTS else column
         nulls[name] = column.null_count()
         low[name], high[name] = _lower(values.min(), dtype), _upper(values.max(), dtype)
     bounds = {

@@ -18,8 +18,8 @@ _IN_VIEW = 12
 class RowStream:
     """Frames as a lazy Arrow stream, so that memory holds one frame at a time.
 
-    The frames must have exactly `schema`. They are written with the types of `stored`: the same columns, with further
-    fields if a newer version added some to the table. Those become null.
+    The frames must have exactly `schema`; a text may be Categorical. They are written with the types of `stored`: the
+    same columns, with further fields if a newer version added some to the table. Those become null.
 
     `problem` is the exception that the source of the frames raised; the writer's own error hides it.
     """
@@ -31,7 +31,8 @@ class RowStream:
         self._frames = frames
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in self.checked())
+        frames = (frame.cast({pl.Categorical: pl.String}) for frame in self.checked())
+        batches = chain.from_iterable(Table.from_arrow(frame).to_batches() for frame in frames)
         reader = RecordBatchReader.from_batches(arrow_schema(self._stored), batches)
         return reader.__arrow_c_stream__(requested_schema)
 
@@ -44,13 +45,19 @@ class RowStream:
         try:
             for frame in self._frames:
                 # the Delta writer casts silently: 1.9 in a long column would become 1
-                if frame.schema != self._schema:
-                    wrong = {k: v for k, v in frame.schema.items() if self._schema.get(k) != v}
+                found = as_written(frame.schema)
+                if found != self._schema:
+                    wrong = {k: v for k, v in found.items() if self._schema.get(k) != v}
                     raise TypeError(f"rows do not have the table's schema; differing columns: {wrong}")  # noqa: TRY301
                 yield conformed(frame, self._schema, self._stored)
         except BaseException as error:
             self.problem = error
             raise
+
+
+def as_written(schema: pl.Schema) -> pl.Schema:
+    """Return the schema of rows in a table: the texts of a Categorical are texts there."""
+    return pl.Schema({name: pl.String() if dtype == pl.Categorical else dtype for name, dtype in schema.items()})
 
 
 def arrow_schema(schema: pl.Schema) -> Schema:

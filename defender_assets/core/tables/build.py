@@ -96,8 +96,8 @@ class _Portion(NamedTuple):
     def ids(self) -> pl.DataFrame:
         return self.records.ids[self.order]
 
-    def rows(self) -> pl.DataFrame:
-        return self.records.frame(self.order)
+    def rows(self, *, categories: bool = False) -> pl.DataFrame:
+        return self.records.frame(self.order, categories=categories)
 
 
 def build_table_day(
@@ -246,7 +246,7 @@ def _one_portion(run: _Run) -> bool:
         before = row_count(target.table, day)
         if batches.upto > target.version:
             built = Built(inputs, before + portion.height)
-            lake.commit(target, Commit([portion.rows()], batches.upto, built=built, goes_on=goes_on))
+            lake.commit(target, Commit([portion.rows(categories=True)], batches.upto, built=built, goes_on=goes_on))
             run.seen.add(target.table, portion.ids)
     _account(report, portion, batches.upto)
     report.landed += row_count(target.table, day) - before

@@ -3,7 +3,7 @@
 import json
 import random
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from defender_assets.catalog import LAKE_TABLES
 from defender_assets.core.azure.account import from_connection_string
 from defender_assets.core.errors import LakeError
+from defender_assets.core.lake import appends
 from defender_assets.core.lake import lake as lake_module
-from defender_assets.core.lake.appends import INDEXED, LONGEST, can_write, statistics
+from defender_assets.core.lake.appends import INDEXED, LONGEST, can_write, statistics, texts_of
 from defender_assets.core.lake.compaction import compact_day
 from defender_assets.core.lake.data_files import data_files
 from defender_assets.core.lake.lake import Commit, Lake
@@ -87,9 +88,16 @@ def parquet_schema(lake: Lake, name: str, path: str) -> list[tuple[object, ...]]
     return [("item" if name == "element" else name, *rest) for name, *rest in found]
 
 
+def with_categories(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.cast({pl.String: pl.Categorical})
+
+
+@pytest.mark.parametrize("texts", [pl.DataFrame.clone, with_categories])
 @pytest.mark.parametrize("spec", APPENDED, ids=lambda spec: spec.name)
-def test_a_file_is_what_delta_rs_would_have_written(lake: Lake, spec: TableSpec) -> None:
-    rows, day = rows_of(spec), DAY if spec.has_days else None
+def test_a_file_is_what_delta_rs_would_have_written(
+    lake: Lake, spec: TableSpec, texts: Callable[[pl.DataFrame], pl.DataFrame]
+) -> None:
+    rows, day = texts(rows_of(spec)), DAY if spec.has_days else None
     assert can_write(lake.open(spec.name), spec)
     by_delta_rs(lake, rows, spec.name, day)
     (theirs,) = added(lake, spec.name)
@@ -142,10 +150,19 @@ def test_no_rows_are_a_commit_without_files(lake: Lake) -> None:
 # statistics
 
 
+def found_in(rows: pl.DataFrame) -> dict[str, Any]:
+    """The statistics as they are in the log, the same for texts and for their categories."""
+    found = statistics(rows, texts_of(rows))
+    categories = with_categories(rows)
+    assert statistics(categories, texts_of(categories)) == found
+    read: dict[str, Any] = json.loads(json.dumps(found))
+    return read
+
+
 @given(st.lists(st.one_of(st.sampled_from(TEXTS), st.text(max_size=70), st.none()), min_size=1, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_no_text_is_outside_of_its_statistics(texts: list[str | None]) -> None:
-    found: dict[str, Any] = json.loads(json.dumps(statistics(pl.DataFrame({"a": pl.Series(texts, dtype=pl.String)}))))
+    found = found_in(pl.DataFrame({"a": pl.Series(texts, dtype=pl.String)}))
     held = [text.encode() for text in texts if text is not None]
     assert found["nullCount"] == {"a": len(texts) - len(held)}
     low, high = found["minValues"].get("a"), found["maxValues"].get("a")
@@ -157,25 +174,25 @@ def test_no_text_is_outside_of_its_statistics(texts: list[str | None]) -> None:
 
 
 def test_only_a_text_that_nothing_short_exceeds_has_no_maximum() -> None:
-    found = {text: statistics(pl.DataFrame({"a": [text]}))["maxValues"] for text in TEXTS}
+    found = {text: found_in(pl.DataFrame({"a": [text]}))["maxValues"] for text in TEXTS}
     assert [text for text, high in found.items() if not high] == [HIGHEST * 17]
 
 
 def test_times_are_exact_and_those_that_no_reader_knows_are_left_out() -> None:
     last = datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)
     columns = {"t": pl.Series([datetime(1, 1, 1, tzinfo=UTC), last]), "d": pl.Series([date(1, 1, 1), date(9999, 1, 2)])}
-    found = statistics(pl.DataFrame(columns))
+    found = found_in(pl.DataFrame(columns))
     assert found["minValues"] == {"t": "0001-01-01T00:00:00Z", "d": "0001-01-01"}
     assert found["maxValues"] == {"t": "9999-12-31T23:59:59.999999Z", "d": "9999-01-02"}
     beyond = pl.DataFrame({"t": [-(2**62), 2**62]}, {"t": pl.Int64}).cast(pl.Datetime("us", "UTC"))
-    assert statistics(beyond) == {"numRecords": 2, "minValues": {}, "maxValues": {}, "nullCount": {"t": 0}}
+    assert found_in(beyond) == {"numRecords": 2, "minValues": {}, "maxValues": {}, "nullCount": {"t": 0}}
 
 
 def test_other_types_and_further_columns_have_no_statistics() -> None:
     rows = pl.DataFrame({"f": [float("nan")], "b": [b"x"], "l": [["x"]], "s": [{"x": "x"}]})
     rows = rows.with_columns(pl.lit("x").alias(f"c{n}") for n in range(INDEXED))
-    assert list(statistics(rows)["minValues"]) == [f"c{n}" for n in range(INDEXED - 4)]  # type: ignore[call-overload]
-    assert statistics(rows.select("f")) == {"numRecords": 1, "minValues": {}, "maxValues": {}, "nullCount": {}}
+    assert list(found_in(rows)["minValues"]) == [f"c{n}" for n in range(INDEXED - 4)]
+    assert found_in(rows.select("f")) == {"numRecords": 1, "minValues": {}, "maxValues": {}, "nullCount": {}}
 
 
 def test_reads_that_skip_files_find_what_full_reads_find(lake: Lake) -> None:
@@ -219,12 +236,24 @@ def test_files_are_left_out_by_their_statistics(lake: Lake) -> None:
     assert scan(table).filter(pl.col("DeviceId") == "b").collect().height == 3
 
 
-def test_a_long_text_is_not_repeated_in_the_footer(lake: Lake) -> None:
+@pytest.mark.parametrize("texts", [pl.DataFrame.clone, with_categories])
+def test_a_long_text_is_not_repeated_in_the_footer(lake: Lake, texts: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     noise = random.Random(1).randbytes(200_000).hex()
-    append(lake, rows_of(lake.spec(NAME), AdditionalFields=[noise, None, None]))
+    append(lake, texts(rows_of(lake.spec(NAME), AdditionalFields=[noise, None, None])))
     (file,) = added(lake)
     assert file["size"] < len(noise)
     assert scan(lake.open(NAME)).collect()["AdditionalFields"].to_list() == [noise, None, None]
+
+
+def test_a_polars_that_keeps_the_categories_in_a_file_writes_texts(lake: Lake) -> None:
+    def ignored(columns: tuple[tuple[str, pl.DataType], ...]) -> dict[str, str]:
+        return {"columns": str(len(columns))}
+
+    rows = rows_of(lake.spec(NAME))
+    with patch.object(appends, "_arrow_metadata", ignored):
+        append(lake, with_categories(rows))
+    (file,) = lake.open(NAME).file_uris()
+    assert pl.read_parquet(file).equals(rows.drop("export_date"))
 
 
 # tables that another program changed

@@ -13,6 +13,9 @@ import polars as pl
 
 from defender_assets.core.schemas import Table
 
+_REPEATED = 4
+"""Texts are made Categorical if there are at most so many of them for each row, in all columns together."""
+
 DIGEST = "digest"
 """The column of the 16 bytes of a `record_id`."""
 
@@ -56,14 +59,25 @@ class CodedRows:
         ranks = pl.DataFrame({"code": used, "rank": values[used].rank("dense")})
         return codes.to_frame("code").join(ranks, on="code", how="left", maintain_order="left")["rank"]
 
-    def frame(self, order: pl.Series | None = None) -> pl.DataFrame:
-        """Return the rows with the table's schema, those at the positions in `order`, by default all of them."""
+    def frame(self, order: pl.Series | None = None, *, categories: bool = False) -> pl.DataFrame:
+        """Return the rows with the table's schema, those at the positions in `order`, by default all of them.
+
+        With `categories`, texts are Categorical if they repeat: that is cheaper to make and to write.
+        """
         plain = self.plain if order is None else self.plain[order]
         columns = {name: plain[name] for name in _plain_names(self.table)}
         columns["record_id"] = plain[DIGEST].bin.encode("hex")
-        for name, (values, codes) in self.coded.items():
-            columns[name] = values[codes if order is None else codes[order]]
+        values = {id(each): each for each, _ in self.coded.values()}
+        if categories:
+            limit = _REPEATED * self.height
+            values = {key: _categorical(each) if len(each) <= limit else each for key, each in values.items()}
+        for name, (each, codes) in self.coded.items():
+            columns[name] = values[id(each)][codes if order is None else codes[order]]
         return pl.DataFrame(columns).select(self.table.schema.names())
+
+
+def _categorical(values: pl.Series) -> pl.Series:
+    return values.cast(pl.Categorical) if values.dtype == pl.String else values
 
 
 def concat(table: Table, pieces: Iterable[CodedRows]) -> CodedRows:

@@ -47,3 +47,16 @@ def test_distinct_records_are_in_the_order_of_their_texts_and_without_known_ones
     assert_frame_equal(frame, expected)
     known = rows.ids[[0]]
     assert len(distinct_order(rows, known)) == expected.height - 1
+
+
+def test_texts_that_repeat_may_be_categories_of_the_same_rows() -> None:
+    rows = records(b"".join([*USUAL * 20, *HOSTILE]))
+    order = distinct_order(rows, rows.ids.clear())
+    for positions in (None, order, rows.frame().with_row_index()["index"]):
+        frame = rows.frame(positions, categories=True)
+        assert frame["DeviceId"].dtype == pl.Categorical
+        assert frame["record_id"].dtype == pl.String
+        assert_frame_equal(frame.cast({pl.Categorical: pl.String}), rows.frame(positions))
+    columns = ("DeviceId", "DeviceName", "ClientVersion", "OSPlatform", "OSVersion", "Model", "Vendor")
+    one = records(compact(DEVICE_INFO, **{name: name for name in columns}))
+    assert {one.frame(categories=True)[name].dtype for name in columns} == {pl.String()}
