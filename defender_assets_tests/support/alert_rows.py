@@ -11,7 +11,7 @@ import polars as pl
 from defender_assets.core.identifiers import ALERT_KEY, portal_url, stable_id
 from defender_assets.core.leads import LEAD_SCHEMA, build_leads
 from defender_assets.core.leads.entities.additional_fields import with_fields
-from defender_assets.core.leads.entities.correlation_keys import link_entities, named_users, system_images
+from defender_assets.core.leads.entities.correlation_keys import known_hashes, link_entities, named_users, system_images
 from defender_assets.core.leads.entities.identities import known_accounts, known_persons
 from defender_assets.core.leads.entities.normalize import entity_rows, with_person
 from defender_assets.core.leads.risk import ScoringConfig
@@ -183,10 +183,10 @@ def links_of_each(cases: Iterable[Iterable[Row]], alert: str = ALERT) -> list[se
     cases = list(cases)
     rows = apart(cases)
     read, persons = entity_rows_of(*rows)
-    images = system_images(frame(ALERT_EVIDENCE, rows))
+    images, hashes = (known(frame(ALERT_EVIDENCE, rows)) for known in (system_images, known_hashes))
     devices = read.clear().select(*ALERT_KEY, value=pl.lit(None, pl.String), identity=pl.lit(None, pl.String))
     egress = pl.DataFrame(schema={"tenant_id": pl.String, "address": pl.String})
-    found = of_each(link_entities(read, persons, devices, egress, images).filter(AlertId=alert), len(cases))
+    found = of_each(link_entities(read, persons, devices, egress, images, hashes).filter(AlertId=alert), len(cases))
     return [entities_of(only(links)) if links.height else set() for links in found]
 
 

@@ -21,6 +21,7 @@ from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.additional_fields import with_fields
 from defender_assets.core.leads.entities.correlation_keys import (
     egress_addresses,
+    known_hashes,
     link_entities,
     named_users,
     system_images,
@@ -84,6 +85,10 @@ class _Tables:
     @cached_property
     def images(self) -> pl.DataFrame:
         return system_images(self.alert_evidence)
+
+    @cached_property
+    def hashes(self) -> pl.DataFrame:
+        return known_hashes(self.alert_evidence)
 
     @cached_property
     def successors(self) -> Mapping[Device, str]:
@@ -165,7 +170,7 @@ def update_leads(
     new_info, new_evidence = (
         whole.clear() if new is None else new for whole, new in zip(alert_tables, new_records, strict=True)
     )
-    touched = touched_alerts(day, leads, tables.accounts, new_info, new_evidence)
+    touched = touched_alerts(day, leads, tables.accounts, tables.hashes, new_info, new_evidence)
     if touched is None:
         return None
     to_build, rescored = touched
@@ -231,7 +236,9 @@ def _alerts_of(day: date, touched: pl.DataFrame, tables: _Tables) -> pl.DataFram
         primary_devices(devices, alerts),
         device_changes(day, devices, device_info),
         entity_lists(rows),
-        link_entities(rows, persons, linking_devices(devices, tables.predecessors), tables.egress, tables.images),
+        link_entities(
+            rows, persons, linking_devices(devices, tables.predecessors), tables.egress, tables.images, tables.hashes
+        ),
         verdicts(rows),
     )
     for part in parts:

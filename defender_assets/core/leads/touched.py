@@ -1,9 +1,10 @@
 """Which leads of a day new records can change. All others stay as they are, if nothing but these records is new.
 
-A lead is made of its own records, of the devices, and of four things that other alerts show:
+A lead is made of its own records, of the devices, and of five things that other alerts show:
 
 - which accounts are one person: an alert with an account that belongs together with a new one is built again;
 - which files are programs of the system: an alert that such a file links is built again;
+- which hashes are of one file: an alert that such a hash links is built again;
 - how many alerts have its detection, and how many name an entity that it names: only its score depends on these;
 - whether the tenant has a week of alerts: records that are as old as that may touch every lead.
 
@@ -41,6 +42,7 @@ from defender_assets.core.leads.risk.prevalence import KNOWN_AFTER_DAYS, counted
 from defender_assets.core.leads.selection import candidate_alerts, records_of
 
 _VALUE = ["tenant_id", "value"]
+_LENGTH_OF_SHA1 = 40
 _OF_DEVICES = ("DeviceId", "DeviceName", "EntityType", "EvidenceRole")
 
 
@@ -52,11 +54,17 @@ class Touched(NamedTuple):
 
 
 def touched_alerts(
-    day: date, leads: pl.DataFrame, accounts: pl.DataFrame, new_info: pl.LazyFrame, new_evidence: pl.LazyFrame
+    day: date,
+    leads: pl.DataFrame,
+    accounts: pl.DataFrame,
+    hashes: pl.DataFrame,
+    new_info: pl.LazyFrame,
+    new_evidence: pl.LazyFrame,
 ) -> Touched | None:
     """Return the alerts that new records can change; None if they may change all.
 
-    `leads` (LEAD_SCHEMA) are the day's leads without the new records, `accounts` those of `known_accounts` with them.
+    `leads` (LEAD_SCHEMA) are the day's leads without the new records, `accounts` those of `known_accounts` with them,
+    `hashes` those of `known_hashes`.
     Copies of older records are allowed among the new ones.
     """
     new = pl.concat([table.select(*ALERT_KEY, "Title", "export_date") for table in (new_info, new_evidence)]).collect()
@@ -65,7 +73,14 @@ def touched_alerts(
     leads = leads.with_columns(AlertId="alert_id")
     related = related_identifiers(accounts, _identifiers(known_accounts(new_evidence)))
     return Touched(
-        pl.concat([new.select(ALERT_KEY), _of_persons(leads, related), _of_images(leads, new_evidence)]).unique(),
+        pl.concat(
+            [
+                new.select(ALERT_KEY),
+                _of_persons(leads, related),
+                _of_images(leads, new_evidence),
+                _of_hashes(leads, hashes, new_evidence),
+            ]
+        ).unique(),
         pl.concat([_of_detections(leads, new), _of_entities(leads, new_evidence)]).unique(),
     )
 
@@ -104,6 +119,20 @@ def _merged_by(devices: pl.LazyFrame, successors: Mapping[Device, str], new: pl.
 
 def _of_images(leads: pl.DataFrame, new_evidence: pl.LazyFrame) -> pl.DataFrame:
     return _linked_by(leads, "file", system_images(new_evidence))
+
+
+def _of_hashes(leads: pl.DataFrame, hashes: pl.DataFrame, new_evidence: pl.LazyFrame) -> pl.DataFrame:
+    """Return the leads that new records can link by another hash of their files, or by one less."""
+    new = new_evidence.select("tenant_id", "SHA1", "SHA256").drop_nulls("SHA1").unique().collect()
+    new = new.select("tenant_id", *(each(pl.col(name), identifier, SIMPLE_IDENTIFIER) for name in ("SHA1", "SHA256")))
+    sha1 = new.select("tenant_id", value="SHA1").drop_nulls()
+    paired = hashes.filter("alone").join(sha1.unique(), left_on=["tenant_id", "sha1"], right_on=_VALUE, how="semi")
+    linked = pl.concat([sha1, paired.select("tenant_id", value="sha256")])
+    # A file that has two SHA-1 from now on loses the one that it had.
+    files = leads.select(*ALERT_KEY, "entities").explode("entities").unnest("entities").filter(kind="file")
+    by_sha1 = files.filter(pl.col("value").str.len_chars() == _LENGTH_OF_SHA1).select(ALERT_KEY).unique()
+    of_sha256 = _linked_by(leads, "file", new.select("tenant_id", value="SHA256").drop_nulls())
+    return pl.concat([_linked_by(leads, "file", linked), of_sha256.join(by_sha1, on=ALERT_KEY, how="semi")])
 
 
 def _linked_by_address(leads: pl.DataFrame, egress: pl.DataFrame) -> pl.DataFrame:

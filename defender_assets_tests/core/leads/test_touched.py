@@ -1,15 +1,18 @@
 """Updating a day's leads with new records gives what building all of them does, to the last value."""
 
 from datetime import timedelta
+from typing import Any
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from defender_assets.core.leads import build, build_leads
 from defender_assets.core.leads.devices.merges import merges
+from defender_assets.core.leads.entities.correlation_keys import known_hashes
 from defender_assets.core.leads.entities.identities import known_accounts
 from defender_assets.core.leads.touched import touched_alerts, touched_by_heartbeats
-from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
+from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO, Table
 from defender_assets_tests.support.alert_rows import DAY, EVE, Row, at, beat, evidence, info, leads_of, machine
 from defender_assets_tests.support.growing_worlds import GrowingWorlds, Records, compare_updates, frames, updated
 
@@ -26,11 +29,15 @@ def test_leads_that_are_updated_are_those_that_are_built() -> None:
     assert compare_updates(60, 0, STEPS) == STEPS
 
 
+def known(records: Records) -> tuple[pl.DataFrame, pl.DataFrame]:
+    _, alert_evidence, _ = frames(records)
+    return known_accounts(alert_evidence), known_hashes(alert_evidence)
+
+
 def test_most_leads_stay_as_they_are() -> None:
     worlds = GrowingWorlds(60, 0)
     leads, new = worlds.build(), worlds.draw(1, (ALERT_EVIDENCE,))
-    records = frames(worlds.records + new)
-    touched = touched_alerts(DAY, leads, known_accounts(records[1]), *frames(new)[:2])
+    touched = touched_alerts(DAY, leads, *known(worlds.records + new), *frames(new)[:2])
     assert touched is not None
     assert 0 < touched.rebuilt.height < leads.height / 3
     assert 0 < touched.rescored.height < leads.height / 2
@@ -96,6 +103,27 @@ def test_a_program_of_the_system_links_its_leads_no_more() -> None:
     has_what_is_built(before, [(ALERT_EVIDENCE, evidence("Process", "da2", **own))])
 
 
+SHA1, SHA256, OTHER = "1" * 40, "2" * 64, "3" * 64
+
+
+def file(alert: str, **hashes: Any) -> tuple[Table, Row]:
+    return ALERT_EVIDENCE, evidence("File", alert, **hashes)
+
+
+@pytest.mark.parametrize(
+    ("before", "new"),
+    [
+        ([file("da1", SHA1=SHA1)], [file("da2", SHA1=SHA1.upper(), SHA256=SHA256)]),
+        ([file("da1", SHA256=SHA256), file("da2", SHA1=SHA1)], [file("da3", SHA1=SHA1, SHA256=SHA256)]),
+        ([file("da1", SHA1=SHA1, SHA256=SHA256)], [file("da2", SHA1=SHA1)]),
+        ([file("da1", SHA1=SHA1), file("da2", SHA1=SHA1, SHA256=SHA256)], [file("da3", SHA1=SHA1, SHA256=OTHER)]),
+        ([file("da1", SHA1=SHA1), file("da2", SHA1=SHA1, SHA256=SHA256)], [file("da3", SHA1="4" * 40, SHA256=SHA256)]),
+    ],
+)
+def test_the_other_hash_of_a_file_comes_and_goes(before: Records, new: Records) -> None:
+    has_what_is_built(before, new)
+
+
 def test_a_public_address_of_the_organisation_links_its_leads_no_more() -> None:
     before: Records = [(ALERT_EVIDENCE, evidence("Ip", f"da{n}", RemoteIP=f"203.0.113.{n}")) for n in (1, 2)]
     has_what_is_built(before, [(DEVICE_INFO, beat("a", PublicIP="203.0.113.1"))])
@@ -127,7 +155,7 @@ def test_an_account_that_joins_two_persons_changes_the_leads_of_both() -> None:
         (ALERT_EVIDENCE, evidence("User", "da4", AccountUpn="one@corp.example", AccountSid="S-1-5-21-1-2-3-4"))
     ]
     leads = leads_of([], [row for _, row in before])
-    touched = touched_alerts(DAY, leads, known_accounts(frames(before + new)[1]), *frames(new)[:2])
+    touched = touched_alerts(DAY, leads, *known(before + new), *frames(new)[:2])
     assert touched is not None
     assert set(touched.rebuilt["AlertId"]) == {"da1", "da2", "da4"}
     now = updated(leads, before, new)

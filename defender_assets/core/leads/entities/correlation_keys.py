@@ -31,11 +31,17 @@ KINDS = (
 
 
 def link_entities(
-    rows: pl.DataFrame, persons: pl.DataFrame, devices: pl.DataFrame, egress: pl.DataFrame, images: pl.DataFrame
+    rows: pl.DataFrame,
+    persons: pl.DataFrame,
+    devices: pl.DataFrame,
+    egress: pl.DataFrame,
+    images: pl.DataFrame,
+    hashes: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return ALERT_KEY and `entities`, a sorted List(ENTITY); an alert without any has no row.
 
-    `rows` come from `with_person`, `egress` from `egress_addresses`, `images` from `system_images`. A lead gets all
+    `rows` come from `with_person`, `egress` from `egress_addresses`, `images` from `system_images`,
+    `hashes` from `known_hashes`. A lead gets all
     identifiers of its `persons` (`known_persons`), whichever its evidence names. `devices` come from
     `linking_devices`.
     """
@@ -46,7 +52,7 @@ def link_entities(
         [
             _users(rows, persons),
             devices.select(*ALERT_KEY, kind=pl.lit("device"), value="value", identity="identity"),
-            _files(rows).join(images, on=["tenant_id", "value"], how="anti"),
+            _both_hashes(_files(rows), hashes).join(images, on=["tenant_id", "value"], how="anti"),
             *_addresses_and_hosts(pl.concat([_one(rows, kind, pl.col(kind)) for kind in ("address", "host")]), egress),
             _one(rows, "mail", pl.col("network_message_id")),
             _each(rows, "sender", senders),
@@ -84,6 +90,25 @@ def system_images(evidence: pl.LazyFrame) -> pl.DataFrame:
     hashes = evidence.filter(own).select("tenant_id", "SHA256", "SHA1").unique().collect()
     found = hashes.unpivot(index="tenant_id").drop_nulls("value").select("tenant_id", "value")
     return found.with_columns(each(pl.col("value"), identifier, SIMPLE_IDENTIFIER)).drop_nulls().unique()
+
+
+def known_hashes(evidence: pl.LazyFrame) -> pl.DataFrame:
+    """Return `tenant_id`, `sha1`, `sha256` of the files of which a record names both, and `alone`.
+
+    `alone`: another record names the SHA-1 without a SHA-256. What one of them has several of is left out. Only the
+    columns of evidence are read.
+    """
+    hashes = ["SHA1", "SHA256"]
+    rows = evidence.select("tenant_id", *hashes).drop_nulls("SHA1").unique().collect()
+    rows = rows.select("tenant_id", *(each(pl.col(name), identifier, SIMPLE_IDENTIFIER) for name in hashes)).unique()
+    both = rows.drop_nulls()
+    alone = rows.filter(pl.col("SHA1").is_not_null() & pl.col("SHA256").is_null()).select("tenant_id", "SHA1")
+    of_one = pl.all_horizontal(pl.len().over("tenant_id", name) == 1 for name in hashes)
+    return (
+        both.filter(of_one)
+        .join(alone.with_columns(alone=True), on=["tenant_id", "SHA1"], how="left")
+        .select("tenant_id", sha1="SHA1", sha256="SHA256", alone=pl.col("alone").fill_null(value=False))
+    )
 
 
 def _one(rows: pl.DataFrame, kind: str, value: pl.Expr) -> pl.DataFrame:
@@ -133,6 +158,19 @@ def _files(rows: pl.DataFrame) -> pl.DataFrame:
     everywhere = rows.filter(prevalent.fill_null(value=False))
     known = pl.concat([_one(everywhere, "file", pl.col(name)) for name in ("sha256", "sha1", "md5")])
     return found.join(known, on=[*ALERT_KEY, "value"], how="anti")
+
+
+def _both_hashes(files: pl.DataFrame, hashes: pl.DataFrame) -> pl.DataFrame:
+    """Return the files with the other hash of those that some records name by one hash, and others by the other."""
+    by_sha1 = files.join(hashes, left_on=["tenant_id", "value"], right_on=["tenant_id", "sha1"])
+    alone = hashes.filter("alone")
+    by_sha256 = files.join(alone, left_on=["tenant_id", "value"], right_on=["tenant_id", "sha256"])
+    found = [
+        files,
+        by_sha1.select(*ALERT_KEY, "kind", value="sha256", identity="sha256"),
+        by_sha256.select(*ALERT_KEY, "kind", value="sha1", identity="sha1"),
+    ]
+    return pl.concat([each.select(files.columns) for each in found]).unique()
 
 
 def _addresses_and_hosts(rows: pl.DataFrame, egress: pl.DataFrame) -> list[pl.DataFrame]:

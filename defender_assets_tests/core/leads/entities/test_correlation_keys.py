@@ -21,6 +21,8 @@ from defender_assets_tests.support.alert_rows import (
     only,
 )
 
+SHA1, SHA256 = "1" * 40, "2" * 64
+
 NORMAL: list[tuple[Row, set[tuple[str, str]]]] = [
     (evidence("File", SHA256="C" * 64, SHA1="d" * 40), {("file", "c" * 64)}),
     (evidence("File", SHA1="D" * 40), {("file", "d" * 40)}),
@@ -184,3 +186,35 @@ def test_an_id_in_any_spelling_is_one_entity(subtests: pytest.Subtests) -> None:
 )
 def test_other_spellings_of_ids(kind: str, written: Row, value: tuple[str, str] | None) -> None:
     assert links_of_each([[evidence(kind, **written)]]) == [{value} if value else set()]
+
+
+HASHED: dict[str, tuple[list[Row], set[str]]] = {
+    "SHA-1, and a record with both": ([evidence("File", "other", SHA1=SHA1, SHA256=SHA256)], {SHA1, SHA256}),
+    "of different spelling": ([evidence("Process", "other", SHA1=SHA1.upper(), SHA256=SHA256.upper())], {SHA1, SHA256}),
+    "a SHA-1 that has two SHA-256": (
+        [evidence("File", "other", SHA1=SHA1, SHA256=digest * 64) for digest in "ef"],
+        {SHA1},
+    ),
+    "a SHA-256 that has two SHA-1": (
+        [evidence("File", "other", SHA1=digest, SHA256=SHA256) for digest in (SHA1, "f" * 40)],
+        {SHA1},
+    ),
+    "a record of another tenant": ([evidence("File", "other", tenant=OTHER_TENANT, SHA1=SHA1, SHA256=SHA256)], {SHA1}),
+}
+
+
+@pytest.mark.parametrize("case", HASHED)
+def test_a_file_links_by_the_hash_that_another_record_has_of_it(case: str) -> None:
+    others, values = HASHED[case]
+    named = evidence("File", SHA1=SHA1)
+    inside = evidence("File", fields={"FileHashes": [{"Algorithm": "SHA1", "Value": SHA1}]})
+    found = links_of_each([[named, *others], [inside, *others]])
+    assert found == [{("file", value) for value in values}] * 2
+
+
+def test_a_sha256_links_by_a_sha1_only_if_a_record_has_that_alone() -> None:
+    both = evidence("File", SHA1=SHA1, SHA256=SHA256)
+    alone = evidence("File", "other", SHA1=SHA1)
+    later = evidence("File", "third", SHA256=SHA256)
+    found = links_of_each([[both], [both, alone], [both, later]])
+    assert found == [{("file", SHA256)}, {("file", SHA1), ("file", SHA256)}, {("file", SHA256)}]
