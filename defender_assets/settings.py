@@ -271,6 +271,8 @@ def _read_dotenv(dotenv: Path) -> tuple[dict[str, str | None], list[int]]:
         return {}, []
     try:
         text = dotenv.read_text(encoding="utf-8-sig") if dotenv.is_file() else None
+    except PermissionError as error:
+        raise SettingsError(f"{dotenv} cannot be read ({error.strerror}): give this user read permission") from None
     except (OSError, UnicodeDecodeError):
         text = None
     # UTF-16 without its mark is UTF-8 with zeros

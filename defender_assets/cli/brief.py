@@ -50,7 +50,7 @@ def brief(*, day: date | None, out: Path | None, show: bool) -> None:
         html = shown_brief(reader.lake, brief_day) or stored
     with open_output(out) as file:
         file.write(html)
-    if out:
+    if out and str(out) != "-":
         more = "" if show else "; --open shows it in the browser"
         say(f"The brief of {brief_day}, {len(html.encode()):,} bytes: {out.resolve()}{more}")
     if out and show and click.launch(str(out.resolve())):

@@ -34,20 +34,21 @@ def entity(*, value: str, days: int, output_format: str) -> None:
     VALUE is an id, a name (of a device also without its domain), a UPN, domain\name, a hash, an address, a URL, a host
     or the id of a mail. Upper and lower case are the same. Muted and closed leads are shown too.
     """
-    from defender_assets.core.identifiers import LEAD_KEY
     from defender_assets.core.triage.states import with_states, with_story_states
     from defender_assets.outputs.queries import entities, views
 
     reader = LakeReader.from_settings()
     states = views.lead_states(reader.lake)
     keys = views.collected(reader.lake, entities.lead_keys(reader.lake, value))
-    current = views.current_leads(reader.lake, muted=True).join(keys.lazy(), on=LEAD_KEY, how="semi")
+    current = entities.current_leads_of(reader.lake, keys)
     leads = views.collected(reader.lake, with_states(current, states))
     named = keys.lazy().select("tenant_id", lead_ids="lead_id")
     members = (
         views.current_stories(reader.lake).explode("lead_ids").join(named, on=["tenant_id", "lead_ids"], how="semi")
     )
-    of_them = views.current_stories(reader.lake).join(members, on=["tenant_id", "story_id"], how="semi")
+    of_them = views.current_stories(reader.lake).join(
+        members, on=["tenant_id", "story_id"], how="semi", maintain_order="left"
+    )
     stories = views.collected(reader.lake, with_story_states(of_them, states))
     since = datetime.now(UTC).date() - timedelta(days=days)
     device = views.collected(reader.lake, entities.device_states(reader.lake, value, since)).to_dicts()

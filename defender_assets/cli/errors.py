@@ -126,6 +126,8 @@ def _fail(error: BaseException) -> NoReturn:
     if isinstance(error, OSError) and error.strerror:
         path = error.filename or "the output"
         line = f"{path} cannot be written ({error.strerror}): name another place, or free space there"
+        if isinstance(error, PermissionError):
+            line = f"{path} cannot be used ({error.strerror}): name another place, or give this user permission there"
         raise CliError(_one_line(line, secrets)) from None
     for line in traceback.format_exception(error):
         for text in line.splitlines():

@@ -26,7 +26,7 @@ def ocsf(*, day: date | None, out: Path | None) -> None:
     with open_output(out) as file:
         for event in events:
             file.write(_ascii(event) + "\n")
-    if out:
+    if out and str(out) != "-":
         say(f"{pluralize(len(events), 'event')}: {out}")
     elif events.is_empty():
         # standard output carries events only

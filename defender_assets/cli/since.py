@@ -73,7 +73,8 @@ class Look:
             return rows
         known = pl.LazyFrame(seen, schema=[*self.key, "_seen"], orient="row")
         at = pl.col("_seen").str.to_datetime(time_unit="us", time_zone="UTC")
-        return rows.join(known.with_columns(updated_at=at), on=[*self.key, "updated_at"], how="anti")
+        known = known.with_columns(updated_at=at)
+        return rows.join(known, on=[*self.key, "updated_at"], how="anti", maintain_order="left")
 
     def seen(self, new: "pl.DataFrame", shown: int) -> None:
         """Remember that the first `shown` of the rows that are new were shown, if this is a look with `last`."""

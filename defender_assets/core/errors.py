@@ -17,6 +17,10 @@ _SECRET = re.compile(
 _LONGEST_SHOWN = 40
 # delta-rs prints coloured arrows
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Python, Polars and delta-rs word it differently
+_REFUSAL = re.compile(r"(?i)permission ?denied|read-only file ?system|operation not permitted")
+GRANT_LAKE = "give this user read permission for the lake, and write permission to change it"
+"""What to do about a lake on disk that the system does not let this user read or write."""
 
 
 class DefenderAssetsError(Exception):
@@ -60,6 +64,19 @@ class ReconciliationError(DefenderAssetsError):
 def is_panic(error: BaseException) -> bool:
     """Return whether a library written in Rust has panicked, which pyo3 raises as a BaseException of each library."""
     return type(error).__name__ == "PanicException"
+
+
+def system_refusal(reason: str) -> str | None:
+    """Return why the system let this user not read or write a file, in two or three words; None for another reason.
+
+    >>> system_refusal('Could not create local directory: /lake Error: Os { code: 13, kind: PermissionDenied }')
+    'Permission denied'
+    >>> system_refusal("No space left on device")
+    """
+    found = _REFUSAL.search(reason)
+    if found is None:
+        return None
+    return "Permission denied" if "denied" in found[0].lower() else found[0].capitalize()
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:

@@ -9,7 +9,6 @@ import polars as pl
 from pydantic import Field
 
 from defender_assets.core.errors import TriageError
-from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.raw.source_lines import fetch_source_lines
 from defender_assets.core.triage.precision import ALL_BANDS, read_quality
@@ -103,7 +102,7 @@ class Tools:
         """List the leads that name a device, user, hash, address, host or mail, then the states of the device."""
         lake = self._lake()
         keys = views.collected(lake, entities.lead_keys(lake, value))
-        leads = _stated_leads(lake, muted=True).join(keys.lazy(), on=LEAD_KEY, how="semi").select(_LEAD)
+        leads = with_states(entities.current_leads_of(lake, keys), views.lead_states(lake)).select(_LEAD)
         since = datetime.now(UTC).date() - timedelta(days=days)
         states = views.collected(lake, entities.device_states(lake, value, since)).to_dicts()
         found = views.collected(lake, leads).to_dicts()

@@ -171,6 +171,25 @@ def test_whether_this_identity_may_write_statements_is_noted(run: Run, monkeypat
         assert "may not write lead_verdicts" in note
 
 
+def test_a_lake_that_may_only_be_read_is_inspected_all_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("check")
+    with unprivileged_folder() as made:
+        put_leads(local_lake(made / "lake"), lead("a"))
+        monkeypatch.chdir(made)
+        monkeypatch.setenv("DEFENDER_LAKE_URI", str(made / "lake"))
+        (made / "lake").chmod(0o555)
+        found = json.loads(run("check", "--format", "json").stdout)
+        text = run("check")
+    assert (found["lake"]["read_only"], found["lake"]["writable"]) == (True, False)
+    assert found["lake"]["tables"] == ["device_enriched_leads"]
+    assert "/lake: can be read, but not written" in text.stdout
+    assert "Behind: " in text.stdout
+    assert text.stderr.endswith(
+        "Permission denied; give this user read permission for the lake, and write permission to change it\n"
+    )
+    assert text.exit_code == 2
+
+
 def checked_notes(run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
     """What `check` says of triage on the lake of a folder."""
     monkeypatch.chdir(folder)

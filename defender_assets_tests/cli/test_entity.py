@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from defender_assets.catalog import STORIES
 from defender_assets.cli.errors import NOTHING_FOUND
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.schemas import DEVICE_INFO
@@ -18,7 +19,7 @@ from defender_assets_tests.cli.conftest import Run
 from defender_assets_tests.support.exports import DAY
 from defender_assets_tests.support.hostile_text import HOSTILE_HTML, HOSTILE_TITLE, dangerous_in
 from defender_assets_tests.support.small_lake import SmallLake
-from defender_assets_tests.support.triaged_leads import NOW, put
+from defender_assets_tests.support.triaged_leads import NOW, lead, put, put_leads
 
 
 def entity(run: Run, value: str) -> dict[str, Any]:
@@ -70,6 +71,44 @@ def test_only_changes_of_a_device_are_states(lake: Lake) -> None:
     put(lake, DEVICE_INFO.name, DAY, *rows, {"DeviceId": "e", "DeviceName": "pc2", "Timestamp": NOW})
     found = device_states(lake, "PC", DAY).collect()
     assert [at.minute for at in found["Timestamp"]] == [0, 2, 3]
+
+
+def test_what_a_partial_heartbeat_lacks_is_no_change(lake: Lake) -> None:
+    beat = {"DeviceId": "d", "DeviceName": "pc.contoso.com"}
+    states: list[dict[str, Any]] = [
+        {"ExposureLevel": "High", "IsInternetFacing": True},
+        {},
+        {"ExposureLevel": "-"},
+        {"ExposureLevel": "High", "JoinType": "AAD Joined"},
+        {"IsInternetFacing": False},
+        {"IsInternetFacing": False, "ExposureLevel": "Low"},
+    ]
+    rows = [beat | state | {"Timestamp": NOW.replace(minute=minute)} for minute, state in enumerate(states)]
+    put(lake, DEVICE_INFO.name, DAY, *rows)
+    found = device_states(lake, "pc", DAY).collect()
+    assert [at.minute for at in found["Timestamp"]] == [0, 3, 4, 5]
+    assert found["ExposureLevel"].to_list() == ["High", "High", "High", "Low"]
+    assert found["IsInternetFacing"].to_list() == [True, True, False, False]
+
+
+def test_leads_and_stories_of_an_entity_are_in_the_order_of_the_queue(
+    lake: Lake, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFENDER_LAKE_URI", lake.uri)
+    leads = [lead(f"{number:04x}", device_name="pc1", risk_score=number % 97) for number in range(3000)]
+    put_leads(lake, *leads)
+    stories = [
+        {"story_id": f"{number:04x}", "lead_ids": [leads[number]["lead_id"]], "lead_count": 1, "points": number % 89}
+        for number in range(1000)
+    ]
+    put(lake, STORIES.name, DAY, *stories)
+    found = entity(run, "pc1")
+    assert [each["risk_score"] for each in found["leads"]] == sorted(
+        (each["risk_score"] for each in leads), reverse=True
+    )
+    assert [each["points"] for each in found["stories"]] == sorted(
+        (number % 89 for number in range(len(stories))), reverse=True
+    )
 
 
 def test_stories_verdicts_and_hostile_text(

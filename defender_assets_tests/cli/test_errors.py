@@ -9,7 +9,10 @@ from click.testing import CliRunner
 
 from defender_assets.cli.errors import Commands
 from defender_assets.cli.output import prepare_streams
-from defender_assets_tests.cli.conftest import Run
+from defender_assets_tests.cli.conftest import AN_ID, Run
+from defender_assets_tests.support.exports import local_lake
+from defender_assets_tests.support.triaged_leads import lead, put_leads
+from defender_assets_tests.support.unprivileged import unprivileged_folder
 
 KEY = "c2VjcmV0LWtleS1vZi10aGUtYWNjb3VudA=="
 ACCOUNT = f"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -131,3 +134,30 @@ def test_a_stream_that_the_caller_has_closed_is_an_empty_one(closed: str, monkey
     with getattr(sys, closed) as stream:
         assert stream.name == os.devnull
         assert stream.read() == "" if closed == "stdin" else stream.write("lost")
+
+
+def test_what_a_user_may_not_read_is_named_with_the_permission_that_is_missing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # modules are loaded before: below, this process may not read where they are
+    for command in (("leads",), ("sql", "SELECT * FROM leads"), ("check",)):
+        run(*command)
+    with unprivileged_folder() as folder:
+        lake = local_lake(folder / "lake")
+        put_leads(lake, lead(AN_ID))
+        (folder / ".env").write_text("")
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("DEFENDER_LAKE_URI", lake.uri)
+        table = folder / "lake" / "device_enriched_leads"
+        (file,) = table.glob("export_date=*/*.parquet")
+        for hidden in (folder / "lake", table, table / "_delta_log", file.parent, file, folder / ".env"):
+            mode = hidden.stat().st_mode
+            hidden.chmod(0)
+            for command in (("leads",), ("sql", "SELECT * FROM leads")):
+                result = run(*command)
+                assert result.exit_code == 2
+                (line,) = result.stderr.splitlines()
+                assert "Permission denied" in line, hidden
+                assert "give this user read permission" in line, hidden
+            hidden.chmod(mode)
+        assert run("leads").exit_code == 0

@@ -41,6 +41,11 @@ def test_a_lake_without_leads_has_no_events(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["brief", "ocsf"])
+def test_a_dash_is_standard_output(on_small_lake: Run, command: str) -> None:
+    assert on_small_lake(command, "--out", "-").stdout.splitlines() == on_small_lake(command).stdout.splitlines()
+
+
+@pytest.mark.parametrize("command", ["brief", "ocsf"])
 def test_a_file_that_cannot_be_written_is_one_line(on_small_lake: Run, tmp_path: Path, command: str) -> None:
     result = on_small_lake(command, "--out", str(tmp_path / "nowhere" / "file"))
 

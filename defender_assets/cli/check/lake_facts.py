@@ -45,7 +45,7 @@ _TRIAL = (Column("export_date", pl.Date(), "Day of the trial"), Column("number",
 
 @dataclass
 class LakeFacts:
-    """The lake. `error` says why it cannot be used; the other fields are then incomplete.
+    """The lake. `error` says why it cannot be used; the other fields are then incomplete, unless it is `read_only`.
 
     `damaged` says which files are damaged and what to do, a line per table, `clock_doubt` why maintenance deletes
     nothing by age, `silent` which tenants are silent for longer than usual, and `not_shown` what the export no
@@ -55,6 +55,7 @@ class LakeFacts:
 
     where: str
     error: str | None = None
+    read_only: bool = False
     tables: list[str] = field(default_factory=list)
     tenants: list[str] = field(default_factory=list)
     behind: list[StaleDay] = field(default_factory=list)
@@ -79,7 +80,10 @@ def inspect_lake(
         # `damaged` says which file and what to do
         with suppress(LakeError):
             facts.may_triage = may_state(lake)
-        write_and_read_back(lake, today)
+        try:
+            write_and_read_back(lake, today)
+        except LakeError as error:
+            facts.error = str(error)
         facts.tables = [table.name for table in lake.tables if lake.exists(table.name)]
         facts.damaged = list(_damage(lake, facts.tables))
         facts.tenants = sorted(tenants_in_raw(lake))
@@ -93,8 +97,9 @@ def inspect_lake(
             signs = read_signs(lake, now, listing)
             facts.silent = [found.summary for found in tenant_silences(signs, now).values() if not found.passed]
             facts.not_shown = [found.summary for found in missing_parts(signs, shown, now).values() if not found.passed]
+        facts.read_only = facts.error is not None and bool(facts.tables)
     except LakeError as error:
-        facts.error = str(error)
+        facts.error = facts.error or str(error)
     return facts
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import container_client
 from defender_assets.core.azure.errors import as_lake_error
-from defender_assets.core.errors import LakeError
+from defender_assets.core.errors import GRANT_LAKE, LakeError, system_refusal
 
 LOG = "_delta_log"
 
@@ -156,6 +156,8 @@ class TableFiles:
             reason = error.strerror or type(error).__name__
             if isinstance(error, FileExistsError | NotADirectoryError):
                 advice = "a file is where a folder belongs: move it away"
+            elif system_refusal(reason):
+                advice = GRANT_LAKE
             raise LakeError(f"cannot {action} in {self.uri}: {reason}; {advice}") from None
 
 

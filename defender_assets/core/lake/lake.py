@@ -7,6 +7,7 @@ commit rows computed earlier on a newly opened table: delta-rs would accept them
 """
 
 import logging
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from defender_assets.core.azure.account import AzureAccount
 from defender_assets.core.azure.container import create_container, is_missing
 from defender_assets.core.azure.errors import as_lake_error, describe_error_text
 from defender_assets.core.azure.sas import WRITE
-from defender_assets.core.errors import LakeError, redact
+from defender_assets.core.errors import GRANT_LAKE, LakeError, redact, system_refusal
 from defender_assets.core.lake.appends import can_write, write_rows
 from defender_assets.core.lake.arrow import RowStream, arrow_schema
 from defender_assets.core.lake.fences import Versions, fence_of, versions_of
@@ -425,7 +426,10 @@ class Lake:
                 message = describe_error_text(self.account, f"{what} in {self.uri}", str(error), WRITE)
                 if message:
                     raise LakeError(message) from None
-            reason = redact(str(error), self.secrets)[:400]
+            reason = redact(str(error), self.secrets)
+            if self.account is None and (refusal := system_refusal(reason)):
+                raise LakeError(f"cannot {what} in {self.describe()}: {refusal}; {GRANT_LAKE}") from None
+            reason = reason[:400]
             advice = self._file_in_the_way(reason) or "check DEFENDER_LAKE_URI, free space and write permission"
             raise LakeError(f"cannot {what} in {self.describe()}: {reason}; {advice}") from None
 
@@ -435,6 +439,6 @@ class Lake:
             return None
         folders = [Path(self.uri, spec.name) for spec in self.tables]
         for path in [Path(self.uri), *Path(self.uri).parents, *folders, *(folder / LOG for folder in folders)]:
-            if path.is_file():
+            if os.path.isfile(path):  # noqa: PTH113 (False, and no error, if the folder above it cannot be searched)
                 return f"{path} is a file where a folder belongs: move it away"
         return "a file is where a folder belongs: move it away" if "Not a directory" in reason else None

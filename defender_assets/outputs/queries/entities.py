@@ -3,12 +3,15 @@
 from datetime import date
 
 import polars as pl
+import polars.selectors as cs
 
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
+from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA, LEADS_TABLE
 from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets.outputs.queries.views import current_leads
 
 _LISTS = ("entities", "devices", *(listed.name for listed in ENTITY_LISTS))
 _DEVICE = ("device_id", "original_device_id", "device_name")
@@ -56,8 +59,15 @@ def lead_keys(lake: Lake, value: str) -> pl.LazyFrame:
     return naming(lake.read(LEADS_TABLE), value).select(LEAD_KEY).unique()
 
 
+def current_leads_of(lake: Lake, keys: pl.DataFrame) -> pl.LazyFrame:
+    """Return the latest row of each of these leads, muted ones included, in the order of the queue."""
+    return current_leads(lake, muted=True).join(keys.lazy(), on=LEAD_KEY, how="semi", maintain_order="left")
+
+
 def device_states(lake: Lake, value: str, since: date) -> pl.LazyFrame:
     """Return the states of a device, by its id or name, in the partitions from a day on: one row per change.
+
+    What a partial heartbeat lacks is as before.
 
     Columns: `tenant_id`, `DeviceId`, `Timestamp` of the first heartbeat with the state, and DEVICE_STATE.
     """
@@ -69,6 +79,8 @@ def device_states(lake: Lake, value: str, since: date) -> pl.LazyFrame:
     return (
         beats.select(*key, "Timestamp", *DEVICE_STATE)
         .sort(*key, "Timestamp")
+        .with_columns(filled(cs.by_name(DEVICE_STATE) & cs.string()))
+        .with_columns(pl.col(DEVICE_STATE).forward_fill().over(key))
         .filter((state != state.shift(1).over(key)) | pl.struct(key).is_first_distinct())
         .sort("Timestamp", *key)
     )
