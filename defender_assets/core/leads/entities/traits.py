@@ -5,9 +5,11 @@ What everybody has is no trait (`unlinked`).
 """
 
 import re
+from functools import cache
 from ipaddress import ip_network
 
 import polars as pl
+from publicsuffixlist import PublicSuffixList
 
 from defender_assets.core.leads.entities import unlinked
 from defender_assets.core.leads.entities.identifier_text import each
@@ -73,7 +75,9 @@ def with_networks_and_domains(leads: pl.DataFrame) -> pl.DataFrame:
         "tenant_id", "_lead", kind=pl.lit("network"), value=network_of()
     )
     named = entities.filter(kind.is_in(["host", "sender"]) | ((kind == "user") & value.str.contains("@", literal=True)))
-    domains = named.select("tenant_id", "_lead", kind=pl.lit("domain"), value=domain_of(), own=kind == "user")
+    domains = named.select(
+        "tenant_id", "_lead", kind=pl.lit("domain"), value=each(value, domain_of), own=kind == "user"
+    )
     own = domains.filter("own")
     outside = domains.filter(~pl.col("own")).join(own, on=["_lead", "value"], how="anti").drop("own")
     found = pl.concat([networks, outside]).drop_nulls("value").unique()
@@ -105,8 +109,26 @@ def _network_of_ipv6(address: str) -> str | None:
     return str(ip_network(f"{address}/64", strict=False))
 
 
-def domain_of(host: str = "value") -> pl.Expr:
-    """Return the domains that hosts, or addresses of senders, are registered under; null at a provider."""
-    two, three = (pl.col(host).str.extract(rf"([^.@]+(?:\.[^.@]+){{{dots}}})\.?$") for dots in (1, 2))
-    domain = pl.when(unlinked.is_public_suffix(two)).then(three).otherwise(two)
-    return pl.when(unlinked.is_linking_domain(domain)).then(domain)
+def domain_of(host: str) -> str | None:
+    """Return the domain that a host, or the address of a sender, is registered under; None for one that everybody uses.
+
+    A customer's name at a hosting provider is a domain of its own. Source: publicsuffix.org.
+
+    >>> domain_of("www.login.evil.co.uk"), domain_of("a@b.evil.example"), domain_of("cdn.evil.azurewebsites.net")
+    ('evil.co.uk', 'evil.example', 'evil.azurewebsites.net')
+    >>> domain_of("user@gmail.com"), domain_of("co.uk"), domain_of("203.0.113.7")
+    (None, None, None)
+    """
+    name = host.rpartition("@")[2].rstrip(".")
+    domain = _public_suffixes().privatesuffix(name)
+    if domain in unlinked.SHARED_DOMAINS:
+        labels = name.split(".")[-domain.count(".") - 2 :]
+        domain = ".".join(labels) if len(labels) > domain.count(".") + 1 else None
+    if domain is None or domain.rpartition(".")[2].isdigit():
+        return None
+    return domain if unlinked.is_linking_domain(domain) else None
+
+
+@cache
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList()

@@ -171,25 +171,12 @@ UNLINKED_CLIENTS: dict[str, str] = {
 }
 """Reason -> pattern of the beginning of a user agent in lower case."""
 
-PUBLIC_SUFFIXES = r"^(?:ac|asn|co|com|edu|go|gob|gouv|gov|gv|ltd|mil|ne|net|nom|or|org|plc|sch)\.[a-z]{2}$"
-"""What a country's registry keeps for itself: below it, one more label is a domain."""
-
 UNLINKED_DOMAINS: dict[str, tuple[str, ...]] = {
     "Providers of mailboxes": (
         "163.com", "126.com", "aol.com", "gmail.com", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com",
         "hotmail.co.uk", "hotmail.fr", "icloud.com", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com",
-        "onmicrosoft.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "t-online.de", "web.de",
+        "outlook.com", "proton.me", "protonmail.com", "qq.com", "t-online.de", "web.de",
         "yahoo.co.jp", "yahoo.co.uk", "yahoo.com", "yahoo.de", "yahoo.fr", "yandex.ru", "ymail.com", "zoho.com",
-    ),
-    "Hosting: strangers have hosts of their own below them": (
-        "akamaihd.net", "amazonaws.com", "appspot.com", "azure.com", "azureedge.net", "azurefd.net",
-        "azurewebsites.net", "backblazeb2.com", "blogspot.com", "cloudapp.net", "cloudfront.net", "ddns.net",
-        "digitaloceanspaces.com", "duckdns.org", "dynu.net", "firebaseapp.com", "fly.dev", "github.io", "gitlab.io",
-        "glitch.me", "godaddysites.com", "googleapis.com", "googleusercontent.com", "herokuapp.com", "hopto.org",
-        "myshopify.com", "netlify.app", "ngrok-free.app", "ngrok.io", "no-ip.org", "on.aws", "onrender.com",
-        "pages.dev", "r2.dev", "repl.co", "replit.app", "sharepoint.com", "square.site", "surge.sh",
-        "trafficmanager.net", "trycloudflare.com", "vercel.app", "web.app", "webflow.io", "weebly.com", "windows.net",
-        "wixsite.com", "wixstudio.com", "wordpress.com", "workers.dev", "zapto.org",
     ),
     "Services that everybody uses": (
         "adobe.com", "apple.com", "box.com", "canva.com", "cloudflare.com", "docusign.net", "dropbox.com",
@@ -199,6 +186,13 @@ UNLINKED_DOMAINS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """Reason -> domains of which the hosts, and the senders, are strangers to each other."""
+
+SHARED_DOMAINS = (
+    "amazonaws.com", "azure.com", "backblazeb2.com", "glitch.me", "godaddysites.com", "googleusercontent.com", "on.aws",
+    "onmicrosoft.com", "sharepoint.com", "weebly.com", "windows.net", "wordpress.com",
+)  # fmt: skip
+"""Domains below which customers have names of their own, and which the list of public suffixes does not have. Two
+tenants of Entra ID below onmicrosoft.com are strangers; two senders of one of them are not."""
 
 _AUTHORITIES = frozenset({
     # English, German, French, Portuguese, Polish, Swedish, Norwegian, Danish, Finnish, Dutch, Turkish, Romanian
@@ -241,7 +235,7 @@ _APPS = tuple(app for apps in UNLINKED_APPS.values() for app in apps)
 _SESSIONS = frozenset(number for numbers in UNLINKED_SESSIONS.values() for number in numbers)
 _FAMILIES = frozenset(family for families in UNLINKED_FAMILIES.values() for family in families)
 _CLIENTS = re.compile("|".join(f"(?:{pattern})" for pattern in UNLINKED_CLIENTS.values()))
-_DOMAINS = tuple(domain for domains in UNLINKED_DOMAINS.values() for domain in domains)
+_DOMAINS = frozenset(domain for domains in UNLINKED_DOMAINS.values() for domain in domains)
 _RESOURCES = "|".join(f"(?:{pattern})" for pattern in UNLINKED_RESOURCES.values())
 
 
@@ -265,14 +259,9 @@ def is_linking_client(client: str) -> bool:
     return client not in PLACEHOLDERS and not _CLIENTS.match(client)
 
 
-def is_public_suffix(domain: pl.Expr) -> pl.Expr:
-    """Return whether domains of two labels are such below which others are registered."""
-    return domain.str.contains(PUBLIC_SUFFIXES)
-
-
-def is_linking_domain(domain: pl.Expr) -> pl.Expr:
-    """Return whether domains can link leads: not those of providers, below which strangers are."""
-    return ~domain.is_in(_DOMAINS)
+def is_linking_domain(domain: str) -> bool:
+    """Return whether a registered domain can link leads: not one of providers that everybody uses."""
+    return domain not in _DOMAINS
 
 
 def host_session(session_id: str) -> str | None:
