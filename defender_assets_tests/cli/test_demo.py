@@ -85,7 +85,7 @@ def test_the_demo_shows_leads_and_stories_and_what_is_to_be_fixed(tmp_path: Path
     assert audited.keys() == {day.isoformat()}
     assert f"run `defender-assets replay --day {day}`" in audited[day.isoformat()].summary
 
-    # the walk of the README: replay, the runs that the sensor then asks for, and the audit
+    # the walk of docs/audit.md: replay, the runs that the sensor then asks for, and the audit
     assert "1 of 3 quarantined lines moved into the table" in run("replay", "--day", day.isoformat()).stdout
     settings = load_settings()
     days = [settings.start_date + timedelta(days=number) for number in range(scenario.DAYS)]

@@ -242,6 +242,17 @@ def test_a_fault_ends_with_the_truth(scenario: Scenario, setup: ScenarioSetup) -
     scenario(setup)
 
 
+@pytest.mark.parametrize(
+    "mutation",
+    dict.fromkeys(mutation for _, mutation in MUTATIONS + AZURE_MUTATIONS),
+    ids=lambda mutation: f"{mutation.name} in {mutation.owner.__name__}",
+)
+def test_a_guard_is_where_its_mutation_looks_for_it(mutation: Mutation) -> None:
+    with mutated(mutation):
+        pass
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("scenario", "mutation"), without(MUTATIONS))
 def test_a_fault_without_its_guard_is_noticed(scenario: Scenario, mutation: Mutation, tmp_path: Path) -> None:
     with mutated(mutation), small_sizes(), pytest.raises(NOTICED):
@@ -257,6 +268,7 @@ def test_a_fault_in_azure_ends_with_the_truth(scenario: Scenario, azure_setup: S
 
 
 @pytest.mark.azure
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("scenario", "mutation"), without(AZURE_MUTATIONS))
 def test_a_fault_in_azure_without_its_guard_is_noticed(
     scenario: Scenario, mutation: Mutation, azure_setup: ScenarioSetup

@@ -139,7 +139,10 @@ def test_a_planted_difference_is_found(planted: Planted, names: list[str], subte
     "names",
     [
         ("a byte flipped", "a typed row changed", "a quarantined line dropped", "a lead doubled"),
-        ("a first chunk dropped", "a typed row doubled", "a record in quarantine", "a lead taken back"),
+        pytest.param(
+            ("a first chunk dropped", "a typed row doubled", "a record in quarantine", "a lead taken back"),
+            marks=pytest.mark.exhaustive,
+        ),
         ("a chunk of another tenant",),
     ],
 )

@@ -16,7 +16,7 @@ from defender_assets.core.schemas import ALERT_EVIDENCE, ALERT_INFO, DEVICE_INFO
 from defender_assets_tests.support.alert_rows import DAY, EVE, Row, at, beat, evidence, info, leads_of, machine
 from defender_assets_tests.support.growing_worlds import GrowingWorlds, Records, compare_updates, frames, updated
 
-STEPS = 5
+STEPS = 3
 
 
 @pytest.fixture(autouse=True)
