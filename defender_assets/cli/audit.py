@@ -71,8 +71,8 @@ def audit(
     with the typed tables and quarantine, and the sources of the leads with both. No cursor, version or statistic is
     trusted. Bytes that raw has not read yet are pending, no difference. Nothing is changed.
 
-    Exit code 0: sound. 3: something differs, or a certificate does not hold. 1: a part could not be compared. 2: a
-    wrong setting, argument or account. Days on which a run writes at the moment may differ until it has ended.
+    Exit code 0: nothing differs. 3: something differs, or a certificate does not hold. 1: a part could not be compared.
+    2: a wrong setting, argument or account. Days on which a run writes at the moment may differ until it has ended.
     """
     if certificate_file and (first or last or out):
         raise CliError("--verify takes its days from the certificate: leave out --from, --to and --out")
@@ -154,7 +154,7 @@ def _left_out(settings: "Settings", days: list[date]) -> Iterator[dict[str, Any]
 
 def _as_dict(audits: "Sequence[Audit]", left_out: list[dict[str, Any]], code: int) -> dict[str, Any]:
     return {
-        "sound": code == 0,
+        "sound": code == 0 and not any(done.pending for done in audits),
         "pending_bytes": sum(done.pending for done in audits),
         "days": [
             {

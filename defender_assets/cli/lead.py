@@ -55,8 +55,7 @@ def lead(*, lead_id: str, everything: bool, raw: bool, output_format: str) -> No
 
     reader = LakeReader.from_settings()
     leads = views.lead_versions(reader.lake, muted=True)
-    found = pl.concat([filters.beginning_with(leads, "lead_id", lead_id), leads.filter(pl.col("alert_id") == lead_id)])
-    versions = reader.versions_of_one(found.unique(["tenant_id", "lead_id", "export_date"]), "lead", lead_id)
+    versions = reader.versions_of_one(filters.named_lead(leads, lead_id), "lead", lead_id)
     row, reasons = _current(reader, versions[-1])
     stories = views.collected(
         reader.lake,

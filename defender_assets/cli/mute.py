@@ -40,7 +40,7 @@ def mute(*, lead_id: str, until: date, reason: str, owner: str | None, detection
     reader, now = LakeReader(settings.lake()), datetime.now(UTC)
     if until < now.date():
         raise CliError(f"{until} is past: name a day from {now.date()} on")
-    found = filters.beginning_with(views.lead_versions(reader.lake, muted=True), "lead_id", lead_id)
+    found = filters.named_lead(views.lead_versions(reader.lake, muted=True), lead_id)
     lead = reader.versions_of_one(found, "lead", lead_id)[-1]
     rule = mute_rule(lead, until, reason, owner=owner, detection=detection)
     hidden = hidden_by(reader.lake, rule, now)

@@ -1,4 +1,4 @@
-"""Characters that people cannot see. Text for display escapes them; normal forms leave them out."""
+"""Characters that people cannot see. Text for display escapes them; normal forms and pasted ids leave them out."""
 
 import unicodedata
 
@@ -24,3 +24,13 @@ def is_invisible(character: str) -> bool:
     [False, False, True, True]
     """
     return character in WITHOUT_GLYPH or unicodedata.category(character) in _CATEGORIES
+
+
+def as_pasted(text: str) -> str:
+    r"""Return an id or a name as a person meant it: without blanks and invisible characters at its ends, in lower case.
+
+    >>> as_pasted("\ufeff Da637\u200b\xa0")
+    'da637'
+    """
+    seen = [at for at, character in enumerate(text) if not (character.isspace() or is_invisible(character))]
+    return text[seen[0] : seen[-1] + 1].lower() if seen else ""

@@ -7,6 +7,7 @@ import polars as pl
 
 from defender_assets.core.errors import TriageError
 from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.invisible import as_pasted
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.text import escape_control_chars, first_few
 from defender_assets.core.triage.statements import STATED_LEAD, Statement, state_statements
@@ -14,6 +15,7 @@ from defender_assets.outputs.queries import views
 
 _IDS_SHOWN = 5
 _KEY_LENGTH = 12
+_ALERT_ID = pl.col("alert_id").str.to_lowercase()
 _Key = tuple[str, str]
 
 
@@ -35,7 +37,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self.of("", "")
-        if not self.id.strip():
+        if not as_pasted(self.id):
             raise TriageError("an id is empty: give the id of a lead or a story")
 
     def of(self, tenant_id: str, lead_id: str) -> Statement:
@@ -91,14 +93,14 @@ def _named(lake: Lake, ids: Sequence[str]) -> tuple[dict[str, list[_Key]], pl.Da
     )
     members = stories.explode("lead_id").select(LEAD_KEY).unique()
     current = views.current_leads(lake, muted=True).select(STATED_LEAD)
-    named = current.filter(_begins("lead_id", ids) | pl.col("alert_id").is_in([*ids]))
+    named = current.filter(_begins("lead_id", ids) | _ALERT_ID.is_in([as_pasted(each) for each in ids]))
     of_stories = current.join(members.lazy(), on=LEAD_KEY, how="semi")
     leads = views.collected(lake, pl.concat([named, of_stories]).unique(LEAD_KEY))
     held = set(leads.select(LEAD_KEY).iter_rows())
     found: dict[str, list[_Key]] = {}
     for each in dict.fromkeys(ids):
-        prefix = each.strip().lower()
-        of_leads = leads.filter(pl.col("lead_id").str.starts_with(prefix) | (pl.col("alert_id") == each.strip()))
+        prefix = as_pasted(each)
+        of_leads = leads.filter(pl.col("lead_id").str.starts_with(prefix) | (prefix == _ALERT_ID))
         groups = [[key] for key in of_leads.select(LEAD_KEY).sort("lead_id").iter_rows()]
         names = [lead_id for ((_, lead_id),) in groups]
         for tenant_id, story_id, lead_ids in stories.filter(pl.col("story_id").str.starts_with(prefix)).iter_rows():
@@ -127,5 +129,5 @@ def _begins(column: str, ids: Iterable[str]) -> pl.Expr:
     """Return whether an id begins with one of these texts; thousands of them are compared at once."""
     by_length: dict[int, list[str]] = {}
     for each in ids:
-        by_length.setdefault(len(each.strip()), []).append(each.strip().lower())
+        by_length.setdefault(len(as_pasted(each)), []).append(as_pasted(each))
     return pl.any_horizontal(pl.col(column).str.slice(0, length).is_in(texts) for length, texts in by_length.items())

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from defender_assets.core.errors import LakeError, SettingsError
+from defender_assets.core.invisible import as_pasted
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import Snapshot, scan
 from defender_assets.core.leads.schema import LEADS_TABLE
@@ -65,7 +66,7 @@ def find_tenant(lake: Lake, prefix: str | None) -> str:
     """
     leads = collected(lake, lake.read(LEADS_TABLE).select(_TENANT).unique())
     known: list[str] = sorted({*tenants_in_raw(lake), *leads[_TENANT]})
-    found = [tenant for tenant in known if tenant.startswith((prefix or "").lower())]
+    found = [tenant for tenant in known if tenant.startswith(as_pasted(prefix or ""))]
     if len(found) == 1:
         return found[0]
     of_text = f" that begin with '{prefix}'" if prefix else ""

@@ -89,7 +89,7 @@ class Tools:
         """Show every column of one story: its leads, timeline and shared entities."""
         lake = self._lake()
         rows = with_story_states(views.current_stories(lake), views.lead_states(lake))
-        return answer(lake, [_only(lake, rows, "story_id", story_id)])
+        return answer(lake, [_only(lake, filters.beginning_with(rows, "story_id", story_id), "story")])
 
     def entity(
         self,
@@ -148,7 +148,7 @@ class Tools:
         return TenantLake.of(self.lake, self.tenant_id)
 
     def _one_lead(self, lake: TenantLake, lead_id: str) -> dict[str, Any]:
-        return _only(lake, _stated_leads(lake, muted=True), "lead_id", lead_id)
+        return _only(lake, filters.named_lead(_stated_leads(lake, muted=True), lead_id), "lead")
 
 
 def _stated_leads(lake: TenantLake, *, muted: bool) -> pl.LazyFrame:
@@ -160,9 +160,8 @@ def _listed(lake: TenantLake, rows: pl.LazyFrame, limit: int) -> Answer:
     return answer(lake, found.head(limit).to_dicts(), found.height)
 
 
-def _only(lake: TenantLake, rows: pl.LazyFrame, column: str, prefix: str) -> dict[str, Any]:
-    found = views.collected(lake, filters.beginning_with(rows, column, prefix)).to_dicts()
+def _only(lake: TenantLake, rows: pl.LazyFrame, what: str) -> dict[str, Any]:
+    found = views.collected(lake, rows).to_dicts()
     if len(found) != 1:
-        what = column.removesuffix("_id")
         raise TriageError(f"{len(found)} of this tenant begin with that {what} id: give more of it, or another one")
     return found[0]

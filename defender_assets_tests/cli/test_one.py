@@ -35,7 +35,7 @@ def test_a_lead_is_found_by_the_beginning_of_its_id_or_by_microsofts(on_small_la
     lead = rows_of(on_small_lake, "leads")[0]
 
     by_id = rows_of(on_small_lake, "lead", lead["lead_id"][:8])
-    by_alert = rows_of(on_small_lake, "lead", lead["alert_id"])
+    by_alert = rows_of(on_small_lake, "lead", f" {lead['alert_id']}\u200b")
 
     assert by_id["lead"] == lead
     assert by_alert == by_id

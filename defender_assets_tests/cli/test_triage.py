@@ -23,7 +23,16 @@ def stated(lake: Lake) -> list[dict[str, Any]]:
 
 
 def test_several_ids_an_alert_id_and_a_story_are_one_commit(team: Lake, run: Run) -> None:
-    result = run("triage", THIRD[:2], f"da-{THIRD}", STORY, "--state", "closed", "--verdict", "false_positive")
+    result = run(
+        "triage",
+        f"\xa0{THIRD[:2].upper()}",
+        f" DA-{THIRD}\u200b",
+        f"{STORY}\n",
+        "--state",
+        "closed",
+        "--verdict",
+        "false_positive",
+    )
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "3 statements by ana, number 1." in result.stdout

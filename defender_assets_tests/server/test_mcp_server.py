@@ -159,7 +159,7 @@ def test_only_reading_tools_exist_and_the_lake_stays_as_it_is(small_lake: SmallL
 
     seen = ask(
         build_server(tools),
-        ("source_lines", {"lead_id": first["lead_id"]}),
+        ("source_lines", {"lead_id": f"{first['alert_id']} "}),
         ("lead", {"lead_id": first["lead_id"]}),
         ("entity", {"value": first["device_name"]}),
         ("triage", {"ids": [first["lead_id"]], "assignee": "x"}),

@@ -6,6 +6,7 @@ import polars as pl
 import polars.selectors as cs
 
 from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.invisible import as_pasted
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS
@@ -27,7 +28,7 @@ def naming(leads: pl.LazyFrame, value: str) -> pl.LazyFrame:
 
     A device is also found by its name without the domain, a user by `domain\name`.
     """
-    wanted = value.strip().lower()
+    wanted = as_pasted(value)
     conditions = [_is_device(pl.col(name), wanted) for name in _DEVICE]
     for name in _LISTS:
         found = pl.col(name).list.eval(_any_field(LEAD_SCHEMA[name], wanted).fill_null(value=False)).list.any()
@@ -71,7 +72,7 @@ def device_states(lake: Lake, value: str, since: date) -> pl.LazyFrame:
 
     Columns: `tenant_id`, `DeviceId`, `Timestamp` of the first heartbeat with the state, and DEVICE_STATE.
     """
-    wanted, key = value.strip().lower(), ["tenant_id", "DeviceId"]
+    wanted, key = as_pasted(value), ["tenant_id", "DeviceId"]
     beats = lake.read(DEVICE_INFO.name).filter(
         pl.col("export_date") >= since, _is(pl.col("DeviceId"), wanted) | _is_device(pl.col("DeviceName"), wanted)
     )

@@ -1,12 +1,13 @@
 """Filters of leads and stories: by severity, product, device, user, tenant, assignee, or the prefix of an id.
 
-Each takes and returns a LazyFrame of `device_enriched_leads` or `lead_stories`. Text is compared literally and without
-case: input is never a regular expression.
+Each takes and returns a LazyFrame of `device_enriched_leads` or `lead_stories`. Text is compared literally, without
+case and without blanks at its ends (`as_pasted`): input is never a regular expression.
 """
 
 import polars as pl
 
 from defender_assets.core.enums import LEVELS
+from defender_assets.core.invisible import as_pasted
 
 
 def min_severity(rows: pl.LazyFrame, severity: str) -> pl.LazyFrame:
@@ -18,8 +19,8 @@ def min_severity(rows: pl.LazyFrame, severity: str) -> pl.LazyFrame:
 def of_product(rows: pl.LazyFrame, product: str) -> pl.LazyFrame:
     """Return the leads of a product, or the stories with one."""
     if "products" in rows.collect_schema():
-        return rows.filter(pl.col("products").list.contains(product.lower()))
-    return rows.filter(pl.col("product").str.to_lowercase() == product.lower())
+        return rows.filter(pl.col("products").list.contains(as_pasted(product)))
+    return rows.filter(pl.col("product").str.to_lowercase() == as_pasted(product))
 
 
 def on_device(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
@@ -46,7 +47,7 @@ def by_user(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
     matches = pl.any_horizontal(
         _contains(field("name"), part),
         _contains(field("upn"), part),
-        *(field(name).str.to_lowercase() == part.lower() for name in ("sid", "object_id")),
+        *(field(name).str.to_lowercase() == as_pasted(part) for name in ("sid", "object_id")),
     )
     return rows.filter(_any("accounts", matches))
 
@@ -68,13 +69,20 @@ def beginning_with(rows: pl.LazyFrame, column: str, part: str) -> pl.LazyFrame:
     return rows.filter(_starts_with(pl.col(column), part))
 
 
+def named_lead(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
+    """Return the rows of the leads whose id starts with the text, or whose AlertId is the text."""
+    return rows.filter(
+        _starts_with(pl.col("lead_id"), text) | (pl.col("alert_id").str.to_lowercase() == as_pasted(text))
+    )
+
+
 def _any(column: str, condition: pl.Expr) -> pl.Expr:
     return pl.col(column).list.eval(condition.fill_null(value=False)).list.any().fill_null(value=False)
 
 
 def _contains(text: pl.Expr, part: str) -> pl.Expr:
-    return text.str.to_lowercase().str.contains(part.lower(), literal=True).fill_null(value=False)
+    return text.str.to_lowercase().str.contains(as_pasted(part), literal=True).fill_null(value=False)
 
 
 def _starts_with(text: pl.Expr, part: str) -> pl.Expr:
-    return text.str.to_lowercase().str.starts_with(part.lower()).fill_null(value=False)
+    return text.str.to_lowercase().str.starts_with(as_pasted(part)).fill_null(value=False)

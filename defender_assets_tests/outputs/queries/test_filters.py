@@ -7,7 +7,14 @@ import pytest
 from defender_assets.cli.leads import leads as command
 from defender_assets.core.enums import LEVELS, PRODUCTS
 from defender_assets.core.stories import STORY_SCHEMA
-from defender_assets.outputs.queries.filters import beginning_with, by_user, min_severity, of_product, on_device
+from defender_assets.outputs.queries.filters import (
+    beginning_with,
+    by_user,
+    min_severity,
+    named_lead,
+    of_product,
+    on_device,
+)
 from defender_assets_tests.support.alert_rows import PC, SERVER, lead_frame, lead_row
 
 ACCOUNT = {"name": "mira", "domain": "corp", "upn": "Mira.Moss@corp.example", "sid": "S-1-5-21-7", "object_id": "0B-1"}
@@ -74,6 +81,10 @@ def test_the_commands_offer_the_existing_severities_and_products() -> None:
         (by_user, "s-1-5-21-7", ["a1"], []),
         (by_user, "s-1-5", [], []),
         (by_user, "0b-1", ["a1"], []),
+        (of_product, " identity ", ["a1"], ["s1"]),
+        (on_device, "\tws-1\u200b", ["a2"], ["s1"]),
+        (by_user, "\xa0Mira\ufeff", ["a1"], ["s2"]),
+        (by_user, "S-1-5-21-7\r\n", ["a1"], []),
     ],
 )
 def test_text_is_matched_literally_and_without_case(
@@ -91,3 +102,11 @@ def test_text_is_matched_literally_and_without_case(
 def test_the_prefix_of_an_id_is_enough(leads: pl.LazyFrame) -> None:
     assert ids(beginning_with(leads, "lead_id", "A")) == ["a1", "a2"]
     assert ids(beginning_with(leads, "lead_id", "b2")) == ["b2"]
+    assert ids(beginning_with(leads, "lead_id", "\u2060b2 ")) == ["b2"]
+
+
+def test_a_lead_is_named_by_the_beginning_of_its_id_or_its_whole_alert_id() -> None:
+    leads = lead_frame([lead_row("a1", alert_id="da637_-1"), lead_row("a2", alert_id="da637_-12")])
+    assert ids(named_lead(leads, "A")) == ["a1", "a2"]
+    assert ids(named_lead(leads, " DA637_-1\u200b")) == ["a1"]
+    assert ids(named_lead(leads, "da637")) == []
