@@ -13,7 +13,7 @@ from defender_assets.core.queue.order import story_order, with_priority
 from defender_assets.core.text import pluralize
 from defender_assets.outputs.brief.charts import columns, stacked
 from defender_assets.outputs.brief.data_quality import health
-from defender_assets.outputs.brief.entries import LEADS_SHOWN, device_entry, lead_entry
+from defender_assets.outputs.brief.entries import ALIKE, LEADS_SHOWN, device_entry, lead_entry
 from defender_assets.outputs.brief.figures import Figures, devices_hit, figures
 from defender_assets.outputs.brief.format import KINDS, day_words
 from defender_assets.outputs.brief.schema import BRIEF_LOOKBACK_DAYS, BRIEF_SCHEMA
@@ -61,7 +61,8 @@ def build_briefs(
     in_stories = best.select("tenant_id", lead_id="lead_ids").explode("lead_id")
     latest = _latest_rows(day, leads, pl.concat([in_stories, first_of_earlier]).unique())
     candidates = pl.concat([open_of_day, latest.join(first_of_earlier, on=LEAD_KEY, how="semi")])
-    ranked = queue_order(with_priority(candidates, entries, more=("priority_reasons",))).head(LEADS_SHOWN)
+    ordered = queue_order(with_priority(candidates, entries, more=("priority_reasons",)))
+    ranked = _first_of_alike(ordered).head(LEADS_SHOWN)
     ranked, latest = with_known_states(ranked, triage), with_known_states(latest, triage)
     members = {(lead["tenant_id"], lead["lead_id"]): lead for lead in latest.iter_rows(named=True)}
     tenants = sorted({*state.tenants, *all_of_day["tenant_id"], *stories_of_day["tenant_id"]})
@@ -91,6 +92,7 @@ def build_briefs(
         "leads": [
             lead_entry(lead, day, story_of, triage.precision(lead) if triage else None) for lead in ranked.to_dicts()
         ],
+        "shown": int(ranked[ALIKE].sum()),
         "queued": open_of_day.height + earlier.height,
         "triage": triage and triage.words(day),
         "day_before": triage and triage.day_before,
@@ -124,6 +126,17 @@ def _latest_rows(day: date, leads: pl.LazyFrame, wanted: pl.DataFrame) -> pl.Dat
     rows = days_between(leads, day - timedelta(days=BRIEF_LOOKBACK_DAYS), day)
     found = rows.join(wanted.lazy(), on=LEAD_KEY, how="semi").collect().sort(*LEAD_KEY, "export_date")
     return found.unique(LEAD_KEY, keep="last", maintain_order=True)
+
+
+def _first_of_alike(leads: pl.DataFrame) -> pl.DataFrame:
+    """Return the first lead of each detection that is alone or in one story, and ALIKE, the number of such leads.
+
+    One detection on 120 devices would otherwise fill the list.
+    """
+    alike = ["tenant_id", "story_id", "product", "_titled"]
+    titled = leads.with_columns(_titled=pl.coalesce("title", "lead_id"))
+    counted = titled.with_columns(pl.len().cast(pl.Int64).over(alike).alias(ALIKE))
+    return counted.unique(alike, keep="first", maintain_order=True).drop("_titled")
 
 
 def _open_stories(stories: pl.DataFrame, closed: pl.DataFrame) -> pl.DataFrame:

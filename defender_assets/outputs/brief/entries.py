@@ -11,6 +11,8 @@ from defender_assets.outputs.brief.format import KINDS, kind_of, reasons_of, tit
 from defender_assets.outputs.labels import LONG, SHORT, Row, clipped
 
 LEADS_SHOWN = 12
+ALIKE = "alike"
+"""How many leads an entry stands for."""
 INDICATORS_SHOWN = 4
 
 
@@ -33,7 +35,10 @@ class AlertEntry:
 
 @dataclass(frozen=True)
 class LeadEntry(AlertEntry):
-    """A lead of the list "to look at first"; `of_day`: it was new or changed on the day of the brief."""
+    """A lead of the list "to look at first"; `of_day`: it was new or changed on the day of the brief.
+
+    `further` is how many leads of the same detection, in the same story or in none, the entry also stands for.
+    """
 
     anchor: str
     priority: int
@@ -47,6 +52,7 @@ class LeadEntry(AlertEntry):
     story_anchor: str | None
     of_day: bool
     precision: str | None
+    further: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str], pr
         story_anchor=story_of.get((lead["tenant_id"], lead["lead_id"])),
         of_day=of_day,
         precision=precision,
+        further=lead[ALIKE] - 1,
     )
 
 

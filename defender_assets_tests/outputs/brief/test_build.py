@@ -102,6 +102,39 @@ def test_the_riskiest_leads_come_first_with_all_reasons_and_the_rest_are_counted
     assert f"{LEADS_SHOWN} of {LEADS_SHOWN + 5}" in html
 
 
+def test_leads_of_one_detection_are_one_entry_with_their_number() -> None:
+    leads = [lead_row(f"{number:04}", risk_score=50) | {"title": "Same rule"} for number in range(120)]
+    leads += [lead_row("5000", risk_score=40), lead_row("6000", risk_score=30) | {"title": None}]
+    leads += [lead_row("7000", risk_score=30) | {"title": None}]
+
+    html = brief(leads)["html"]
+
+    listed = html[html.index('<ol class="leads">') :]
+    assert listed.count('id="lead-') == 4
+    text = text_of(html)
+    assert "Leads to look at first 123 of 123" in text
+    assert text.count("… and 119 more leads of this detection") == 1
+    assert text.count("of this detection") == 1
+
+
+def test_a_detection_in_a_story_is_apart_from_the_same_one_in_none() -> None:
+    shared = (("device", "pc"), ("file", "tool.exe"))
+    same = {"title": "Same rule"}
+    leads = [
+        lead_row("a", *shared, when=at(-2), risk_score=60) | same,
+        lead_row("b", *shared, when=at(-1), risk_score=60, category="Discovery"),
+        lead_row("c", *shared, when=at(-1), risk_score=60) | same,
+        lead_row("d", when=at(-9), risk_score=60) | same,
+        lead_row("e", when=at(-9), risk_score=60, product="identity") | same,
+    ]
+
+    row = brief(leads, build_stories(DAY, lead_frame(leads)).lazy())
+
+    listed = row["html"][row["html"].index('<ol class="leads">') :]
+    assert listed.count('id="lead-') == 4
+    assert "… and 1 more lead of this detection in the story" in text_of(row["html"])
+
+
 def test_a_lead_of_an_earlier_day_comes_first_when_its_story_forms() -> None:
     shared = (("device", "pc"), ("file", "tool.exe"))
     day_before = DAY - timedelta(days=1)
