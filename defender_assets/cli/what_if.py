@@ -221,7 +221,7 @@ def _show(result: "Comparison", limit: int, *, stored: bool) -> None:
         of = f"{result.built_days} of {pluralize(result.lead_days, 'day')} with leads"
         why = "they are behind" if stored else "they are behind, or judged by other rules, which --stored compares"
         say(f"Of {of}, the lake has no leads to compare with ({why}): both sides were built now.")
-    compared = f"{pluralize(len(result.days), 'day')} from {result.days[0]} to {result.days[-1]}"
+    compared = f"{pluralize(result.lead_days, 'day')} with leads from {result.days[0]} to {result.days[-1]}"
     if not result.differs:
         say(f"No difference in {compared}.")
         return

@@ -31,7 +31,7 @@ def test_the_same_rules_exit_with_0(what_if: Run, small_lake: SmallLake) -> None
     result = what_if()
 
     day = small_lake.days[0]
-    assert (result.exit_code, result.stdout) == (0, f"No difference in 1 day from {day} to {day}.\n")
+    assert (result.exit_code, result.stdout) == (0, f"No difference in 1 day with leads from {day} to {day}.\n")
 
 
 def test_a_lake_without_an_alert_of_these_days_is_no_lake_without_a_difference(
