@@ -66,9 +66,10 @@ def find_tenant(lake: Lake, prefix: str | None) -> str:
     """
     leads = collected(lake, lake.read(LEADS_TABLE).select(_TENANT).unique())
     known: list[str] = sorted({*tenants_in_raw(lake), *leads[_TENANT]})
-    found = [tenant for tenant in known if tenant.startswith(as_pasted(prefix or ""))]
+    begins = None if prefix is None else as_pasted(prefix)
+    found = [tenant for tenant in known if begins is None or (begins and tenant.startswith(begins))]
     if len(found) == 1:
         return found[0]
-    of_text = f" that begin with '{prefix}'" if prefix else ""
+    of_text = f" that begin with '{prefix}'" if prefix is not None else ""
     held = f"the lake holds {', '.join(known)}" if known else "the lake holds no tenant yet"
     raise SettingsError(f"{len(found)} tenants{of_text}: give --tenant with the id of one; {held}")

@@ -215,6 +215,8 @@ def test_the_tenant_has_to_be_named_where_there_are_several(small_lake: SmallLak
         find_tenant(small_lake.lake, None)
     with pytest.raises(SettingsError, match="0 tenants that begin with 'zz'"):
         find_tenant(small_lake.lake, "zz")
+    with pytest.raises(SettingsError, match="0 tenants that begin with ' '"):
+        find_tenant(small_lake.lake, " ")
 
 
 def test_the_command_speaks_on_standard_input_and_output(small_lake: SmallLake) -> None:

@@ -1,7 +1,7 @@
 """Filters of leads and stories: by severity, product, device, user, tenant, assignee, or the prefix of an id.
 
 Each takes and returns a LazyFrame of `device_enriched_leads` or `lead_stories`. Text is compared literally, without
-case and without blanks at its ends (`as_pasted`): input is never a regular expression.
+case and without blanks at its ends (`as_pasted`): input is never a regular expression. Blanks alone match nothing.
 """
 
 import polars as pl
@@ -81,8 +81,19 @@ def _any(column: str, condition: pl.Expr) -> pl.Expr:
 
 
 def _contains(text: pl.Expr, part: str) -> pl.Expr:
-    return text.str.to_lowercase().str.contains(as_pasted(part), literal=True).fill_null(value=False)
+    wanted = as_pasted(part)
+    return (
+        _never(text)
+        if not wanted
+        else text.str.to_lowercase().str.contains(wanted, literal=True).fill_null(value=False)
+    )
 
 
 def _starts_with(text: pl.Expr, part: str) -> pl.Expr:
-    return text.str.to_lowercase().str.starts_with(as_pasted(part)).fill_null(value=False)
+    wanted = as_pasted(part)
+    return _never(text) if not wanted else text.str.to_lowercase().str.starts_with(wanted).fill_null(value=False)
+
+
+def _never(text: pl.Expr) -> pl.Expr:
+    """Return false for each text: nothing is named by blanks, though every text begins with the empty one."""
+    return text.is_null() & text.is_not_null()

@@ -13,6 +13,7 @@ from defender_assets.outputs.queries.filters import (
     min_severity,
     named_lead,
     of_product,
+    of_tenant,
     on_device,
 )
 from defender_assets_tests.support.alert_rows import PC, SERVER, lead_frame, lead_row
@@ -110,3 +111,11 @@ def test_a_lead_is_named_by_the_beginning_of_its_id_or_its_whole_alert_id() -> N
     assert ids(named_lead(leads, "A")) == ["a1", "a2"]
     assert ids(named_lead(leads, " DA637_-1\u200b")) == ["a1"]
     assert ids(named_lead(leads, "da637")) == []
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u200b", "\xa0\n"])
+def test_blanks_name_nothing(leads: pl.LazyFrame, stories: pl.LazyFrame, blank: str) -> None:
+    for pick in (named_lead, on_device, by_user, of_product, of_tenant):
+        assert ids(pick(leads, blank)) == []
+    for pick in (on_device, by_user, of_product, of_tenant):
+        assert ids(pick(stories, blank)) == []
