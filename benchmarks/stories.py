@@ -38,7 +38,7 @@ from defender_assets.simulator.export import campaigns_of
 from defender_assets.simulator.worlds import WORLDS
 
 START, DAY, HOUR = date(2026, 3, 2), timedelta(days=1), timedelta(hours=1)
-HELD_OUT = (*range(1011, 1015), *range(1021, 1025))
+HELD_OUT = (*range(1031, 1035), *range(1041, 1045))
 _MEASURED_TABLES = ("device_enriched_leads", "lead_stories", QUEUE_TABLE)
 
 
