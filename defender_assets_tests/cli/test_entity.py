@@ -50,6 +50,8 @@ def test_a_device_has_its_states_and_the_first_and_last_time(on_small_lake: Run,
     assert name in {state["DeviceName"] for state in found["device_states"]}
     # an address is not found by its beginning
     assert entity(on_small_lake, "10")["leads"] == []
+    # blanks name nothing
+    assert on_small_lake("entity", " \u200b", "--days", "3000").exit_code == NOTHING_FOUND
     text = on_small_lake("entity", name, "--days", "3000").stdout
     assert name in text
     assert "Device states" in text

@@ -47,7 +47,8 @@ def _any_field(structs: pl.DataType, wanted: str) -> pl.Expr:
 
 
 def _is(text: pl.Expr, wanted: str) -> pl.Expr:
-    return (text.str.to_lowercase() == wanted).fill_null(value=False)
+    # an empty text names nothing
+    return (text.str.to_lowercase() == pl.lit(wanted or None, pl.String)).fill_null(value=False)
 
 
 def _is_device(name: pl.Expr, wanted: str) -> pl.Expr:
