@@ -123,7 +123,7 @@ def _write_certificate(
     from defender_assets.core.audit.certificate import certificate
 
     if code:
-        say(f"{out} was not written, because not everything is sound.", stderr=True)
+        say(f"{out} was not written, because something differs or was not compared.", stderr=True)
         return
     made = certificate(audits, left_out, now)
     with open_whole(out) as file:

@@ -4,6 +4,7 @@ import click
 
 from defender_assets.cli.errors import CliError
 from defender_assets.cli.lake_reader import announced_settings
+from defender_assets.core.invisible import as_pasted
 
 
 @click.command()
@@ -16,7 +17,7 @@ def mcp(*, tenant: str | None, allow_triage: bool, author: str | None) -> None:
     The server speaks on standard input and output, so that only the program that starts it can ask. Nothing else than
     the tenant's rows can be reached, and nothing is written, unless --allow-triage adds the tool `triage`.
     """
-    if allow_triage and not (author or "").strip():
+    if allow_triage and not as_pasted(author or ""):
         raise CliError("--allow-triage needs --author: name who makes the agent's statements")
     if author is not None and not allow_triage:
         raise CliError("--author only matters with --allow-triage: the agent states nothing without it")

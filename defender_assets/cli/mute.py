@@ -10,6 +10,7 @@ from defender_assets.cli.lake_reader import LakeReader, announced_settings
 from defender_assets.cli.options import DAY
 from defender_assets.cli.output import say
 from defender_assets.core.errors import SettingsError
+from defender_assets.core.invisible import as_pasted
 from defender_assets.core.text import first_few, pluralize
 
 DAYS_SHOWN = 10
@@ -34,7 +35,7 @@ def mute(*, lead_id: str, until: date, reason: str, owner: str | None, detection
     from defender_assets.outputs.queries import filters, views
     from defender_assets.outputs.queries.muting import COUNTED_DAYS, hidden_by, mute_rule
 
-    if not reason.strip():
+    if not as_pasted(reason):
         raise CliError("the reason is empty: say why these leads are benign")
     settings = announced_settings()
     reader, now = LakeReader(settings.lake()), datetime.now(UTC)

@@ -13,6 +13,7 @@ from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.snapshots import Snapshot, scan
 from defender_assets.core.leads.schema import LEADS_TABLE
 from defender_assets.core.raw.ingest import tenants_in_raw
+from defender_assets.core.text import escape_control_chars
 from defender_assets.outputs.queries.views import collected
 
 _TENANT = "tenant_id"
@@ -70,6 +71,6 @@ def find_tenant(lake: Lake, prefix: str | None) -> str:
     found = [tenant for tenant in known if begins is None or (begins and tenant.startswith(begins))]
     if len(found) == 1:
         return found[0]
-    of_text = f" that begin with '{prefix}'" if prefix is not None else ""
+    of_text = f" that begin with '{escape_control_chars(prefix)}'" if prefix is not None else ""
     held = f"the lake holds {', '.join(known)}" if known else "the lake holds no tenant yet"
     raise SettingsError(f"{len(found)} tenants{of_text}: give --tenant with the id of one; {held}")

@@ -61,7 +61,7 @@ def test_a_day_of_which_raw_has_not_read_everything_is_not_called_sound(audited:
     shown = json.loads(audited("audit", "--format", "json").stdout)
     assert (shown["sound"], shown["pending_bytes"], shown["differences"]) == (False, 7, [])
     (audit,) = planted_here.audited()
-    assert audit_outcome(audit).summary == "8 blob-hours are sound; 7 bytes are pending: raw has not read them."
+    assert audit_outcome(audit).summary == "No difference so far in 8 blob-hours; raw has not read 7 bytes yet."
 
 
 def test_pending_days_that_no_run_reads_are_named(

@@ -9,7 +9,11 @@ from defender_assets_tests.cli.conftest import Run
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--allow-triage",), "needs --author"), (("--author", "ana"), "only matters with --allow-triage")],
+    [
+        (("--allow-triage",), "needs --author"),
+        (("--allow-triage", "--author", "\u200b"), "needs --author"),
+        (("--author", "ana"), "only matters with --allow-triage"),
+    ],
 )
 def test_an_author_and_the_permission_belong_together(run: Run, arguments: tuple[str, ...], words: str) -> None:
     result = run("mcp", *arguments)

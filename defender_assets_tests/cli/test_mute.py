@@ -86,7 +86,7 @@ def test_a_file_that_is_missing_from_the_settings_or_broken_prints_the_rule(
     [
         (("mute", "aa", *COMMAND[2:]), "3 leads begin with 'aa'"),
         (("mute", "aa01", "--until", "2020-01-01", "--reason", "x"), "2020-01-01 is past"),
-        ((*COMMAND[:4], "--reason", " "), "the reason is empty"),
+        ((*COMMAND[:4], "--reason", " \u200b"), "the reason is empty"),
     ],
 )
 def test_what_is_wrong_is_one_line(team: Path, run: Run, arguments: tuple[str, ...], line: str) -> None:

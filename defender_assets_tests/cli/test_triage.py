@@ -67,7 +67,7 @@ def test_json_is_what_was_written(team: Lake, run: Run) -> None:
         (["aa", "--assign", "bo"], "2 leads or stories begin with 'aa', such as aa01, aa02: give more of the id"),
         ([AN_ID, "\x1b[2Jno", "--assign", "bo"], r"no lead or story begins with '\x1b[2Jno' in "),
         (["", "--assign", "bo"], "an id is empty"),
-        ([AN_ID, "--assign", "bo", "--author", " "], "the author is empty"),
+        ([AN_ID, "--assign", "bo", "--author", " \u200b"], "the author is empty"),
         ([AN_ID, "--comment", "x" * 10_001], "the comment has 10,001 characters"),
     ],
 )

@@ -34,6 +34,13 @@ def test_the_same_rules_exit_with_0(what_if: Run, small_lake: SmallLake) -> None
     assert (result.exit_code, result.stdout) == (0, f"No difference in 1 day with leads from {day} to {day}.\n")
 
 
+def test_only_the_days_with_leads_are_counted(on_small_lake: Run, small_lake: SmallLake) -> None:
+    last = small_lake.days[-1]
+    result = on_small_lake("what-if", "--from", "2026-01-01", "--to", str(last))
+
+    assert result.stdout.endswith(f"No difference in 2 days with leads from 2026-01-01 to {last}.\n")
+
+
 def test_a_lake_without_an_alert_of_these_days_is_no_lake_without_a_difference(
     on_small_lake: Run, small_lake: SmallLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ NAMED = 3
 
 
 def audit_outcome(audit: Audit) -> CheckOutcome:
-    """Return whether a day is sound. A part that could not be compared is a failure too."""
+    """Return whether a day has no difference. A part that could not be compared is a failure too."""
     named = [
         f"{each.kind.meaning} ({each.blob or each.detail or each.table}): {each.remedy}" for each in audit.differences
     ]
@@ -23,6 +23,8 @@ def audit_outcome(audit: Audit) -> CheckOutcome:
     }
     if named or problems:
         return CheckOutcome(passed=False, summary=f"{'; '.join(first_few([*named, *problems], NAMED))}.", facts=facts)
-    sound = f"{pluralize(len(audit.entries), 'blob-hour')} are sound"
-    pending = f"; {format_bytes(audit.pending)} are pending: raw has not read them" if audit.pending else ""
-    return CheckOutcome(passed=True, summary=f"{sound}{pending}.", facts=facts)
+    hours = pluralize(len(audit.entries), "blob-hour")
+    summary = f"Sound: {hours}."
+    if audit.pending:
+        summary = f"No difference so far in {hours}; raw has not read {format_bytes(audit.pending)} yet."
+    return CheckOutcome(passed=True, summary=summary, facts=facts)

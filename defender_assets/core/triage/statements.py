@@ -10,6 +10,7 @@ import polars as pl
 from defender_assets.core.enums import CLOSED, NEW, STATES, VERDICTS
 from defender_assets.core.errors import LakeConflictError, TriageError
 from defender_assets.core.identifiers import LEAD_KEY
+from defender_assets.core.invisible import as_pasted
 from defender_assets.core.lake.damage import naming_damage
 from defender_assets.core.lake.lake import Commit, Lake
 from defender_assets.core.lake.log_files import commit_path
@@ -102,7 +103,7 @@ def state_statements(
         TriageError: when the author is empty, or two statements are of one lead.
         LakeError: when the table cannot be read or written, or other writers committed first at every attempt.
     """
-    if not author.strip():
+    if not as_pasted(author):
         raise TriageError("the author is empty: name who makes the statement")
     check_text("author", author)
     keys = [(each.tenant_id, each.lead_id) for each in statements]

@@ -49,6 +49,7 @@ class LeadEntry(AlertEntry):
     changes: list[str]
     tenant: str
     story: str | None
+    story_id: str | None
     story_anchor: str | None
     of_day: bool
     precision: str | None
@@ -116,6 +117,7 @@ def lead_entry(lead: Row, day: date, story_of: Mapping[tuple[str, str], str], pr
         changes=changes,
         tenant=lead["tenant_id"],
         story=labels.story_words(lead),
+        story_id=lead["story_id"],
         story_anchor=story_of.get((lead["tenant_id"], lead["lead_id"])),
         of_day=of_day,
         precision=precision,

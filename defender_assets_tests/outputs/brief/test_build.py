@@ -103,7 +103,8 @@ def test_the_riskiest_leads_come_first_with_all_reasons_and_the_rest_are_counted
 
 
 def test_leads_of_one_detection_are_one_entry_with_their_number() -> None:
-    leads = [lead_row(f"{number:04}", risk_score=50) | {"title": "Same rule"} for number in range(120)]
+    hostile = {"title": "<img src=x onerror=alert(1)>\u202e rule"}
+    leads = [lead_row(f"{number:04}", risk_score=50) | hostile for number in range(120)]
     leads += [lead_row("5000", risk_score=40), lead_row("6000", risk_score=30) | {"title": None}]
     leads += [lead_row("7000", risk_score=30) | {"title": None}]
 
@@ -115,6 +116,8 @@ def test_leads_of_one_detection_are_one_entry_with_their_number() -> None:
     assert "Leads to look at first 123 of 123" in text
     assert text.count("… and 119 more leads of this detection") == 1
     assert text.count("of this detection") == 1
+    assert "<img" not in html
+    assert "All of them, each on its own: defender-assets leads --until" in text
 
 
 def test_a_detection_in_a_story_is_apart_from_the_same_one_in_none() -> None:
@@ -128,11 +131,15 @@ def test_a_detection_in_a_story_is_apart_from_the_same_one_in_none() -> None:
         lead_row("e", when=at(-9), risk_score=60, product="identity") | same,
     ]
 
-    row = brief(leads, build_stories(DAY, lead_frame(leads)).lazy())
+    stories = build_stories(DAY, lead_frame(leads))
+    row = brief(leads, stories.lazy())
 
     listed = row["html"][row["html"].index('<ol class="leads">') :]
     assert listed.count('id="lead-') == 4
-    assert "… and 1 more lead of this detection in the story" in text_of(row["html"])
+    (line,) = re.findall(
+        r"… and 1 more lead of this detection in the story: defender-assets story (\w{8})", text_of(row["html"])
+    )
+    assert stories["story_id"][0].startswith(line)
 
 
 def test_a_lead_of_an_earlier_day_comes_first_when_its_story_forms() -> None:
