@@ -26,6 +26,7 @@ from defender_assets.core.tables.parsing.coded_rows import CodedRows, concat
 
 Made = TypeVar("Made")
 INSIDE = {
+    "has_utf8": "is it UTF-8",
     "_texts": "texts and lists: number, unescape",
     "numbers": "instants, numbers and flags as series",
     "digests": "record_id: BLAKE2b, and a call for each record",

@@ -34,6 +34,12 @@ def _series(kind: Any, height: int, valid: Numbers | None, *buffers: Numbers) ->
     return pl.Series(na.c_array_from_buffers(kind, height, [validity, *buffers], null_count=nulls))
 
 
+def newlines(content: Numbers) -> int:
+    """Return how many bytes of the content are newlines. Each block's comparison is in the same memory."""
+    blocks = (content[at : at + _BLOCK] for at in range(0, len(content), _BLOCK))
+    return sum(int(np.count_nonzero(block == ord("\n"))) for block in blocks)
+
+
 def line_end(content: Numbers, begin: int) -> int:
     """Return the end of the line at `begin`; the content ends with a newline."""
     while not len(found := np.flatnonzero(content[begin : begin + _BLOCK] == ord("\n"))):
@@ -41,8 +47,10 @@ def line_end(content: Numbers, begin: int) -> int:
     return begin + int(found[0]) + 1
 
 
-def is_utf8(content: Numbers) -> bool:
-    """Return whether the content is valid UTF-8."""
+def has_utf8(content: Numbers) -> bool:
+    """Return whether the content is valid UTF-8 with bytes above 0x7F."""
+    if content.max(initial=0) < 0x80:  # noqa: PLR2004 (the first byte that is not ASCII)
+        return False
     try:
         # Polars only validates the bytes; `decode` would build a text, which takes twenty times as long
         _series(na.binary(), 1, None, np.array([0, len(content)], dtype=np.int32), content).cast(pl.String)

@@ -12,7 +12,7 @@ from defender_assets.core.schemas import INSTANT, Table
 from defender_assets.core.tables.parsing.coded_rows import DIGEST, Coded
 from defender_assets.core.tables.parsing.fast import scanner, texts, timestamps
 from defender_assets.core.tables.parsing.record_ids import digests
-from defender_assets.core.tables.parsing.series import Numbers, decoded, is_utf8, line_end, numbers, strings
+from defender_assets.core.tables.parsing.series import Numbers, decoded, has_utf8, line_end, newlines, numbers, strings
 
 _BOUND = np.iinfo(np.int32).max
 _KEY = np.uint64(secrets.randbits(64))
@@ -42,15 +42,14 @@ def parse_fast(table: Table, tenant_id: str, content: bytes | memoryview) -> Fas
         raise ValueError("content must be whole lines, shorter than 2 GiB")
     shape = _shape(table)
     buffer = np.frombuffer(content, dtype=np.uint8)
-    height, above_ascii = scanner.survey(buffer)
+    height = newlines(buffer)
     lines, left = np.empty((height, 3), dtype=np.int32), np.empty((height, 2), dtype=np.int32)
     begins, lengths = (np.empty((height, len(shape.names)), dtype=np.int32) for _ in range(2))
     hashes = np.empty(begins.shape, dtype=np.uint32)
     integers = np.empty((len(shape.kinds), height), dtype=np.int64)
     keys = (_envelope_keys(table, tenant_id), shape.keys)
     output = (lines, begins, lengths, hashes, integers, left)
-    high = bool(above_ascii) and is_utf8(buffer)
-    count, runs, blank = scanner.scan(buffer, high, _KEY, *keys, shape.kinds, shape.needed, *output)
+    count, runs, blank = scanner.scan(buffer, has_utf8(buffer), _KEY, *keys, shape.kinds, shape.needed, *output)
     lines, begins, lengths = lines[:count], begins[:count], lengths[:count]
     unfit = np.zeros(count, dtype=np.bool_)
     coded = _texts(table, shape, buffer, begins, lengths, hashes, unfit)

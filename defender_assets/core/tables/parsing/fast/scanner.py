@@ -220,22 +220,6 @@ def _record(content, at, high, key, envelope, columns, kinds, row, line, seen, l
 
 
 @njit(nogil=True, cache=True)
-def survey(content):
-    """Return how many bytes of the content are newlines, and whether a byte is above 0x7F."""
-    lines, bits, at = 0, np.uint8(0), 0
-    while at < len(content):
-        # LLVM counts many bytes at once if the count is a byte itself, which a short block cannot exceed
-        end, counted = min(at + 128, len(content)), np.uint8(0)
-        for place in range(at, end):
-            byte = content[np.uint64(place)]
-            counted = np.uint8(counted + np.uint8(byte == 0x0A))
-            bits = np.uint8(bits | byte)
-        lines += counted
-        at = end
-    return lines, bits >= 0x80
-
-
-@njit(nogil=True, cache=True)
 def scan(content, high, key, envelope, columns, kinds, needed, lines, begins, lengths, hashes, numbers, left):
     """Scan the lines of `content`, which ends with a newline; bytes above 0x7F are accepted if `high`.
 
