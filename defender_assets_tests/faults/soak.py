@@ -124,11 +124,16 @@ def run_in_azurite_too(options: SoakOptions) -> None:
         }
         for number, (name, make_setup) in enumerate(setups.items()):
             began = time.monotonic()
-            killed = _killed(make_setup(Path(folder, f"kills-{number}")), options.kills // 2)
+            killed = _killed(make_setup(_made(Path(folder, f"kills-{number}"))), options.kills // 2)
             _report(began, f"{options.kills // 2} kills in {name} ended with the truth: {killed}")
             began = time.monotonic()
-            two_at_once(make_setup(Path(folder, f"pairs-{number}")), options.pairs // 2)
+            two_at_once(make_setup(_made(Path(folder, f"pairs-{number}"))), options.pairs // 2)
             _report(began, f"{options.pairs // 2} pairs of runs at once in {name} ended with the truth")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _emptied(emulator: Emulator) -> Emulator:
