@@ -9,7 +9,7 @@ import click
 from defender_assets.cli.errors import NothingFoundError
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.options import day_option, out_option
-from defender_assets.cli.output import open_output, say
+from defender_assets.cli.output import names_file, open_output, say
 
 
 @click.command()
@@ -50,7 +50,7 @@ def brief(*, day: date | None, out: Path | None, show: bool) -> None:
         html = shown_brief(reader.lake, brief_day) or stored
     with open_output(out) as file:
         file.write(html)
-    if out and str(out) != "-":
+    if names_file(out):
         more = "" if show else "; --open shows it in the browser"
         say(f"The brief of {brief_day}, {len(html.encode()):,} bytes: {out.resolve()}{more}")
     if out and show and click.launch(str(out.resolve())):

@@ -125,9 +125,10 @@ def _fail(error: BaseException) -> NoReturn:
         raise CliError(_one_line(describe_error(account, "reach the account", error), secrets)) from None
     if isinstance(error, OSError) and error.strerror:
         path = error.filename or "the output"
-        line = f"{path} cannot be written ({error.strerror}): name another place, or free space there"
+        done, remedy = "written", "free space there"
         if isinstance(error, PermissionError):
-            line = f"{path} cannot be used ({error.strerror}): name another place, or give this user permission there"
+            done, remedy = "used", "give this user permission there"
+        line = f"{path} cannot be {done} ({error.strerror}): name another place, or {remedy}"
         raise CliError(_one_line(line, secrets)) from None
     for line in traceback.format_exception(error):
         for text in line.splitlines():

@@ -7,7 +7,7 @@ import click
 
 from defender_assets.cli.lake_reader import LakeReader
 from defender_assets.cli.options import day_option, out_option
-from defender_assets.cli.output import open_output, say
+from defender_assets.cli.output import names_file, open_output, say
 from defender_assets.core.text import pluralize
 
 
@@ -26,7 +26,7 @@ def ocsf(*, day: date | None, out: Path | None) -> None:
     with open_output(out) as file:
         for event in events:
             file.write(_ascii(event) + "\n")
-    if out and str(out) != "-":
+    if names_file(out):
         say(f"{pluralize(len(events), 'event')}: {out}")
     elif events.is_empty():
         # standard output carries events only

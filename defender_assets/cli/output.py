@@ -14,7 +14,7 @@ from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from textwrap import TextWrapper
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeGuard
 
 import click
 
@@ -117,9 +117,12 @@ def progress(text: str) -> AbstractContextManager[object]:
 
 def open_output(out: Path | None) -> AbstractContextManager[IO[str]]:
     """Open the file, which is replaced as a whole, or standard output for None."""
-    if out is None or str(out) == "-":
-        return click.open_file("-", "w", encoding="utf-8")
-    return open_whole(out)
+    return open_whole(out) if names_file(out) else click.open_file("-", "w", encoding="utf-8")
+
+
+def names_file(out: Path | None) -> TypeGuard[Path]:
+    """Return whether `--out` names a file: None and `-` are standard output."""
+    return out is not None and str(out) != "-"
 
 
 def to_json_value(value: object) -> Any:

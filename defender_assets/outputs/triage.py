@@ -93,7 +93,7 @@ def _named(lake: Lake, ids: Sequence[str]) -> tuple[dict[str, list[_Key]], pl.Da
     )
     members = stories.explode("lead_id").select(LEAD_KEY).unique()
     current = views.current_leads(lake, muted=True).select(STATED_LEAD)
-    named = current.filter(_begins("lead_id", ids) | _ALERT_ID.is_in([as_pasted(each) for each in ids]))
+    named = current.filter(_begins("lead_id", ids) | _ALERT_ID.is_in([*map(as_pasted, ids)]))
     of_stories = current.join(members.lazy(), on=LEAD_KEY, how="semi")
     leads = views.collected(lake, pl.concat([named, of_stories]).unique(LEAD_KEY))
     held = set(leads.select(LEAD_KEY).iter_rows())
@@ -128,6 +128,6 @@ def _only(lake: Lake, given: str, groups: list[list[_Key]], names: list[str]) ->
 def _begins(column: str, ids: Iterable[str]) -> pl.Expr:
     """Return whether an id begins with one of these texts; thousands of them are compared at once."""
     by_length: dict[int, list[str]] = {}
-    for each in ids:
-        by_length.setdefault(len(as_pasted(each)), []).append(as_pasted(each))
+    for begin in map(as_pasted, ids):
+        by_length.setdefault(len(begin), []).append(begin)
     return pl.any_horizontal(pl.col(column).str.slice(0, length).is_in(texts) for length, texts in by_length.items())

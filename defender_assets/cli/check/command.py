@@ -79,7 +79,7 @@ def build_report(settings: "Settings", now: datetime) -> "Report":
         diagnosis.diagnose_credentials(report, settings, now)
     diagnosis.diagnose_damage(report)
     diagnosis.diagnose_triage(report)
-    if not facts.error and (lake.read_only or not lake.error):
+    if not facts.error and lake.readable:
         diagnosis.diagnose_lake(report, settings)
         diagnosis.diagnose_silence(report, settings)
     return report

@@ -67,6 +67,11 @@ class LakeFacts:
     judged_by_others: list[date] = field(default_factory=list)
     may_triage: bool | None = None
 
+    @property
+    def readable(self) -> bool:
+        """Whether the other fields are complete."""
+        return self.read_only or self.error is None
+
 
 def inspect_lake(
     settings: "Settings", export: "Export | None", listing: "Listing", shown: Shown, now: datetime

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from defender_assets.cli.check.report import Report
 
 _MINUTE = 60
-UNUSABLE = "cannot be used"
 
 
 def show(report: "Report") -> None:
@@ -37,9 +36,9 @@ def show(report: "Report") -> None:
         out.print(table(report.export.containers, containers, f"Containers {CONTAINER_PREFIX}…"))
         say(f"Tenants: {', '.join(report.export.tenants) or 'none yet'}")
     writable = "writable (three commits to a trial table, which was removed)"
-    unusable = "can be read, but not written" if report.lake.read_only else UNUSABLE
+    unusable = "can be read, but not written" if report.lake.read_only else "cannot be used"
     say(*_status("Lake", report.lake.where, writable, unusable, failed=report.lake.error is not None))
-    if report.lake.looked_at and (report.lake.read_only or report.lake.error is None):
+    if report.lake.looked_at and report.lake.readable:
         behind = "; ".join(day.describe() for day in report.lake.behind)
         last = pluralize(len(report.lake.looked_at), "day")
         say(f"Behind: {behind or f'none of the last {last}'}")
@@ -51,7 +50,7 @@ def show(report: "Report") -> None:
         say("Something needs attention: see the lines that begin with !" if report.attention else no_problem, "bold")
 
 
-def _status(what: str, where: str, usable: str, unusable: str = UNUSABLE, *, failed: bool) -> tuple[str, str]:
+def _status(what: str, where: str, usable: str, unusable: str = "cannot be used", *, failed: bool) -> tuple[str, str]:
     mark, state = ("✗", unusable) if failed else ("✓", usable)
     return f"{mark} {what}: {where}: {state}", "bold red" if failed else "bold"
 

@@ -427,11 +427,15 @@ class Lake:
                 if message:
                     raise LakeError(message) from None
             reason = redact(str(error), self.secrets)
-            if self.account is None and (refusal := system_refusal(reason)):
+            if refusal := self.refusal(reason):
                 raise LakeError(f"cannot {what} in {self.describe()}: {refusal}; {GRANT_LAKE}") from None
             reason = reason[:400]
             advice = self._file_in_the_way(reason) or "check DEFENDER_LAKE_URI, free space and write permission"
             raise LakeError(f"cannot {what} in {self.describe()}: {reason}; {advice}") from None
+
+    def refusal(self, reason: str) -> str | None:
+        """Return why the system let this user not use a file of a lake on disk, as `system_refusal`; otherwise None."""
+        return None if self.account else system_refusal(reason)
 
     def _file_in_the_way(self, reason: str) -> str | None:
         """Return what to do about a file in place of a folder; None if that is not the reason."""

@@ -129,14 +129,13 @@ def _latest_rows(day: date, leads: pl.LazyFrame, wanted: pl.DataFrame) -> pl.Dat
 
 
 def _first_of_alike(leads: pl.DataFrame) -> pl.DataFrame:
-    """Return the first lead of each detection that is alone or in one story, and ALIKE, the number of such leads.
+    """Return the first lead of each detection in each story, or in none, and their number as ALIKE.
 
-    One detection on 120 devices would otherwise fill the list.
+    One detection on 120 devices would otherwise fill the list. A lead without a title is like no other.
     """
-    alike = ["tenant_id", "story_id", "product", "_titled"]
-    titled = leads.with_columns(_titled=pl.coalesce("title", "lead_id"))
-    counted = titled.with_columns(pl.len().cast(pl.Int64).over(alike).alias(ALIKE))
-    return counted.unique(alike, keep="first", maintain_order=True).drop("_titled")
+    alike = pl.struct("tenant_id", "story_id", "product", title=pl.coalesce("title", "lead_id"))
+    counted = leads.with_columns(pl.len().cast(pl.Int64).over(alike).alias(ALIKE))
+    return counted.filter(alike.is_first_distinct())
 
 
 def _open_stories(stories: pl.DataFrame, closed: pl.DataFrame) -> pl.DataFrame:

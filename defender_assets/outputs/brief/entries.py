@@ -12,7 +12,7 @@ from defender_assets.outputs.labels import LONG, SHORT, Row, clipped
 
 LEADS_SHOWN = 12
 ALIKE = "alike"
-"""How many leads an entry stands for."""
+"""Column with the number of leads that one entry shows."""
 INDICATORS_SHOWN = 4
 
 
@@ -37,7 +37,7 @@ class AlertEntry:
 class LeadEntry(AlertEntry):
     """A lead of the list "to look at first"; `of_day`: it was new or changed on the day of the brief.
 
-    `further` is how many leads of the same detection, in the same story or in none, the entry also stands for.
+    `further` is the number of its other leads: of the same detection, and in the same story or in none.
     """
 
     anchor: str

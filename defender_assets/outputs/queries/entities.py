@@ -12,6 +12,7 @@ from defender_assets.core.leads.devices.texts import filled
 from defender_assets.core.leads.entities.lists import ENTITY_LISTS
 from defender_assets.core.leads.schema import LEAD_SCHEMA, LEADS_TABLE
 from defender_assets.core.schemas import DEVICE_INFO
+from defender_assets.outputs.queries.filters import is_text
 from defender_assets.outputs.queries.views import current_leads
 
 _LISTS = ("entities", "devices", *(listed.name for listed in ENTITY_LISTS))
@@ -40,20 +41,15 @@ def _any_field(structs: pl.DataType, wanted: str) -> pl.Expr:
     """Return whether any text of a struct in a list is the wanted one."""
     field, inner = pl.element().struct.field, structs.inner if isinstance(structs, pl.List) else None
     texts = [each.name for each in inner.fields if each.dtype == pl.String] if isinstance(inner, pl.Struct) else []
-    matches = [(_is_device if text == "device_name" else _is)(field(text), wanted) for text in texts]
+    matches = [(_is_device if text == "device_name" else is_text)(field(text), wanted) for text in texts]
     if {"domain", "name"} <= {*texts}:
-        matches.append(_is(pl.concat_str(field("domain"), pl.lit("\\"), field("name")), wanted))
+        matches.append(is_text(pl.concat_str(field("domain"), pl.lit("\\"), field("name")), wanted))
     return pl.any_horizontal(matches)
-
-
-def _is(text: pl.Expr, wanted: str) -> pl.Expr:
-    # an empty text names nothing
-    return (text.str.to_lowercase() == pl.lit(wanted or None, pl.String)).fill_null(value=False)
 
 
 def _is_device(name: pl.Expr, wanted: str) -> pl.Expr:
     """Return whether a device's id or name is the wanted one, or its name without the domain."""
-    return _is(name, wanted) | name.str.to_lowercase().str.starts_with(f"{wanted}.").fill_null(value=False)
+    return is_text(name, wanted) | name.str.to_lowercase().str.starts_with(f"{wanted}.").fill_null(value=False)
 
 
 def lead_keys(lake: Lake, value: str) -> pl.LazyFrame:
@@ -75,7 +71,7 @@ def device_states(lake: Lake, value: str, since: date) -> pl.LazyFrame:
     """
     wanted, key = as_pasted(value), ["tenant_id", "DeviceId"]
     beats = lake.read(DEVICE_INFO.name).filter(
-        pl.col("export_date") >= since, _is(pl.col("DeviceId"), wanted) | _is_device(pl.col("DeviceName"), wanted)
+        pl.col("export_date") >= since, is_text(pl.col("DeviceId"), wanted) | _is_device(pl.col("DeviceName"), wanted)
     )
     state = pl.struct(DEVICE_STATE)
     return (

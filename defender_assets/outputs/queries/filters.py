@@ -20,7 +20,7 @@ def of_product(rows: pl.LazyFrame, product: str) -> pl.LazyFrame:
     """Return the leads of a product, or the stories with one."""
     if "products" in rows.collect_schema():
         return rows.filter(pl.col("products").list.contains(as_pasted(product)))
-    return rows.filter(pl.col("product").str.to_lowercase() == as_pasted(product))
+    return rows.filter(is_text(pl.col("product"), product))
 
 
 def on_device(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
@@ -47,7 +47,7 @@ def by_user(rows: pl.LazyFrame, part: str) -> pl.LazyFrame:
     matches = pl.any_horizontal(
         _contains(field("name"), part),
         _contains(field("upn"), part),
-        *(field(name).str.to_lowercase() == as_pasted(part) for name in ("sid", "object_id")),
+        *(is_text(field(name), part) for name in ("sid", "object_id")),
     )
     return rows.filter(_any("accounts", matches))
 
@@ -71,9 +71,12 @@ def beginning_with(rows: pl.LazyFrame, column: str, part: str) -> pl.LazyFrame:
 
 def named_lead(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
     """Return the rows of the leads whose id starts with the text, or whose AlertId is the text."""
-    return rows.filter(
-        _starts_with(pl.col("lead_id"), text) | (pl.col("alert_id").str.to_lowercase() == as_pasted(text))
-    )
+    return rows.filter(_starts_with(pl.col("lead_id"), text) | is_text(pl.col("alert_id"), text))
+
+
+def is_text(text: pl.Expr, wanted: str) -> pl.Expr:
+    """Return whether a text is the wanted one."""
+    return (text.str.to_lowercase() == _wanted(wanted)).fill_null(value=False)
 
 
 def _any(column: str, condition: pl.Expr) -> pl.Expr:
@@ -81,19 +84,13 @@ def _any(column: str, condition: pl.Expr) -> pl.Expr:
 
 
 def _contains(text: pl.Expr, part: str) -> pl.Expr:
-    wanted = as_pasted(part)
-    return (
-        _never(text)
-        if not wanted
-        else text.str.to_lowercase().str.contains(wanted, literal=True).fill_null(value=False)
-    )
+    return text.str.to_lowercase().str.contains(_wanted(part), literal=True).fill_null(value=False)
 
 
 def _starts_with(text: pl.Expr, part: str) -> pl.Expr:
-    wanted = as_pasted(part)
-    return _never(text) if not wanted else text.str.to_lowercase().str.starts_with(wanted).fill_null(value=False)
+    return text.str.to_lowercase().str.starts_with(_wanted(part)).fill_null(value=False)
 
 
-def _never(text: pl.Expr) -> pl.Expr:
-    """Return false for each text: nothing is named by blanks, though every text begins with the empty one."""
-    return text.is_null() & text.is_not_null()
+def _wanted(part: str) -> pl.Expr:
+    """Return the text to compare with; null, which nothing equals, for blanks: every text begins with the empty one."""
+    return pl.lit(as_pasted(part) or None, pl.String)

@@ -12,7 +12,7 @@ import polars as pl
 from deltalake.exceptions import DeltaError
 from polars.exceptions import PolarsError
 
-from defender_assets.core.errors import GRANT_LAKE, LakeError, is_panic, redact, system_refusal
+from defender_assets.core.errors import GRANT_LAKE, LakeError, is_panic, redact
 from defender_assets.core.identifiers import LEAD_KEY
 from defender_assets.core.lake.lake import Lake
 from defender_assets.core.lake.table_spec import BUILT_VERSION
@@ -178,8 +178,11 @@ def reading(lake: Lake) -> Iterator[None]:
             raise
         secrets = lake.secrets
         reason = redact(str(error), secrets)[:400]
-        refused = lake.account is None and system_refusal(reason)
-        advice = GRANT_LAKE if refused else "run the job maintain_lake, which names damaged files and what to do"
+        advice = (
+            GRANT_LAKE
+            if lake.refusal(reason)
+            else "run the job maintain_lake, which names damaged files and what to do"
+        )
         raise LakeError(f"cannot read {lake.describe()}: {reason}; {advice}") from None
 
 

@@ -122,8 +122,7 @@ def domain_of(host: str) -> str | None:
     name = host.rpartition("@")[2].rstrip(".")
     domain = _public_suffixes().privatesuffix(name)
     if domain in unlinked.SHARED_DOMAINS:
-        labels = name.split(".")[-domain.count(".") - 2 :]
-        domain = ".".join(labels) if len(labels) > domain.count(".") + 1 else None
+        domain = _public_suffixes().subdomain(name, 1)
     if domain is None or domain.rpartition(".")[2].isdigit():
         return None
     return domain if unlinked.is_linking_domain(domain) else None
